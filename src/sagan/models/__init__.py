@@ -1,0 +1,1 @@
+"""Networks of the paper, and of the baselines it compares with."""

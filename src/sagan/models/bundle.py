@@ -1,0 +1,128 @@
+"""The generator bundle: all that is needed to make images, in one small folder.
+
+`generator.safetensors` holds the weights, `config.json` how to build the network and what it was
+trained on. No data set, no discriminator, no optimiser, no pickle.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from sagan.models.config import GeneratorConfig
+from sagan.models.generator import Generator, build_generator
+
+WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+_FORMAT = "sagan-generator-1"
+
+
+class GeneratorBundle:
+    """A trained generator on disk, bound to its folder."""
+
+    def __init__(self, path: Path, config: dict[str, Any]) -> None:
+        """Take the folder and the content of its `config.json`; `open` is the way in."""
+        self.path, self.config = path, config
+        self.image_size = int(config["image_size"])
+        self.class_names: tuple[str, ...] = tuple(config["class_names"])
+        self.num_classes = len(self.class_names)
+        self._generator_config = GeneratorConfig(**config["generator"])
+        self.latent_dim = self._generator_config.latent_dim
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open a bundle's folder.
+
+        Raises:
+            FileNotFoundError: where a file of the bundle is missing.
+            ValueError: where the folder holds something else.
+        """
+        path = Path(path)
+        for name in (CONFIG, WEIGHTS):
+            if not (path / name).is_file():
+                raise FileNotFoundError(
+                    f"no generator bundle at {path}: {name} is missing; "
+                    "`kedro run --pipeline=train` makes one"
+                )
+        try:
+            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path / CONFIG} is not JSON: {error}") from None
+        if config.get("format") != _FORMAT:
+            raise ValueError(f"{path / CONFIG}: format {config.get('format')!r}, not {_FORMAT!r}")
+        return cls(path, config)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the generator was trained on, and how: images_seen, data_hash, ..."""
+        facts: dict[str, Any] = self.config["facts"]
+        return facts
+
+    def load(self, device: str = "cpu") -> Generator:
+        """Build the generator with its weights, in evaluation mode, on a device.
+
+        Raises:
+            ValueError: where the weights are damaged or belong to another network.
+        """
+        generator = build_generator(
+            self._generator_config, image_size=self.image_size, num_classes=self.num_classes
+        )
+        try:
+            generator.load_state_dict(load_file(self.path / WEIGHTS))
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(
+                f"{self.path / WEIGHTS} does not fit its config.json: {error}"
+            ) from None
+        return generator.eval().requires_grad_(requires_grad=False).to(device)
+
+
+def save_bundle(
+    path: Path,
+    generator: Generator,
+    config: GeneratorConfig,
+    *,
+    class_names: tuple[str, ...],
+    facts: dict[str, Any],
+) -> GeneratorBundle:
+    """Write a bundle's folder, replacing one that is there only when all is written.
+
+    Args:
+        path: the folder.
+        generator: its weights and buffers are saved as they are.
+        config: how it was built.
+        class_names: one a label.
+        facts: JSON-able; what it was trained on.
+    """
+    description = {
+        "format": _FORMAT,
+        "image_size": generator.image_size,
+        "class_names": list(class_names),
+        "generator": config.model_dump(mode="json"),
+        "facts": facts,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
+        save_file(state, folder / WEIGHTS)
+        (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        replace_folder(folder, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return GeneratorBundle.open(path)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a finished folder in the place of another; the old one goes last."""
+    new.chmod(0o755)  # mkdtemp makes it private
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        os.replace(target, old / target.name)  # noqa: PTH105
+        os.replace(new, target)  # noqa: PTH105
+        shutil.rmtree(old)
+    else:
+        os.replace(new, target)  # noqa: PTH105

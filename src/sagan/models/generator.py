@@ -1,0 +1,128 @@
+"""The generator: from a latent vector and a class to an image."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sagan.models.attention import SelfAttention2d
+from sagan.models.blocks import (
+    SMALLEST_RESOLUTION,
+    GeneratorBlock,
+    check_attention,
+    check_image_size,
+    generator_channels,
+)
+from sagan.models.config import GeneratorConfig
+from sagan.models.normalization import EPS
+from sagan.models.spectral_norm import conv2d, initialize, linear
+
+
+class Generator(nn.Module):
+    """SAGAN's generator as released, at any image size from 16 to 256 px.
+
+    A linear layer makes a 4x4 map; blocks double it up to the image; self-attention follows the
+    feature maps asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        num_classes: int,
+        base_channels: int = 64,
+        latent_dim: int = 128,
+        attention_resolutions: tuple[int, ...] = (32,),
+        spectral_norm: bool = True,
+        batch_norm_momentum: float = 0.001,
+        final_batch_norm_momentum: float = 0.0001,
+    ) -> None:
+        """Build and initialise.
+
+        Args:
+            image_size: side of the images [px].
+            num_classes: K.
+            base_channels: channels at full resolution.
+            latent_dim: Z.
+            attention_resolutions: sides of the feature maps followed by attention [px].
+            spectral_norm: normalise all convolutions and linear layers.
+            batch_norm_momentum: of the conditional batch norms.
+            final_batch_norm_momentum: of the last, unconditional one.
+
+        Raises:
+            ValueError: on a size or an attention resolution that the network cannot have.
+        """
+        super().__init__()
+        check_image_size(image_size)
+        resolutions = [2**k for k in range(3, image_size.bit_length())]  # 8 ... image_size
+        check_attention(attention_resolutions, resolutions, "generator")
+        self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
+        self.attention_resolutions = tuple(sorted(attention_resolutions))
+
+        def channels(resolution: int) -> int:
+            return generator_channels(
+                resolution, image_size=image_size, base_channels=base_channels
+            )
+
+        self.first_channels = channels(SMALLEST_RESOLUTION)
+        self.linear = linear(
+            latent_dim, self.first_channels * SMALLEST_RESOLUTION**2, spectral_norm=spectral_norm
+        )
+        self.layers = nn.ModuleDict()
+        for resolution in resolutions:
+            name = f"{resolution}x{resolution}"
+            self.layers[f"{name}_block"] = GeneratorBlock(
+                channels(resolution // 2),
+                channels(resolution),
+                num_classes=num_classes,
+                momentum=batch_norm_momentum,
+                spectral_norm=spectral_norm,
+            )
+            if resolution in attention_resolutions:
+                self.layers[f"{name}_attention"] = SelfAttention2d(
+                    channels(resolution), spectral_norm=spectral_norm
+                )
+        self.norm = nn.BatchNorm2d(base_channels, eps=EPS, momentum=final_batch_norm_momentum)
+        self.to_rgb = conv2d(base_channels, 3, 3, spectral_norm=spectral_norm)
+        initialize(self)
+
+    def forward(self, latents: Tensor, class_labels: Tensor) -> Tensor:
+        """Make images.
+
+        Args:
+            latents: float [N, Z], from N(0, I).
+            class_labels: int64 [N], 0..K-1.
+
+        Returns:
+            float [N, 3, H, W], -1..1.
+        """
+        x = self._first_map(latents)
+        for layer in self.layers.values():
+            x = layer(x, class_labels) if isinstance(layer, GeneratorBlock) else layer(x)
+        return self._to_image(x)
+
+    def forward_with_attention(
+        self, latents: Tensor, class_labels: Tensor
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """`forward`, and the attention maps by resolution r: [N, r*r, (r/2)*(r/2)]."""
+        x, maps = self._first_map(latents), {}
+        for layer in self.layers.values():
+            if isinstance(layer, SelfAttention2d):
+                x, maps[x.shape[-1]] = layer.forward_with_map(x)
+            else:
+                x = layer(x, class_labels)
+        return self._to_image(x), maps
+
+    def _first_map(self, latents: Tensor) -> Tensor:
+        side = SMALLEST_RESOLUTION
+        x: Tensor = self.linear(latents).view(-1, self.first_channels, side, side)
+        if self.to_rgb.weight.is_contiguous(memory_format=torch.channels_last):
+            x = x.contiguous(memory_format=torch.channels_last)
+        return x
+
+    def _to_image(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.to_rgb(F.relu(self.norm(x))))
+
+
+def build_generator(config: GeneratorConfig, *, image_size: int, num_classes: int) -> Generator:
+    """The generator that a configuration asks for, on the CPU, freshly initialised."""
+    return Generator(image_size=image_size, num_classes=num_classes, **config.model_dump())

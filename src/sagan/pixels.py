@@ -1,0 +1,32 @@
+"""The two pixel dialects of the project, and the only conversions between them.
+
+On disk and in metrics an image is uint8 in 0..255; networks speak float in -1..1. Both have the
+shape [N, 3, H, W].
+"""
+
+import torch
+from torch import Tensor
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Turn stored images into what the networks see.
+
+    Args:
+        images: uint8 [N, 3, H, W], 0..255.
+
+    Returns:
+        float32 [N, 3, H, W], -1..1; the memory format is kept.
+    """
+    return images.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Turn what a generator made into stored images: rounded, not truncated.
+
+    Args:
+        images: float [N, 3, H, W], -1..1; values outside are clamped.
+
+    Returns:
+        uint8 [N, 3, H, W], 0..255.
+    """
+    return images.float().add(1.0).mul(127.5).round().clamp_(0, 255).to(torch.uint8)

@@ -1,0 +1,84 @@
+"""What every configuration model of this project shares: frozen, and refusing what it does not know.
+
+Each room keeps its own models in its `config.py`; a Kedro node's type hint names one of them, so
+that Kedro turns `params:<station>` into the model before any node runs.
+"""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Settings = dict[str, Any]
+
+
+class Config(BaseModel):
+    """Base of all configuration models.
+
+    Raises:
+        pydantic.ValidationError: on unknown keys (all of them at once, each with the nearest known
+            name), wrong types, NaN and infinity.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest_key(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(values, dict):
+            unknown = [str(key) for key in values if key not in cls.model_fields]
+            if unknown:
+                raise ValueError("; ".join(unknown_key(key, cls.model_fields) for key in unknown))
+        return values
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """One phrase about a key that nobody knows, naming the nearest known one."""
+    near = get_close_matches(key, list(known), n=1, cutoff=0.6)
+    remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
+    return f"unknown key '{key}'; {remedy}"
+
+
+def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
+    """Parameters for an entry without Kedro: files laid over one another, then assignments.
+
+    Args:
+        section: the files' top key, such as 'training'.
+        files: YAML or JSON, later ones win.
+        assignments: 'key.path=value', the value in YAML.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file without the section, or an assignment without '='.
+    """
+    settings: Settings = {}
+    for file in files:
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file} is not valid YAML: {error}") from None
+        if not isinstance(content, dict) or section not in content:
+            raise ValueError(f"{file} has no top key '{section}'")
+        _lay_over(settings, content[section])
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set {assignment}: expected KEY=VALUE")
+        layer = yaml.safe_load(value)
+        for key in reversed(path.split(".")):
+            layer = {key: layer}
+        _lay_over(settings, layer)
+    return settings
+
+
+def _lay_over(below: Settings, above: Settings) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value

@@ -1,0 +1,70 @@
+import torch
+import torch.nn.functional as F
+
+from sagan.models.attention import SelfAttention2d
+
+
+def attention(gamma: float) -> SelfAttention2d:
+    torch.manual_seed(0)
+    module = SelfAttention2d(16, spectral_norm=False).double()
+    torch.nn.init.constant_(module.gamma, gamma)
+    return module
+
+
+def test_starts_as_the_identity():
+    x = torch.randn(2, 16, 8, 8).double()
+
+    assert torch.equal(attention(0.0)(x), x)
+
+
+def test_rows_of_the_map_sum_to_one_over_pooled_keys():
+    weights = attention(1.0).attention_map(torch.randn(2, 16, 8, 8).double())
+
+    assert weights.shape == (2, 64, 16)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 64).double())
+
+
+def test_equals_a_loop_over_locations():
+    module, x = attention(0.7), torch.randn(1, 16, 4, 4).double()
+    query, key, value = module.query(x)[0], module.key(x)[0], module.value(x)[0]
+
+    def pooled(feature, i, j):  # the largest of a 2x2 cell, channel by channel
+        return feature[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].amax(dim=(1, 2))
+
+    cells = [(i, j) for i in range(2) for j in range(2)]
+    expected = x.clone()
+    for row in range(4):
+        for column in range(4):
+            scores = torch.stack([query[:, row, column] @ pooled(key, *cell) for cell in cells])
+            shares = torch.softmax(scores, 0)
+            gathered = sum(s * pooled(value, *cell) for s, cell in zip(shares, cells, strict=True))
+            out = module.out.weight[:, :, 0, 0] @ gathered
+            expected[0, :, row, column] += 0.7 * out
+
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_gamma_gets_a_gradient_although_it_starts_at_zero():
+    module = attention(0.0)
+
+    module(torch.randn(2, 16, 8, 8).double()).square().sum().backward()
+
+    assert module.gamma.grad.abs() > 0
+
+
+def test_a_spectrally_normalised_module_has_the_released_parameter_count():
+    channels = 64
+
+    count = sum(p.numel() for p in SelfAttention2d(channels, spectral_norm=True).parameters())
+
+    assert count == 1.25 * channels**2 + 1
+
+
+def test_map_agrees_with_what_forward_used():
+    module, x = attention(1.0), torch.randn(2, 16, 4, 4).double()
+
+    y, weights = module.forward_with_map(x)
+    value = F.max_pool2d(module.value(x), 2).flatten(2)
+    out = module.out((value @ weights.transpose(1, 2)).view(2, 8, 4, 4))
+
+    torch.testing.assert_close(y, x + out)

@@ -1,0 +1,62 @@
+"""Golden parameter counts of the released networks at 128 px, 1,000 classes, 64 channels, z 128."""
+
+import pytest
+import torch
+
+from sagan.models.discriminator import Discriminator
+from sagan.models.generator import Generator
+
+GOLDEN = {
+    (): (41_996_931, 39_443_137),
+    (8,): (43_307_652, 39_770_818),
+    (16,): (42_324_612, 39_525_058),
+    (32,): (42_078_852, 39_463_618),
+    (64,): (42_017_412, 39_448_258),
+}
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("attention", GOLDEN)
+def test_counts_by_attention_resolution(attention):
+    sizes = {"image_size": 128, "num_classes": 1000, "attention_resolutions": attention}
+
+    assert (count(Generator(**sizes)), count(Discriminator(**sizes))) == GOLDEN[attention]
+
+
+def test_parts_of_the_official_generator():
+    generator = Generator(image_size=128, num_classes=1000)
+    tables = [p for name, p in generator.named_parameters() if ".gain" in name or ".norm" in name]
+
+    assert count(generator.linear) == 2_113_536
+    assert sum(table.numel() for table in tables) == 9_856_000
+    assert count(generator.layers["32x32_attention"]) == 81_921
+    assert count(generator.norm) == 128
+    assert count(generator.to_rgb) == 1_731
+
+
+@pytest.mark.parametrize("image_size", [16, 32, 64, 128, 256])
+def test_every_size_makes_and_scores_images(image_size):
+    generator = Generator(
+        image_size=image_size, num_classes=3, base_channels=8, attention_resolutions=(8,)
+    )
+    discriminator = Discriminator(
+        image_size=image_size, num_classes=3, base_channels=8, attention_resolutions=(8,)
+    )
+    class_labels = torch.tensor([0, 2])
+
+    images = generator(torch.randn(2, 128), class_labels)
+
+    assert images.shape == (2, 3, image_size, image_size)
+    assert images.abs().max() <= 1
+    assert discriminator(images, class_labels).shape == (2,)
+
+
+@pytest.mark.parametrize("network", [Generator, Discriminator])
+def test_refuses_what_it_cannot_be(network):
+    with pytest.raises(ValueError, match="image_size must be .* got 48"):
+        network(image_size=48, num_classes=2)
+    with pytest.raises(ValueError, match=r"no feature map of \[128\] px.*has \["):
+        network(image_size=64, num_classes=2, attention_resolutions=(32, 128))
