@@ -1,0 +1,57 @@
+"""Which images make a batch: a pure function of (seed, images seen, global index).
+
+Nothing is remembered between batches, so a resumed run reads what an uninterrupted one would have
+read, and the number of workers does not change the data.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sagan.data.shards import ShardSplit
+
+_ORDER, _FLIP = 0, 1  # separate random streams
+
+
+@lru_cache(maxsize=2)  # a batch may span two epochs
+def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order of one epoch: a permutation of 0..count-1."""
+    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
+
+
+def batch_indices(seed: int, first: int, batch_size: int, count: int) -> NDArray[np.int64]:
+    """Which of `count` images stand at the global positions first ... first + batch_size - 1."""
+    positions = np.arange(first, first + batch_size)
+    epochs, offsets = np.divmod(positions, count)
+    indices = np.empty(batch_size, dtype=np.int64)
+    for epoch in np.unique(epochs):
+        inside = epochs == epoch
+        indices[inside] = epoch_order(seed, int(epoch), count)[offsets[inside]]
+    return indices
+
+
+class Batches:
+    """Random access to the training batches of one split."""
+
+    def __init__(self, split: ShardSplit, *, seed: int, horizontal_flip: bool = False) -> None:
+        """Take the split; `horizontal_flip` mirrors half of the images, chosen at random."""
+        self._split, self._seed, self._flip = split, seed, horizontal_flip
+        self._labels = torch.from_numpy(np.ascontiguousarray(split.labels, dtype=np.int64))
+
+    def read(self, first: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """The batch that begins at global position `first`.
+
+        Returns:
+            images uint8 [N, 3, H, W] with channels_last strides; class_labels int64 [N].
+        """
+        indices = batch_indices(self._seed, first, batch_size, len(self._split))
+        images = self._split.read(indices)
+        if self._flip:
+            mirrored = np.random.default_rng((self._seed, _FLIP, first)).random(batch_size) < 0.5
+            images = torch.where(
+                torch.from_numpy(mirrored)[:, None, None, None], images.flip(3), images
+            )
+        return images, self._labels[torch.from_numpy(indices)]

@@ -1,0 +1,33 @@
+"""Nodes of the training station."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagan.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sagan.data.shards import ShardStore
+    from sagan.models.bundle import GeneratorBundle
+
+
+def train_gan(
+    image_shards: "ShardStore", checkpoints_workspace: Path, config: TrainingConfig
+) -> tuple["GeneratorBundle", list[dict[str, Any]], dict[str, Any]]:
+    """Train both networks; resume this very run if it was interrupted.
+
+    Returns:
+        the generator bundle, the journal, the summary.
+    """
+    from sagan.training.run import train
+
+    result = train(config, image_shards, checkpoints_workspace)
+    return result.bundle, result.journal, result.summary
+
+
+def tabulate_curves(training_journal: list[dict[str, Any]]) -> "pd.DataFrame":
+    """The journal's numbers as a table, one row a record, for plots."""
+    import pandas as pd
+
+    return pd.DataFrame([record for record in training_journal if "event" not in record])

@@ -1,0 +1,1 @@
+"""Training of the two networks (paper, section 4), and what it leaves on disk."""

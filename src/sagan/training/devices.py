@@ -1,0 +1,30 @@
+"""Where to compute."""
+
+import logging
+
+import torch
+
+logger = logging.getLogger(__name__)
+
+
+def choose_device(name: str, *, threads: int = 0) -> torch.device:
+    """The device asked for; 'auto' is CUDA where there is one, else the CPU, said loudly.
+
+    Args:
+        name: auto, cpu or cuda.
+        threads: CPU threads; 0 leaves the number to torch.
+
+    Raises:
+        ValueError: CUDA is asked for and not there.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "device: cuda was asked for, but torch sees no CUDA device; "
+            "use device: auto or device: cpu, or check the driver with `nvidia-smi`"
+        )
+    if name == "auto" and not torch.cuda.is_available():
+        logger.warning("no CUDA device: computing on the CPU, %d threads", torch.get_num_threads())
+        return torch.device("cpu")
+    return torch.device("cuda" if name == "auto" else name)

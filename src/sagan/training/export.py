@@ -1,0 +1,74 @@
+"""From a training state to the generator bundle that users get."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sagan.data.shards import ShardStore
+from sagan.models.bundle import GeneratorBundle, save_bundle
+from sagan.models.generator import Generator
+from sagan.models.spectral_norm import power_iteration
+from sagan.training.config import TrainingConfig
+from sagan.training.randomness import draw_latents_and_labels
+from sagan.training.state import TrainingState
+
+_SETTLING_ITERATIONS = 20  # averaged weights are new to u and v
+
+
+def export_generator(
+    state: TrainingState, config: TrainingConfig, shards: ShardStore, path: Path, facts: dict[str, Any]
+) -> GeneratorBundle:
+    """Write the run's generator as a bundle.
+
+    The averaged weights where there is an average, else the last ones; batch-norm statistics
+    taken afresh over `config.standing_batches`, where asked for. The state is left as it was.
+    """
+    averaged = config.ema_decay is not None
+    generator = copy.deepcopy(state.ema_generator if averaged else state.generator)
+    if averaged:
+        power_iteration(generator, _SETTLING_ITERATIONS)
+    if config.standing_batches:
+        take_standing_statistics(generator, config)
+    facts = facts | {
+        "weights": "ema" if averaged else "raw",
+        "ema_decay": config.ema_decay,
+        "batch_norm_statistics": (
+            f"standing, {config.standing_batches} batches of {config.batch_size}"
+            if config.standing_batches
+            else "running averages"
+        ),
+        "images_seen": state.images_seen,
+        "data_hash": shards.data_hash,
+        "shards_key": shards.key,
+    }
+    return save_bundle(
+        path, generator, config.model.generator, class_names=shards.class_names, facts=facts
+    )
+
+
+@torch.no_grad()
+def take_standing_statistics(generator: Generator, config: TrainingConfig) -> None:
+    """Replace the batch norms' statistics by the plain mean over fresh batches of fakes."""
+    norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+    device = next(generator.parameters()).device
+    generator.train()
+    for batch in range(config.standing_batches):
+        z, y = draw_latents_and_labels(
+            config.seed,
+            batch,
+            "standing",
+            batch_size=config.batch_size,
+            latent_dim=generator.latent_dim,
+            num_classes=generator.num_classes,
+        )
+        generator(z.to(device), y.to(device))
+    generator.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,39 @@
+import pytest
+
+from sagan.data.__main__ import main as make_shards
+from sagan.data.shards import ShardStore
+from sagan.training.config import TrainingConfig
+from tests.drawn_images import draw_image_folder
+
+TINY = {
+    "model": {
+        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
+        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
+    },
+    "device": "cpu",
+    "threads": 1,
+    "batch_size": 4,
+    "total_images": 40,
+    "ema_decay": 0.9,
+    "standing_batches": 2,
+    "log_every_steps": 1,
+    "checkpoint_every_images": 12,
+}
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory) -> ShardStore:
+    root = tmp_path_factory.mktemp("drawn")
+    draw_image_folder(root / "images")
+    assert make_shards([str(root / "images"), "--image-size", "16", "--out", str(root)]) == 0
+    return ShardStore.open(next(root.glob("*/index.json")).parent)
+
+
+@pytest.fixture
+def tiny():
+    """Build a training configuration of seconds, some keys replaced."""
+
+    def build(**changes) -> TrainingConfig:
+        return TrainingConfig(**(TINY | changes))
+
+    return build
