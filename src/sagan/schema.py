@@ -1,4 +1,4 @@
-"""What every configuration model of this project shares: frozen, and refusing what it does not know.
+"""What every configuration model shares: it is frozen, and refuses what it does not know.
 
 Each room keeps its own models in its `config.py`; a Kedro node's type hint names one of them, so
 that Kedro turns `params:<station>` into the model before any node runs.

@@ -19,7 +19,8 @@ def test_a_discriminator_block_leaves_its_input_alone():
 
 
 def test_kept_bug_a_relu_in_place_changes_the_shortcut():
-    block, x = DiscriminatorBlock(4, 8, downsample=True, spectral_norm=False), torch.randn(2, 4, 8, 8)
+    block = DiscriminatorBlock(4, 8, downsample=True, spectral_norm=False)
+    x = torch.randn(2, 4, 8, 8)
     right = block(x)
 
     torch.relu_(x)  # what nn.ReLU(inplace=True) at the head of the block does

@@ -56,7 +56,7 @@ def test_every_size_makes_and_scores_images(image_size):
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
 def test_refuses_what_it_cannot_be(network):
-    with pytest.raises(ValueError, match="image_size must be .* got 48"):
+    with pytest.raises(ValueError, match=r"image_size must be .* got 48"):
         network(image_size=48, num_classes=2)
     with pytest.raises(ValueError, match=r"no feature map of \[128\] px.*has \["):
         network(image_size=64, num_classes=2, attention_resolutions=(32, 128))

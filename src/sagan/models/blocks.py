@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.models.normalization import ConditionalBatchNorm2d
+from sagan.models.resampling import conv_pool, upsample_conv
 from sagan.models.spectral_norm import conv2d
 
 SMALLEST_RESOLUTION = 4  # px; both networks begin or end there
@@ -61,10 +62,12 @@ class GeneratorBlock(nn.Module):
     def forward(self, x: Tensor, class_labels: Tensor) -> Tensor:
         """[N, C_in, H, W] -> [N, C_out, 2H, 2W]."""
         h = F.relu(self.norm1(x, class_labels))
-        h = self.conv1(F.interpolate(h, scale_factor=2.0, mode="nearest"))
-        h = self.conv2(F.relu(self.norm2(h, class_labels)))
+        h = upsample_conv(h, self.conv1)
+        h = F.relu(self.norm2(h, class_labels))
+        made: Tensor = self.conv2(h)
         # a 1x1 convolution commutes with nearest upsampling: a quarter of the work
-        return h + F.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
+        shortcut: Tensor = F.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
+        return made + shortcut
 
 
 class DiscriminatorStem(nn.Module):
@@ -82,8 +85,9 @@ class DiscriminatorStem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, C_out, H/2, W/2]."""
-        h = self.conv2(F.relu(self.conv1(images)))
-        return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(images, 2))
+        h = conv_pool(F.relu(self.conv1(images)), self.conv2)
+        shortcut: Tensor = self.shortcut(F.avg_pool2d(images, 2))
+        return h + shortcut
 
 
 class DiscriminatorBlock(nn.Module):
@@ -109,8 +113,11 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C_in, H, W] -> [N, C_out, H/2, W/2], or [N, C_out, H, W] without downsampling."""
-        h = self.conv2(F.relu(self.conv1(F.relu(x))))
-        if not self.downsample:
-            return h + self.shortcut(x)
-        # average pooling commutes with the 1x1 convolution: a quarter of the work
-        return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))
+        h = F.relu(self.conv1(F.relu(x)))
+        if self.downsample:
+            # average pooling commutes with the 1x1 convolution: a quarter of the work
+            h, x = conv_pool(h, self.conv2), F.avg_pool2d(x, 2)
+        else:
+            h = self.conv2(h)
+        shortcut: Tensor = self.shortcut(x)
+        return h + shortcut

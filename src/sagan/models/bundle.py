@@ -5,15 +5,15 @@ trained on. No data set, no discriminator, no optimiser, no pickle.
 """
 
 import json
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from sagan.files import replace_folder
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
 
@@ -68,11 +68,12 @@ class GeneratorBundle:
         Raises:
             ValueError: where the weights are damaged or belong to another network.
         """
-        generator = build_generator(
-            self._generator_config, image_size=self.image_size, num_classes=self.num_classes
-        )
+        with torch.device("meta"):  # no weights are drawn, and no random state moves
+            generator = build_generator(
+                self._generator_config, image_size=self.image_size, num_classes=self.num_classes
+            )
         try:
-            generator.load_state_dict(load_file(self.path / WEIGHTS))
+            generator.load_state_dict(load_file(self.path / WEIGHTS), assign=True)
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(
                 f"{self.path / WEIGHTS} does not fit its config.json: {error}"
@@ -104,25 +105,12 @@ def save_bundle(
         "generator": config.model_dump(mode="json"),
         "facts": facts,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
+    state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / path.name
+        folder.mkdir()
         save_file(state, folder / WEIGHTS)
+        (folder / WEIGHTS).chmod(0o644)  # the library makes it private
         (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         replace_folder(folder, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return GeneratorBundle.open(path)
-
-
-def replace_folder(new: Path, target: Path) -> None:
-    """Put a finished folder in the place of another; the old one goes last."""
-    new.chmod(0o755)  # mkdtemp makes it private
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-        os.replace(target, old / target.name)  # noqa: PTH105
-        os.replace(new, target)  # noqa: PTH105
-        shutil.rmtree(old)
-    else:
-        os.replace(new, target)  # noqa: PTH105

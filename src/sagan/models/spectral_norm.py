@@ -18,7 +18,7 @@ _WARM_UP_ITERATIONS = 15  # a fresh random u is far from the singular vector
 class SpectralLayer(nn.Module):
     """Mixin: a layer with a `weight` of output-first shape and the vectors u, v beside it."""
 
-    weight: nn.Parameter
+    weight: Tensor
     u: Tensor  # [out]
     v: Tensor  # [in * kernel area]
 
@@ -29,29 +29,33 @@ class SpectralLayer(nn.Module):
 
     def sigma(self) -> Tensor:
         """Estimate of the weight's largest singular value, differentiable in the weight; []."""
-        return torch.dot(self.u, torch.mv(self.weight.flatten(1), self.v))
+        sigma: Tensor = torch.dot(self.u, torch.mv(self.weight.flatten(1), self.v))
+        return sigma
 
     def normalized_weight(self) -> Tensor:
         """The weight divided by `sigma`; same shape."""
-        return self.weight / self.sigma()
+        weight: Tensor = self.weight / self.sigma()
+        return weight
 
 
 class SpectralConv2d(SpectralLayer, nn.Conv2d):
     """Convolution with a spectrally normalised kernel."""
 
-    def __init__(self, *args: int, **kwargs: int | bool) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # nn.Conv2d's own arguments
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, padding: int, bias: bool
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=bias)
         self._add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return self._conv_forward(x, self.normalized_weight(), self.bias)
+        return F.conv2d(x, self.normalized_weight(), self.bias, padding=self.padding)
 
 
 class SpectralLinear(SpectralLayer, nn.Linear):
     """Linear layer with a spectrally normalised matrix."""
 
-    def __init__(self, *args: int, **kwargs: bool) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
         self._add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
@@ -61,8 +65,8 @@ class SpectralLinear(SpectralLayer, nn.Linear):
 class SpectralEmbedding(SpectralLayer, nn.Embedding):
     """Embedding with a spectrally normalised table (the projection head's class vectors)."""
 
-    def __init__(self, *args: int) -> None:
-        super().__init__(*args)
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        super().__init__(num_embeddings, embedding_dim)
         self._add_vectors()
 
     def forward(self, class_labels: Tensor) -> Tensor:  # noqa: D102

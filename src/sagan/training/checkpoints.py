@@ -4,15 +4,14 @@
 its `.json` was never finished and is not a checkpoint.
 """
 
-import hashlib
 import json
 import logging
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from sagan.files import file_sha256, replacing_file
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +39,11 @@ class CheckpointStore:
             images_seen: names the checkpoint.
         """
         target = self.path / f"checkpoint-{images_seen:012d}.pt"
-        write_atomically(target, lambda path: torch.save(state, path))
-        facts = {"images_seen": images_seen, "sha256": _sha256(target)}
-        write_atomically(
-            target.with_suffix(".json"), lambda path: path.write_text(json.dumps(facts) + "\n")
-        )
+        with replacing_file(target) as temporary:
+            torch.save(state, temporary)
+        facts = {"images_seen": images_seen, "sha256": file_sha256(target)}
+        with replacing_file(target.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(facts) + "\n")
         for old in self._finished()[: -self._keep]:
             old.with_suffix(".json").unlink()  # first: what has no .json is no checkpoint
             old.unlink()
@@ -63,7 +62,7 @@ class CheckpointStore:
             expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
             if not path.is_file():
                 reason = "the file is missing"
-            elif _sha256(path) != expected:
+            elif file_sha256(path) != expected:
                 reason = f"its sha256 is not {expected[:12]}..."
             else:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -79,20 +78,3 @@ class CheckpointStore:
 
     def _finished(self) -> list[Path]:
         return sorted(path.with_suffix(".pt") for path in self.path.glob("checkpoint-*.json"))
-
-
-def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, flush it to disk, then give it its name."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

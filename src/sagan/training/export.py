@@ -19,7 +19,11 @@ _SETTLING_ITERATIONS = 20  # averaged weights are new to u and v
 
 
 def export_generator(
-    state: TrainingState, config: TrainingConfig, shards: ShardStore, path: Path, facts: dict[str, Any]
+    state: TrainingState,
+    config: TrainingConfig,
+    shards: ShardStore,
+    path: Path,
+    facts: dict[str, Any],
 ) -> GeneratorBundle:
     """Write the run's generator as a bundle.
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sagan.training.checkpoints import write_atomically
+from sagan.files import replacing_file
 
 Record = dict[str, Any]
 
@@ -32,4 +32,5 @@ class Journal:
         """Forget what was recorded after a checkpoint that training goes on from."""
         kept = [record for record in self.read() if record["images_seen"] <= images_seen]
         text = "".join(json.dumps(record) + "\n" for record in kept)
-        write_atomically(self.path, lambda path: path.write_text(text, encoding="utf-8"))
+        with replacing_file(self.path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

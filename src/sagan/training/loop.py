@@ -43,9 +43,7 @@ def training_loop(
         started = time.perf_counter()
         for _ in range(config.discriminator_steps):
             images, class_labels = batches.read(state.images_seen, config.batch_size)
-            z, y = draw_latents_and_labels(
-                config.seed, state.images_seen, "discriminator", **sizes
-            )
+            z, y = draw_latents_and_labels(config.seed, state.images_seen, "discriminator", **sizes)
             discriminator = discriminator_step(
                 G,
                 D,
@@ -57,9 +55,7 @@ def training_loop(
             )
             state.images_seen += config.batch_size
         z, y = draw_latents_and_labels(config.seed, state.images_seen, "generator", **sizes)
-        generator_loss = generator_step(
-            G, D, state.generator_optimizer, z.to(device), y.to(device)
-        )
+        generator_loss = generator_step(G, D, state.generator_optimizer, z.to(device), y.to(device))
         if config.ema_decay is not None:
             update_ema(state.ema_generator, G, config.ema_decay)
         seconds = time.perf_counter() - started

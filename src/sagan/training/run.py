@@ -10,10 +10,11 @@ import torch
 
 from sagan.data.batches import Batches
 from sagan.data.shards import ShardStore
+from sagan.devices import choose_device
+from sagan.files import replacing_file
 from sagan.models.bundle import GeneratorBundle
-from sagan.training.checkpoints import CheckpointStore, write_atomically
+from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
-from sagan.training.devices import choose_device
 from sagan.training.export import export_generator
 from sagan.training.fingerprint import environment, identity_hash, run_identity
 from sagan.training.journal import Journal, Record
@@ -71,8 +72,8 @@ class _Run:
         self.batches = Batches(
             shards.split("train"), seed=config.seed, horizontal_flip=config.horizontal_flip
         )
-        text = json.dumps(self.identity, indent=2) + "\n"
-        write_atomically(self.path / "identity.json", lambda path: path.write_text(text))
+        with replacing_file(self.path / "identity.json") as temporary:
+            temporary.write_text(json.dumps(self.identity, indent=2) + "\n")
 
     def resume(self) -> None:
         """Take over the newest checkpoint, or start at 0 images."""

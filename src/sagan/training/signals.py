@@ -13,7 +13,7 @@ EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: run the same command again to go on
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-class TrainingInterrupted(SystemExit):  # noqa: N818 - not an error: the run goes on next time
+class TrainingInterrupted(SystemExit):
     """Training was asked to stop and has saved; ends the process with status 75."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class DiscriminatorRecord:
     fake_logits: Tensor
 
 
-def discriminator_step(
+def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     G: nn.Module,
     D: nn.Module,
     optimizer: Optimizer,
@@ -55,7 +55,7 @@ def discriminator_step(
     real_logits, fake_logits = logits.split([len(real_images), len(fake_images)])
     loss = hinge_discriminator_loss(real_logits, fake_logits)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     _apply(D, optimizer, loss, "discriminator")
     return DiscriminatorRecord(
         loss.detach(), real_logits.detach().mean(), fake_logits.detach().mean()
@@ -77,7 +77,7 @@ def generator_step(
     try:
         loss = hinge_generator_loss(D(G(z, y), y))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
     finally:
         D.requires_grad_(requires_grad=True)
     _apply(G, optimizer, loss, "generator")

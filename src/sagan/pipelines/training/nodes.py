@@ -3,18 +3,20 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagan.data.shards import ShardStore
 from sagan.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pandas import DataFrame
 
-    from sagan.data.shards import ShardStore
     from sagan.models.bundle import GeneratorBundle
+else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
+    DataFrame = GeneratorBundle = object
 
 
 def train_gan(
-    image_shards: "ShardStore", checkpoints_workspace: Path, config: TrainingConfig
-) -> tuple["GeneratorBundle", list[dict[str, Any]], dict[str, Any]]:
+    image_shards: ShardStore, checkpoints_workspace: Path, config: TrainingConfig
+) -> tuple[GeneratorBundle, list[dict[str, Any]], dict[str, Any]]:
     """Train both networks; resume this very run if it was interrupted.
 
     Returns:
@@ -26,7 +28,7 @@ def train_gan(
     return result.bundle, result.journal, result.summary
 
 
-def tabulate_curves(training_journal: list[dict[str, Any]]) -> "pd.DataFrame":
+def tabulate_curves(training_journal: list[dict[str, Any]]) -> DataFrame:
     """The journal's numbers as a table, one row a record, for plots."""
     import pandas as pd
 

@@ -1,6 +1,7 @@
 """Where to compute."""
 
 import logging
+from functools import cache
 
 import torch
 
@@ -25,6 +26,13 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
             "use device: auto or device: cpu, or check the driver with `nvidia-smi`"
         )
     if name == "auto" and not torch.cuda.is_available():
-        logger.warning("no CUDA device: computing on the CPU, %d threads", torch.get_num_threads())
+        logger.warning(
+            "no CUDA device: computing on the CPU (threads: %d)", torch.get_num_threads()
+        )
         return torch.device("cpu")
     return torch.device("cuda" if name == "auto" else name)
+
+
+@cache  # once a process, not once a station
+def _say_cpu(threads: int) -> None:
+    logger.warning("no CUDA device: computing on the CPU (threads: %d)", threads)

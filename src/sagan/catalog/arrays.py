@@ -1,0 +1,103 @@
+"""Arrays on disk: pictures as PNG, samples and feature statistics as `.npz`."""
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+from kedro_datasets._typing import ImagePreview
+
+from sagan.catalog.file import FileDataset
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class PNGDataset(FileDataset):
+    """A picture, uint8 [H, W, 3] in RGB; Kedro-Viz shows it."""
+
+    def read(self, path: Path) -> "np.ndarray":
+        """Return uint8 [H, W, 3]."""
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def write(self, path: Path, data: "np.ndarray") -> None:
+        """Write the picture.
+
+        Raises:
+            ValueError: unless the data is uint8 [H, W, 3].
+        """
+        import numpy as np
+        from PIL import Image
+
+        if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
+            raise ValueError(f"a picture is uint8 [H, W, 3]; got {data.dtype} {list(data.shape)}")
+        Image.fromarray(data).save(path, format="PNG", optimize=True)
+
+    def preview(self) -> ImagePreview:
+        """The picture in base64 for Kedro-Viz."""
+        return ImagePreview(base64.b64encode(self._filepath.read_bytes()).decode("ascii"))
+
+
+class ArraysDataset(FileDataset):
+    """Named arrays in one `.npz`, never pickled: loading one runs no code."""
+
+    required: tuple[str, ...] = ()
+
+    def read(self, path: Path) -> dict[str, "np.ndarray"]:
+        """Return the arrays by name.
+
+        Raises:
+            ValueError: when the file is damaged, holds Python objects or lacks an array.
+        """
+        import numpy as np
+
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (BadZipFile, EOFError, ValueError, OSError) as error:
+            raise ValueError(
+                f"{path} is not a sound .npz of plain arrays ({error}); remove it and run the "
+                "station that writes it again"
+            ) from error
+        self._check_names(arrays, str(path))
+        return arrays
+
+    def write(self, path: Path, data: dict[str, Any]) -> None:
+        """Write the arrays, compressed.
+
+        Raises:
+            ValueError: when one of the required arrays is missing or is of Python objects.
+        """
+        import numpy as np
+
+        self._check_names(data, "what the node returned")
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in data.items()}
+        objects = sorted(name for name, array in arrays.items() if array.dtype.hasobject)
+        if objects:
+            raise ValueError(f"arrays of Python objects are not saved; got {', '.join(objects)}")
+        with path.open("wb") as file:  # an open file, or NumPy appends its own suffix
+            np.savez_compressed(file, **arrays)
+
+    def _check_names(self, arrays: dict[str, Any], origin: str) -> None:
+        missing = [name for name in self.required if name not in arrays]
+        if missing:
+            raise ValueError(
+                f"{origin}: expected arrays {', '.join(self.required)}; "
+                f"got {', '.join(sorted(arrays)) or 'none'}"
+            )
+
+
+class SamplesDataset(ArraysDataset):
+    """Generated samples: `images` uint8 [N, 3, H, W] and `class_labels` int64 [N]."""
+
+    required = ("images", "class_labels")
+
+
+class StatisticsDataset(ArraysDataset):
+    """Feature statistics in pytorch-fid's format (`mu` [D], `sigma` [D, D]) and their metadata."""
+
+    required = ("mu", "sigma")

@@ -1,0 +1,158 @@
+"""Heavy artefacts: what passes between stations is a small object bound to a path, never the bytes.
+
+A folder of images or shards is named by a small JSON beside it (its place and its facts), so that
+Kedro sees one file, and `--only-missing-outputs` cannot take a half-written folder for a whole one.
+"""
+
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
+
+from sagan.catalog.atomic import replace_folder, restore_folder
+from sagan.catalog.documents import JSONDataset
+
+
+class Handle(Protocol):
+    """A small object bound to a path; `ImageFolder`, `ShardStore` and `GeneratorBundle` are."""
+
+    @property
+    def path(self) -> Path:
+        """Where the artefact lies."""
+        ...
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Check what lies at the path and bind to it."""
+        ...
+
+
+class HandleDataset(JSONDataset):
+    """A handle as JSON: `path` (relative inside the data folders, else absolute) and its facts."""
+
+    @abstractmethod
+    def handle_class(self) -> type[Handle]:
+        """The class to open the path with; imported here, since it may import torch."""
+
+    def read(self, path: Path) -> Handle:
+        """Open the handle.
+
+        Raises:
+            ValueError: when the JSON names no path; whatever the handle's own check raises.
+        """
+        record = super().read(path)
+        if not isinstance(record, dict) or not isinstance(record.get("path"), str):
+            raise ValueError(f"{path}: no 'path' in it; run the station that writes it again")
+        place = Path(os.path.normpath(path.parent / record["path"]))
+        return self.handle_class().open(place)
+
+    def write(self, path: Path, data: Any) -> None:  # noqa: ANN401 - a Handle with facts
+        """Write the handle's place and facts."""
+        super().write(path, {**data.facts(), "path": self._portable(data.path)})
+
+    def preview(self) -> JSONPreview:
+        """The facts for Kedro-Viz."""
+        return JSONPreview(self._filepath.read_text(encoding="utf-8"))
+
+    def _portable(self, place: Path) -> str:
+        """A path that survives moving the data: relative when it is one of the data folders."""
+        folder = self._filepath.parent.resolve()
+        place = place.resolve()
+        if place.is_relative_to(folder.parent):
+            return Path(os.path.relpath(place, folder)).as_posix()
+        return place.as_posix()
+
+
+class ImageFolderDataset(HandleDataset):
+    """An image folder, `train/<class>/*` and optionally `val/<class>/*`."""
+
+    def handle_class(self) -> type[Handle]:
+        """`sagan.data.image_folder.ImageFolder`."""
+        from sagan.data.image_folder import ImageFolder
+
+        return ImageFolder
+
+
+class ShardStoreDataset(HandleDataset):
+    """Preprocessed uint8 images in shards that training reads by memory map."""
+
+    def handle_class(self) -> type[Handle]:
+        """`sagan.data.shards.ShardStore`."""
+        from sagan.data.shards import ShardStore
+
+        return ShardStore
+
+
+class GeneratorBundleDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
+    """A folder with a trained generator and all that sampling needs to know of it."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Bind the dataset to its folder.
+
+        Args:
+            filepath: The bundle's folder.
+            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Any:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
+        """Open the bundle.
+
+        Raises:
+            DatasetError: when it is missing or damaged.
+        """
+        from sagan.models.bundle import GeneratorBundle
+
+        restore_folder(self._filepath)
+        return GeneratorBundle.open(self._filepath)
+
+    def save(self, data: Any) -> None:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
+        """Copy the bundle's folder here, whole or not at all."""
+        replace_folder(Path(data.path), self._filepath)
+
+    def preview(self) -> JSONPreview:
+        """The bundle's configuration for Kedro-Viz."""
+        return JSONPreview((self._filepath / "config.json").read_text(encoding="utf-8"))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+    def _exists(self) -> bool:
+        restore_folder(self._filepath)
+        return (self._filepath / "config.json").is_file()
+
+
+class WorkspaceDataset(AbstractDataset[Any, Path]):  # type: ignore[misc]
+    """A folder for a station to work in: it loads as its path, made if need be."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Bind the dataset to its folder.
+
+        Args:
+            filepath: The folder.
+            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+        """
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """Make the folder and return its path."""
+        self._filepath.mkdir(parents=True, exist_ok=True)
+        return self._filepath
+
+    def save(self, data: Any) -> None:  # noqa: ANN401 - refused whatever it is
+        """Refuse: a station writes into its workspace itself."""
+        raise ValueError(
+            f"{self._filepath} is a folder that its station writes into; it is never saved to: "
+            f"got {type(data).__name__}"
+        )
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+    def _exists(self) -> bool:
+        return self._filepath.is_dir()

@@ -1,0 +1,100 @@
+"""`python -m sagan.data IMAGES --image-size 64 --out DIR`: a class folder becomes shards.
+
+Stations 2 and 3 without Kedro, Great Expectations and pandas, for a machine that only trains. The
+images are checked and hashed as in validation, with fewer rules: every class folder has images,
+there are several classes, and few images are broken.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import get_args
+
+from sagan.data.config import ManifestConfig, PreprocessingConfig
+from sagan.data.image_folder import ImageFolder, first_five
+from sagan.data.manifest import ImageRecord, scan_images
+
+logger = logging.getLogger("sagan.data")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        store = _build(options)
+    except (ValueError, OSError) as error:
+        logger.debug("", exc_info=True)
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing incomplete is used, start again to rebuild\n")
+        return 130
+    sys.stdout.write(f"{store}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = PreprocessingConfig()
+    allowed = {name: get_args(f.annotation) for name, f in PreprocessingConfig.model_fields.items()}
+    parser = argparse.ArgumentParser(prog="python -m sagan.data", description=__doc__)
+    parser.add_argument("images", type=Path, help="class folder: train/<class>/*, optional val/")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shard stores")
+    parser.add_argument(
+        "--image-size", type=int, default=default.image_size, choices=allowed["image_size"]
+    )
+    parser.add_argument("--resizer", default=default.resizer, choices=allowed["resizer"])
+    parser.add_argument("--shard-images", type=int, default=default.shard_images)
+    parser.add_argument("--workers", type=int, default=0, help="threads; 0 takes all cores")
+    parser.add_argument("--min-classes", type=int, default=2)
+    parser.add_argument("--max-bad-fraction", type=float, default=0.001)
+    return parser
+
+
+def _build(options: argparse.Namespace) -> Path:
+    config = PreprocessingConfig(
+        image_size=options.image_size,
+        resizer=options.resizer,
+        shard_images=options.shard_images,
+        workers=options.workers,
+    )
+    folder = ImageFolder.open(options.images)
+    if len(folder.class_names) < options.min_classes:
+        raise ValueError(
+            f"'{folder.path}' has {len(folder.class_names)} class ({folder.class_names[0]}), "
+            f"expected at least {options.min_classes}: is the tree nested, or cut short? "
+            "A folder of one class on purpose takes --min-classes 1"
+        )
+    images = _sound_images(folder, ManifestConfig(workers=config.workers), options.max_bad_fraction)
+
+    from sagan.data.shard_writer import build_shards  # torch, once the input is known to be good
+
+    return build_shards(folder.path, images, options.out, config).path
+
+
+def _sound_images(
+    folder: ImageFolder, config: ManifestConfig, max_bad_fraction: float
+) -> list[ImageRecord]:
+    """The images that decode; too many others, or a class without any, are refused."""
+    images, bad = [], []
+    for place, facts in scan_images(folder, config):
+        if facts.decodable and facts.sha256:
+            images.append(ImageRecord(place.path, place.split, place.class_name, facts.sha256))
+        else:
+            bad.append(f"{place.path} ({facts.reason})")
+    if bad:
+        text = f"{len(bad):,} images cannot be used: {first_five(bad)}"
+        if len(bad) > max_bad_fraction * (len(images) + len(bad)):
+            raise ValueError(f"{text}; allowed is a fraction of {max_bad_fraction}; repair them")
+        logger.warning("left out: %s", text)
+    for split in folder.splits:
+        filled = {image.class_name for image in images if image.split == split}
+        lost = sorted(set(folder.class_names) - filled)
+        if lost:
+            raise ValueError(f"no usable image in {split}/ for the classes {first_five(lost)}")
+    return images
+
+
+if __name__ == "__main__":
+    sys.exit(main())

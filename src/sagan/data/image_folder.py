@@ -1,0 +1,183 @@
+"""The image folder: `train/<class>/*` and optionally `val/<class>/*`, read in place.
+
+The handle between acquisition and the stations behind it. Opening one looks at names only, never
+into files: what an image holds is the manifest's business.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "val")
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"}
+
+
+class ImagePath(NamedTuple):
+    """One file of an image folder."""
+
+    split: str
+    class_name: str
+    path: str
+    """Relative to the folder's root, with forward slashes."""
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A class folder whose layout was checked; make one with `open`."""
+
+    path: Path
+    images: dict[str, dict[str, int]]
+    """Number of files by split and class."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Check the layout of a class folder.
+
+        Raises:
+            FileNotFoundError: if the folder is missing.
+            ValueError: if its layout is not the expected one; all problems at once.
+        """
+        root = Path(path)
+        if not root.exists():
+            raise FileNotFoundError(f"image folder '{root}' does not exist\n{_layout(root)}")
+        if not root.is_dir():
+            raise ValueError(f"image folder '{root}' is a file; extract it first\n{_layout(root)}")
+        problems = _root_problems(root)
+        if not problems:
+            present = [split for split in SPLITS if (root / split).is_dir()]
+            problems = [text for split in present for text in _split_problems(root, split)]
+        if not problems:
+            images = {split: _count(root / split) for split in present}
+            problems = _class_set_problems(images)
+        if problems:
+            listed = "\n".join(f"- {problem}" for problem in problems)
+            raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
+        return cls(path=root, images=images)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that are there, training first."""
+        return tuple(self.images)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Sorted names of the class folders; a name's index is its label."""
+        return tuple(sorted(self.images["train"]))
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth telling: number of classes, and of files by split."""
+        counts = {split: sum(classes.values()) for split, classes in self.images.items()}
+        return {"classes": len(self.class_names), "images": counts}
+
+    def __iter__(self) -> Iterator[ImagePath]:
+        """Every file, sorted by split, class and name; hidden ones are left out."""
+        for split in self.splits:
+            for class_name in self.class_names:
+                for name in sorted(_files(self.path / split / class_name)):
+                    yield ImagePath(split, class_name, f"{split}/{class_name}/{name}")
+
+
+def first_five(names: list[str]) -> str:
+    """The first five names, and how many there are if more."""
+    more = f", ... ({len(names):,} in all)" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _layout(root: Path) -> str:
+    return (
+        "expected layout:\n"
+        f"  {root}/train/<class>/<image>   one folder a class, its images directly inside\n"
+        f"  {root}/val/<class>/<image>     optional; the same classes as in train/"
+    )
+
+
+def _root_problems(root: Path) -> list[str]:
+    if (root / "train").is_dir():
+        return []
+    folders = _folders(root)
+    if not folders and not _files(root):
+        return ["the folder is empty"]
+    inside = [name for name in folders if (root / name / "train").is_dir()]
+    if inside:
+        return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
+    found = first_five(sorted(folders + _files(root)))
+    return [f"there is no train/ in it; it holds {found}"]
+
+
+def _split_problems(root: Path, split: str) -> list[str]:
+    """What is wrong with one split, every kind of fault in one line."""
+    folder = root / split
+    classes = _folders(folder)
+    loose = [name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+    if loose:
+        return [_loose_images(split, loose, classes)]
+    if not classes:
+        return [f"{split}/ has no class folders"]
+    if stray := _files(folder):
+        logger.warning("ignored in %s: %s", folder, first_five(sorted(stray)))
+    problems = []
+    nested = [name for name in sorted(classes) if _folders(folder / name)]
+    if nested:
+        problems.append(_nested_folders(root, split, nested))
+    empty = [
+        name for name in sorted(classes) if not _files(folder / name) and name not in set(nested)
+    ]
+    if empty:
+        problems.append(
+            f"empty class folders in {split}/: {first_five(empty)}; add images or remove them"
+        )
+    return problems
+
+
+def _loose_images(split: str, loose: list[str], classes: list[str]) -> str:
+    found = f"{split}/ holds {len(loose):,} images directly ({first_five(sorted(loose))})"
+    if split == "val" and not classes:
+        return (
+            f"{found} and no class folders, as ILSVRC-2012 ships it; move each image into "
+            "val/<class>/ by the devkit's ILSVRC2012_validation_ground_truth.txt or Kaggle's "
+            "LOC_val_solution.csv, or take val/ away to go without"
+        )
+    return f"{found}; move each into the folder of its class"
+
+
+def _nested_folders(root: Path, split: str, nested: list[str]) -> str:
+    inner = sorted(_folders(root / split / nested[0]))
+    text = (
+        f"class folders in {split}/ hold folders instead of images: {first_five(nested)} "
+        f"({split}/{nested[0]}/ has {first_five(inner)})"
+    )
+    if "train" in nested:
+        return f"{text}; the tree is nested once too deep: use '{root / split}' as the path"
+    return f"{text}; move the images up into {split}/<class>/"
+
+
+def _class_set_problems(images: dict[str, dict[str, int]]) -> list[str]:
+    """Name up to ten classes that only one of the splits has."""
+    if "val" not in images:
+        return []
+    problems = []
+    for here, there in (("train", "val"), ("val", "train")):
+        only = sorted(images[here].keys() - images[there].keys())
+        if only:
+            named = ", ".join(only[:10]) + (", ..." if len(only) > 10 else "")
+            problems.append(f"{len(only):,} classes of {here}/ are missing in {there}/: {named}")
+    return problems
+
+
+def _count(split: Path) -> dict[str, int]:
+    return {name: len(_files(split / name)) for name in sorted(_folders(split))}
+
+
+def _folders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+
+
+def _files(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]

@@ -1,0 +1,224 @@
+"""Shards: uint8 images that training reads by memory map, without decoding anything.
+
+A store is a folder named by its content key:
+
+    index.json                  written last: a folder without it is not a store
+    <split>-labels.npy          int64 [n]
+    <split>-00000.npy, ...      uint8 [images, H, W, 3]
+
+The index holds sizes and checksums of all files and everything the key is made of.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sagan.data.parallel import ordered_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT_VERSION = 1
+INDEX = "index.json"
+REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
+
+
+class ArrayFile(NamedTuple):
+    """One .npy file of a store, as the index records it."""
+
+    file: str
+    images: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ShardSplit:
+    """The images and labels of one split."""
+
+    folder: Path
+    shards: tuple[ArrayFile, ...]
+    labels: NDArray[np.int64]
+    """int64 [n]; a label is an index into the store's class names."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices: NDArray[np.int64]) -> "Tensor":
+        """Copy some images out of the memory maps.
+
+        Args:
+            indices: int64 [B], each 0 .. len - 1, in any order.
+
+        Returns:
+            uint8 [B, 3, H, W] with channels_last strides.
+
+        Raises:
+            IndexError: if an index is out of range.
+        """
+        import torch
+
+        indices = np.asarray(indices, dtype=np.int64)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
+            raise IndexError(
+                f"image indices {indices.min()} .. {indices.max()} asked for; "
+                f"the split has {len(self)} images"
+            )
+        height, width, channels = self._maps[0].shape[1:]
+        images = np.empty((len(indices), height, width, channels), dtype=np.uint8)
+        owners = np.searchsorted(self._ends, indices, side="right")
+        for shard in np.unique(owners):
+            chosen = owners == shard
+            first = self._ends[shard] - self.shards[shard].images
+            images[chosen] = self._maps[shard][indices[chosen] - first]
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return np.cumsum([shard.images for shard in self.shards])
+
+    @cached_property
+    def _maps(self) -> list[NDArray[np.uint8]]:
+        return [
+            np.load(self.folder / shard.file, mmap_mode="r", allow_pickle=False)
+            for shard in self.shards
+        ]
+
+
+@dataclass(frozen=True)
+class ShardStore:
+    """A complete, verified store; make one with `open`."""
+
+    path: Path
+    index: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, *, verify_checksums: bool = True) -> Self:
+        """Read the index and check every file against it.
+
+        Args:
+            path: the store's folder.
+            verify_checksums: also hash the files; sizes are always compared.
+
+        Raises:
+            FileNotFoundError: if the folder or its index is missing.
+            ValueError: if the index or a file is not what was written; names the file.
+        """
+        index = _read_index(path)
+        store = cls(path=path, index=index)
+        files = [file for split in store.splits for file in store._files(split)]
+        damaged = [text for file in files if (text := _size_problem(path, file))]
+        if not damaged and verify_checksums:
+            sums = ordered_map(lambda file: _sha256(path / file.file), files, workers=0)
+            damaged = [
+                f"{file.file} was changed after it was written (checksum mismatch)"
+                for file, found in zip(files, sums, strict=True)
+                if found != file.sha256
+            ]
+        if damaged:
+            more = f"; {len(damaged)} files in all" if len(damaged) > 5 else ""
+            raise ValueError(f"shard store '{path}': {'; '.join(damaged[:5])}{more}. {REMEDY}")
+        return store
+
+    @property
+    def key(self) -> str:
+        """Content key: hash of data, image size, resizer and library versions."""
+        return str(self.index["key"])
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images, pixels."""
+        return int(self.index["image_size"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Sorted class names; the index of a name is its label."""
+        return tuple(self.index["class_names"])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of the validated images that the store was made of."""
+        return str(self.index["data_hash"])
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, training first."""
+        return tuple(self.index["splits"])
+
+    def split(self, name: str) -> ShardSplit:
+        """One split by name.
+
+        Raises:
+            ValueError: if the store has no such split.
+        """
+        if name not in self.splits:
+            raise ValueError(
+                f"shard store '{self.path}' has no split '{name}'; it has {', '.join(self.splits)}"
+            )
+        labels_file, *shards = self._files(name)
+        labels = np.load(self.path / labels_file.file, allow_pickle=False)
+        return ShardSplit(folder=self.path, shards=tuple(shards), labels=labels)
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth telling of the store: its key and what the key is made of, and counts."""
+        made_of = ("key", "data_hash", "image_size", "resizer", "versions", "class_names")
+        counts = {split: self._files(split)[0].images for split in self.splits}
+        stored = sum(file.bytes for split in self.splits for file in self._files(split))
+        return {name: self.index[name] for name in made_of} | {"images": counts, "bytes": stored}
+
+    def _files(self, split: str) -> list[ArrayFile]:
+        """The labels' file, then the shards in order."""
+        entry = self.index["splits"][split]
+        return [ArrayFile(**entry["labels"]), *(ArrayFile(**shard) for shard in entry["shards"])]
+
+
+def content_key(facts: dict[str, Any]) -> str:
+    """Key of a store: hash of what decides its pixels, 16 hexadecimal digits."""
+    made_of = {name: facts[name] for name in ("data_hash", "image_size", "resizer", "versions")}
+    text = json.dumps(made_of | {"format": FORMAT_VERSION}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    if not (path / INDEX).is_file():
+        raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}. {REMEDY}")
+    try:
+        index: dict[str, Any] = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        sound = index["key"] == content_key(index) and index["checksum"] == index_checksum(index)
+    except (ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise ValueError(f"shard store '{path}': {INDEX} is damaged or was changed. {REMEDY}")
+    return index
+
+
+def index_checksum(index: dict[str, Any]) -> str:
+    """Hash of everything in an index but this hash itself."""
+    rest = {name: value for name, value in index.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _size_problem(folder: Path, file: ArrayFile) -> str | None:
+    path = folder / file.file
+    if not path.is_file():
+        return f"{file.file} is missing"
+    found = path.stat().st_size
+    if found != file.bytes:
+        return f"{file.file} has {found:,} bytes, expected {file.bytes:,}"
+    return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

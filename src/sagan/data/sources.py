@@ -1,0 +1,101 @@
+"""Station 1, acquisition: a named source becomes an image folder.
+
+`digits` writes scikit-learn's handwritten digits as ordinary image files, so that they go the same
+way as ImageNet; `folder` points at the user's own tree, of which nothing is copied.
+"""
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sagan.data.config import AcquisitionConfig
+from sagan.data.image_folder import ImageFolder
+
+logger = logging.getLogger(__name__)
+
+# every sixth image of a class is kept for validation
+VAL_EVERY = 6
+DIGITS_WHITE = 16  # scikit-learn stores grey levels 0..16
+
+
+def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
+    """Make or find the image folder that the parameters name.
+
+    Args:
+        config: the source and, for source `folder`, its path.
+        workspace: where a source that writes files puts them.
+
+    Raises:
+        FileNotFoundError: if the named folder is missing.
+        ValueError: if no path was given, or the folder has not the expected layout.
+    """
+    if config.source == "digits":
+        return write_digits(workspace / "digits")
+    if config.path is None:
+        raise ValueError(
+            "acquisition.path is not set, and source 'folder' needs it: the root of a class "
+            "folder (train/<class>/*, optional val/<class>/*); "
+            "give --params=acquisition.path=/your/images"
+        )
+    return ImageFolder.open(Path(config.path).expanduser().absolute())
+
+
+def write_digits(target: Path) -> ImageFolder:
+    """Write the 1,797 digits as `train|val/<digit>/<row>.png`, 8x8, 8-bit grayscale.
+
+    A tree that is already complete is reused; anything else of that name is replaced at once by a
+    complete one. Every sixth image of a class goes to `val/`.
+    """
+    pictures = digit_pictures()
+    if _holds_exactly(target, pictures):
+        return ImageFolder.open(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_run in target.parent.glob(".digits-*"):
+        shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".digits-", dir=target.parent) as temporary:
+        fresh = Path(temporary) / "fresh"
+        for name, pixels in pictures.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(fresh / name)
+        if target.exists():
+            logger.warning("'%s' is not the complete set of digits; replaced", target)
+            target.rename(Path(temporary) / "old")
+        fresh.rename(target)
+    return ImageFolder.open(target)
+
+
+def digit_pictures() -> dict[str, np.ndarray]:
+    """Scikit-learn's digits by file name: uint8 [8, 8] each, 0..16 stretched to 0..255."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    pixels = np.rint(digits.images * (255 / DIGITS_WHITE)).astype(np.uint8)
+    seen = [0] * 10
+    pictures = {}
+    for row, label in enumerate(digits.target):
+        split = "val" if seen[label] % VAL_EVERY == VAL_EVERY - 1 else "train"
+        seen[label] += 1
+        pictures[f"{split}/{label}/{row:04d}.png"] = pixels[row]
+    return pictures
+
+
+def _holds_exactly(folder: Path, pictures: dict[str, np.ndarray]) -> bool:
+    """Whether the folder has these files, no others, with these pixels."""
+    if not folder.is_dir():
+        return False
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    if files != pictures.keys():
+        return False
+    try:
+        return all(_same_pixels(folder / name, pixels) for name, pixels in pictures.items())
+    except (OSError, SyntaxError):  # what Pillow raises on a damaged PNG
+        return False
+
+
+def _same_pixels(path: Path, pixels: np.ndarray) -> bool:
+    with Image.open(path) as image:
+        return image.mode == "L" and np.array_equal(np.asarray(image), pixels)

@@ -1,0 +1,67 @@
+"""Kedro's hooks: what is checked before a run starts, and one line a node while it goes."""
+
+import logging
+from time import monotonic
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from sagan.parameters import check_environment, check_parameters
+
+logger = logging.getLogger(__name__)
+
+
+class StreamHooks:
+    """Checks at the door; the checks themselves live in the rooms."""
+
+    def __init__(self) -> None:
+        self._total_nodes = 0
+        self._started_nodes = 0
+        self._start_seconds = 0.0
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse an unknown environment and every wrong parameter, those of unused stations too.
+
+        Raises:
+            ValueError: naming all that is wrong.
+        """
+        from kedro.framework.project import pipelines
+
+        loader = context.config_loader
+        check_environment(loader.conf_source, loader.env)
+        check_parameters(loader["parameters"], dict(pipelines))
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Refuse a run whose last station lacks a file that has to be fetched by hand.
+
+        Raises:
+            FileNotFoundError: when the Inception weights are asked for and absent.
+        """
+        self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
+        self._start_seconds = monotonic()
+        if not any(node.namespace == "evaluation" for node in pipeline.nodes):
+            return
+        config = catalog.load("params:evaluation")
+        if config.features == "inception":
+            from sagan.metrics.inception import require_weights
+
+            require_weights(config)
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def before_node_run(self, node: Node) -> None:
+        """Say which node of how many starts."""
+        self._started_nodes += 1
+        logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Say how long it took, and where the pictures and the page are."""
+        logger.info("done in %.0f s", monotonic() - self._start_seconds)
+        for name in ("sample_grid", "metrics", "report"):
+            if name in pipeline.all_outputs():
+                logger.info("  %s", catalog.get(name).filepath)

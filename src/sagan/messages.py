@@ -1,0 +1,84 @@
+"""Errors in the user's words: what a failed run says on its last lines, without the traceback."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
+from pydantic import ValidationError
+
+from sagan.parameters import describe_faults
+from sagan.schema import unknown_key
+
+LOG_FILE = "info.log"  # the file handler in conf/logging.yml
+
+# what our own doors raise, worded for the user; of other errors the kind is told as well
+_WORDED = (ValueError, FileNotFoundError, DatasetError)
+
+
+def explain(error: BaseException) -> str:
+    """The one message that a failed run ends with.
+
+    Args:
+        error: What came out of Kedro.
+
+    Returns:
+        One or a few lines, without a traceback.
+    """
+    if isinstance(error, ValidationError):
+        return "\n".join(describe_faults(error))
+    if isinstance(error, yaml.YAMLError):
+        return _explain_yaml(error)
+    if isinstance(error, DatasetError) and error.__cause__ is not None:
+        return _explain_dataset(error, error.__cause__)
+    text = str(error).strip()
+    if isinstance(error, _WORDED) and text:
+        return text
+    kind = type(error).__name__
+    where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
+    return f"{kind}: {text}\n({where})" if text else f"{kind}\n({where})"
+
+
+def unknown_pipeline(name: str, registered: Iterable[str]) -> str:
+    """The message about a pipeline that nobody registered."""
+    phrase = unknown_key(name, sorted(registered))
+    return phrase.replace("unknown key", "unknown pipeline").replace("known keys", "registered")
+
+
+def _explain_dataset(error: DatasetError, cause: BaseException) -> str:
+    """Kedro's dataset errors repeat their cause below a description of the dataset."""
+    text = explain(cause)
+    return text if Path(text.split()[0].rstrip(":,")).is_absolute() else f"{_place(error)}{text}"
+
+
+def _place(error: DatasetError) -> str:
+    """`<path>: ` out of Kedro's `... dataset some.Dataset(filepath='<path>').`, if it is there."""
+    _, found, rest = str(error).partition("filepath='")
+    path = rest.partition("'")[0]
+    return f"{path}: " if found else ""
+
+
+def _explain_yaml(error: yaml.YAMLError) -> str:
+    """Name file, line and fault; Kedro keeps only some of them."""
+    root = find_kedro_project(Path.cwd()) or Path.cwd()
+    for path in sorted((root / "conf").rglob("*.y*ml")):
+        fault = _yaml_fault(path)
+        if fault:
+            return f"{path.relative_to(root)}{fault}"
+    return f"a configuration file is not valid YAML: {error}"
+
+
+def _yaml_fault(path: Path) -> str | None:
+    """The first fault of a YAML file as `, line 3, column 5: ...`, or None."""
+    from omegaconf import OmegaConf
+
+    try:
+        OmegaConf.load(path)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        return f"{at}: {error.problem or error}; not valid YAML"
+    except yaml.YAMLError as error:
+        return f": {error}; not valid YAML"
+    return None

@@ -1,0 +1,43 @@
+"""What turns images into feature vectors, and what every such thing must say about itself."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sagan.data.shards import ShardStore
+from sagan.metrics.classifier import ClassifierFeatures, obtain_classifier
+from sagan.metrics.config import ClassifierConfig, EvaluationConfig
+from sagan.metrics.inception import InceptionFeatures, require_weights
+
+
+class FeatureExtractor(Protocol):
+    """uint8 [N, 3, H, W] -> float [N, D], with the name of the distance in these features."""
+
+    @property
+    def metric(self) -> str:
+        """Key of the Fréchet distance in the metrics file."""
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """JSON-able: network, dimensions, resizer, input range, SHA-256 of the weights."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features of a batch."""
+
+
+def feature_extractor(
+    config: EvaluationConfig, shards: ShardStore, workspace: Path, device: torch.device
+) -> FeatureExtractor:
+    """The features that a configuration asks for.
+
+    Raises:
+        FileNotFoundError: if Inception is asked for and its weights are not there.
+        ValueError: if they are not the ones expected.
+    """
+    weights = require_weights(config)
+    if weights is not None:
+        return InceptionFeatures(weights, device)
+    classifier = config.classifier or ClassifierConfig()
+    return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))

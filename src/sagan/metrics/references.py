@@ -1,0 +1,134 @@
+"""What samples are compared with: statistics of real images, taken once and cached."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from sagan.data.shards import ShardStore
+from sagan.files import replacing_file
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.features import FeatureExtractor, feature_extractor
+from sagan.metrics.frechet import frechet_distance
+from sagan.metrics.statistics import Statistics, measure_statistics
+from sagan.metrics.storage import cache_key
+
+logger = logging.getLogger(__name__)
+
+PARTS = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
+
+
+def reference_statistics(
+    shards: ShardStore, config: EvaluationConfig, workspace: Path, device: torch.device
+) -> Statistics:
+    """Statistics of the reference split.
+
+    Raises:
+        FileNotFoundError: if Inception's weights are asked for and absent.
+        ValueError: if the split does not exist or has fewer than two images.
+    """
+    if config.reference_split not in shards.splits:
+        raise ValueError(
+            f"evaluation.reference_split: the shards have no split '{config.reference_split}'; "
+            f"expected one of {', '.join(shards.splits)}"
+        )
+    extractor = feature_extractor(config, shards, workspace, device)
+    return split_statistics(shards, config.reference_split, extractor, config, workspace)
+
+
+def check_reference(
+    reference: Statistics, shards: ShardStore, split: str, extractor: FeatureExtractor
+) -> None:
+    """Refuse statistics of another data set, resolution, split, network or count.
+
+    Raises:
+        ValueError: naming what differs, got and expected.
+    """
+    got = {"count": reference.count, **reference.protocol}
+    expected = {"count": len(shards.split(split)), **_protocol(shards, split, extractor, "all")}
+    differing = [key for key in expected if got.get(key) != expected[key]]
+    if differing:
+        lines = [f"  {key}: got {got.get(key)}, expected {expected[key]}" for key in differing[:5]]
+        raise ValueError(
+            "the reference statistics were made under another protocol:\n"
+            + "\n".join(lines)
+            + "\nrun the evaluation from its first node to make them again"
+        )
+
+
+def split_statistics(
+    shards: ShardStore,
+    split: str,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+    *,
+    part: str = "all",
+) -> Statistics:
+    """Statistics of a split, or of every other image of it (part: even, odd)."""
+    protocol = _protocol(shards, split, extractor, part)
+    path = workspace / f"statistics-{cache_key(protocol)}.npz"
+    if path.is_file():
+        try:
+            return Statistics.load(path)
+        except ValueError as error:
+            logger.warning("%s; taking them again", error)
+    images = shards.split(split)
+    indices = np.arange(len(images))[PARTS[part]]
+
+    def features() -> Iterator[Tensor]:
+        with tqdm(total=len(indices), desc=split, unit=" images", disable=None, leave=False) as bar:
+            for start in range(0, len(indices), config.batch_size):
+                batch = indices[start : start + config.batch_size]
+                yield extractor(images.read(batch))
+                bar.update(len(batch))
+
+    statistics = measure_statistics(features(), protocol)
+    with replacing_file(path) as temporary:
+        statistics.save(temporary)
+    return statistics
+
+
+def self_test(
+    shards: ShardStore,
+    reference: Statistics,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+) -> dict[str, Any]:
+    """The distance between real images and real images: what a perfect generator could score.
+
+    Between the reference and the other split, or, without one, two halves of the reference.
+    """
+    name = config.reference_split
+    others = [split for split in shards.splits if split != name]
+    if others:
+        first, between = reference, f"{name} and {others[0]}"
+        second = split_statistics(shards, others[0], extractor, config, workspace)
+    else:
+        between = f"even and odd images of {name}"
+        first, second = (
+            split_statistics(shards, name, extractor, config, workspace, part=part)
+            for part in ("even", "odd")
+        )
+    distance = frechet_distance(first, second)
+    return {extractor.metric: distance, "between": between, "images": [first.count, second.count]}
+
+
+def _protocol(
+    shards: ShardStore, split: str, extractor: FeatureExtractor, part: str
+) -> dict[str, Any]:
+    """What makes two statistics of real images the same."""
+    return {
+        "split": split,
+        "part": part,
+        "image_size_px": shards.image_size,
+        "data_hash": shards.data_hash,
+        "shards_key": shards.key,
+        "features": extractor.protocol,
+    }

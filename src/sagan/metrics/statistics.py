@@ -1,0 +1,167 @@
+"""Mean and covariance of features, taken in one pass over any number of images.
+
+Kept in pytorch-fid's `.npz` format (`mu`, `sigma`), with what they were taken from beside them.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sagan.metrics.config import MIN_SAMPLES
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean float64 [D] and covariance float64 [D, D] of `count` feature vectors."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    count: int
+    protocol: dict[str, Any] = field(default_factory=dict)  # JSON-able: what was measured, how
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """What pytorch-fid reads (`mu`, `sigma`), and the protocol as JSON text."""
+        metadata = json.dumps({"count": self.count, "protocol": self.protocol}, sort_keys=True)
+        return {"mu": self.mean, "sigma": self.covariance, "metadata": np.array(metadata)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_arrays`.
+
+        Raises:
+            ValueError: if an array is missing or has the wrong shape, or if nothing says what
+                the statistics were taken from.
+        """
+        missing = [name for name in ("mu", "sigma", "metadata") if name not in arrays]
+        if missing:
+            raise ValueError(
+                f"feature statistics lack {', '.join(missing)}, got {', '.join(sorted(arrays))}; "
+                "statistics whose origin is unknown cannot be compared with"
+            )
+        mean, covariance = arrays["mu"], arrays["sigma"]
+        if mean.ndim != 1 or covariance.shape != 2 * mean.shape:
+            raise ValueError(
+                f"feature statistics: expected mu [D] and sigma [D, D], got {[*mean.shape]} and "
+                f"{[*covariance.shape]}"
+            )
+        metadata = json.loads(str(arrays["metadata"]))
+        return cls(mean, covariance, int(metadata["count"]), metadata["protocol"])
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read statistics; nothing in the file is run.
+
+        Raises:
+            ValueError: if the file is damaged or holds anything else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls.from_arrays({name: file[name] for name in file.files})
+        except (BadZipFile, EOFError, KeyError, ValueError) as error:
+            raise ValueError(f"{path}: not sound feature statistics: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a `.npz`; the caller sees to it that a part never lies under the final name."""
+        with path.open("wb") as file:  # an open file, or NumPy appends its own suffix
+            np.savez(file, allow_pickle=False, **self.to_arrays())
+
+
+class StreamingStatistics:
+    """Mean and covariance of feature vectors that come batch by batch.
+
+    Sums are kept in float64 and merged block by block (Chan, Golub and LeVeque 1979), which does
+    not lose digits where the mean is large beside the deviation. Rows are gathered into blocks,
+    because a block's matrix product costs the same for few rows as for many.
+    """
+
+    def __init__(self, block_rows: int = 512) -> None:
+        """Start with no rows; `block_rows` are merged at once."""
+        self._block_rows = block_rows
+        self._pending: list[Tensor] = []
+        self.count = 0
+        self._mean = torch.zeros(0)
+        self._scatter = torch.zeros(0)
+
+    def update(self, features: Tensor) -> None:
+        """Take in float [N, D].
+
+        Raises:
+            ValueError: if a feature is NaN or infinite.
+        """
+        broken = int((~features.isfinite()).any(dim=1).sum())
+        if broken:
+            raise ValueError(
+                f"features of {broken} of {len(features)} images are NaN or infinite (images "
+                f"{self._rows()}..{self._rows() + len(features) - 1}); the network or its weights "
+                "are broken"
+            )
+        self._pending.append(features.detach().to(torch.float64))
+        if sum(map(len, self._pending)) >= self._block_rows:
+            self._merge()
+
+    def result(self, protocol: dict[str, Any] | None = None) -> Statistics:
+        """The statistics of all rows so far; the covariance is unbiased (N - 1).
+
+        Raises:
+            ValueError: if there are fewer than two rows.
+        """
+        if self._rows() < MIN_SAMPLES:
+            raise ValueError(
+                f"statistics need at least {MIN_SAMPLES} images, got {self._rows()}: one image has "
+                "no covariance"
+            )
+        self._merge()
+        covariance = self._scatter / (self.count - 1)
+        return Statistics(
+            self._mean.cpu().numpy(), covariance.cpu().numpy(), self.count, protocol or {}
+        )
+
+    def _rows(self) -> int:
+        return self.count + sum(map(len, self._pending))
+
+    def _merge(self) -> None:
+        if not self._pending:
+            return
+        block, self._pending = torch.cat(self._pending), []
+        mean = block.mean(dim=0)
+        centred = block - mean
+        scatter = centred.T @ centred
+        if self.count == 0:
+            self._mean, self._scatter, self.count = mean, scatter, len(block)
+            return
+        total = self.count + len(block)
+        shift = mean - self._mean
+        self._scatter += scatter + torch.outer(shift, shift) * (self.count * len(block) / total)
+        self._mean = self._mean + shift * (len(block) / total)
+        self.count = total
+
+
+def measure_statistics(
+    features: Iterable[Tensor], protocol: dict[str, Any] | None = None
+) -> Statistics:
+    """Statistics of feature batches float [N, D], in one pass."""
+    streaming = StreamingStatistics()
+    for batch in features:
+        streaming.update(batch)
+    return streaming.result(protocol)
+
+
+def few_samples_warning(what: str, statistics: Statistics) -> str | None:
+    """One line if the covariance is singular for want of samples, which biases the distance."""
+    dimensions = len(statistics.mean)
+    if statistics.count > dimensions:
+        return None
+    return (
+        f"{what}: {statistics.count} images for {dimensions} feature dimensions; the covariance is "
+        "singular and the distance biased upwards: compare it only at the same counts"
+    )

@@ -1,0 +1,13 @@
+"""The node of station 1."""
+
+from pathlib import Path
+
+from sagan.data.config import AcquisitionConfig
+from sagan.data.image_folder import ImageFolder
+
+
+def acquire_images(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
+    """Make or find the image folder that the parameters name."""
+    from sagan.data.sources import acquire
+
+    return acquire(config, workspace)

@@ -1,0 +1,28 @@
+"""The node of station 3."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sagan.data.config import PreprocessingConfig
+from sagan.data.image_folder import ImageFolder
+from sagan.data.shards import ShardStore
+
+# Kedro resolves the hints below, and one that it could not resolve would switch its validation of
+# the parameters off; importing pandas here would slow every command
+if TYPE_CHECKING:
+    from pandas import DataFrame
+else:
+    DataFrame = object
+
+
+def make_shards(
+    config: PreprocessingConfig,
+    image_folder: ImageFolder,
+    validated_manifest: DataFrame,
+    workspace: Path,
+) -> ShardStore:
+    """Decode and resize the validated images into shards, or find them made."""
+    from sagan.data.manifest import records
+    from sagan.data.shard_writer import build_shards
+
+    return build_shards(image_folder.path, records(validated_manifest), workspace, config)

@@ -1,0 +1,49 @@
+"""Nodes of the reporting station."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sagan.reporting.config import ReportingConfig
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from sagan.models.bundle import GeneratorBundle
+else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
+    Figure = GeneratorBundle = Any
+
+
+def plot_curves(training_journal: list[dict[str, Any]], config: ReportingConfig) -> Figure:
+    """The training's curves, for Kedro-Viz and notebooks."""
+    from sagan.reporting.curves import curves_figure
+
+    return curves_figure(training_journal, config.curve_points)
+
+
+def write_report(
+    *,
+    validation_report: dict[str, Any],
+    generator_bundle: GeneratorBundle,
+    training_journal: list[dict[str, Any]],
+    training_summary: dict[str, Any],
+    sample_grid: np.ndarray,
+    attention_maps: np.ndarray,
+    metrics: dict[str, Any] | None,
+    parameters: dict[str, Any],
+    config: ReportingConfig,
+) -> str:
+    """The page; `metrics` is None where the evaluation has not run, and the page says so."""
+    from sagan.reporting.page import Contents, render_report
+
+    contents = Contents(
+        validation_report=validation_report,
+        bundle=generator_bundle.config,
+        journal=training_journal,
+        summary=training_summary,
+        sample_grid=sample_grid,
+        attention_maps=attention_maps,
+        metrics=metrics,
+        parameters=parameters,
+    )
+    return render_report(config, contents)

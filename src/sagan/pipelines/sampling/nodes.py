@@ -1,0 +1,70 @@
+"""Nodes of the sampling station."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sagan.sampling.config import SamplingConfig
+
+if TYPE_CHECKING:
+    from sagan.models.bundle import GeneratorBundle
+else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
+    GeneratorBundle = Any
+
+
+def draw_samples(
+    generator_bundle: GeneratorBundle, config: SamplingConfig
+) -> dict[str, np.ndarray]:
+    """Samples of evenly chosen classes: `images` uint8 [N, 3, H, W], `class_labels` int64 [N]."""
+    import torch
+
+    from sagan.devices import choose_device
+    from sagan.sampling.generate import generate
+    from sagan.sampling.grids import choose_classes
+    from sagan.sampling.latents import column_latents, sample_latents
+
+    device = choose_device(config.device)
+    classes = choose_classes(generator_bundle.num_classes, config.classes)
+    columns = config.samples_per_class
+    source = (generator_bundle.latent_dim, config.seed, config.truncation)
+    if config.same_latents:
+        latents = column_latents(len(classes), columns, *source)
+    else:
+        latents = sample_latents(len(classes) * columns, *source)
+    class_labels = torch.tensor(classes).repeat_interleave(columns)
+    generator = generator_bundle.load(str(device))
+    batches = generate(generator, latents, class_labels, config.batch_size, device)
+    return {"images": torch.cat(list(batches)).numpy(), "class_labels": class_labels.numpy()}
+
+
+def draw_grid(
+    samples: dict[str, np.ndarray], generator_bundle: GeneratorBundle, config: SamplingConfig
+) -> np.ndarray:
+    """The samples, a row a class: uint8 [H, W, 3]."""
+    from sagan.sampling.grids import class_grid
+
+    names = generator_bundle.class_names
+    return class_grid(samples["images"], samples["class_labels"], names, config.tile_px)
+
+
+def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) -> np.ndarray:
+    """Where samples of a few classes look, as in the paper's figure 1: uint8 [H, W, 3]."""
+    import torch
+
+    from sagan.devices import choose_device
+    from sagan.sampling.attention_maps import attention_picture
+    from sagan.sampling.grids import choose_classes
+    from sagan.sampling.latents import sample_latents
+
+    device = choose_device(config.device)
+    classes = choose_classes(generator_bundle.num_classes, config.attention.samples)
+    latent_dim = generator_bundle.latent_dim
+    return attention_picture(
+        generator_bundle.load(str(device)),
+        sample_latents(len(classes), latent_dim, config.seed, config.truncation),
+        torch.tensor(classes),
+        generator_bundle.class_names,
+        query_points=config.attention.query_points,
+        tile_px=config.attention.tile_px,
+        device=device,
+    )

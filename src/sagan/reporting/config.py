@@ -1,0 +1,17 @@
+"""Configuration of the reporting station (`params:reporting`)."""
+
+from pydantic import Field, PositiveInt
+
+from sagan.schema import Config
+
+
+class ReportingConfig(Config):
+    """How the report page looks."""
+
+    title: str = Field("Self-Attention GAN", min_length=1, description="the page's heading")
+    curve_points: int = Field(
+        300, ge=10, description="points a curve at most; more are averaged in groups [points]"
+    )
+    classes_listed: PositiveInt = Field(
+        40, description="classes whose image counts are shown one by one; more: a summary"
+    )

@@ -1,0 +1,109 @@
+"""Curves out of the training journal: what is drawn together, thinned to what a picture shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Journal = Sequence[Mapping[str, Any]]
+_GAMMA = "gamma/"
+_GROUPS = (
+    (
+        "Losses",
+        "hinge loss",
+        {"discriminator_loss": "discriminator", "generator_loss": "generator"},
+    ),
+    ("Logits", "mean of D's output", {"real_logits": "real", "fake_logits": "fake"}),
+    ("Speed", "images / s", {"images_per_second": "images / s"}),
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One named line: `y` over `x` images seen."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves that share their axes."""
+
+    title: str
+    unit: str
+    curves: list[Curve]
+
+
+def charts(journal: Journal, points: int) -> list[Chart]:
+    """Sort the journal's numbers into charts over images seen.
+
+    Args:
+        journal: One record a logged step; records with an `event` are no steps and are left out.
+        points: Points a curve at most; more are averaged in groups of neighbours.
+
+    Returns:
+        The charts that have anything to show: losses, gamma of every attention block, logits, and
+        speed.
+    """
+    steps = [record for record in journal if "event" not in record and "images_seen" in record]
+    gammas = {key: key.removeprefix(_GAMMA) for record in steps for key in record if _is_gamma(key)}
+    losses, *others = _GROUPS
+    groups = (losses, ("Attention", "gamma; at 0 a block does nothing", gammas), *others)
+    drawn = [
+        Chart(title, unit, [_curve(steps, key, name, points) for key, name in names.items()])
+        for title, unit, names in groups
+    ]
+    kept = (Chart(c.title, c.unit, [line for line in c.curves if line.x]) for c in drawn)
+    return [chart for chart in kept if chart.curves]
+
+
+def curves_figure(journal: Journal, points: int) -> "Figure":
+    """The same charts as one Plotly figure, one below the other.
+
+    Args:
+        journal: As in `charts`.
+        points: As in `charts`.
+    """
+    from plotly import graph_objects
+    from plotly.subplots import make_subplots
+
+    drawn = charts(journal, points)
+    figure = make_subplots(
+        rows=max(1, len(drawn)),
+        shared_xaxes=True,
+        vertical_spacing=0.06,
+        subplot_titles=[chart.title for chart in drawn],
+    )
+    for row, chart in enumerate(drawn, start=1):
+        for curve in chart.curves:
+            line = graph_objects.Scatter(
+                x=curve.x, y=curve.y, name=curve.name, mode="lines", legendgroup=chart.title
+            )
+            figure.add_trace(line, row=row, col=1)
+        figure.update_yaxes(title_text=chart.unit, row=row, col=1)
+    figure.update_xaxes(title_text="images seen", row=max(1, len(drawn)), col=1)
+    return figure.update_layout(height=220 * max(1, len(drawn)) + 80, template="plotly_white")
+
+
+def _is_gamma(key: str) -> bool:
+    return key.startswith(_GAMMA)
+
+
+def _curve(steps: Journal, key: str, name: str, points: int) -> Curve:
+    pairs = [
+        (float(record["images_seen"]), float(record[key]))
+        for record in steps
+        if isinstance(record.get(key), int | float) and isfinite(record[key])
+    ]
+    size = -(-len(pairs) // points) or 1
+    groups = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+    return Curve(
+        name,
+        [group[-1][0] for group in groups],
+        [sum(y for _, y in group) / len(group) for group in groups],
+    )

@@ -1,0 +1,205 @@
+"""What the report says in words and tables, worked out of the saved artefacts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+Facts = Mapping[str, Any]
+Row = tuple[str, str]
+
+_SCORES = {
+    "fid": "FID (Inception features; lower is better)",
+    "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
+    "recognised": "samples recognised as the class asked for",
+    "diversity_mean": "diversity within a class, relative to real images (mean)",
+    "diversity_min": "diversity within a class, relative to real images (least)",
+}
+_LISTED_VALUES = 12  # entries of a list that a table cell shows
+
+
+def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[Row]:
+    """The handful of numbers a reader asks for first, as (label, value)."""
+    tiles = [
+        ("image size", f"{bundle['image_size']} px"),
+        ("classes", f"{len(bundle['class_names']):,}"),
+        ("images seen", f"{summary['images_seen']:,}"),
+        ("training time", duration(summary["train_seconds"])),
+        ("images per second", f"{summary['images_per_second']:,.0f}"),
+    ]
+    return tiles + [(label(name), score(name, value)) for name, value in _scores(metrics or {})]
+
+
+def warnings(
+    validation_report: Facts, bundle: Facts, summary: Facts, metrics: Facts | None
+) -> list[str]:
+    """What a reader must know before believing the rest."""
+    said = []
+    if metrics is None:
+        said.append(
+            "The evaluation has not run: this page has no metrics. "
+            "`kedro run --pipeline=evaluate` measures the generator and writes the page anew."
+        )
+    said += _mixed_runs(bundle, summary, metrics or {})
+    bad = validation_report.get("counts", {}).get("bad_images", 0)
+    if bad:
+        images = "1 image" if bad == 1 else f"{bad:,} images"
+        said.append(f"{images} could not be used and were left out; see under Data.")
+    for source in (validation_report, metrics or {}):
+        said += [str(text) for text in (*source.get("failures", ()), *source.get("warnings", ()))]
+    return said
+
+
+def metric_tables(metrics: Facts) -> dict[str, list[Row]]:
+    """The scores, and the protocol they were taken by."""
+    scores = dict(_scores(metrics))
+    rest = {key: value for key, value in metrics.items() if key not in {*scores, "warnings"}}
+    return {
+        "scores": [(_SCORES.get(name, label(name)), score(name, v)) for name, v in scores.items()],
+        "protocol": rows(rest.pop("protocol", {})),
+        "rest": rows(rest),
+    }
+
+
+def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any]:
+    """The validation's findings.
+
+    Args:
+        validation_report: As the data validation station leaves it.
+        classes_listed: Up to so many classes are shown one by one.
+
+    Returns:
+        `classes` (bars) or, for many classes, `class_summary`; `counts` and `facts` of the images;
+        `expectations`, each with its outcome; `quarantine`, the files left out and why.
+    """
+    report = validation_report
+    by_class = {
+        str(name): sum(splits.values())
+        for name, splits in report.get("class_histogram", {}).items()
+    }
+    few = len(by_class) <= classes_listed
+    return {
+        "classes": class_bars(by_class) if few else [],
+        "class_summary": [] if few else rows(class_summary(by_class)),
+        "counts": rows(
+            {label(name): value for name, value in report.get("counts", {}).items()}
+            | {label(name): value for name, value in report.get("facts", {}).items()}
+            | {"data hash": report.get("data_hash")}
+        ),
+        "expectations": [
+            {
+                "sign": "passed" if outcome["passed"] else f"failed ({outcome['severity']})",
+                "description": outcome["description"],
+                "observed": outcome["observed"],
+            }
+            for outcome in report.get("expectations", ())
+        ],
+        "quarantine": report.get("quarantine", []),
+    }
+
+
+def class_bars(images_by_class: Mapping[str, int]) -> list[dict[str, Any]]:
+    """One bar a class; `percent` is relative to the largest."""
+    largest = max(images_by_class.values(), default=0) or 1
+    return [
+        {"name": name, "images": count, "percent": 100 * count / largest}
+        for name, count in images_by_class.items()
+    ]
+
+
+def class_summary(images_by_class: Mapping[str, int]) -> Facts:
+    """How evenly the images fall on the classes."""
+    counts = sorted(images_by_class.values())
+    return {
+        "classes": len(counts),
+        "fewest images in a class": counts[0],
+        "median": counts[len(counts) // 2],
+        "most": counts[-1],
+    }
+
+
+def event(record: Facts) -> str:
+    """A line about something that happened in training, such as a resume."""
+    rest = ", ".join(f"{label(k)} {plain(v)}" for k, v in record.items() if k != "event")
+    return f"{record['event']}: {rest}" if rest else str(record["event"])
+
+
+def rows(value: Any) -> list[Row]:  # noqa: ANN401 - a model, a mapping, or any JSON value
+    """A nested mapping, or a configuration model, as (dotted name, text) rows."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    return list(_flat("", value)) if isinstance(value, Mapping) else [("", plain(value))]
+
+
+def plain(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """One value as text."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list | tuple):
+        more = f", ... ({len(value):,} in all)" if len(value) > _LISTED_VALUES else ""
+        return ", ".join(plain(entry) for entry in value[:_LISTED_VALUES]) + more
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {plain(entry)}" for key, entry in value.items())
+    return str(value)
+
+
+def number(value: float) -> str:
+    """A number with thousands separated; floats to four significant digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def score(name: str, value: float) -> str:
+    """A metric's value; shares in percent."""
+    return f"{value:.1%}" if name == "recognised" else number(value)
+
+
+def duration(seconds: float) -> str:
+    """3 h 20 min, 4 min 5 s, 12 s."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+def label(name: str) -> str:
+    """`images_seen` as a reader's words."""
+    return name.replace("_", " ")
+
+
+def _mixed_runs(bundle: Facts, summary: Facts, metrics: Facts) -> Iterator[str]:
+    """A sentence for each artefact that another training left."""
+    made_by = _run_name(bundle.get("facts", {}))
+    measured = metrics.get("protocol", {}).get("samples", {}).get("generator", {})
+    for name, run in (("summary and curves", _run_name(summary)), ("metrics", _run_name(measured))):
+        if made_by and run and run != made_by:
+            yield (
+                f"The generator is of run {made_by}, the {name} of run {run}: "
+                "this page mixes two trainings. Run the stations after training again."
+            )
+
+
+def _scores(metrics: Facts) -> Iterator[tuple[str, float]]:
+    for name, value in metrics.items():
+        if isinstance(value, float):
+            yield name, value
+
+
+def _run_name(record: Facts) -> str | None:
+    fingerprint = record.get("fingerprint")
+    return fingerprint.get("run") if isinstance(fingerprint, Mapping) else None
+
+
+def _flat(prefix: str, value: Mapping[Any, Any]) -> Iterator[Row]:
+    for key, entry in value.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(entry, Mapping) and entry:
+            yield from _flat(name, entry)
+        else:
+            yield name, plain(entry)

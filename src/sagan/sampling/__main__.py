@@ -1,0 +1,145 @@
+"""Pictures from a generator bundle, without the rest of the pipeline.
+
+`python -m sagan.sampling BUNDLE --out DIR` needs only the bundle's folder, PyTorch, NumPy, Pillow,
+safetensors and pydantic.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sagan.files import replacing_file
+from sagan.models.bundle import GeneratorBundle
+from sagan.sampling.attention_maps import attention_picture
+from sagan.sampling.config import SamplingConfig
+from sagan.sampling.generate import generate
+from sagan.sampling.grids import choose_classes, class_grid
+from sagan.sampling.latents import column_latents, sample_latents
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw what the command line asks for; 0 on success, 1 after one clear message."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _draw(options)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def parse_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
+    """Labels of comma-separated class names or numbers; all classes if nothing is given.
+
+    Raises:
+        ValueError: on classes that the bundle has not, naming the first five.
+    """
+    if text is None:
+        return list(range(len(class_names)))
+    # a name wins over a number: the digits' classes are called "0" to "9"
+    labels = {str(label): label for label in range(len(class_names))}
+    labels |= {name: label for label, name in enumerate(class_names)}
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    unknown = [name for name in asked if name not in labels]
+    if unknown or not asked:
+        raise ValueError(
+            f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
+            f"expected names such as {', '.join(class_names[:5])}, "
+            f"or numbers 0..{len(class_names) - 1}"
+        )
+    return [labels[name] for name in asked]
+
+
+def _draw(options: argparse.Namespace) -> None:
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch sees no CUDA device; use --device cpu")
+    bundle = GeneratorBundle.open(options.bundle)
+    generator = bundle.load(options.device)
+    classes = parse_classes(options.classes, bundle.class_names)
+    arguments = (bundle.latent_dim, options.seed, options.truncation)
+    if options.same_latents:
+        latents = column_latents(len(classes), options.count, *arguments)
+    else:
+        latents = sample_latents(len(classes) * options.count, *arguments)
+    class_labels = torch.tensor(classes).repeat_interleave(options.count)
+    batches = generate(generator, latents, class_labels, options.batch_size, options.device)
+    images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
+
+    shown = [classes[i] for i in choose_classes(len(classes), options.rows)]
+    kept = np.concatenate([np.flatnonzero(labels == k)[: options.columns] for k in shown])
+    grid = class_grid(images[kept], labels[kept], bundle.class_names, options.tile)
+    rows = choose_classes(len(classes), options.attention_samples)
+    firsts = [row * options.count for row in rows]
+    attention = attention_picture(
+        generator,
+        latents[firsts],
+        class_labels[firsts],
+        bundle.class_names,
+        query_points=options.query_points,
+        tile_px=SamplingConfig().attention.tile_px,
+        device=options.device,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.npz:
+        _save_samples(options.out / "samples.npz", images, labels)
+    _save_png(options.out / "sample_grid.png", grid)
+    _save_png(options.out / "attention_maps.png", attention)
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = SamplingConfig()
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan.sampling",
+        description="Draw samples and attention maps from a generator bundle.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    option = parser.add_argument
+    option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
+    option("--out", type=Path, required=True, metavar="DIR", help="where the pictures go")
+    option("--classes", help="class names or numbers, comma-separated; all if left out")
+    option("--count", type=_positive, default=defaults.samples_per_class, help="images a class")
+    option("--seed", type=int, default=defaults.seed, help="of the latents")
+    option("--truncation", type=float, help="redraw latent components beyond this; off if left out")
+    option("--same-latents", action="store_true", help="one latent vector all down a column")
+    option("--npz", action="store_true", help="save all images and labels as samples.npz too")
+    option("--rows", type=_positive, default=defaults.classes, help="classes drawn at most")
+    option("--columns", type=_positive, default=10, help="images a class drawn at most")
+    option("--tile", type=_positive, default=defaults.tile_px, help="side of a drawn image [px]")
+    option("--attention-samples", type=_positive, default=defaults.attention.samples)
+    points = defaults.attention.query_points
+    option("--query-points", type=_positive, default=points, help="points a sample, at most 8")
+    option("--batch-size", type=_positive, default=defaults.batch_size, help="images at once")
+    option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
+    return value
+
+
+def _save_samples(path: Path, images: np.ndarray, class_labels: np.ndarray) -> None:
+    # an open file, or NumPy appends its own suffix
+    with replacing_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, images=images, class_labels=class_labels)
+    logger.info("%s", path)
+
+
+def _save_png(path: Path, picture: np.ndarray) -> None:
+    with replacing_file(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+    logger.info("%s", path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""Where a generator looks: the paper's figure 1 (right part), for each layer of self-attention.
+
+A row a sample: the sample with its coloured query points, then for each query point the sample in
+grey under the heat of that point's attention map.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from sagan.models.generator import Generator
+from sagan.pixels import to_uint8
+from sagan.sampling import drawing
+
+GAP_PX = 8
+MARGIN_PX = 14
+TITLE_PX = 18
+TEXT_PX = 14
+LINE_PX = 24
+WIDEST_NAME_PX = 180
+POINT_GRID = 16
+LEGEND = "bright: most attended; below each map: its peak, in multiples of even attention"
+NO_ATTENTION = "This generator has no self-attention layer: there is no map to draw."
+QUERY_COLOURS = (
+    (228, 26, 28),
+    (44, 160, 44),
+    (31, 119, 230),
+    (255, 127, 14),
+    (227, 68, 196),
+    (0, 190, 200),
+    (190, 170, 0),
+    (120, 80, 200),
+)
+# dark to bright, evenly spaced stops of matplotlib's 'inferno'
+HEAT = np.array(
+    [
+        (0, 0, 4),
+        (40, 11, 84),
+        (101, 21, 110),
+        (159, 42, 99),
+        (212, 72, 66),
+        (245, 125, 21),
+        (250, 193, 39),
+        (252, 255, 164),
+    ],
+    dtype=np.float64,
+)
+
+
+def attention_picture(
+    generator: Generator,
+    latents: Tensor,
+    class_labels: Tensor,
+    class_names: Sequence[str],
+    *,
+    query_points: int,
+    tile_px: int,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
+    """Draw samples with the attention maps of a few query points.
+
+    Args:
+        generator: on `device`; not changed.
+        latents: float32 [N, Z], one a row of the picture.
+        class_labels: int64 [N].
+        class_names: K names.
+        query_points: points a sample, 1..8 (there are eight colours).
+        tile_px: small samples are enlarged, by a whole factor, to about this side.
+        device: where the generator's weights are.
+
+    Returns:
+        uint8 [height, width, 3]; without self-attention a picture that says so.
+
+    Raises:
+        ValueError: if there are more query points than colours.
+    """
+    if not 1 <= query_points <= len(QUERY_COLOURS):
+        raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
+    if not generator.attention_resolutions:
+        return drawing.notice(NO_ATTENTION)
+    images, maps = _look(generator, latents.to(device), class_labels.to(device))
+    names = [class_names[label] for label in class_labels.tolist()]
+    blocks = [
+        _draw_resolution(images, maps[resolution], names, query_points, tile_px)
+        for resolution in sorted(maps)
+    ]
+    width, height = max(block.width for block in blocks), sum(block.height for block in blocks)
+    page, _ = drawing.blank(width, height)
+    top = 0
+    for block in blocks:
+        page.paste(block, (0, top))
+        top += block.height
+    return np.asarray(page)
+
+
+def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Places of an image worth asking about, the same for the same image.
+
+    Candidates lie on a grid of 16 x 16, its outermost ring left out. All but the last are chosen
+    where the sample has detail: one by one, the place with the largest product of local contrast
+    and distance to the nearest point already chosen. The last is the calmest place far from them,
+    so that background is asked about too.
+
+    Args:
+        image: uint8 [3, H, W], H and W at least 16.
+        count: how many, at least 1.
+
+    Returns:
+        (row, column) pairs, pixels of the image, all different.
+    """
+    detail = _detail(image)
+    rows, columns = np.mgrid[:POINT_GRID, :POINT_GRID]
+    inside = np.minimum(rows, columns) >= 1
+    inside &= np.maximum(rows, columns) <= POINT_GRID - 2
+    # distances beyond a third of the side count alike: detail decides again
+    nearest = np.where(inside, POINT_GRID / 3, 0)
+    points = []
+    for i in range(count):
+        calm = i > 0 and i == count - 1
+        worth = (detail.max() - detail if calm else detail) + 1e-3
+        row, column = divmod(int((worth * nearest).argmax()), POINT_GRID)
+        nearest = np.minimum(nearest, np.hypot(rows - row, columns - column))
+        points.append((row, column))
+    height, width = image.shape[-2:]
+    return [
+        ((2 * row + 1) * height // (2 * POINT_GRID), (2 * column + 1) * width // (2 * POINT_GRID))
+        for row, column in points
+    ]
+
+
+def _detail(image: np.ndarray) -> np.ndarray:
+    """Local contrast (standard deviation of grey) at each candidate: float [16, 16], 0..1."""
+    grey = torch.from_numpy(image).float().mean(dim=0)[None, None] / 255  # [1, 1, H, W]
+    reach = max(1, image.shape[-1] // POINT_GRID)  # pixels a candidate, looked at on each side too
+    window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
+    mean = F.avg_pool2d(grey, **window, count_include_pad=False)
+    square = F.avg_pool2d(grey**2, **window, count_include_pad=False)
+    deviation = (square - mean**2).clamp_min(0).sqrt()
+    return F.adaptive_avg_pool2d(deviation, POINT_GRID)[0, 0].double().numpy()
+
+
+def _look(
+    generator: Generator, latents: Tensor, class_labels: Tensor
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Images uint8 [N, 3, H, W] and maps {r: float [N, r*r, (r/2)*(r/2)]}."""
+    training = generator.training
+    generator.eval()
+    try:
+        with torch.inference_mode():
+            images, maps = generator.forward_with_attention(latents, class_labels)
+    finally:
+        generator.train(training)
+    return to_uint8(images).cpu().numpy(), {r: m.float().cpu().numpy() for r, m in maps.items()}
+
+
+def _draw_resolution(
+    images: np.ndarray,
+    maps: np.ndarray,
+    names: Sequence[str],
+    query_points: int,
+    tile_px: int,
+) -> Image.Image:
+    """One block of the picture: a title, column heads, a row a sample; maps as of `_look`."""
+    resolution = round(maps.shape[1] ** 0.5)
+    factor = drawing.enlargement(images.shape[-1], tile_px)
+    side = images.shape[-1] * factor
+    labels = [drawing.shorten(name, TEXT_PX, WIDEST_NAME_PX) for name in names]
+    left = 2 * MARGIN_PX + max(drawing.text_width(label, TEXT_PX) for label in labels)
+    top = MARGIN_PX + TITLE_PX + 2 * LINE_PX
+    row_px = side + LINE_PX + GAP_PX
+    tiles_px = left + (1 + query_points) * (side + GAP_PX) - GAP_PX
+    width = MARGIN_PX + max(tiles_px, MARGIN_PX + drawing.text_width(LEGEND, TEXT_PX))
+    page, pen = drawing.blank(width, top + len(images) * row_px)
+    _draw_heads(pen, left, side, resolution, query_points)
+    for i, (label, image) in enumerate(zip(labels, images, strict=True)):
+        corner = (left, top + i * row_px)
+        middle = (left - MARGIN_PX, corner[1] + side // 2)
+        pen.text(middle, label, drawing.INK, drawing.font(TEXT_PX), anchor="rm")
+        points = choose_query_points(image, query_points)
+        _draw_row(page, corner, image, maps[i], points, factor=factor)
+    return page
+
+
+def _draw_heads(
+    pen: ImageDraw.ImageDraw, left: int, side: int, resolution: int, query_points: int
+) -> None:
+    title = f"Self-attention at {resolution}x{resolution}: where each coloured point looks"
+    pen.text((MARGIN_PX, MARGIN_PX), title, drawing.INK, drawing.font(TITLE_PX))
+    second = (MARGIN_PX, MARGIN_PX + LINE_PX)
+    pen.text(second, LEGEND, drawing.FAINT_INK, drawing.font(TEXT_PX))
+    heads = [("sample", drawing.INK)]
+    heads += [(f"point {k + 1}", QUERY_COLOURS[k]) for k in range(query_points)]
+    baseline = MARGIN_PX + TITLE_PX + 2 * LINE_PX - 4
+    for column, (head, colour) in enumerate(heads):
+        place = (left + column * (side + GAP_PX) + side // 2, baseline)
+        pen.text(place, head, colour, drawing.font(TEXT_PX), anchor="ms")
+
+
+def _draw_row(
+    page: Image.Image,
+    corner: tuple[int, int],
+    image: np.ndarray,
+    attention: np.ndarray,
+    points: Sequence[tuple[int, int]],
+    *,
+    factor: int,
+) -> None:
+    """The sample with its points, then one heat map a point; attention [r*r, (r/2)*(r/2)]."""
+    size, resolution = image.shape[-1], round(len(attention) ** 0.5)
+    sample = drawing.enlarge(image, factor)
+    side, marked, pen = sample.width, sample.copy(), ImageDraw.Draw(page)
+    for k, (row, column) in enumerate(points):
+        centre = (column * factor + factor // 2, row * factor + factor // 2)
+        position = row * resolution // size * resolution + column * resolution // size
+        weights = attention[position]
+        tile = _heat_tile(sample, weights)
+        for picture in (marked, tile):
+            _dot(picture, centre, QUERY_COLOURS[k])
+        x, y = corner[0] + (k + 1) * (side + GAP_PX), corner[1]
+        page.paste(tile, (x, y))
+        caption, below = f"{weights.max() * weights.size:.1f}x", (x + side // 2, y + side + 4)
+        pen.text(below, caption, drawing.FAINT_INK, drawing.font(TEXT_PX), anchor="ma")
+    page.paste(marked, corner)
+
+
+def _heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
+    """The sample in grey under the heat of one map; weights [(r/2)*(r/2)], summing to 1."""
+    keys = round(len(weights) ** 0.5)
+    share = Image.fromarray((weights / weights.max()).reshape(keys, keys).astype(np.float32))
+    heat = np.asarray(share.resize(sample.size, Image.Resampling.BICUBIC)).clip(0, 1)[..., None]
+    stops = np.linspace(0, 1, len(HEAT))
+    colour = np.concatenate([np.interp(heat, stops, HEAT[:, c]) for c in range(3)], axis=-1)
+    grey = np.asarray(sample.convert("L"), dtype=np.float64)[..., None]
+    cover = 0.35 + 0.5 * heat
+    return Image.fromarray((grey * (1 - cover) + colour * cover).round().astype(np.uint8))
+
+
+def _dot(tile: Image.Image, centre: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    """A disc with a white rim, drawn four times as large first so that its edge is smooth."""
+    radius, fine = max(5, tile.width // 26), 4
+    size = 2 * radius + 1
+    mark = Image.new("RGBA", (size * fine, size * fine))
+    pen = ImageDraw.Draw(mark)
+    edge = size * fine - 1
+    pen.ellipse((0, 0, edge, edge), fill=(20, 20, 20, 255))
+    pen.ellipse((fine, fine, edge - fine, edge - fine), fill=(255, 255, 255, 255))
+    rim = round(2.5 * fine)
+    pen.ellipse((rim, rim, edge - rim, edge - rim), fill=(*colour, 255))
+    mark = mark.resize((size, size), Image.Resampling.LANCZOS)
+    tile.paste(mark, (centre[0] - radius, centre[1] - radius), mark)

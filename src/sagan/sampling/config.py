@@ -1,0 +1,39 @@
+"""Configuration of the sampling station (`params:sampling`)."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from sagan.schema import Config
+
+
+class AttentionMapsConfig(Config):
+    """The picture in the manner of the paper's figure 1."""
+
+    samples: PositiveInt = Field(4, description="samples shown, of evenly chosen classes")
+    query_points: int = Field(5, ge=1, le=8, description="coloured query points a sample")
+    tile_px: PositiveInt = Field(160, description="side of a drawn sample, at least about [px]")
+
+
+class SamplingConfig(Config):
+    """What is drawn from a generator bundle."""
+
+    seed: NonNegativeInt = Field(0, description="of the latents; sample i is the same in any batch")
+    classes: PositiveInt = Field(10, description="rows of the grid at most, classes evenly chosen")
+    samples_per_class: PositiveInt = Field(10, description="columns of the grid [images]")
+    same_latents: bool = Field(
+        False, description="use one latent vector all down a column, so that only the class differs"
+    )
+    truncation: float | None = Field(
+        None,
+        ge=0.01,
+        description="redraw latent components beyond this many standard deviations; null: none",
+    )
+    batch_size: PositiveInt = Field(64, description="images generated at once")
+    tile_px: PositiveInt = Field(
+        64, description="smaller images are enlarged by a whole factor to about this side [px]"
+    )
+    attention: AttentionMapsConfig = AttentionMapsConfig()
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where the generator runs; auto: CUDA if there is any"
+    )

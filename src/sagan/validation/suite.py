@@ -1,0 +1,249 @@
+"""Holding the suite against the tables, with every silent success of the library made a failure.
+
+Great Expectations by itself drops expectation types that it does not know, and reports success for
+an empty table and for nulls. Here an unknown type is refused before anything is read; an empty
+table, a null in a looked-at column, and an expectation that raised are critical failures.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from sagan.validation.config import DataValidationConfig, ExpectationConfig, Table
+from sagan.validation.tables import ROW_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+OFFENDERS = 5
+ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null")
+
+
+class Outcome(NamedTuple):
+    """What came of one expectation."""
+
+    name: str
+    table: Table
+    type: str
+    description: str
+    severity: str
+    passed: bool
+    expected: dict[str, Any]
+    """The keyword arguments, thresholds filled in."""
+    observed: str
+    offenders: list[str]
+    """The first rows that are not as expected."""
+    unexpected_count: int | None = None
+
+    @classmethod
+    def failed(cls, table: Table, name: str, entry: ExpectationConfig, observed: str) -> Self:
+        """The outcome to begin with: a critical failure, until a sound result says otherwise."""
+        return cls(
+            name=name,
+            table=table,
+            type=entry.type,
+            description=entry.description,
+            severity="critical",
+            passed=False,
+            expected=entry.kwargs,
+            observed=observed,
+            offenders=[],
+        )
+
+    def sentence(self) -> str:
+        """One line for a person: what was expected, what was found, where."""
+        where = f": {', '.join(self.offenders)}" if self.offenders else ""
+        more = ", ..." if (self.unexpected_count or 0) > len(self.offenders) > 0 else ""
+        bounds = ", ".join(f"{key} {value}" for key, value in self.expected.items())
+        return f"{self.name}: {self.description} ({bounds}); found {self.observed}{where}{more}"
+
+
+def build_expectations(config: DataValidationConfig) -> dict[Table, list[Any]]:
+    """The suite as Great Expectations' objects, by table.
+
+    Raises:
+        ValueError: on unknown types and wrong arguments, all of them at once.
+    """
+    _import_quietly()
+    built: dict[Table, list[Any]] = {}
+    problems = []
+    for table, name, entry in config.expectations():
+        try:
+            built.setdefault(table, []).append(_build(name, entry))
+        except ValueError as error:
+            problems.append(f"- {table}.{name}: {error}")
+    if problems:
+        raise ValueError("data_validation.suite cannot be used:\n" + "\n".join(problems))
+    return built
+
+
+def run_suite(
+    tables: dict[Table, "pd.DataFrame"], config: DataValidationConfig
+) -> tuple[list[Outcome], dict[str, Any]]:
+    """Hold every expectation against its table.
+
+    Args:
+        tables: as `build_tables` makes them.
+        config: suite and thresholds.
+
+    Returns:
+        One outcome an expectation, in the suite's order, and Great Expectations' own results by
+        table, for its renderer.
+    """
+    expectations = build_expectations(config)
+    results: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for table, wanted in expectations.items():
+        if not len(tables[table]):
+            errors[table] = "an empty table"
+            continue
+        try:
+            results[table] = _validate(table, tables[table], wanted, config.thresholds)
+        except Exception as error:  # the report must tell of it, whatever it is
+            logger.exception("Great Expectations failed on the table '%s'", table)
+            errors[table] = f"an error: {error}"
+    by_name = {
+        (table, result.expectation_config.meta["name"]): result
+        for table, suite_result in results.items()
+        for result in suite_result.results
+    }
+    outcomes = [
+        _judge(
+            Outcome.failed(table, name, entry, errors.get(table, "no result")),
+            entry,
+            tables[table],
+            by_name.get((table, name)),
+        )
+        for table, name, entry in config.expectations()
+    ]
+    return outcomes, results
+
+
+def _import_quietly() -> None:
+    """Import the library with its telemetry and its chatter off."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    import great_expectations  # noqa: F401
+
+
+def _build(name: str, entry: ExpectationConfig) -> Any:  # noqa: ANN401 - the library is untyped
+    from great_expectations.exceptions import ExpectationNotFoundError, GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import (
+        list_registered_expectation_implementations,
+    )
+
+    try:
+        return ExpectationConfiguration(
+            type=entry.type,
+            kwargs=dict(entry.kwargs),
+            severity=entry.severity,
+            description=entry.description,
+            meta={"name": name},
+        ).to_domain_obj()
+    except ExpectationNotFoundError:
+        known = list_registered_expectation_implementations()
+        near = get_close_matches(entry.type, known, n=1)
+        remedy = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"unknown expectation type '{entry.type}'{remedy}") from None
+    except (GreatExpectationsError, ValueError, TypeError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def _validate(
+    table: Table, rows: "pd.DataFrame", wanted: list[Any], thresholds: dict[str, int | float]
+) -> Any:  # noqa: ANN401 - the library is untyped
+    """Great Expectations' result for one table that has rows."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+    )
+
+    in_memory = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+    context = gx.get_context(mode="ephemeral", project_config=in_memory)
+    context.variables.progress_bars = {"globally": False}
+    batch = (
+        context.data_sources.add_pandas("manifest")
+        .add_dataframe_asset(table)
+        .add_batch_definition_whole_dataframe("all")
+        .get_batch({"dataframe": rows})
+    )
+    suite = gx.ExpectationSuite(name=table, expectations=wanted)
+    row_name = ROW_NAMES[table]
+    result_format: dict[str, Any] = {"result_format": "SUMMARY"}
+    if row_name:
+        result_format["unexpected_index_column_names"] = [row_name]
+    return batch.validate(suite, result_format=result_format, expectation_parameters=thresholds)
+
+
+def _judge(
+    outcome: Outcome,
+    entry: ExpectationConfig,
+    rows: "pd.DataFrame",
+    result: Any | None,  # noqa: ANN401 - the library is untyped
+) -> Outcome:
+    """Turn one result into an outcome; what the library lets pass by default stays failed."""
+    if result is None:
+        return outcome
+    kwargs = dict(result.expectation_config.kwargs)
+    kwargs.pop("batch_id", None)
+    outcome = outcome._replace(expected=kwargs)
+    if raised := list(_exceptions(result.exception_info)):
+        return outcome._replace(observed=f"an error: {raised[0]}")
+    if nulls := _nulls(entry, rows):
+        return outcome._replace(observed=f"nulls in {nulls}")
+    found = result.result
+    if found.get("element_count") == 0:  # a row_condition may leave nothing to look at
+        return outcome._replace(observed="no row to look at")
+    return outcome._replace(
+        severity=entry.severity,
+        passed=bool(result.success),
+        observed=_observed(found),
+        offenders=_offenders(found, ROW_NAMES[outcome.table]),
+        unexpected_count=found.get("unexpected_count"),
+    )
+
+
+def _exceptions(info: Any) -> Iterator[str]:  # noqa: ANN401 - flat, or nested by metric
+    """Messages of what was raised, wherever the library put them."""
+    if isinstance(info, dict):
+        if info.get("raised_exception"):
+            yield " ".join(str(info.get("exception_message")).split())
+        for part in info.values():
+            yield from _exceptions(part)
+
+
+def _nulls(entry: ExpectationConfig, rows: "pd.DataFrame") -> str:
+    """The looked-at columns that have nulls, and how many; none is looked for where asked."""
+    if entry.type in ABOUT_NULLS:
+        return ""
+    keys = ("column", "column_A", "column_B")
+    columns = [entry.kwargs[key] for key in keys if key in entry.kwargs]
+    columns += entry.kwargs.get("column_list", [])
+    counts = {name: int(rows[name].isna().sum()) for name in columns if name in rows.columns}
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
+
+
+def _observed(found: dict[str, Any]) -> str:
+    if "unexpected_count" in found and "element_count" in found:
+        wrong, rows = found["unexpected_count"], found["element_count"]
+        return f"{wrong:,} of {rows:,} otherwise" if wrong else f"all {rows:,} as expected"
+    value = found.get("observed_value")
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _offenders(found: dict[str, Any], row_name: str | None) -> list[str]:
+    """Names of the first rows that are not as expected, with the value."""
+    rows = found.get("partial_unexpected_index_list") or []
+    if row_name is None:
+        return [str(value) for value in (found.get("partial_unexpected_list") or [])[:OFFENDERS]]
+    named = []
+    for row in rows[:OFFENDERS]:
+        values = [str(value) for key, value in row.items() if key != row_name]
+        named.append(f"{row[row_name]} ({', '.join(values)})" if values else str(row[row_name]))
+    return named

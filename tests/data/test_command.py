@@ -1,0 +1,80 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sagan.data.__main__ import main
+from sagan.data.shards import ShardStore
+from tests.drawn_images import draw_image_folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    return draw_image_folder(tmp_path / "images")
+
+
+def command(root: Path, *more: str) -> list[str]:
+    return [str(root), "--image-size", "16", "--out", str(root.parent / "out"), *more]
+
+
+def test_a_class_folder_becomes_a_store(root, capsys):
+    assert main(command(root)) == 0
+    store = ShardStore.open(Path(capsys.readouterr().out.strip()))
+    assert store.facts()["images"] == {"train": 24, "val": 6}
+
+
+def test_it_needs_neither_kedro_nor_great_expectations_nor_pandas(root):
+    code = (
+        "import sys\n"
+        "for absent in ('kedro', 'great_expectations', 'pandas', 'sklearn'):\n"
+        "    sys.modules[absent] = None\n"
+        "from sagan.data.__main__ import main\n"
+        f"sys.exit(main({command(root)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()).is_dir()
+
+
+def test_it_is_runnable_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "sagan.data", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--image-size {16,32,64,128,256}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("breaking", "said"),
+    [
+        (lambda root: root.rename(root.with_name("gone")), "does not exist"),
+        (lambda root: (root / "train/00_circle/a.JPEG").write_bytes(b""), "a.JPEG (empty file"),
+    ],
+)
+def test_bad_input_ends_in_one_message(root, breaking, said, capsys):
+    breaking(root)
+    assert main(command(root)) == 1
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_few_bad_images_may_be_allowed_and_are_told(root, caplog, capsys):
+    (root / "train/00_circle/a.JPEG").write_bytes(b"")
+    assert main(command(root, "--max-bad-fraction", "0.1")) == 0
+    assert "left out: 1 images cannot be used" in caplog.text
+    store = ShardStore.open(Path(capsys.readouterr().out.strip()))
+    assert len(store.split("train")) == 24
+
+
+def test_a_class_without_any_sound_image_is_refused(root, capsys):
+    for path in (root / "val/01_square").iterdir():
+        path.write_bytes(b"")
+    assert main(command(root, "--max-bad-fraction", "0.5")) == 1
+    assert "no usable image in val/ for the classes 01_square" in capsys.readouterr().err
+
+
+def test_one_class_never_passes_silently(tmp_path, capsys):
+    root = draw_image_folder(tmp_path / "one", classes=1)
+    assert main(command(root)) == 1
+    assert "has 1 class (00_circle), expected at least 2" in capsys.readouterr().err
+    assert main(command(root, "--min-classes", "1")) == 0

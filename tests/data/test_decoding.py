@@ -1,0 +1,110 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sagan.data import decoding
+from sagan.data.decoding import decode_rgb, square_resize
+from tests.data.bad_images import ODD, encoded, photograph, sixteen_bit
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """What `decode_rgb` makes of a file, [H, W, 3]."""
+    return decode_rgb(data).permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_every_odd_format_becomes_rgb(name):
+    image = decode_rgb(ODD[name][0]())
+    assert (image.dtype, tuple(image.shape)) == (torch.uint8, (3, 30, 40))
+
+
+@pytest.mark.parametrize("name", ["plain.JPEG", "gray.JPEG", "cmyk.JPEG", "png_named.JPEG"])
+def test_pixels_are_pillows(name):
+    data = ODD[name][0]()
+    with Image.open(io.BytesIO(data)) as image:
+        expected = np.asarray(image.convert("RGB")).astype(int)
+    # two builds of libjpeg may differ by a rounding
+    assert np.abs(pixels(data).astype(int) - expected).max() <= 2
+
+
+def test_grayscale_is_repeated():
+    image = pixels(encoded(photograph("L"), "PNG"))
+    assert np.array_equal(image[..., 0], np.asarray(photograph("L")))
+    assert np.array_equal(image[..., 0], image[..., 2])
+
+
+def test_of_sixteen_bits_the_high_byte_is_kept():
+    image = pixels(encoded(sixteen_bit(), "PNG"))
+    assert np.array_equal(image[..., 1], np.asarray(sixteen_bit()) >> 8)
+
+
+def test_transparency_is_laid_over_white():
+    picture = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
+    picture.putpixel((1, 0), (200, 0, 100, 255))
+    assert pixels(encoded(picture, "PNG")).tolist() == [[[255, 255, 255], [200, 0, 100]]]
+
+
+def test_a_transparent_colour_of_a_palette_or_of_rgb_is_laid_over_white():
+    palette = Image.new("P", (2, 1), 0)
+    palette.putpalette([9, 9, 9, 50, 60, 70])
+    palette.putpixel((1, 0), 1)
+    for picture in (palette, palette.convert("RGB")):
+        key = 0 if picture.mode == "P" else (9, 9, 9)
+        data = encoded(picture, "PNG", transparency=key)
+        assert pixels(data).tolist() == [[[255, 255, 255], [50, 60, 70]]]
+
+
+def test_an_animation_gives_its_first_frame():
+    with Image.open(io.BytesIO(ODD["moving.gif"][0]())) as image:
+        assert np.array_equal(pixels(ODD["moving.gif"][0]()), np.asarray(image.convert("RGB")))
+
+
+def test_what_torchvision_refuses_pillow_decodes(monkeypatch):
+    data = encoded(photograph(), "PNG")
+    expected = pixels(data)
+    monkeypatch.setattr(decoding, "_decode_with_torchvision", lambda _: None)
+    assert np.array_equal(pixels(data), expected)
+
+
+def test_a_broken_file_raises():
+    with pytest.raises(OSError, match="cannot identify"):
+        decode_rgb(b"not an image")
+
+
+def test_the_centre_square_is_cut_out():
+    image = torch.zeros(3, 9, 5, dtype=torch.uint8)
+    image[:, 2:7] = 100  # the rows that stay
+    assert square_resize(image, 5, "bicubic_antialias").unique().tolist() == [100]
+    wide = image.permute(0, 2, 1)
+    assert square_resize(wide, 5, "bicubic_antialias").unique().tolist() == [100]
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_resizing_is_pillows_antialiased_bicubic(size):
+    photo = photograph(size=(33, 33))
+    image = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+    ours = square_resize(image, size, "bicubic_antialias").permute(1, 2, 0).numpy()
+    theirs = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC))
+    assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1
+
+
+def test_kept_bug_resizing_without_antialias_is_something_else():
+    from torchvision.transforms.v2.functional import InterpolationMode, resize
+
+    stripes = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    stripes[:, :, ::2] = 255  # finer than the small image can show: gray is right
+    small = square_resize(stripes, 16, "bicubic_antialias")
+    assert (small.int() - 127).abs().max() < 30
+    aliased = resize(stripes, [16, 16], InterpolationMode.NEAREST, antialias=False)
+    assert set(aliased.unique().tolist()) <= {0, 255}
+
+
+def test_the_resizers_differ():
+    image = torch.from_numpy(np.array(photograph(size=(32, 32)))).permute(2, 0, 1)
+    bicubic, bilinear = (
+        square_resize(image, 16, name) for name in ("bicubic_antialias", "bilinear_antialias")
+    )
+    assert not torch.equal(bicubic, bilinear)

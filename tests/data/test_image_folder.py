@@ -1,0 +1,104 @@
+import logging
+
+import pytest
+
+from sagan.data.image_folder import ImageFolder
+from tests.drawn_images import draw_image_folder
+
+
+def test_a_sound_folder_tells_its_facts(tmp_path):
+    folder = ImageFolder.open(draw_image_folder(tmp_path / "images"))
+    assert folder.splits == ("train", "val")
+    assert folder.class_names == ("00_circle", "01_square", "02_triangle")
+    assert folder.facts() == {"classes": 3, "images": {"train": 24, "val": 6}}
+
+
+def test_files_come_sorted_and_hidden_ones_do_not_come(tmp_path):
+    root = draw_image_folder(tmp_path / "images", classes=2, per_class=2, val_per_class=0)
+    (root / "train/00_circle/.DS_Store").write_bytes(b"x")
+    (root / "train/.cache").mkdir()
+    folder = ImageFolder.open(root)
+    assert folder.splits == ("train",)
+    assert [image.path for image in folder] == [
+        "train/00_circle/0000.png",
+        "train/00_circle/0001.png",
+        "train/01_square/0000.png",
+        "train/01_square/0001.png",
+    ]
+
+
+def test_a_missing_root_is_named_with_the_layout(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere' does not exist\nexpected layout"):
+        ImageFolder.open(tmp_path / "nowhere")
+
+
+def test_an_archive_in_place_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "images.tar").write_bytes(b"x")
+    with pytest.raises(ValueError, match="is a file; extract it first"):
+        ImageFolder.open(tmp_path / "images.tar")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], "the folder is empty"),
+        (["cat/1.png", "dog/1.png"], "there is no train/ in it; it holds cat, dog"),
+        (["images/train/cat/1.png"], "there is no train/ in it, but in '.*images': use that path"),
+        (["train/1.png", "train/2.png"], r"train/ holds 2 images directly \(1.png, 2.png\)"),
+        (["train/cat/1.png", "train/2.JPEG"], r"train/ holds 1 images directly \(2.JPEG\)"),
+        (["train/readme.txt"], "train/ has no class folders"),
+        (["train/train/cat/1.png"], "nested once too deep: use '.*/train' as the path"),
+        (["train/n01/images/1.JPEG"], r"n01 \(train/n01/ has images\); move the images up"),
+        (["train/cat/1.png", "train/dog/"], "empty class folders in train/: dog"),
+        (
+            ["train/cat/1.png", "val/ILSVRC2012_val_00000001.JPEG"],
+            "no class folders, as ILSVRC-2012 ships it; move each .*LOC_val_solution.csv",
+        ),
+        (
+            ["train/cat/1.png", "train/dog/1.png", "val/cat/1.png"],
+            "1 classes of train/ are missing in val/: dog",
+        ),
+    ],
+)
+def test_a_bad_layout_is_refused_in_the_users_words(tmp_path, files, said):
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in files:
+        path = root / name
+        if name.endswith("/"):
+            path.mkdir(parents=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+    with pytest.raises(ValueError, match=said) as caught:
+        ImageFolder.open(root)
+    assert "expected layout:" in str(caught.value)
+
+
+def test_differing_class_sets_name_ten_classes_and_the_count(tmp_path):
+    root = draw_image_folder(tmp_path / "images", classes=1, per_class=1, val_per_class=1)
+    for number in range(12):
+        (root / f"train/only{number:02d}").mkdir()
+        (root / f"train/only{number:02d}/1.png").write_bytes(b"x")
+    with pytest.raises(ValueError, match="12 classes of train/ are missing in val/") as caught:
+        ImageFolder.open(root)
+    assert "only09, ..." in str(caught.value)
+    assert "only10" not in str(caught.value)
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    root = draw_image_folder(tmp_path / "images")
+    (root / "train/empty").mkdir()
+    (root / "val/00_circle/deeper").mkdir()
+    with pytest.raises(ValueError, match="cannot be used") as caught:
+        ImageFolder.open(root)
+    assert "empty class folders in train/: empty" in str(caught.value)
+    assert "class folders in val/ hold folders" in str(caught.value)
+
+
+def test_a_stray_text_file_is_told_not_refused(tmp_path, caplog):
+    root = draw_image_folder(tmp_path / "images")
+    (root / "train/README.txt").write_text("hello")
+    with caplog.at_level(logging.WARNING):
+        ImageFolder.open(root)
+    assert "README.txt" in caplog.text

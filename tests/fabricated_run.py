@@ -1,0 +1,100 @@
+"""The artefacts of a run that never was: plausible in shape and size, for the reader's side."""
+
+import math
+
+import numpy as np
+
+RUN = "0123456789ab"
+CLASSES = [f"digit_{index}" for index in range(10)]
+
+
+def journal(records: int = 400) -> list[dict]:
+    rng = np.random.default_rng(0)
+    lines: list[dict] = [{"event": "resumed", "images_seen": 6400}]
+    for step in range(1, records + 1):
+        noise = rng.normal(scale=0.1, size=4)
+        lines.append(
+            {
+                "step": step,
+                "images_seen": 64 * step,
+                "discriminator_loss": 2 * math.exp(-step / 80) + 0.8 + noise[0],
+                "generator_loss": 0.4 * math.sin(step / 60) + noise[1],
+                "real_logits": 0.5 + noise[2],
+                "fake_logits": -0.5 + noise[3],
+                "images_per_second": 700 + 40 * noise[0],
+                "gamma/generator/16x16_attention": 0.3 * (1 - math.exp(-step / 100)),
+                "gamma/discriminator/16x16_attention": -0.1 * (1 - math.exp(-step / 200)),
+            }
+        )
+    return lines
+
+
+def summary() -> dict:
+    return {
+        "images_seen": 25_600,
+        "steps": 400,
+        "train_seconds": 168.4,
+        "images_per_second": 152.0,
+        "parameters_generator": 1_234_567,
+        "parameters_discriminator": 765_432,
+        "device": "cpu",
+        "fingerprint": {"run": RUN, "device": "cpu", "threads": 2, "torch": "2.11.0"},
+    }
+
+
+def bundle_config() -> dict:
+    return {
+        "format": "sagan-generator-1",
+        "image_size": 32,
+        "class_names": CLASSES,
+        "generator": {"latent_dim": 64, "base_channels": 16, "attention_resolutions": [16]},
+        "facts": {"weights": "ema", "images_seen": 25_600, "fingerprint": {"run": RUN}},
+    }
+
+
+def picture(height: int = 660, width: int = 720) -> np.ndarray:
+    rows, columns = np.mgrid[0:height, 0:width]
+    wave = (127 + 100 * np.sin(rows / 9) * np.cos(columns / 11)).astype(np.uint8)
+    return np.repeat(wave[..., None], 3, axis=2)
+
+
+def metrics() -> dict:
+    return {
+        "fd_classifier": 12.3456,
+        "recognised": 0.971,
+        "classifier": {"accuracy": 0.991, "images": 1797},
+        "diversity_mean": 0.78,
+        "diversity_min": 0.61,
+        "self_test": {"halves": 0.4},
+        "warnings": ["1,000 samples are fewer than recommended: the distance is biased upwards."],
+        "protocol": {
+            "samples": {"count": 1000, "generator": {"fingerprint": {"run": RUN}}},
+            "reference": {"count": 1797, "split": "train", "features": "classifier"},
+            "versions": {"numpy": "2.3.0", "torch": "2.11.0"},
+        },
+    }
+
+
+def validation_report() -> dict:
+    return {
+        "passed": True,
+        "data_hash": "abc123",
+        "counts": {"images": 1836, "bad_images": 1, "classes": 10, "train_images": 1835},
+        "expectations": [
+            {
+                "description": "every class has images",
+                "severity": "critical",
+                "passed": True,
+                "observed": "170 to 197",
+            }
+        ],
+        "failures": [],
+        "warnings": ["even_classes: classes are of like size; found 170 to 197"],
+        "class_histogram": {
+            name: {"train": 170 + 3 * index, "val": 0} for index, name in enumerate(CLASSES)
+        },
+        "facts": {"format": {"PNG": 1835}, "width": {"min": 8, "median": 8.0, "max": 8}},
+        "quarantine": [{"path": "train/digit_3/0007.png", "reason": "truncated <file>"}],
+        "offenders": {},
+        "versions": {"great_expectations": "1.24.1"},
+    }

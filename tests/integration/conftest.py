@@ -1,0 +1,115 @@
+"""A copy of the project to run commands in, so that tests never touch the user's data."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+# a run in seconds: everything is real, nothing is good
+SMOKE = """
+training:
+  threads: 1
+  total_images: 256
+  log_every_steps: 2
+  checkpoint_every_images: 128
+  standing_batches: 2
+sampling:
+  samples_per_class: 2
+evaluation:
+  num_samples: 40
+  classifier:
+    epochs: 1
+    base_channels: 4
+"""
+
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+def copy_project(target: Path) -> Path:
+    """Copy all that a run needs; nothing that is not part of the project."""
+    for name in ("conf", "src", "notebooks"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", ".telemetry", ".gitignore", "dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, target / name)
+    (target / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc" / "config", target / ".dvc" / "config")
+    (target / "conf" / "local").mkdir(exist_ok=True)
+    for stray in (target / "conf" / "local").glob("*.yml"):  # the developer's own
+        stray.unlink()
+    return target
+
+
+def make_small(project: Path) -> None:
+    """Replace parameters of `conf/base` by those of a run in seconds."""
+    for station, changes in yaml.safe_load(SMOKE).items():
+        path = project / "conf" / "base" / f"parameters_{station}.yml"
+        parameters = yaml.safe_load(path.read_text())
+        _merge(parameters[station], changes)
+        path.write_text(yaml.safe_dump(parameters, sort_keys=False))
+
+
+def _merge(parameters: dict, changes: dict) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            _merge(parameters[name], value)
+        else:
+            parameters[name] = value
+
+
+def environment(project: Path) -> dict[str, str]:
+    """The user's environment, with the project's copy of the code and its tools first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KEDRO_")}
+    return kept | {
+        "PYTHONPATH": str(project / "src"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "80",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def command_in(project: Path) -> Command:
+    """A function that runs a command in the project and returns what came of it."""
+
+    def run(*words: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            words,
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which nothing has run; tests leave it as it is."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def own_project(tmp_path: Path) -> Path:
+    """A copy for one test to change."""
+    return copy_project(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which `dvc repro` has run every station, on small parameters."""
+    target = copy_project(tmp_path_factory.mktemp("finished"))
+    make_small(target)
+    run = command_in(target)
+    assert run("git", "init", "--quiet").returncode == 0
+    done = run("dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target

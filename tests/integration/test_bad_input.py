@@ -1,0 +1,120 @@
+"""A user's mistake ends in one clear message and status 1, without a traceback."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import command_in
+
+
+def refused(project: Path, *options: str) -> str:
+    """Run, expect a refusal, and return the message."""
+    done = command_in(project)("kedro", "run", *options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.count("Error: ") == 1
+    return done.stderr.partition("Error: ")[2]
+
+
+def test_unknown_pipeline_names_the_nearest(project: Path) -> None:
+    message = refused(project, "--pipeline=trian")
+    assert message == "unknown pipeline 'trian'; did you mean 'train'?\n"
+
+
+def test_unknown_environment_names_the_nearest(project: Path) -> None:
+    message = refused(project, "--env=tiny_imagnet64")
+    assert message == "unknown environment 'tiny_imagnet64'; did you mean 'tiny_imagenet64'?\n"
+
+
+def test_unknown_environment_unlike_any_lists_all(project: Path) -> None:
+    assert "folders of conf/: base, imagenet128, local" in refused(project, "--env=nope")
+
+
+def test_every_wrong_parameter_is_told_at_once_with_path_got_and_expected(project: Path) -> None:
+    """Those of a station that is not run too: Kedro would ignore them."""
+    message = refused(
+        project,
+        "--pipeline=acquisition",
+        "--params=training.batch_sise=1,training.generator_lr=-1,trainning.x=2,"
+        "preprocessing.image_size=17,training.model.generator.base_chanels=8",
+    )
+    for line in (
+        "unknown key 'trainning'; did you mean 'training'?",
+        "training: unknown key 'batch_sise'; did you mean 'batch_size'?",
+        "preprocessing.image_size: got 17; input should be 16, 32, 64, 128 or 256",
+    ):
+        assert line in message
+    assert message.startswith("3 wrong parameters (conf/*/parameters_*.yml or --params):\n")
+
+
+def test_misspelt_key_deep_inside_is_named_by_its_path(project: Path) -> None:
+    message = refused(project, "--params=training.model.generator.base_chanels=8")
+    expected = "training.model.generator: unknown key 'base_chanels'; did you mean 'base_channels'?"
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("training:\n  batch_size: [1\n  seed: 2\n", r"line 3, column \d+: expected ',' or '\]'"),
+        ("training:\n  seed: 1\n  seed: 2\n", "line 3, column 3: found duplicate key seed"),
+        ("training: !!python/object/apply:os.system [echo]\n", "could not determine a constructor"),
+    ],
+)
+def test_faulty_yaml_is_named_by_file_and_line(own_project: Path, text: str, fault: str) -> None:
+    (own_project / "conf" / "local" / "parameters.yml").write_text(text)
+    message = refused(own_project, "--pipeline=acquisition")
+    assert re.match(rf"conf/local/parameters\.yml, .*{fault}.*; not valid YAML\n$", message), (
+        message
+    )
+
+
+def test_cuda_without_cuda_is_refused(finished_project: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    message = refused(finished_project, "--pipeline=training", "--params=training.device=cuda")
+    assert "cuda" in message.lower()
+
+
+def test_station_run_too_early_says_what_is_missing(project: Path) -> None:
+    message = refused(project, "--pipeline=reporting")
+    assert "does not exist" in message
+    assert "kedro run --pipeline=train" in message
+    assert not list((project / "data").rglob("*.saving"))
+
+
+def test_missing_image_folder_is_told_with_the_expected_layout(project: Path) -> None:
+    message = refused(
+        project,
+        "--pipeline=acquisition",
+        "--params=acquisition.source=folder,acquisition.path=/no/such/folder",
+    )
+    assert "/no/such/folder" in message
+    assert "train/<class>/" in message
+
+
+def test_nested_image_folder_is_told(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "images" / "train" / "train" / "cat").mkdir(parents=True)
+    options = f"--params=acquisition.source=folder,acquisition.path={tmp_path / 'images'}"
+    message = refused(project, "--pipeline=acquisition", options)
+    assert str(tmp_path / "images") in message
+
+
+def test_inception_weights_are_asked_for_before_anything_runs(project: Path) -> None:
+    message = refused(
+        project,
+        "--params=evaluation.features=inception,evaluation.inception_weights=/no/such/weights.pth",
+    )
+    assert "/no/such/weights.pth" in message
+
+
+def test_traceback_is_kept_in_the_log_file_and_shown_when_asked_for(own_project: Path) -> None:
+    refused(own_project, "--pipeline=reporting")
+    log = (own_project / "info.log").read_text()
+    assert "Traceback" in log
+    assert "does not exist" in log
+    done = command_in(own_project)("kedro", "run", "--pipeline=reporting", "--verbose")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

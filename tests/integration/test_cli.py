@@ -1,0 +1,93 @@
+"""The command line: what a run prints, how it ends, and the ways to call it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from kedro.framework.cli.project import run as kedro_run
+
+from sagan import cli
+from tests.integration.conftest import command_in
+
+
+@pytest.fixture(scope="module")
+def acquired(project: Path) -> subprocess.CompletedProcess:
+    return command_in(project)("kedro", "run", "--pipeline=acquisition")
+
+
+def test_run_is_quiet_and_fits_eighty_columns(acquired: subprocess.CompletedProcess) -> None:
+    assert acquired.returncode == 0, acquired.stderr
+    assert "[1/1] acquisition.acquire_images" in acquired.stderr
+    assert "done in" in acquired.stderr
+    assert max(map(len, acquired.stderr.splitlines())) <= 80
+    assert len(acquired.stderr.splitlines()) < 10
+
+
+def test_run_prints_no_warning(acquired: subprocess.CompletedProcess) -> None:
+    assert "warning" not in (acquired.stdout + acquired.stderr).lower()
+
+
+def test_run_takes_all_of_kedros_options() -> None:
+    own = {parameter.name for parameter in cli.run.params}
+    assert own == {parameter.name for parameter in kedro_run.params} | {"verbose"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
+def test_package_runs_as_a_program(project: Path, words: list[str]) -> None:
+    done = command_in(project)(sys.executable, "-m", "sagan", *words)
+    assert done.returncode == 0
+    assert "Usage: sagan run [OPTIONS]" in done.stdout
+
+
+def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
+    done = command_in(project)(sys.executable, "-m", "sagan", "run", "--pipeline=trian")
+    assert done.returncode == 1
+    assert done.stderr == "Error: unknown pipeline 'trian'; did you mean 'train'?\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [
+        (SystemExit(75), 75),  # training that was asked to stop, and saved
+        (KeyboardInterrupt(), 75),
+        (ValueError("got 1, expected 2"), 1),
+        (click.UsageError("no such option"), 2),
+    ],
+)
+def test_status_tells_how_it_ended(
+    raised: BaseException, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def callback(**_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(kedro_run, "callback", callback)
+    result = CliRunner().invoke(cli.run, [])
+    assert result.exit_code == status
+    assert "Traceback" not in result.output
+
+
+def test_unforeseen_error_is_told_with_its_kind_and_where_to_read_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def callback(**_: object) -> None:
+        raise KeyError("mu")
+
+    monkeypatch.setattr(kedro_run, "callback", callback)
+    output = CliRunner().invoke(cli.run, []).output
+    assert output == (
+        "Error: KeyError: 'mu'\n(the full traceback is in info.log, or shown with --verbose)\n"
+    )
+
+
+def test_both_spellings_of_the_pipeline_option_reach_kedro(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    monkeypatch.setattr(kedro_run, "callback", lambda **options: seen.append(options["pipelines"]))
+    monkeypatch.setattr(cli, "registered_pipelines", {"train": None, "evaluate": None})
+    for words in (["--pipeline=train"], ["--pipelines=train,evaluate"]):
+        assert CliRunner().invoke(cli.run, words).exit_code == 0
+    assert seen == [["train"], ["train", "evaluate"]]

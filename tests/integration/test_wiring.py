@@ -1,0 +1,140 @@
+"""The stations fit together: registry, catalog, parameters and their models."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
+from kedro.validation.type_extractor import TypeExtractor
+
+from sagan.parameters import check_parameters
+from sagan.pipeline_registry import STATIONS, register_pipelines
+from sagan.schema import Config
+from sagan.settings import CONFIG_LOADER_ARGS
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "evaluation_workspace"}
+PIPELINES = register_pipelines()
+
+
+def loader(environment: str) -> OmegaConfigLoader:
+    return OmegaConfigLoader(CONF, env=environment, **CONFIG_LOADER_ARGS)
+
+
+def test_registered_names_are_those_people_type() -> None:
+    assert list(PIPELINES) == ["__default__", "train", "evaluate", *STATIONS]
+
+
+def test_composites_hold_the_stations_they_promise() -> None:
+    def stations(name: str) -> set[str]:
+        return {node.namespace for node in PIPELINES[name].nodes}
+
+    order = list(STATIONS)
+    assert stations("__default__") == set(order)
+    assert stations("train") == set(order[:5])
+    assert stations("evaluate") == set(order[4:])
+
+
+@pytest.mark.parametrize("station", STATIONS)
+def test_a_station_is_one_name_everywhere(station: str) -> None:
+    assert (ROOT / "src" / "sagan" / "pipelines" / station).is_dir()
+    assert {node.namespace for node in PIPELINES[station].nodes} == {station}
+    parameters = yaml.safe_load((CONF / "base" / f"parameters_{station}.yml").read_text())
+    assert list(parameters) == [station]
+    assert f"params:{station}" in PIPELINES[station].inputs()
+    catalog = yaml.safe_load((CONF / "base" / f"catalog_{station}.yml").read_text())
+    assert PIPELINES[station].all_outputs() <= set(catalog)
+
+
+def test_only_workspaces_come_from_nowhere() -> None:
+    free = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("param")}
+    assert free == WORKSPACES
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_catalog_and_pipelines_name_the_same_artefacts(environment: str) -> None:
+    config = loader(environment)["catalog"]
+    everything = PIPELINES["__default__"].datasets()
+    assert {name for name in everything if not name.startswith("param")} == set(config)
+    for entry in config.values():
+        assert entry["metadata"]["kedro-viz"]["layer"]
+    catalog = DataCatalog.from_config(config)
+    for name in config:
+        catalog.get(name)  # every type exists and takes its arguments
+
+
+LAYERS = ["raw", "intermediate", "primary", "model_input", "models", "model_output", "reporting"]
+
+
+def test_layers_go_one_way() -> None:
+    """Kedro-Viz drops all layers when one node goes back up."""
+    config = loader("base")["catalog"]
+
+    def layers(names: set[str]) -> list[int]:
+        entries = [config[name] for name in names if not name.startswith("param")]
+        return [LAYERS.index(entry["metadata"]["kedro-viz"]["layer"]) for entry in entries]
+
+    for node in PIPELINES["__default__"].nodes:
+        assert max(layers(set(node.inputs)), default=0) <= min(layers(set(node.outputs))), node.name
+
+
+def test_report_can_go_without_metrics() -> None:
+    assert loader("base")["catalog"]["metrics"].get("missing_is_none") is True
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_environments_keep_their_data_apart(environment: str) -> None:
+    root = loader(environment)["globals"]["data_root"]
+    expected = "data" if environment in {"base", "local"} else f"data/{environment}"
+    assert root == expected
+
+
+def test_every_parameter_input_resolves_to_a_model_that_refuses_the_unknown() -> None:
+    models = TypeExtractor(PIPELINES).extract_types_from_pipelines()
+    asked = {name for p in PIPELINES.values() for name in p.inputs() if name.startswith("params:")}
+    assert {f"params:{name}" for name in models} == asked
+    for model in models.values():
+        assert issubclass(model, Config)
+
+
+@pytest.mark.parametrize("station", STATIONS)
+def test_every_node_taking_parameters_is_typed_for_itself(station: str) -> None:
+    """One node whose hints Kedro cannot resolve would get plain mappings when run alone."""
+    for node in PIPELINES[station].nodes:
+        if any(name.startswith("params:") for name in node.inputs):
+            alone = {"alone": PIPELINES[station].only_nodes(node.name)}
+            assert list(TypeExtractor(alone).extract_types_from_pipelines()) == [station], node.name
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_parameters_of_every_environment_fit_their_models(environment: str) -> None:
+    check_parameters(loader(environment)["parameters"], PIPELINES)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("parameters*.yml")), ids=lambda p: p.stem)
+def test_parameter_files_are_literal(path: Path) -> None:
+    """DVC reads them with its own interpolation, and stumbles over Kedro's."""
+    assert "${" not in path.read_text()
+
+
+HEAVY = {
+    *("torch", "torchvision", "great_expectations", "optuna", "sklearn", "pytorch_fid"),
+    *("matplotlib", "plotly"),
+}
+
+
+SRC = ROOT / "src" / "sagan"
+LIGHT = [*SRC.glob("pipelines/**/*.py"), *SRC.glob("catalog/*.py"), *SRC.glob("**/config.py")]
+
+
+@pytest.mark.parametrize("path", sorted(LIGHT), ids=lambda path: "/".join(path.parts[-2:]))
+def test_heavy_libraries_are_imported_inside_functions(path: Path) -> None:
+    for statement in ast.parse(path.read_text()).body:
+        names = [alias.name for alias in getattr(statement, "names", [])]
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            names = [statement.module]
+        assert not {name.split(".")[0] for name in names} & HEAVY

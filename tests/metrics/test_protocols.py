@@ -1,0 +1,153 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from sagan.metrics.protocols import check_generator, evaluate, evaluation_labels
+from sagan.metrics.references import reference_statistics
+from tests.small_world import small_bundle, small_shards
+
+CPU = torch.device("cpu")
+
+
+def real_batches(shards, split="train", size=25):
+    images = shards.split(split)
+    labels = torch.from_numpy(images.labels)
+    for indices in torch.arange(len(images)).split(size):
+        yield images.read(indices.numpy()), labels[indices]
+
+
+def run(batches, shards, config, workspace, reference=None):
+    reference = reference or reference_statistics(shards, config, workspace, CPU)
+    return evaluate(
+        batches, shards, reference, config, workspace=workspace, device=CPU, origin={"seed": 0}
+    )
+
+
+def test_the_reference_itself_scores_zero(shards, config, workspace):
+    metrics = run(real_batches(shards), shards, config, workspace)
+
+    assert metrics["fd_classifier"] == pytest.approx(0, abs=1e-4)
+    assert metrics["recognised"] > 0.8
+    assert metrics["diversity_mean"] == pytest.approx(1)
+    assert metrics["diversity_min"] == pytest.approx(1)
+    assert metrics["warnings"] == []
+    assert metrics["self_test"]["between"] == "train and val"
+    assert metrics["self_test"]["images"] == [72, 12]
+    assert metrics["self_test"]["fd_classifier"] > 0
+
+
+def test_does_not_depend_on_the_batch_size(shards, config, workspace):
+    first = run(real_batches(shards, size=7), shards, config, workspace)
+    second = run(real_batches(shards, size=72), shards, config, workspace)
+
+    assert first["fd_classifier"] == pytest.approx(second["fd_classifier"], abs=1e-4)
+    assert first["recognised"] == second["recognised"]
+
+
+def test_noise_scores_worse_than_real_images(shards, config, workspace):
+    images = torch.randint(0, 256, (60, 3, 16, 16), dtype=torch.uint8)
+    labels = evaluation_labels(60, 3)
+
+    metrics = run(zip(images.split(20), labels.split(20), strict=True), shards, config, workspace)
+
+    assert metrics["fd_classifier"] > 2 * metrics["self_test"]["fd_classifier"]
+    assert metrics["recognised"] < 0.8
+
+
+def test_the_file_carries_its_protocol(shards, config, workspace):
+    metrics = run(real_batches(shards), shards, config, workspace)
+
+    protocol = json.loads(json.dumps(metrics, allow_nan=False))["protocol"]
+    assert protocol["samples"] == {"count": 72, "seed": 0}
+    reference = protocol["reference"]
+    assert (reference["count"], reference["split"], reference["image_size_px"]) == (72, "train", 16)
+    assert reference["data_hash"] == shards.data_hash
+    assert reference["features"]["weights_sha256"] == metrics["classifier"]["weights_sha256"]
+    assert set(protocol["versions"]) >= {"numpy", "scipy", "torch"}
+
+
+def test_the_reference_is_measured_once(shards, config, workspace, monkeypatch):
+    first = reference_statistics(shards, config, workspace, CPU)
+    monkeypatch.setattr("sagan.metrics.references.measure_statistics", lambda *_: 1 / 0)
+
+    second = reference_statistics(shards, config, workspace, CPU)
+
+    assert (first.covariance == second.covariance).all()
+
+
+def test_a_damaged_cached_reference_is_measured_again(shards, config, tmp_path, caplog):
+    first = reference_statistics(shards, config, tmp_path, CPU)
+    path = next(tmp_path.glob("statistics-*.npz"))
+    path.write_bytes(path.read_bytes()[:-30])
+
+    second = reference_statistics(shards, config, tmp_path, CPU)
+
+    assert "taking them again" in caplog.text
+    assert (first.mean == second.mean).all()
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+
+
+def test_a_reference_of_another_split_is_refused(shards, config, workspace):
+    other = config.model_copy(update={"reference_split": "val"})
+    reference = reference_statistics(shards, other, workspace, CPU)
+
+    with pytest.raises(ValueError, match=r"another protocol:\n.*count: got 12, expected 72"):
+        run(real_batches(shards), shards, config, workspace, reference)
+
+
+def test_an_unknown_split_is_refused(shards, config, workspace):
+    other = config.model_copy(update={"reference_split": "test"})
+
+    with pytest.raises(ValueError, match="no split 'test'; expected one of train, val"):
+        reference_statistics(shards, other, workspace, CPU)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_samples_are_refused(shards, config, workspace, count):
+    images, labels = next(real_batches(shards))
+
+    with pytest.raises(ValueError, match=f"at least 2 images, got {count}"):
+        run([(images[:count], labels[:count])], shards, config, workspace)
+
+
+def test_few_samples_are_said(shards, config, workspace, caplog):
+    images, labels = next(real_batches(shards))
+
+    metrics = run([(images[:5], labels[:5])], shards, config, workspace)
+
+    assert metrics["warnings"] == [text for text in metrics["warnings"] if "5 images for 8" in text]
+    assert len(metrics["warnings"]) == 1
+    assert metrics["warnings"][0] in caplog.text
+    assert np.isfinite(metrics["fd_classifier"])
+
+
+def test_without_a_second_split_halves_are_compared(tmp_path, config):
+    shards = small_shards(tmp_path, val_per_class=0)
+
+    metrics = run(real_batches(shards), shards, config, tmp_path / "features")
+
+    assert metrics["self_test"]["between"] == "even and odd images of train"
+    assert metrics["self_test"]["images"] == [36, 36]
+
+
+def test_labels_are_even():
+    assert evaluation_labels(7, 3).tolist() == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_a_generator_of_other_data_is_refused(shards, tmp_path):
+    check_generator(small_bundle(tmp_path / "same"), shards)
+    other = small_bundle(tmp_path / "other", class_names=("00_circle", "01_square", "cat"))
+
+    with pytest.raises(ValueError, match="2 are in one only: 02_triangle, cat"):
+        check_generator(other, shards)
+
+
+def test_random_states_are_left_alone(shards, config, workspace):
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+
+    run(real_batches(shards), shards, config, workspace)
+
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert (np.random.get_state()[1] == numpy_before).all()

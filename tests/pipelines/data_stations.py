@@ -1,0 +1,47 @@
+"""What the tests of stations 1 to 3 share: the project's own catalog and parameters."""
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+CONF = Path(__file__).parents[2] / "conf"
+STATIONS = ("acquisition", "data_validation", "preprocessing")
+
+
+def catalog_below(folder: Path, **values: Any) -> DataCatalog:
+    """The committed catalog of the three stations with all data below `folder`, and values."""
+    entries = {}
+    for station in STATIONS:
+        text = (CONF / f"base/catalog_{station}.yml").read_text()
+        entries |= yaml.safe_load(text.replace("${globals:data_root}", str(folder)))
+    catalog = DataCatalog.from_config(entries)
+    for name, value in values.items():
+        catalog[name] = value
+    return catalog
+
+
+def parameters(station: str, env: str = "base") -> dict[str, Any]:
+    """One station's committed parameters in an environment, laid over the base ones."""
+    loader = OmegaConfigLoader(
+        conf_source=str(CONF),
+        base_env="base",
+        default_run_env=env,
+        merge_strategy={"parameters": "soft"},
+    )
+    values: dict[str, Any] = loader["parameters"][station]
+    return values
+
+
+def parameter_model(pipeline: Pipeline, station: str) -> type:
+    """The model that Kedro makes of the station's parameters: resolvable hints, all the same."""
+    models = {
+        get_type_hints(node.func)[next(iter(get_type_hints(node.func)))]
+        for node in pipeline.nodes
+        if f"params:{station}" in node.inputs
+    }
+    (model,) = models
+    return model

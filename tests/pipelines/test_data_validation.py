@@ -1,0 +1,59 @@
+import pytest
+from kedro.runner import SequentialRunner
+
+from sagan.data.image_folder import ImageFolder
+from sagan.pipelines.data_validation import create_pipeline
+from sagan.validation.config import DataValidationConfig
+from sagan.validation.gate import ValidationFailed
+from tests.drawn_images import draw_image_folder
+from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
+from tests.validation.suites import small_config
+
+
+@pytest.fixture
+def root(tmp_path):
+    return draw_image_folder(tmp_path / "images")
+
+
+def catalog_for(root, **thresholds):
+    catalog = catalog_below(
+        root.parent / "data", **{"params:data_validation": small_config(**thresholds)}
+    )
+    catalog.save("image_folder", ImageFolder.open(root))
+    return catalog
+
+
+def test_kedro_makes_the_config_model_of_the_parameters():
+    assert parameter_model(create_pipeline(), "data_validation") is DataValidationConfig
+
+
+@pytest.mark.parametrize("env", ["base", "tiny_imagenet64", "imagenet128"])
+def test_committed_parameters_are_sound(env):
+    DataValidationConfig(**parameters("data_validation", env))
+
+
+def test_a_sound_data_set_goes_on(root):
+    catalog = catalog_for(root)
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert len(catalog.load("manifest")) == len(catalog.load("validated_manifest")) == 30
+    assert catalog.load("validation_report")["passed"]
+    assert "Data validation" in catalog.load("data_docs")
+
+
+def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
+    catalog = catalog_for(root, min_classes=4)
+    with pytest.raises(ValidationFailed, match="class_count"):
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert not catalog.load("validation_report")["passed"]
+    assert "class_count" in catalog.load("data_docs")
+    assert not catalog.exists("validated_manifest")
+
+
+def test_a_faulty_suite_is_refused_before_any_image_is_read(root):
+    catalog = catalog_for(root)
+    values = small_config().model_dump()
+    values["suite"]["images"]["path_once"]["type"] = "expect_wonders"
+    catalog["params:data_validation"] = DataValidationConfig(**values)
+    with pytest.raises(ValueError, match=r"images\.path_once: unknown expectation type"):
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert not catalog.exists("manifest")

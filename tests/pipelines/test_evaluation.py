@@ -1,0 +1,106 @@
+from typing import get_type_hints
+
+import numpy as np
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from sagan.catalog import StatisticsDataset
+from sagan.metrics.config import EvaluationConfig
+from sagan.pipelines.evaluation import create_pipeline
+from tests.small_world import small_bundle, small_shards
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return small_shards(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def config():
+    return EvaluationConfig(
+        features="classifier",
+        num_samples=20,
+        batch_size=8,
+        classifier={"epochs": 2, "base_channels": 8, "feature_dim": 8},
+        device="cpu",
+    )
+
+
+def run(shards, bundle, config, workspace) -> DataCatalog:
+    handles = {
+        "image_shards": shards,
+        "generator_bundle": bundle,
+        "evaluation_workspace": workspace,
+        "params:evaluation": config,
+    }
+    catalog = DataCatalog(
+        {name: MemoryDataset(handle, copy_mode="assign") for name, handle in handles.items()}
+    )
+    # what another node reads must outlive the run: memory is freed after its last reader
+    catalog["reference_statistics"] = StatisticsDataset(filepath=str(workspace / "reference.npz"))
+    catalog["metrics"] = MemoryDataset()
+    SequentialRunner().run(create_pipeline(), catalog)
+    return catalog
+
+
+def test_makes_metrics_and_reference_statistics(shards, config, tmp_path):
+    bundle = small_bundle(tmp_path / "generator")
+
+    catalog = run(shards, bundle, config, tmp_path / "features")
+
+    metrics, reference = catalog["metrics"].load(), catalog["reference_statistics"].load()
+    assert np.isfinite(metrics["fd_classifier"])
+    assert {"recognised", "diversity_mean", "diversity_min", "self_test"} <= set(metrics)
+    assert metrics["protocol"]["samples"] == {
+        "count": 20,
+        "class_labels": "evenly over the classes",
+        "seed": 0,
+        "truncation": None,
+        "generator": bundle.facts,
+    }
+    assert reference["mu"].shape == (8,)
+    assert reference["sigma"].shape == (8, 8)
+    assert not any(array.dtype.hasobject for array in reference.values())
+
+
+def test_is_the_same_again(shards, config, tmp_path):
+    bundle = small_bundle(tmp_path / "generator")
+
+    first = run(shards, bundle, config, tmp_path / "one")["metrics"].load()
+    second = run(shards, bundle, config, tmp_path / "two")["metrics"].load()
+
+    assert first == second
+
+
+def test_absent_inception_weights_end_it(shards, tmp_path):
+    config = EvaluationConfig(num_samples=20, inception_weights=tmp_path / "none.pth", device="cpu")
+
+    with pytest.raises(FileNotFoundError, match=r"none\.pth .*6726825d"):
+        run(shards, small_bundle(tmp_path / "generator"), config, tmp_path / "features")
+
+
+def test_parameters_are_checked_by_the_model():
+    """Kedro checks what it can resolve: a hint that does not resolve switches the checks off."""
+    for node in create_pipeline().nodes:
+        assert get_type_hints(node.func)["config"] is EvaluationConfig
+
+
+@pytest.mark.parametrize(
+    ("environment", "features", "count"),
+    [
+        ("base", "classifier", 1000),
+        ("tiny_imagenet64", "classifier", 5000),
+        ("imagenet128", "inception", 50_000),
+    ],
+)
+def test_parameter_files_are_valid(environment, features, count):
+    loader = OmegaConfigLoader(
+        "conf", base_env="base", env=environment, merge_strategy={"parameters": "soft"}
+    )
+
+    config = EvaluationConfig.model_validate(loader["parameters"]["evaluation"])
+
+    assert (config.features, config.num_samples) == (features, count)
+    assert (config.classifier is None) == (environment == "imagenet128")

@@ -1,0 +1,50 @@
+import pytest
+from kedro.runner import SequentialRunner
+
+from sagan.data.config import ManifestConfig, PreprocessingConfig
+from sagan.data.image_folder import ImageFolder
+from sagan.data.manifest import build_manifest, data_hash
+from sagan.pipelines.preprocessing import create_pipeline
+from tests.drawn_images import draw_image_folder
+from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
+
+
+@pytest.fixture
+def root(tmp_path):
+    return draw_image_folder(tmp_path / "images")
+
+
+def catalog_for(root):
+    catalog = catalog_below(
+        root.parent / "data", **{"params:preprocessing": PreprocessingConfig(image_size=16)}
+    )
+    folder = ImageFolder.open(root)
+    catalog.save("image_folder", folder)
+    catalog.save("validated_manifest", build_manifest(folder, ManifestConfig(workers=1)))
+    return catalog
+
+
+def test_kedro_makes_the_config_model_of_the_parameters():
+    assert parameter_model(create_pipeline(), "preprocessing") is PreprocessingConfig
+
+
+@pytest.mark.parametrize(("env", "size"), [("tiny_imagenet64", 64), ("imagenet128", 128)])
+def test_presets_have_their_size(env, size):
+    assert PreprocessingConfig(**parameters("preprocessing", env)).image_size == size
+
+
+def test_shards_of_the_validated_images(root):
+    catalog = catalog_for(root)
+    SequentialRunner().run(create_pipeline(), catalog)
+    store = catalog.load("image_shards")
+    assert store.path.parent == root.parent / "data/05_model_input/shards"
+    assert store.facts()["images"] == {"train": 24, "val": 6}
+    assert store.data_hash == data_hash(catalog.load("validated_manifest"))
+
+
+def test_an_image_changed_after_validation_stops_the_station(root):
+    catalog = catalog_for(root)
+    (root / "val/00_circle/0000.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"val/00_circle/0000\.png' was changed after validation"):
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert not catalog.exists("image_shards")

@@ -1,0 +1,74 @@
+from typing import get_type_hints
+
+import numpy as np
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from sagan.catalog import SamplesDataset
+from sagan.pipelines.sampling import create_pipeline
+from sagan.sampling.config import SamplingConfig
+from tests.small_world import small_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return small_bundle(tmp_path / "generator")
+
+
+def run(bundle, **changes) -> dict:
+    config = SamplingConfig(samples_per_class=4, device="cpu", **changes)
+    catalog = DataCatalog({"generator_bundle": MemoryDataset(bundle, copy_mode="assign")})
+    catalog["params:sampling"] = config
+    # what another node reads must outlive the run: memory is freed after its last reader
+    catalog["samples"] = SamplesDataset(filepath=str(bundle.path.parent / "samples.npz"))
+    for name in ("sample_grid", "attention_maps"):
+        catalog[name] = MemoryDataset()
+    SequentialRunner().run(create_pipeline(), catalog)
+    return {name: catalog[name].load() for name in ("samples", "sample_grid", "attention_maps")}
+
+
+def test_makes_samples_and_both_pictures(bundle):
+    made = run(bundle)
+
+    assert made["samples"]["images"].shape == (12, 3, 16, 16)
+    assert made["samples"]["images"].dtype == np.uint8
+    assert made["samples"]["class_labels"].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    for picture in ("sample_grid", "attention_maps"):
+        assert made[picture].dtype == np.uint8
+        assert made[picture].shape[2] == 3
+
+
+def test_is_the_same_again(bundle):
+    first, second = run(bundle), run(bundle, batch_size=5)
+
+    difference = np.abs(first["samples"]["images"].astype(int) - second["samples"]["images"])
+    assert difference.max() <= 1  # grey levels, of float rounding
+    assert (first["attention_maps"] == second["attention_maps"]).all()
+
+
+def test_chooses_classes(bundle):
+    assert set(run(bundle, classes=2)["samples"]["class_labels"]) == {0, 2}
+
+
+def test_same_latents_are_not_the_same_samples(bundle):
+    free, shared = run(bundle), run(bundle, same_latents=True)
+
+    assert (free["samples"]["images"][:4] == shared["samples"]["images"][:4]).all()
+    assert (free["samples"]["images"][4:] != shared["samples"]["images"][4:]).any()
+
+
+def test_parameters_are_checked_by_the_model():
+    """Kedro checks what it can resolve: a hint that does not resolve switches the checks off."""
+    for node in create_pipeline().nodes:
+        assert get_type_hints(node.func)["config"] is SamplingConfig
+
+
+@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+def test_parameter_files_are_valid(environment):
+    loader = OmegaConfigLoader(
+        "conf", base_env="base", env=environment, merge_strategy={"parameters": "soft"}
+    )
+
+    SamplingConfig.model_validate(loader["parameters"]["sampling"])

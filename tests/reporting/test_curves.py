@@ -1,0 +1,89 @@
+"""Curves and charts: nothing invented, nothing lost that a reader would miss."""
+
+import itertools
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from sagan.reporting.charts import line_chart, nice_ticks, short_number
+from sagan.reporting.curves import Chart, Curve, charts, curves_figure
+from tests import fabricated_run as run
+
+
+def test_every_attention_block_has_its_curve() -> None:
+    drawn = {chart.title: chart for chart in charts(run.journal(), points=1000)}
+    assert list(drawn) == ["Losses", "Attention", "Logits", "Speed"]
+    assert [curve.name for curve in drawn["Attention"].curves] == [
+        "generator/16x16_attention",
+        "discriminator/16x16_attention",
+    ]
+    assert drawn["Losses"].curves[0].x == [64.0 * step for step in range(1, 401)]
+
+
+def test_thinning_averages_neighbours_and_ends_where_training_ended() -> None:
+    records = [{"images_seen": n, "generator_loss": float(n)} for n in range(1, 11)]
+    (chart,) = charts(records, points=4)
+    (curve,) = chart.curves
+    assert curve.x == [3.0, 6.0, 9.0, 10.0]
+    assert curve.y == [2.0, 5.0, 8.0, 10.0]
+
+
+def test_records_that_are_no_steps_or_no_numbers_are_left_out() -> None:
+    records = [
+        {"event": "resumed", "images_seen": 5, "generator_loss": 9.0},
+        {"images_seen": 64, "generator_loss": None},
+        {"images_seen": 128, "generator_loss": math.nan},
+        {"images_seen": 192, "generator_loss": 1.0, "gamma/generator/8x8_attention": 0.5},
+    ]
+    losses, attention = charts(records, points=100)
+    assert losses.curves == [Curve("generator", [192.0], [1.0])]
+    assert attention.curves == [Curve("generator/8x8_attention", [192.0], [0.5])]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (-0.3, 2.7), (0, 25_600), (0.001, 0.0013), (-5, -4), (1e6, 1e6 + 3)]
+)
+def test_ticks_are_round_even_and_span_the_range(low: float, high: float) -> None:
+    ticks = nice_ticks(low, high)
+    step = ticks[1] - ticks[0]
+    assert ticks[0] <= low
+    assert ticks[-1] >= high - step * 1e-6
+    assert 2 <= len(ticks) <= 8
+    assert all(math.isclose(b - a, step) for a, b in itertools.pairwise(ticks))
+    mantissa = step / 10 ** math.floor(math.log10(step) + 1e-9)
+    assert any(math.isclose(mantissa, factor, rel_tol=1e-6) for factor in (1, 2, 5, 10))
+
+
+def test_chart_is_well_formed_and_its_line_runs_from_left_to_right_and_top_is_large() -> None:
+    curve = Curve('a <"b">', [0.0, 50.0, 100.0], [0.0, 1.0, 0.5])
+    svg = ElementTree.fromstring(line_chart(Chart("T & U", "unit", [curve])))
+    (line,) = [path for path in svg.iter("path") if path.get("class") == "c0"]
+    points = line.get("d").removeprefix("M").replace("L", " ").split()
+    xs, ys = [float(p) for p in points[::2]], [float(p) for p in points[1::2]]
+    assert xs == sorted(xs)
+    assert ys[1] < ys[2] < ys[0]
+    assert line.find("title").text.startswith('a <"b">: 0.5 at 100')
+
+
+@pytest.mark.parametrize("values", [[3.0], [3.0, 3.0], [0.0, 0.0]])
+def test_flat_curve_and_single_point_are_drawn(values: list[float]) -> None:
+    curve = Curve("flat", [float(index) for index in range(len(values))], values)
+    svg = line_chart(Chart("flat", "unit", [curve]))
+    ElementTree.fromstring(svg)
+    assert "nan" not in svg
+    assert ("<circle" in svg) == (len(values) == 1)
+
+
+def test_numbers_on_axes_are_short() -> None:
+    shown = [short_number(value) for value in (0, 1e-17, 0.25, -12, 40_000, 1.2e6, 2.56e8, 3e9)]
+    assert shown == ["0", "0", "0.25", "-12", "40k", "1.2M", "256M", "3G"]
+
+
+def test_plotly_figure_holds_the_same_curves() -> None:
+    figure = curves_figure(run.journal(), points=50)
+    names = [trace.name for trace in figure.data]
+    assert "generator/16x16_attention" in names
+    assert len(figure.data) == 7
+    assert len(figure.data[0].x) == 50
+    curves_figure([], points=50)  # a journal without records is no error

@@ -1,0 +1,137 @@
+"""The report page: self-contained, complete, and honest about what is missing."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from sagan.reporting.config import ReportingConfig
+from sagan.reporting.page import Contents, render_report
+from tests import fabricated_run as run
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Nesting(HTMLParser):
+    """Follows the tags; anything that closes what is not open is a fault."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.addresses += [value for name, value in attrs if name in {"src", "href"}]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def contents(**changed) -> Contents:
+    parts = {
+        "validation_report": run.validation_report(),
+        "bundle": run.bundle_config(),
+        "journal": run.journal(),
+        "summary": run.summary(),
+        "sample_grid": run.picture(),
+        "attention_maps": run.picture(160, 960),
+        "metrics": run.metrics(),
+        "parameters": {
+            "training": {"batch_size": 64, "model": {"image_size": 32}},
+            "reporting": ReportingConfig(),
+        },
+    }
+    return Contents(**(parts | changed))
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_report(ReportingConfig(title="Ten digits"), contents())
+
+
+def text(page: str) -> str:
+    """What a reader sees, without pictures and styles."""
+    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+
+
+def test_page_is_sound_html_without_any_outside_reference(page: str) -> None:
+    parser = Nesting()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in parser.addresses)
+    assert "http" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "<script" not in page
+
+
+def test_page_tells_everything(page: str) -> None:
+    shown = text(page)
+    for fact in (
+        "Ten digits",
+        "25,600",  # images seen
+        "2 min 48 s",  # training time
+        "12.35",  # the distance
+        "recognised as the class asked for",
+        "97.1%",
+        "reference.split train",
+        "digit_9 197",
+        "passed every class has images",
+        "data hash abc123",
+        "truncated &lt;file&gt;",
+        "model.image_size 32",
+        "curve_points 300",
+        "torch 2.11.0",
+        run.RUN,
+        "resumed: images seen 6,400",
+        "16x16_attention",
+    ):
+        assert fact in shown, fact
+
+
+def test_warnings_come_before_the_pictures(page: str) -> None:
+    for warning in ("1 image could not be used", "even_classes: ", "biased upwards"):
+        assert page.index(warning) < page.index('id="samples"')
+
+
+def test_missing_evaluation_is_said_plainly() -> None:
+    shown = text(render_report(ReportingConfig(), contents(metrics=None)))
+    assert "The evaluation has not run: this page has no metrics." in shown
+    assert "nothing was measured" in shown
+
+
+def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
+    other = {"fingerprint": {"run": "ffffffffffff"}}
+    measured = run.metrics() | {"protocol": {"samples": {"generator": other}}}
+    for changed, name in (
+        ({"summary": run.summary() | other}, "summary and curves"),
+        ({"metrics": measured}, "metrics"),
+    ):
+        shown = text(render_report(ReportingConfig(), contents(**changed)))
+        assert f"The generator is of run {run.RUN}, the {name} of run ffffffffffff" in shown
+
+
+def test_a_page_without_warnings_has_no_warning_section() -> None:
+    parts = {
+        "validation_report": run.validation_report() | {"warnings": [], "counts": {}},
+        "metrics": run.metrics() | {"warnings": []},
+    }
+    assert "Before you read on" not in render_report(ReportingConfig(), contents(**parts))
+
+
+def test_many_classes_are_summed_up() -> None:
+    many = {f"n{index:08d}": {"train": 1250 - index, "val": 50} for index in range(1000)}
+    report = run.validation_report() | {"class_histogram": many}
+    shown = text(render_report(ReportingConfig(), contents(validation_report=report)))
+    assert "fewest images in a class 301" in shown
+    assert "n00000500" not in shown
+
+
+def test_empty_journal_still_gives_a_page() -> None:
+    assert "holds no records" in render_report(ReportingConfig(), contents(journal=[]))

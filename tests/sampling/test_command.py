@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sagan.sampling.__main__ import main, parse_classes
+from tests.small_world import CLASSES
+
+
+def test_writes_pictures_and_samples(bundle, tmp_path):
+    arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--npz"]
+
+    assert main([*arguments, "--classes", "02_triangle,0", "--truncation", "0.5"]) == 0
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"sample_grid.png", "attention_maps.png", "samples.npz"}
+    with np.load(tmp_path / "samples.npz", allow_pickle=False) as samples:
+        assert samples["images"].shape == (4, 3, 16, 16)
+        assert samples["class_labels"].tolist() == [2, 2, 0, 0]
+    assert Image.open(tmp_path / "sample_grid.png").mode == "RGB"
+
+
+def test_same_latents_down_a_column(bundle, tmp_path):
+    arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--npz"]
+
+    assert main([*arguments, "--classes", "1,1", "--same-latents"]) == 0
+
+    with np.load(tmp_path / "samples.npz") as samples:
+        assert (samples["images"][:2] == samples["images"][2:]).all()
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--classes", "dog,77"], "2 of 2 unknown: dog, 77"),
+        (["--truncation", "-1"], "truncation must be positive"),
+        (["--seed", "-1"], "seed must not be negative"),
+        (["--query-points", "9"], r"expected 1..8"),
+    ],
+)
+def test_a_mistake_is_one_line(bundle, tmp_path, capsys, extra, message):
+    assert main([str(bundle.path), "--out", str(tmp_path / "out"), *extra]) == 1
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_bundle_is_named(tmp_path, capsys):
+    assert main([str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 1
+    assert f"no generator bundle at {tmp_path / 'nothing'}" in capsys.readouterr().err
+
+
+def test_names_win_over_numbers():
+    assert parse_classes("1, 2", ["2", "1", "0"]) == [1, 0]
+    assert parse_classes(None, CLASSES) == [0, 1, 2]
+
+
+def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):
+    """The command runs where only the networks' own dependencies are installed."""
+    absent = ["kedro", "matplotlib", "pandas", "sklearn", "great_expectations", "dvc", "scipy"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent})); "
+        "from sagan.sampling.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, str(bundle.path), "--out", str(tmp_path / "out")]
+
+    subprocess.run([*command, "--count", "1"], check=True, capture_output=True)
+
+    assert (tmp_path / "out" / "sample_grid.png").is_file()

@@ -1,0 +1,38 @@
+"""The smallest real shards and generator that sampling and evaluation can work on."""
+
+from pathlib import Path
+
+import torch
+
+from sagan.data.__main__ import main as make_shards
+from sagan.data.shards import ShardStore
+from sagan.models.bundle import GeneratorBundle, save_bundle
+from sagan.models.config import GeneratorConfig
+from sagan.models.generator import build_generator
+from tests.drawn_images import draw_image_folder
+
+SIZE = 16
+CLASSES = ("00_circle", "01_square", "02_triangle")
+
+
+def small_shards(root: Path, *, val_per_class: int = 4) -> ShardStore:
+    """Three classes of 24 drawn images at 16 px, and a validation split unless it is empty."""
+    draw_image_folder(root / "images", per_class=24, val_per_class=val_per_class)
+    arguments = [str(root / "images"), "--image-size", str(SIZE), "--out", str(root / "shards")]
+    assert make_shards(arguments) == 0
+    return ShardStore.open(next((root / "shards").glob("*/index.json")).parent)
+
+
+def small_bundle(
+    path: Path, *, attention: tuple[int, ...] = (8,), class_names: tuple[str, ...] = CLASSES
+) -> GeneratorBundle:
+    """A random generator for the same classes; its attention is switched on."""
+    config = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=attention)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build_generator(config, image_size=SIZE, num_classes=len(class_names))
+        for name, parameter in generator.named_parameters():
+            if "gamma" in name and parameter.ndim == 0:
+                parameter.data.fill_(1.0)
+    facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
+    return save_bundle(path, generator, config, class_names=class_names, facts=facts)
