@@ -48,7 +48,12 @@ def test_place_is_kept_where_the_cause_does_not_name_it(tmp_path: Path) -> None:
 def test_dataset_that_cannot_be_saved_to_tells_why(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     error = raised_by(JSONDataset(filepath=str(tmp_path / "file" / "m.json")).save, {})
-    assert str(tmp_path / "file") in explain(error)
+    assert explain(error).startswith(str(tmp_path / "file"))
+
+
+def test_full_disk_is_told_with_its_path() -> None:
+    error = OSError(28, "No space left on device", "/data/metrics.json")
+    assert explain(error) == "/data/metrics.json: No space left on device"
 
 
 def test_model_errors_are_one_line_each() -> None:

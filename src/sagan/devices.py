@@ -26,9 +26,7 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
             "use device: auto or device: cpu, or check the driver with `nvidia-smi`"
         )
     if name == "auto" and not torch.cuda.is_available():
-        logger.warning(
-            "no CUDA device: computing on the CPU (threads: %d)", torch.get_num_threads()
-        )
+        _say_cpu(torch.get_num_threads())
         return torch.device("cpu")
     return torch.device("cuda" if name == "auto" else name)
 

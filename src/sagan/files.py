@@ -18,6 +18,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def short(path: Path) -> Path:
+    """The path as a person in this folder would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 @contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; put it in the target's place on success.

@@ -1,6 +1,7 @@
 """Kedro's hooks: what is checked before a run starts, and one line a node while it goes."""
 
 import logging
+from pathlib import Path
 from time import monotonic
 
 from kedro.framework.context import KedroContext
@@ -9,6 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sagan.files import short
 from sagan.parameters import check_environment, check_parameters
 
 logger = logging.getLogger(__name__)
@@ -64,4 +66,4 @@ class StreamHooks:
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
         for name in ("sample_grid", "metrics", "report"):
             if name in pipeline.all_outputs():
-                logger.info("  %s", catalog.get(name).filepath)
+                logger.info("  %s", short(Path(catalog.get(name).filepath)))

@@ -14,7 +14,7 @@ from sagan.schema import unknown_key
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
 # what our own doors raise, worded for the user; of other errors the kind is told as well
-_WORDED = (ValueError, FileNotFoundError, DatasetError)
+_WORDED = (ValueError, OSError, DatasetError)
 
 
 def explain(error: BaseException) -> str:
@@ -32,6 +32,8 @@ def explain(error: BaseException) -> str:
         return _explain_yaml(error)
     if isinstance(error, DatasetError) and error.__cause__ is not None:
         return _explain_dataset(error, error.__cause__)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     text = str(error).strip()
     if isinstance(error, _WORDED) and text:
         return text

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from sagan.catalog import atomic
 from sagan.catalog.handles import GeneratorBundleDataset, HandleDataset, WorkspaceDataset
+from sagan.files import replace_folder
 
 
 class Folder:
@@ -141,5 +141,5 @@ def test_crash_between_the_two_renames_is_undone(tmp_path: Path) -> None:
 def test_bundle_already_in_place_is_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "generator"
     bundle(target, "old")
-    atomic.replace_folder(target, target)
+    replace_folder(target, target)
     assert (target / "generator.safetensors").read_text() == "old"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sagan import files
 from sagan.data import shard_writer
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.decoding import decode_rgb, square_resize
@@ -221,7 +222,7 @@ def test_a_disk_that_fills_up_leaves_no_part_and_is_said(root, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_writer.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         with pytest.raises(OSError, match=r"No space left on device while writing \(.* bytes free"):
             build(root)
     (folder,) = (root.parent / "shards").iterdir()

@@ -15,6 +15,7 @@ from tests.integration.conftest import command_in
 
 ROOT = Path(__file__).parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = grimp.build_graph("sagan", cache_dir=None)  # who imports whom, inside functions as well
 PIPELINES = register_pipelines()
 CATALOG = OmegaConfigLoader(ROOT / "conf", env="base", **CONFIG_LOADER_ARGS)["catalog"]
 # what a handle's JSON points at goes with it
@@ -65,8 +66,7 @@ def test_data_deps_are_what_the_station_reads(station: str) -> None:
 def test_code_deps_cover_every_module_the_station_imports(station: str) -> None:
     deps = [dep for dep in listed(station, "deps") if dep.startswith("src/")]
     assert all((ROOT / dep).exists() for dep in deps)
-    graph = grimp.build_graph("sagan")
-    modules = graph.find_upstream_modules(f"sagan.pipelines.{station}", as_package=True)
+    modules = GRAPH.find_upstream_modules(f"sagan.pipelines.{station}", as_package=True)
     uncovered = []
     for module in modules - {"sagan"}:
         place = "src/" + module.replace(".", "/")

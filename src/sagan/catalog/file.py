@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from sagan.catalog.atomic import replacing_file
+from sagan.files import replacing_file
 
 
 class FileDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]

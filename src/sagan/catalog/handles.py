@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from sagan.catalog.atomic import replace_folder, restore_folder
 from sagan.catalog.documents import JSONDataset
+from sagan.files import replace_folder, restore_folder
 
 
 class Handle(Protocol):

@@ -97,8 +97,11 @@ def check_free_space(workspace: Path, count: int, image_size: int) -> None:
     workspace.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(workspace).free
     logger.info(
-        "%s images at %s px take %s bytes; %s are free",
-        *(f"{number:,}" for number in (count, image_size, needed, free)),
+        "%s images at %d px take %sB; %sB are free",
+        f"{count:,}",
+        image_size,
+        tqdm.format_sizeof(needed),
+        tqdm.format_sizeof(free),
     )
     if needed > free:
         raise OSError(

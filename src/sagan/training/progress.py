@@ -22,7 +22,6 @@ class Progress:
         self._next_line = 0
         self._live = sys.stderr.isatty()
         self._bar = tqdm(
-            desc="training",
             total=total_images,
             initial=images_seen,
             unit="img",
@@ -30,7 +29,7 @@ class Progress:
             dynamic_ncols=True,
             mininterval=0.5,
             disable=not self._live,
-            bar_format="{percentage:3.0f}%|{bar}| {postfix} {rate_fmt} {remaining} left",
+            bar_format="training {percentage:3.0f}%|{bar}| {desc}{rate_fmt}, {remaining} left",
         )
 
     def __enter__(self) -> Self:
@@ -50,8 +49,8 @@ class Progress:
 
     def show(self, record: Record) -> None:
         """Show the newest record of the journal."""
-        losses = f"D {record['discriminator_loss']:.2f} G {record['generator_loss']:+.2f}"
-        self._bar.set_postfix_str(f"step {record['step']} {losses}", refresh=False)
+        losses = f"D {record['discriminator_loss']:.2f}, G {record['generator_loss']:+.2f}"
+        self._bar.set_description_str(f"step {record['step']}, {losses}, ", refresh=False)
         if not self._live and record["images_seen"] >= self._next_line:
             self._next_line = record["images_seen"] + self._total // _LINES
             rate = record["images_per_second"]

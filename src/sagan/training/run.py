@@ -11,7 +11,7 @@ import torch
 from sagan.data.batches import Batches
 from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
-from sagan.files import replacing_file
+from sagan.files import replacing_file, short
 from sagan.models.bundle import GeneratorBundle
 from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
@@ -80,18 +80,14 @@ class _Run:
         saved = self.checkpoints.load_newest()
         if saved is not None:
             self.state.load_state_dict(saved)
-            seen = self.state.images_seen
-            done = seen >= self.config.total_images
-            logger.info(
-                "run %s %s: %s",
-                self.name,
-                "is complete" if done else f"resumes at {seen:,} images",
-                "nothing to train; change training.seed for another run"
-                if done
-                else f"from {self.path}",
-            )
+        seen = self.state.images_seen
+        if saved is None:
+            logger.info("run %s starts on %s", self.name, self.device)
+        elif seen < self.config.total_images:
+            logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:
-            logger.info("run %s starts on %s in %s", self.name, self.device, self.path)
+            logger.info("run %s is complete; training.seed makes another", self.name)
+        logger.info("checkpoints: %s", short(self.path))
         self.journal.rewind(self.state.images_seen)
 
     def to_the_end(self, stop: StopRequest) -> None:
@@ -134,10 +130,9 @@ class _Run:
 
     def _say_interrupted(self, stop: StopRequest) -> None:
         logger.warning(
-            "%s: saved at %s images in %s; the same command goes on from there",
+            "%s: saved at %s images; the same command goes on from there",
             stop.signal_name,
             f"{self.state.images_seen:,}",
-            self.path,
         )
 
     def result(self) -> TrainingResult:
