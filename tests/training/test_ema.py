@@ -4,7 +4,7 @@ import torch
 
 from sagan.models.generator import Generator
 from sagan.models.spectral_norm import power_iteration
-from sagan.training.ema import update_ema
+from sagan.training.ema import update_ema, warm_decay
 
 
 def test_parameters_are_averaged_and_buffers_copied():
@@ -24,3 +24,12 @@ def test_parameters_are_averaged_and_buffers_copied():
         torch.testing.assert_close(average, 0.75 * before[name] + 0.25 * current[name])
     for average, buffer in zip(ema.buffers(), network.buffers(), strict=True):
         assert torch.equal(average, buffer)
+
+
+def test_a_short_run_forgets_its_start():
+    left = 1.0
+    for step in range(1, 301):
+        left *= warm_decay(0.999, step)
+
+    assert left < 1e-6  # 0.74 of the fresh weights would be left without the ramp
+    assert warm_decay(0.999, 100_000) == 0.999

@@ -14,13 +14,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-import yaml
 
 from sagan.data.shards import ShardStore
 from sagan.files import file_sha256, replacing_file
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.metrics.protocols import Batch, evaluate
 from sagan.metrics.references import reference_statistics
+from sagan.schema import load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_config(path: Path | None) -> EvaluationConfig:
-    """The `evaluation` block of a parameters file; without a file the classifier's features.
+def read_config(files: Sequence[Path]) -> EvaluationConfig:
+    """The `evaluation` blocks of parameters files; without a file the classifier's features.
 
     Raises:
-        FileNotFoundError: if the file is missing.
-        ValueError: if it is not YAML, has no such block, or the block is not valid.
+        FileNotFoundError: if a file is missing.
+        ValueError: if one is not YAML, has no such block, or what they say together is not valid.
     """
-    if path is None:
+    if not files:
         return EvaluationConfig(features="classifier", classifier=ClassifierConfig())
-    try:
-        parameters = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
-    if not isinstance(parameters, dict) or "evaluation" not in parameters:
-        raise ValueError(f"{path}: expected a top key 'evaluation'")
-    return EvaluationConfig.model_validate(parameters["evaluation"])
+    return EvaluationConfig(**load_settings("evaluation", files, []))
 
 
 def read_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     option("samples", type=Path, metavar="SAMPLES_NPZ", help="images and class_labels")
     option("shards", type=Path, metavar="SHARDS", help="folder with index.json")
     option("--out", type=Path, required=True, metavar="JSON", help="the metrics file")
-    option("--config", type=Path, metavar="YML", help="parameters file with a key 'evaluation'")
+    option(
+        "--config",
+        type=Path,
+        metavar="YML",
+        action="append",
+        default=[],
+        help="parameters_evaluation.yml; several are laid over one another in order",
+    )
     option("--workspace", type=Path, metavar="DIR", help="cache; default: features/ beside --out")
     option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     return parser

@@ -31,7 +31,10 @@ class TrainingConfig(Config):
     discriminator_lr: PositiveFloat = Field(4e-4, description="Adam's learning rate of D (TTUR)")
     betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="Adam's")
     ema_decay: float | None = Field(
-        None, gt=0, lt=1, description="of the averaged generator, for each step; null: none"
+        None,
+        gt=0,
+        lt=1,
+        description="of the averaged generator, for each step, smaller at first; null: none",
     )
     horizontal_flip: bool = Field(False, description="mirror half of the real images")
     standing_batches: NonNegativeInt = Field(

@@ -13,7 +13,7 @@ from torch import Tensor
 from sagan.data.batches import Batches
 from sagan.pixels import to_float
 from sagan.training.config import TrainingConfig
-from sagan.training.ema import update_ema
+from sagan.training.ema import update_ema, warm_decay
 from sagan.training.randomness import draw_latents_and_labels
 from sagan.training.state import TrainingState
 from sagan.training.steps import DiscriminatorRecord, discriminator_step, generator_step
@@ -57,7 +57,8 @@ def training_loop(
         z, y = draw_latents_and_labels(config.seed, state.images_seen, "generator", **sizes)
         generator_loss = generator_step(G, D, state.generator_optimizer, z.to(device), y.to(device))
         if config.ema_decay is not None:
-            update_ema(state.ema_generator, G, config.ema_decay)
+            step = state.images_seen // config.images_per_step
+            update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
         seconds = time.perf_counter() - started
         state.train_seconds += seconds
         yield StepRecord(state.images_seen, discriminator, generator_loss, seconds)

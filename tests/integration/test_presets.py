@@ -1,0 +1,72 @@
+"""The environments in conf/: each complete and valid; imagenet128 is the paper's run."""
+
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+
+from sagan.data.config import AcquisitionConfig, PreprocessingConfig
+from sagan.metrics.config import EvaluationConfig
+from sagan.models.discriminator import build_discriminator
+from sagan.models.generator import build_generator
+from sagan.reporting.config import ReportingConfig
+from sagan.sampling.config import SamplingConfig
+from sagan.settings import CONFIG_LOADER_ARGS
+from sagan.training.config import TrainingConfig
+from sagan.validation.config import DataValidationConfig
+
+CONF = Path(__file__).parents[2] / "conf"
+MODELS = {
+    "acquisition": AcquisitionConfig,
+    "data_validation": DataValidationConfig,
+    "preprocessing": PreprocessingConfig,
+    "training": TrainingConfig,
+    "sampling": SamplingConfig,
+    "evaluation": EvaluationConfig,
+    "reporting": ReportingConfig,
+}
+PRESETS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
+
+
+def parameters(preset: str) -> dict:
+    loader = OmegaConfigLoader(str(CONF), env=preset, **CONFIG_LOADER_ARGS)
+    return {name: MODELS[name](**values) for name, values in loader["parameters"].items()}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_configures_every_station(preset):
+    assert parameters(preset).keys() == MODELS.keys()
+
+
+def test_presets_write_to_folders_of_their_own():
+    loaders = [OmegaConfigLoader(str(CONF), env=preset) for preset in PRESETS]
+
+    assert len({loader["globals"]["data_root"] for loader in loaders}) == len(PRESETS)
+
+
+def test_imagenet128_is_the_released_run():
+    chosen = parameters("imagenet128")
+    training = chosen["training"]
+
+    assert chosen["preprocessing"].image_size == 128
+    assert chosen["data_validation"].thresholds["min_classes"] == 1000
+    assert chosen["data_validation"].thresholds["max_classes"] == 1000
+    assert training.total_steps == 1_000_000
+    # every other number of training is the model's default: the authors' release
+    machine = {"threads", "device", "log_every_steps", "checkpoint_every_images"}
+    assert training.model_dump(exclude=machine) == TrainingConfig().model_dump(exclude=machine)
+    assert (chosen["evaluation"].features, chosen["evaluation"].num_samples) == ("inception", 50000)
+    assert chosen["evaluation"].reference_split == "train"
+
+
+def test_imagenet128_builds_the_networks_at_full_size():
+    model = parameters("imagenet128")["training"].model
+    sizes = {"image_size": 128, "num_classes": 1000}
+    networks = (
+        build_generator(model.generator, **sizes),
+        build_discriminator(model.discriminator, **sizes),
+    )
+
+    counts = [sum(p.numel() for p in network.parameters()) for network in networks]
+
+    assert counts == [42_078_852, 39_463_618]

@@ -1,0 +1,70 @@
+import pytest
+from pydantic import ValidationError
+
+from sagan.schema import Config, load_settings, unknown_key
+
+
+class Inner(Config):
+    rate: float = 1.0
+
+
+class Outer(Config):
+    inner: Inner = Inner()
+    steps: int = 1
+
+
+def test_all_unknown_keys_at_once_each_with_the_nearest():
+    with pytest.raises(ValidationError) as error:
+        Outer(stepps=2, zebra=3)
+
+    assert "unknown key 'stepps'; did you mean 'steps'?" in str(error.value)
+    assert "unknown key 'zebra'; known keys: inner, steps" in str(error.value)
+
+
+def test_nested_models_refuse_too():
+    with pytest.raises(ValidationError, match="did you mean 'rate'"):
+        Outer(inner={"raet": 2})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "much"])
+def test_only_finite_numbers(value):
+    with pytest.raises(ValidationError):
+        Inner(rate=value)
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number():
+    assert Inner(rate="1e-4").rate == 1e-4
+
+
+def test_models_are_frozen():
+    with pytest.raises(ValidationError):
+        Outer().steps = 2
+
+
+def test_nobody_near():
+    assert unknown_key("x", ["one", "two"]) == "unknown key 'x'; known keys: one, two"
+
+
+def test_files_are_laid_over_one_another_then_assignments(tmp_path):
+    below, above = tmp_path / "below.yml", tmp_path / "above.json"
+    below.write_text("training:\n  model: {channels: 4, depth: 2}\n  seed: 0\n")
+    above.write_text('{"training": {"model": {"channels": 8}}}')
+
+    settings = load_settings("training", [below, above], ["model.width=3", "seed=7"])
+
+    assert settings == {"model": {"channels": 8, "depth": 2, "width": 3}, "seed": 7}
+
+
+def test_settings_that_cannot_be_read(tmp_path):
+    other, broken = tmp_path / "other.yml", tmp_path / "broken.yml"
+    other.write_text("sampling: {}\n")
+    broken.write_text("training: [\n")
+
+    with pytest.raises(FileNotFoundError, match=r"missing\.yml"):
+        load_settings("training", [tmp_path / "missing.yml"], [])
+    with pytest.raises(ValueError, match=r"other\.yml has no top key 'training'"):
+        load_settings("training", [other], [])
+    with pytest.raises(ValueError, match=r"broken\.yml is not valid YAML"):
+        load_settings("training", [broken], [])
+    with pytest.raises(ValueError, match="expected KEY=VALUE"):
+        load_settings("training", [], ["seed"])
