@@ -47,35 +47,25 @@ class Discriminator(nn.Module):
         check_image_size(image_size)
         resolutions = [2**k for k in range(image_size.bit_length() - 2, 1, -1)]  # half ... 4
         check_attention(attention_resolutions, resolutions, "discriminator")
-
-        def channels(resolution: int) -> int:
-            return discriminator_channels(
-                resolution, image_size=image_size, base_channels=base_channels
-            )
-
+        channels = {
+            r: discriminator_channels(r, image_size=image_size, base_channels=base_channels)
+            for r in resolutions
+        }
+        norm = {"spectral_norm": spectral_norm}
         self.layers = nn.ModuleDict()
-        for resolution in resolutions:
-            name = f"{resolution}x{resolution}"
-            self.layers[f"{name}_block"] = (
-                DiscriminatorStem(base_channels, spectral_norm=spectral_norm)
-                if resolution == resolutions[0]
-                else DiscriminatorBlock(
-                    channels(2 * resolution),
-                    channels(resolution),
-                    downsample=True,
-                    spectral_norm=spectral_norm,
-                )
+        for r in resolutions:
+            self.layers[f"{r}x{r}_block"] = (
+                DiscriminatorStem(channels[r], **norm)
+                if r == resolutions[0]
+                else DiscriminatorBlock(channels[2 * r], channels[r], downsample=True, **norm)
             )
-            if resolution in attention_resolutions:
-                self.layers[f"{name}_attention"] = SelfAttention2d(
-                    channels(resolution), spectral_norm=spectral_norm
-                )
-        features = channels(resolutions[-1])
-        self.layers["final_block"] = DiscriminatorBlock(
-            features, features, downsample=False, spectral_norm=spectral_norm
-        )
-        self.linear = linear(features, 1, spectral_norm=spectral_norm)
-        self.class_embedding = embedding(num_classes, features, spectral_norm=spectral_norm)
+            if r in attention_resolutions:
+                self.layers[f"{r}x{r}_attention"] = SelfAttention2d(channels[r], **norm)
+        features = channels[resolutions[-1]]
+        final_block = DiscriminatorBlock(features, features, downsample=False, **norm)
+        self.layers["final_block"] = final_block
+        self.linear = linear(features, 1, **norm)
+        self.class_embedding = embedding(num_classes, features, **norm)
         initialize(self)
 
     def features(self, images: Tensor) -> Tensor:

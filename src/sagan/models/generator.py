@@ -1,5 +1,7 @@
 """The generator: from a latent vector and a class to an image."""
 
+from math import prod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,30 +59,24 @@ class Generator(nn.Module):
         check_attention(attention_resolutions, resolutions, "generator")
         self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
         self.attention_resolutions = tuple(sorted(attention_resolutions))
-
-        def channels(resolution: int) -> int:
-            return generator_channels(
-                resolution, image_size=image_size, base_channels=base_channels
-            )
-
-        self.first_channels = channels(SMALLEST_RESOLUTION)
-        self.linear = linear(
-            latent_dim, self.first_channels * SMALLEST_RESOLUTION**2, spectral_norm=spectral_norm
-        )
+        channels = {
+            r: generator_channels(r, image_size=image_size, base_channels=base_channels)
+            for r in [SMALLEST_RESOLUTION, *resolutions]
+        }
+        self.first_shape = (channels[SMALLEST_RESOLUTION], SMALLEST_RESOLUTION, SMALLEST_RESOLUTION)
+        self.linear = linear(latent_dim, prod(self.first_shape), spectral_norm=spectral_norm)
         self.layers = nn.ModuleDict()
-        for resolution in resolutions:
-            name = f"{resolution}x{resolution}"
-            self.layers[f"{name}_block"] = GeneratorBlock(
-                channels(resolution // 2),
-                channels(resolution),
+        for r in resolutions:
+            self.layers[f"{r}x{r}_block"] = GeneratorBlock(
+                channels[r // 2],
+                channels[r],
                 num_classes=num_classes,
                 momentum=batch_norm_momentum,
                 spectral_norm=spectral_norm,
             )
-            if resolution in attention_resolutions:
-                self.layers[f"{name}_attention"] = SelfAttention2d(
-                    channels(resolution), spectral_norm=spectral_norm
-                )
+            if r in attention_resolutions:
+                attention = SelfAttention2d(channels[r], spectral_norm=spectral_norm)
+                self.layers[f"{r}x{r}_attention"] = attention
         self.norm = nn.BatchNorm2d(base_channels, eps=EPS, momentum=final_batch_norm_momentum)
         self.to_rgb = conv2d(base_channels, 3, 3, spectral_norm=spectral_norm)
         initialize(self)
@@ -113,8 +109,7 @@ class Generator(nn.Module):
         return self._to_image(x), maps
 
     def _first_map(self, latents: Tensor) -> Tensor:
-        side = SMALLEST_RESOLUTION
-        x: Tensor = self.linear(latents).view(-1, self.first_channels, side, side)
+        x: Tensor = self.linear(latents).view(-1, *self.first_shape)
         if self.to_rgb.weight.is_contiguous(memory_format=torch.channels_last):
             x = x.contiguous(memory_format=torch.channels_last)
         return x
