@@ -120,8 +120,9 @@ def test_metrics_plots_and_graph_are_shown(finished_project: Path) -> None:
     run = command_in(finished_project)
     metrics = json.loads(run("dvc", "metrics", "show", "--json").stdout)
     shown = metrics[""]["data"]
-    assert shown["data/08_reporting/metrics.json"]["data"]["recognised"] >= 0
-    assert shown["data/08_reporting/training_summary.json"]["data"]["images_seen"] == 256
+    numbers = shown["data/08_reporting/scores.json"]["data"]
+    assert numbers["recognised"] >= 0
+    assert numbers["images_seen"] == 256
     plots = run("dvc", "plots", "show")
     assert plots.returncode == 0, plots.stderr
     page = (finished_project / "dvc_plots" / "index.html").read_text()

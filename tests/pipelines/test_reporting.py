@@ -31,11 +31,13 @@ def report(metrics: object) -> str:
             "parameters": MemoryDataset({"reporting": ReportingConfig()}),
             "params:reporting": MemoryDataset(ReportingConfig(title="In memory")),
             "training_curves_plot": MemoryDataset(copy_mode="assign"),
+            "scores": MemoryDataset(),
             "report": MemoryDataset(),
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
     assert len(catalog["training_curves_plot"].load().data) == 7
+    assert catalog["scores"].load()["images_seen"] == run.summary()["images_seen"]
     return catalog["report"].load()
 
 
@@ -52,4 +54,4 @@ def test_station_goes_without_metrics_where_the_catalog_lets_it(tmp_path) -> Non
 
 @pytest.mark.parametrize("node", create_pipeline().nodes, ids=lambda node: node.name)
 def test_hints_resolve_so_that_kedro_checks_the_parameters(node) -> None:
-    assert get_type_hints(node.func)["config"] is ReportingConfig
+    assert get_type_hints(node.func).get("config", ReportingConfig) is ReportingConfig

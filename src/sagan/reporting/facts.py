@@ -30,6 +30,12 @@ def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[Row]:
     return tiles + [(label(name), score(name, value)) for name, value in _scores(metrics or {})]
 
 
+def scores(summary: Facts, metrics: Facts | None) -> dict[str, float]:
+    """The run in a few numbers, for a table with a row a run: what came out, and at what cost."""
+    cost = {name: summary[name] for name in ("images_seen", "train_seconds", "images_per_second")}
+    return dict(_scores(metrics or {})) | cost
+
+
 def warnings(
     validation_report: Facts, bundle: Facts, summary: Facts, metrics: Facts | None
 ) -> list[str]:

@@ -21,6 +21,15 @@ def plot_curves(training_journal: list[dict[str, Any]], config: ReportingConfig)
     return curves_figure(training_journal, config.curve_points)
 
 
+def collect_scores(
+    training_summary: dict[str, Any], metrics: dict[str, Any] | None
+) -> dict[str, float]:
+    """The run's few numbers, for `dvc metrics`."""
+    from sagan.reporting.facts import scores
+
+    return scores(training_summary, metrics)
+
+
 def write_report(
     *,
     validation_report: dict[str, Any],

@@ -2,11 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from sagan.pipelines.reporting.nodes import plot_curves, write_report
+from sagan.pipelines.reporting.nodes import collect_scores, plot_curves, write_report
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Reports, journal, pictures and metrics -> curves and the page."""
+    """Reports, journal, pictures and metrics -> curves, scores and the page."""
     return Pipeline(
         [
             Node(
@@ -14,6 +14,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs=["training_journal", "params:reporting"],
                 outputs="training_curves_plot",
                 name="plot_curves",
+            ),
+            Node(
+                collect_scores,
+                inputs=["training_summary", "metrics"],
+                outputs="scores",
+                name="collect_scores",
             ),
             Node(
                 write_report,

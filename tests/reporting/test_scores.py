@@ -1,0 +1,14 @@
+from sagan.reporting.facts import scores
+from tests import fabricated_run as run
+
+
+def test_what_came_out_and_what_it_cost_as_plain_numbers() -> None:
+    found = scores(run.summary(), run.metrics())
+
+    assert found["fd_classifier"] == 12.3456
+    assert found["images_seen"] == run.summary()["images_seen"]
+    assert all(isinstance(value, int | float) for value in found.values())
+
+
+def test_without_an_evaluation_the_cost_alone() -> None:
+    assert set(scores(run.summary(), None)) == {"images_seen", "train_seconds", "images_per_second"}
