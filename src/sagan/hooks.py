@@ -39,20 +39,31 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Refuse a run whose last station lacks a file that has to be fetched by hand.
+        """Say before hours of training, not after them, that a file must be fetched by hand.
+
+        A run with the evaluation is refused; one that trains for a later evaluation is warned.
 
         Raises:
             FileNotFoundError: when the Inception weights are asked for and absent.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
-        if not any(node.namespace == "evaluation" for node in pipeline.nodes):
+        stations = {node.namespace for node in pipeline.nodes}
+        if not stations & {"training", "evaluation"}:
             return
-        config = catalog.load("params:evaluation")
-        if config.features == "inception":
-            from sagan.metrics.inception import require_weights
+        from sagan.metrics.config import EvaluationConfig
 
+        config = EvaluationConfig.model_validate(catalog.load("params:evaluation"))
+        if config.features != "inception":
+            return
+        from sagan.metrics.inception import require_weights
+
+        try:
             require_weights(config)
+        except FileNotFoundError as error:
+            if "evaluation" in stations:
+                raise
+            logger.warning("training goes on, but: %s", error)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_node_run(self, node: Node) -> None:

@@ -110,6 +110,18 @@ def test_inception_weights_are_asked_for_before_anything_runs(project: Path) -> 
     assert "/no/such/weights.pth" in message
 
 
+def test_training_for_a_later_evaluation_is_warned_of_missing_weights(
+    finished_project: Path,
+) -> None:
+    options = "evaluation.features=inception,evaluation.inception_weights=/no/such/weights.pth"
+    done = command_in(finished_project)(
+        "kedro", "run", "--pipeline=training", f"--params={options}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "training goes on, but: " in done.stderr
+    assert "/no/such/weights.pth" in done.stderr
+
+
 def test_traceback_is_kept_in_the_log_file_and_shown_when_asked_for(own_project: Path) -> None:
     refused(own_project, "--pipeline=reporting")
     log = (own_project / "info.log").read_text()
