@@ -53,5 +53,14 @@ def test_flips_mirror_about_half_and_always_the_same_ones():
     assert not torch.equal(images, Batches(Split(), seed=1).read(0, 400)[0])
 
 
+def test_an_image_is_mirrored_or_not_however_positions_are_cut_into_batches():
+    batches = Batches(Split(), seed=1, horizontal_flip=True)
+
+    whole, _ = batches.read(0, 24)
+    pieces = [batches.read(first, 4)[0] for first in range(0, 24, 4)]
+
+    assert torch.equal(whole, torch.cat(pieces))
+
+
 def test_seeds_differ():
     assert list(batch_indices(0, 0, 10, 10)) != list(batch_indices(1, 0, 10, 10))

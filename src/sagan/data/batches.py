@@ -4,7 +4,9 @@ Nothing is remembered between batches, so a resumed run reads what an uninterrup
 read, and the number of workers does not change the data.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sagan.data.shards import ShardSplit
+
+T = TypeVar("T", np.int64, np.bool_)
 
 _ORDER, _FLIP = 0, 1  # separate random streams
 
@@ -22,15 +26,30 @@ def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
 
 
+@lru_cache(maxsize=2)
+def epoch_flips(seed: int, epoch: int, count: int) -> NDArray[np.bool_]:
+    """Which places in the order of one epoch are mirrored: about half of them, bool [count]."""
+    return np.random.default_rng((seed, _FLIP, epoch)).random(count) < 0.5
+
+
+def _at_positions(
+    of_epoch: Callable[[int, int, int], NDArray[T]],
+    seed: int,
+    first: int,
+    batch_size: int,
+    count: int,
+) -> NDArray[T]:
+    """What an epoch's table says at the global positions first ... first + batch_size - 1."""
+    epochs, offsets = np.divmod(np.arange(first, first + batch_size), count)
+    parts = [
+        of_epoch(seed, int(epoch), count)[offsets[epochs == epoch]] for epoch in np.unique(epochs)
+    ]
+    return np.concatenate(parts)
+
+
 def batch_indices(seed: int, first: int, batch_size: int, count: int) -> NDArray[np.int64]:
     """Which of `count` images stand at the global positions first ... first + batch_size - 1."""
-    positions = np.arange(first, first + batch_size)
-    epochs, offsets = np.divmod(positions, count)
-    indices = np.empty(batch_size, dtype=np.int64)
-    for epoch in np.unique(epochs):
-        inside = epochs == epoch
-        indices[inside] = epoch_order(seed, int(epoch), count)[offsets[inside]]
-    return indices
+    return _at_positions(epoch_order, seed, first, batch_size, count)
 
 
 class Batches:
@@ -47,10 +66,11 @@ class Batches:
         Returns:
             images uint8 [N, 3, H, W] with channels_last strides; class_labels int64 [N].
         """
-        indices = batch_indices(self._seed, first, batch_size, len(self._split))
+        where = (self._seed, first, batch_size, len(self._split))
+        indices = batch_indices(*where)
         images = self._split.read(indices)
         if self._flip:
-            mirrored = np.random.default_rng((self._seed, _FLIP, first)).random(batch_size) < 0.5
+            mirrored = _at_positions(epoch_flips, *where)
             images = torch.where(
                 torch.from_numpy(mirrored)[:, None, None, None], images.flip(3), images
             )
