@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from benchmarks.digits_quality import measure
 
 from benchmarks import digits_quality
+from benchmarks.digits_quality import measure
 from tests.small_world import small_bundle
 
 
