@@ -26,7 +26,7 @@ class Nesting(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list) -> None:
-        pass
+        """Opens and closes at once: nothing to follow."""
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag

@@ -22,12 +22,10 @@ class Handle(Protocol):
     @property
     def path(self) -> Path:
         """Where the artefact lies."""
-        ...
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Check what lies at the path and bind to it."""
-        ...
 
 
 class HandleDataset(JSONDataset):
