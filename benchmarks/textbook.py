@@ -82,12 +82,12 @@ def textbook_step(
     (z, y), (other_z, other_y) = fakes
     discriminator_optimizer.zero_grad()
     fake_images = generator(z, y).detach()
-    loss = hinge_discriminator_loss(discriminator(*real), discriminator(fake_images, y))
+    loss = hinge_discriminator_loss(discriminator(*real)[0], discriminator(fake_images, y)[0])
     loss.backward()
     discriminator_optimizer.step()
 
     generator_optimizer.zero_grad()
-    hinge_generator_loss(discriminator(generator(other_z, other_y), other_y)).backward()
+    hinge_generator_loss(discriminator(generator(other_z, other_y), other_y)[0]).backward()
     generator_optimizer.step()
 
 

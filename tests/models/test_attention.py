@@ -68,3 +68,18 @@ def test_map_agrees_with_what_forward_used():
     out = module.out((value @ weights.transpose(1, 2)).view(2, 8, 4, 4))
 
     torch.testing.assert_close(y, x + out)
+
+
+def test_the_papers_form_attends_to_every_position():
+    """No pooling, C/8 channels in all three projections, as the paper's text has it."""
+    torch.manual_seed(0)
+    module = SelfAttention2d(16, spectral_norm=False, form="paper").double()
+    torch.nn.init.constant_(module.gamma, 0.7)
+    x = torch.randn(2, 16, 4, 6).double()
+    f, g = module.key(x).flatten(2), module.query(x).flatten(2)  # [N, C/8, L]
+    h = module.value(x).flatten(2)
+    shares = torch.softmax(torch.einsum("nci,ncj->nji", f, g), dim=-1)  # beta[j, i], equation 1
+    gathered = torch.einsum("nji,nci->ncj", shares, h).view(2, 2, 4, 6)
+
+    torch.testing.assert_close(module.attention_map(x), shares)
+    torch.testing.assert_close(module(x), x + 0.7 * module.out(gathered))

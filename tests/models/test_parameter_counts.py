@@ -51,7 +51,7 @@ def test_every_size_makes_and_scores_images(image_size):
 
     assert images.shape == (2, 3, image_size, image_size)
     assert images.abs().max() <= 1
-    assert discriminator(images, class_labels).shape == (2,)
+    assert discriminator(images, class_labels)[0].shape == (2,)
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
@@ -60,3 +60,11 @@ def test_refuses_what_it_cannot_be(network):
         network(image_size=48, num_classes=2)
     with pytest.raises(ValueError, match=r"no feature map of \[128\] px.*has \["):
         network(image_size=64, num_classes=2, attention_resolutions=(32, 128))
+
+
+def test_thin_blocks_without_attention_are_sngans():
+    sngan = Discriminator(
+        image_size=128, num_classes=1000, attention_resolutions=(), block_width="thin"
+    )
+
+    assert count(sngan) == 30_041_857

@@ -55,7 +55,8 @@ def test_training_changes_both_networks_and_the_average_follows(tiny, shards, tm
     short, long = final_state(tmp_path / "short"), final_state(tmp_path / "long")
 
     for network in ("generator", "discriminator", "ema_generator"):
-        assert not torch.equal(short[network]["linear.weight"], long[network]["linear.weight"])
+        name = "head.linear.weight" if network == "discriminator" else "linear.weight"
+        assert not torch.equal(short[network][name], long[network][name])
 
 
 class Stop:

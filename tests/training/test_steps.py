@@ -65,7 +65,8 @@ def test_one_concatenated_pass_equals_two_passes(networks):
     twin_generator, twin = copy.deepcopy(generator), copy.deepcopy(discriminator)
     with torch.no_grad():
         fakes = twin_generator(z, y)
-    loss = torch.relu(1 - twin(images, labels)).mean() + torch.relu(1 + twin(fakes, y)).mean()
+    loss = torch.relu(1 - twin(images, labels)[0]).mean()
+    loss = loss + torch.relu(1 + twin(fakes, y)[0]).mean()
     loss.backward()
 
     discriminator_step(

@@ -1,22 +1,35 @@
 """Self-attention over feature maps: the paper's module (section 3, figure 2)."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.models.spectral_norm import conv2d
 
+AttentionForm = Literal["released", "paper"]
+
 
 class SelfAttention2d(nn.Module):
-    """y = x + gamma * out(attention), as the authors released it.
+    """y = x + gamma * out(attention), as the authors released it or as their text has it.
 
-    Departures of the release from the paper's text, followed here: keys and values are 2x2
-    max-pooled, values have C/2 channels and an output convolution. No scaling by 1/sqrt(d), no
-    biases. gamma is a learned scalar that starts at 0, so that the module starts as the identity.
+    Departures of the release from the paper's text: keys and values are 2x2 max-pooled, and values
+    have C/2 channels instead of C/8. In both: no scaling by 1/sqrt(d), no biases, and gamma is a
+    learned scalar that starts at 0, so that the module starts as the identity.
     """
 
-    def __init__(self, channels: int, *, spectral_norm: bool) -> None:
-        """Take C, the channels of the feature map; a multiple of 8."""
+    def __init__(
+        self, channels: int, *, spectral_norm: bool, form: AttentionForm = "released"
+    ) -> None:
+        """Take C, the channels of the feature map; a multiple of 8.
+
+        Args:
+            channels: C.
+            spectral_norm: normalise the four projections.
+            form: "released" pools keys and values and gives values C/2 channels; "paper" attends
+                to every position, with C/8 channels throughout.
+        """
         super().__init__()
         if channels % 8:
             raise ValueError(f"self-attention needs channels divisible by 8, got {channels}")
@@ -24,10 +37,13 @@ class SelfAttention2d(nn.Module):
         def projection(inputs: int, outputs: int) -> nn.Conv2d:
             return conv2d(inputs, outputs, 1, bias=False, spectral_norm=spectral_norm)
 
+        released = form == "released"
+        self.value_channels = channels // (2 if released else 8)
+        self.pool = 2 if released else 1  # side of the cells that keys and values are pooled over
         self.query = projection(channels, channels // 8)
         self.key = projection(channels, channels // 8)
-        self.value = projection(channels, channels // 2)
-        self.out = projection(channels // 2, channels)
+        self.value = projection(channels, self.value_channels)
+        self.out = projection(self.value_channels, channels)
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def attention_map(self, x: Tensor) -> Tensor:
@@ -37,11 +53,12 @@ class SelfAttention2d(nn.Module):
             x: feature map [N, C, H, W], H and W even.
 
         Returns:
-            [N, L, L/4], L = H*W, rows sum to 1; queries and (2x2-pooled) keys are row-major.
+            [N, L, M], L = H*W, rows sum to 1; queries and keys are row-major. As released, keys
+            are 2x2-pooled and M = L/4; in the paper's text M = L.
         """
         query = self.query(x).flatten(2).transpose(1, 2)  # [N, L, C/8]
-        key = F.max_pool2d(self.key(x), 2).flatten(2)  # [N, C/8, L/4]
-        return torch.softmax(query @ key, dim=-1)  # [N, L, L/4]
+        key = self._pooled(self.key(x)).flatten(2)  # [N, C/8, M]
+        return torch.softmax(query @ key, dim=-1)  # [N, L, M]
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what each position gathers from the whole map (equations 2, 3); [N, C, H, W]."""
@@ -49,8 +66,11 @@ class SelfAttention2d(nn.Module):
 
     def forward_with_map(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`forward`, and the attention map that it used."""
-        n, c, h, w = x.shape
+        n, _, h, w = x.shape
         attention = self.attention_map(x)
-        value = F.max_pool2d(self.value(x), 2).flatten(2)  # [N, C/2, L/4]
-        gathered = (value @ attention.transpose(1, 2)).view(n, c // 2, h, w)
+        value = self._pooled(self.value(x)).flatten(2)  # [N, C/2 or C/8, M]
+        gathered = (value @ attention.transpose(1, 2)).view(n, self.value_channels, h, w)
         return x + self.gamma * self.out(gathered), attention
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, self.pool) if self.pool > 1 else x

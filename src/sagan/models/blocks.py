@@ -1,11 +1,16 @@
 """Residual blocks of both networks, and the channel counts by resolution."""
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sagan.models.attention import AttentionForm, SelfAttention2d
 from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.models.resampling import conv_pool, upsample_conv
 from sagan.models.spectral_norm import conv2d
+
+BlockWidth = Literal["wide", "thin"]
 
 SMALLEST_RESOLUTION = 4  # px; both networks begin or end there
 _MOST_CHANNELS = 16  # times base_channels
@@ -17,13 +22,30 @@ def check_image_size(image_size: int) -> None:
         raise ValueError(f"image_size must be 16, 32, 64, 128 or 256 px, got {image_size}")
 
 
-def check_attention(wanted: tuple[int, ...], available: list[int], network: str) -> None:
-    """Refuse attention at a resolution that the network does not have."""
-    missing = [r for r in wanted if r not in available]
-    if missing:
+def check_placement(
+    network: str,
+    available: list[int],
+    *,
+    attention_resolutions: tuple[int, ...],
+    residual_resolutions: tuple[int, ...],
+) -> None:
+    """Refuse attention, or a block in its place, at a resolution that the network does not have."""
+    placed = {
+        "attention_resolutions": attention_resolutions,
+        "residual_resolutions": residual_resolutions,
+    }
+    for name, wanted in placed.items():
+        missing = [r for r in wanted if r not in available]
+        if missing:
+            raise ValueError(
+                f"model.{network}.{name}: no feature map of {missing} px; "
+                f"at this image size the {network} has {available}"
+            )
+    both = sorted(set(attention_resolutions) & set(residual_resolutions))
+    if both:
         raise ValueError(
-            f"model.{network}.attention_resolutions: no feature map of {missing} px; "
-            f"at this image size the {network} has {available}"
+            f"model.{network}: both attention and a residual block in its place at {both} px; "
+            "name each resolution in one of the two"
         )
 
 
@@ -70,6 +92,57 @@ class GeneratorBlock(nn.Module):
         return made + shortcut
 
 
+class BottleneckBlock(nn.Module):
+    """A residual block of like size, to stand in attention's place (paper, table 1).
+
+    ReLU, 1x1, ReLU, 3x3, ReLU, 1x1, sum; no biases. With 5C/18 channels inside it has
+    2 C h + 9 h^2 = 1.25 C^2 weights, as the released attention has.
+    """
+
+    def __init__(self, channels: int, *, spectral_norm: bool) -> None:
+        """Take C, the channels of the feature map."""
+        super().__init__()
+        hidden = max(1, round(5 * channels / 18))
+        options = {"bias": False, "spectral_norm": spectral_norm}
+        self.conv1 = conv2d(channels, hidden, 1, **options)
+        self.conv2 = conv2d(hidden, hidden, 3, **options)
+        self.conv3 = conv2d(hidden, channels, 1, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, C, H, W]."""
+        h = self.conv1(F.relu(x))
+        h = self.conv2(F.relu(h))
+        made: Tensor = self.conv3(F.relu(h))
+        return x + made
+
+
+def insertions(
+    channels: dict[int, int],
+    *,
+    attention_resolutions: tuple[int, ...],
+    residual_resolutions: tuple[int, ...],
+    attention_form: AttentionForm,
+    spectral_norm: bool,
+) -> dict[int, tuple[str, nn.Module]]:
+    """What follows the feature maps asked for: by resolution, its name and the module.
+
+    Args:
+        channels: of each feature map, by resolution.
+        attention_resolutions: sides of the feature maps followed by attention [px].
+        residual_resolutions: those followed by a residual block in its place [px].
+        attention_form: see `SelfAttention2d`.
+        spectral_norm: normalise their convolutions.
+    """
+    made: dict[int, tuple[str, nn.Module]] = {}
+    for r in attention_resolutions:
+        attention = SelfAttention2d(channels[r], spectral_norm=spectral_norm, form=attention_form)
+        made[r] = (f"{r}x{r}_attention", attention)
+    for r in residual_resolutions:
+        residual = BottleneckBlock(channels[r], spectral_norm=spectral_norm)
+        made[r] = (f"{r}x{r}_residual", residual)
+    return made
+
+
 class DiscriminatorStem(nn.Module):
     """First block: conv, ReLU, conv, pool; the shortcut is pooled and projected.
 
@@ -94,17 +167,25 @@ class DiscriminatorBlock(nn.Module):
     """ReLU, conv, ReLU, conv, pool; no normalisation layer.
 
     The first ReLU is out of place: the shortcut sees the un-activated input. Without
-    downsampling the shortcut is the identity.
+    downsampling the shortcut is the identity. Between its convolutions a wide block has as many
+    channels as it puts out (SAGAN), a thin one as many as it takes in (SNGAN).
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, downsample: bool, spectral_norm: bool
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        downsample: bool,
+        spectral_norm: bool,
+        width: BlockWidth = "wide",
     ) -> None:
-        """Take channel counts; `downsample` halves height and width."""
+        """Take channel counts and width; `downsample` halves height and width of the map."""
         super().__init__()
         self.downsample = downsample
-        self.conv1 = conv2d(in_channels, out_channels, 3, spectral_norm=spectral_norm)
-        self.conv2 = conv2d(out_channels, out_channels, 3, spectral_norm=spectral_norm)
+        hidden = out_channels if width == "wide" else in_channels
+        self.conv1 = conv2d(in_channels, hidden, 3, spectral_norm=spectral_norm)
+        self.conv2 = conv2d(hidden, out_channels, 3, spectral_norm=spectral_norm)
         self.shortcut = (
             conv2d(in_channels, out_channels, 1, spectral_norm=spectral_norm)
             if downsample

@@ -73,7 +73,10 @@ class GeneratorBundle:
                 self._generator_config, image_size=self.image_size, num_classes=self.num_classes
             )
         try:
-            generator.load_state_dict(load_file(self.path / WEIGHTS), assign=True)
+            # cloned, since where a tensor lies in the file decides about its alignment in memory,
+            # and that about the last bit of a sum
+            state = {name: w.clone() for name, w in load_file(self.path / WEIGHTS).items()}
+            generator.load_state_dict(state, assign=True)
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(
                 f"{self.path / WEIGHTS} does not fit its config.json: {error}"

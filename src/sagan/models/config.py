@@ -3,9 +3,16 @@
 Image size and number of classes are facts of the data and come from the shards.
 """
 
-from pydantic import Field, PositiveInt
+from typing import Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from sagan.schema import Config
+
+_ATTENTION = "feature map sides [px] followed by self-attention"
+_RESIDUAL = "feature map sides [px] followed by a residual block of attention's size, in its place"
+_FORM = "released: keys and values pooled 2x2, C/2 value channels; paper: its text, C/8, not pooled"
+_GAIN = "of the 3x3 kernels' Xavier start (SNGAN: 1.4142)"
 
 
 class GeneratorConfig(Config):
@@ -13,10 +20,14 @@ class GeneratorConfig(Config):
 
     base_channels: PositiveInt = Field(64, description="channels at full resolution ('gf')")
     latent_dim: PositiveInt = Field(128, description="length of z")
-    attention_resolutions: tuple[PositiveInt, ...] = Field(
-        (32,), description="feature map sides [px] followed by self-attention"
+    class_conditional: bool = Field(
+        True, description="a batch-norm gain and bias for each class; false: one for all"
     )
+    attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
+    residual_resolutions: tuple[PositiveInt, ...] = Field((), description=_RESIDUAL)
+    attention_form: Literal["released", "paper"] = Field("released", description=_FORM)
     spectral_norm: bool = Field(True, description="normalise every convolution and linear layer")
+    conv_gain: PositiveFloat = Field(1.0, description=_GAIN)
     batch_norm_momentum: float = Field(
         0.001, gt=0, le=1, description="weight of a new batch in the conditional running statistics"
     )
@@ -29,12 +40,23 @@ class DiscriminatorConfig(Config):
     """Shape of the discriminator (df 64, projection head)."""
 
     base_channels: PositiveInt = Field(64, description="channels after the first block ('df')")
-    attention_resolutions: tuple[PositiveInt, ...] = Field(
-        (32,), description="feature map sides [px] followed by self-attention"
+    head: Literal["projection", "classifier", "none"] = Field(
+        "projection",
+        description="how the class comes in: projection (SAGAN, SNGAN), an auxiliary classifier "
+        "beside the logit (AC-GAN), or none (unconditional)",
     )
+    block_width: Literal["wide", "thin"] = Field(
+        "wide",
+        description="channels between a block's convolutions: wide, of its output; thin, of its "
+        "input (SNGAN)",
+    )
+    attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
+    residual_resolutions: tuple[PositiveInt, ...] = Field((), description=_RESIDUAL)
+    attention_form: Literal["released", "paper"] = Field("released", description=_FORM)
     spectral_norm: bool = Field(
         True, description="normalise every convolution, linear and embedding"
     )
+    conv_gain: PositiveFloat = Field(1.0, description=_GAIN)
 
 
 class ModelConfig(Config):
@@ -42,3 +64,13 @@ class ModelConfig(Config):
 
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+
+    @model_validator(mode="after")
+    def _both_know_the_classes_or_neither(self) -> Self:
+        if self.generator.class_conditional != (self.discriminator.head != "none"):
+            raise ValueError(
+                f"generator.class_conditional is {self.generator.class_conditional} but "
+                f"discriminator.head is '{self.discriminator.head}': without classes set "
+                "class_conditional to false and head to none, with classes neither"
+            )
+        return self

@@ -3,23 +3,26 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import SelfAttention2d
+from sagan.models.attention import AttentionForm
 from sagan.models.blocks import (
+    BlockWidth,
     DiscriminatorBlock,
     DiscriminatorStem,
-    check_attention,
     check_image_size,
+    check_placement,
     discriminator_channels,
+    insertions,
 )
 from sagan.models.config import DiscriminatorConfig
-from sagan.models.spectral_norm import embedding, initialize, linear
+from sagan.models.heads import Head, build_head
+from sagan.models.spectral_norm import initialize
 
 
 class Discriminator(nn.Module):
-    """SAGAN's discriminator as released: wide residual blocks and a projection head.
+    """SAGAN's discriminator as released, or one of the baselines it is compared with.
 
-    The head is Miyato & Koyama's (2018): a linear score of the summed features plus their inner
-    product with the class's embedding.
+    Residual blocks halve the map down to 4x4; self-attention follows the feature maps asked for;
+    a head scores the summed features.
     """
 
     def __init__(
@@ -28,8 +31,13 @@ class Discriminator(nn.Module):
         image_size: int,
         num_classes: int,
         base_channels: int = 64,
+        head: str = "projection",
+        block_width: BlockWidth = "wide",
         attention_resolutions: tuple[int, ...] = (32,),
+        residual_resolutions: tuple[int, ...] = (),
+        attention_form: AttentionForm = "released",
         spectral_norm: bool = True,
+        conv_gain: float = 1.0,
     ) -> None:
         """Build and initialise.
 
@@ -37,8 +45,13 @@ class Discriminator(nn.Module):
             image_size: side of the images [px].
             num_classes: K.
             base_channels: channels after the first block.
+            head: "projection", "classifier" or "none"; see `sagan.models.heads`.
+            block_width: "wide" or "thin"; see `DiscriminatorBlock`.
             attention_resolutions: sides of the feature maps followed by attention [px].
+            residual_resolutions: those followed by a residual block of its size instead [px].
+            attention_form: "released" or "paper"; see `SelfAttention2d`.
             spectral_norm: normalise all convolutions, linear layers and embeddings.
+            conv_gain: of the 3x3 kernels' start.
 
         Raises:
             ValueError: on a size or an attention resolution that the network cannot have.
@@ -46,27 +59,45 @@ class Discriminator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(image_size.bit_length() - 2, 1, -1)]  # half ... 4
-        check_attention(attention_resolutions, resolutions, "discriminator")
+        check_placement(
+            "discriminator",
+            resolutions,
+            attention_resolutions=attention_resolutions,
+            residual_resolutions=residual_resolutions,
+        )
         channels = {
             r: discriminator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in resolutions
         }
-        norm = {"spectral_norm": spectral_norm}
+        inserted = insertions(
+            channels,
+            attention_resolutions=attention_resolutions,
+            residual_resolutions=residual_resolutions,
+            attention_form=attention_form,
+            spectral_norm=spectral_norm,
+        )
         self.layers = nn.ModuleDict()
         for r in resolutions:
             self.layers[f"{r}x{r}_block"] = (
-                DiscriminatorStem(channels[r], **norm)
+                DiscriminatorStem(channels[r], spectral_norm=spectral_norm)
                 if r == resolutions[0]
-                else DiscriminatorBlock(channels[2 * r], channels[r], downsample=True, **norm)
+                else DiscriminatorBlock(
+                    channels[2 * r],
+                    channels[r],
+                    downsample=True,
+                    width=block_width,
+                    spectral_norm=spectral_norm,
+                )
             )
-            if r in attention_resolutions:
-                self.layers[f"{r}x{r}_attention"] = SelfAttention2d(channels[r], **norm)
+            if r in inserted:
+                name, module = inserted[r]
+                self.layers[name] = module
         features = channels[resolutions[-1]]
-        final_block = DiscriminatorBlock(features, features, downsample=False, **norm)
-        self.layers["final_block"] = final_block
-        self.linear = linear(features, 1, **norm)
-        self.class_embedding = embedding(num_classes, features, **norm)
-        initialize(self)
+        self.layers["final_block"] = DiscriminatorBlock(
+            features, features, downsample=False, spectral_norm=spectral_norm
+        )
+        self.head: Head = build_head(head, features, num_classes, spectral_norm=spectral_norm)
+        initialize(self, conv_gain=conv_gain)
 
     def features(self, images: Tensor) -> Tensor:
         """Images [N, 3, H, W], -1..1, to the features [N, C] that the head scores."""
@@ -75,7 +106,7 @@ class Discriminator(nn.Module):
             x = layer(x)
         return F.relu(x).sum(dim=(2, 3))
 
-    def forward(self, images: Tensor, class_labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor, class_labels: Tensor) -> tuple[Tensor, Tensor | None]:
         """Score images.
 
         Args:
@@ -83,12 +114,11 @@ class Discriminator(nn.Module):
             class_labels: int64 [N], 0..K-1.
 
         Returns:
-            logits [N]; larger means more real.
+            logits [N], larger means more real; and the auxiliary classifier's class_logits
+            [N, K], None with another head.
         """
-        h = self.features(images)
-        projection = (self.class_embedding(class_labels) * h).sum(dim=1)
-        logits: Tensor = self.linear(h).squeeze(1) + projection
-        return logits
+        score: tuple[Tensor, Tensor | None] = self.head(self.features(images), class_labels)
+        return score
 
 
 def build_discriminator(

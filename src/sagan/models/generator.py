@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import SelfAttention2d
+from sagan.models.attention import AttentionForm, SelfAttention2d
 from sagan.models.blocks import (
     SMALLEST_RESOLUTION,
     GeneratorBlock,
-    check_attention,
     check_image_size,
+    check_placement,
     generator_channels,
+    insertions,
 )
 from sagan.models.config import GeneratorConfig
 from sagan.models.normalization import EPS
@@ -33,8 +34,12 @@ class Generator(nn.Module):
         num_classes: int,
         base_channels: int = 64,
         latent_dim: int = 128,
+        class_conditional: bool = True,
         attention_resolutions: tuple[int, ...] = (32,),
+        residual_resolutions: tuple[int, ...] = (),
+        attention_form: AttentionForm = "released",
         spectral_norm: bool = True,
+        conv_gain: float = 1.0,
         batch_norm_momentum: float = 0.001,
         final_batch_norm_momentum: float = 0.0001,
     ) -> None:
@@ -45,8 +50,12 @@ class Generator(nn.Module):
             num_classes: K.
             base_channels: channels at full resolution.
             latent_dim: Z.
+            class_conditional: batch-norm tables with a row a class; else with one row for all.
             attention_resolutions: sides of the feature maps followed by attention [px].
+            residual_resolutions: those followed by a residual block of its size instead [px].
+            attention_form: "released" or "paper"; see `SelfAttention2d`.
             spectral_norm: normalise all convolutions and linear layers.
+            conv_gain: of the 3x3 kernels' start.
             batch_norm_momentum: of the conditional batch norms.
             final_batch_norm_momentum: of the last, unconditional one.
 
@@ -56,30 +65,43 @@ class Generator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(3, image_size.bit_length())]  # 8 ... image_size
-        check_attention(attention_resolutions, resolutions, "generator")
+        check_placement(
+            "generator",
+            resolutions,
+            attention_resolutions=attention_resolutions,
+            residual_resolutions=residual_resolutions,
+        )
         self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
+        self.class_conditional = class_conditional
         self.attention_resolutions = tuple(sorted(attention_resolutions))
         channels = {
             r: generator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in [SMALLEST_RESOLUTION, *resolutions]
         }
         self.first_shape = (channels[SMALLEST_RESOLUTION], SMALLEST_RESOLUTION, SMALLEST_RESOLUTION)
+        inserted = insertions(
+            channels,
+            attention_resolutions=attention_resolutions,
+            residual_resolutions=residual_resolutions,
+            attention_form=attention_form,
+            spectral_norm=spectral_norm,
+        )
         self.linear = linear(latent_dim, prod(self.first_shape), spectral_norm=spectral_norm)
         self.layers = nn.ModuleDict()
         for r in resolutions:
             self.layers[f"{r}x{r}_block"] = GeneratorBlock(
                 channels[r // 2],
                 channels[r],
-                num_classes=num_classes,
+                num_classes=num_classes if class_conditional else 1,
                 momentum=batch_norm_momentum,
                 spectral_norm=spectral_norm,
             )
-            if r in attention_resolutions:
-                attention = SelfAttention2d(channels[r], spectral_norm=spectral_norm)
-                self.layers[f"{r}x{r}_attention"] = attention
+            if r in inserted:
+                name, module = inserted[r]
+                self.layers[name] = module
         self.norm = nn.BatchNorm2d(base_channels, eps=EPS, momentum=final_batch_norm_momentum)
         self.to_rgb = conv2d(base_channels, 3, 3, spectral_norm=spectral_norm)
-        initialize(self)
+        initialize(self, conv_gain=conv_gain)
 
     def forward(self, latents: Tensor, class_labels: Tensor) -> Tensor:
         """Make images.
@@ -91,22 +113,25 @@ class Generator(nn.Module):
         Returns:
             float [N, 3, H, W], -1..1.
         """
-        x = self._first_map(latents)
+        x, rows = self._first_map(latents), self._table_rows(class_labels)
         for layer in self.layers.values():
-            x = layer(x, class_labels) if isinstance(layer, GeneratorBlock) else layer(x)
+            x = layer(x, rows) if isinstance(layer, GeneratorBlock) else layer(x)
         return self._to_image(x)
 
     def forward_with_attention(
         self, latents: Tensor, class_labels: Tensor
     ) -> tuple[Tensor, dict[int, Tensor]]:
-        """`forward`, and the attention maps by resolution r: [N, r*r, (r/2)*(r/2)]."""
-        x, maps = self._first_map(latents), {}
+        """`forward`, and the attention maps by resolution r: [N, r*r, keys], keys (r/2)*(r/2)."""
+        x, rows, maps = self._first_map(latents), self._table_rows(class_labels), {}
         for layer in self.layers.values():
             if isinstance(layer, SelfAttention2d):
                 x, maps[x.shape[-1]] = layer.forward_with_map(x)
             else:
-                x = layer(x, class_labels)
+                x = layer(x, rows) if isinstance(layer, GeneratorBlock) else layer(x)
         return self._to_image(x), maps
+
+    def _table_rows(self, class_labels: Tensor) -> Tensor:
+        return class_labels if self.class_conditional else torch.zeros_like(class_labels)
 
     def _first_map(self, latents: Tensor) -> Tensor:
         x: Tensor = self.linear(latents).view(-1, *self.first_shape)

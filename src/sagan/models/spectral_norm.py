@@ -110,16 +110,21 @@ def embedding(num_embeddings: int, dim: int, *, spectral_norm: bool) -> nn.Embed
     return layer(num_embeddings, dim)
 
 
-def initialize(network: nn.Module) -> None:
+def initialize(network: nn.Module, *, conv_gain: float = 1.0) -> None:
     """Xavier-uniform weights and zero biases, as in the release; then settle u and v.
 
     The tables of conditional batch norm keep their own start (gain 1, bias 0).
+
+    Args:
+        network: all of its convolutions, linear layers and embeddings.
+        conv_gain: factor on the 3x3 kernels' start; 1 in SAGAN, sqrt(2) in SNGAN.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear | SpectralEmbedding) or (
             type(layer) is nn.Embedding
         ):
-            nn.init.xavier_uniform_(layer.weight)
+            is_3x3 = isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
+            nn.init.xavier_uniform_(layer.weight, gain=conv_gain if is_3x3 else 1.0)
             bias = cast(Tensor | None, getattr(layer, "bias", None))
             if bias is not None:
                 nn.init.zeros_(bias)

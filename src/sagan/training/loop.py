@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from sagan.data.batches import Batches
 from sagan.pixels import to_float
@@ -16,7 +15,12 @@ from sagan.training.config import TrainingConfig
 from sagan.training.ema import update_ema, warm_decay
 from sagan.training.randomness import draw_latents_and_labels
 from sagan.training.state import TrainingState
-from sagan.training.steps import DiscriminatorRecord, discriminator_step, generator_step
+from sagan.training.steps import (
+    DiscriminatorRecord,
+    GeneratorRecord,
+    discriminator_step,
+    generator_step,
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class StepRecord:
 
     images_seen: int
     discriminator: DiscriminatorRecord
-    generator_loss: Tensor
+    generator: GeneratorRecord
     seconds: float
 
 
@@ -55,10 +59,10 @@ def training_loop(
             )
             state.images_seen += config.batch_size
         z, y = draw_latents_and_labels(config.seed, state.images_seen, "generator", **sizes)
-        generator_loss = generator_step(G, D, state.generator_optimizer, z.to(device), y.to(device))
+        generator = generator_step(G, D, state.generator_optimizer, z.to(device), y.to(device))
         if config.ema_decay is not None:
             step = state.images_seen // config.images_per_step
             update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
         seconds = time.perf_counter() - started
         state.train_seconds += seconds
-        yield StepRecord(state.images_seen, discriminator, generator_loss, seconds)
+        yield StepRecord(state.images_seen, discriminator, generator, seconds)

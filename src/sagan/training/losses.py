@@ -1,5 +1,9 @@
-"""Adversarial losses (paper, equation 4)."""
+"""Adversarial losses (paper, equation 4, and the older one), and the auxiliary classifier's."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,3 +16,44 @@ def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor
 def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
     """-E[D(G(z))]; logits [N] -> []."""
     return -fake_logits.mean()
+
+
+def bce_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """-E[log s(D(x))] - E[log(1 - s(D(G(z))))], s the sigmoid (Goodfellow et al., 2014); -> []."""
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def bce_generator_loss(fake_logits: Tensor) -> Tensor:
+    """-E[log s(D(G(z)))], the non-saturating form; logits [N] -> []."""
+    return F.softplus(-fake_logits).mean()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How logits become the two losses."""
+
+    discriminator_loss: Callable[[Tensor, Tensor], Tensor] = hinge_discriminator_loss
+    generator_loss: Callable[[Tensor], Tensor] = hinge_generator_loss
+    classifier_weight: float = 1.0
+    """Of the auxiliary classifier's cross-entropy beside the adversarial loss (AC-GAN)."""
+
+    def classification_loss(self, class_logits: Tensor | None, class_labels: Tensor) -> Tensor:
+        """Weighted cross-entropy; class_logits [N, K], int64 [N] -> []; 0 without a classifier."""
+        if class_logits is None:
+            return torch.zeros((), device=class_labels.device)
+        return self.classifier_weight * F.cross_entropy(class_logits.float(), class_labels)
+
+
+def objective(name: str, classifier_weight: float = 1.0) -> Objective:
+    """The objective of a name: 'hinge' or 'bce'.
+
+    Raises:
+        ValueError: for another name.
+    """
+    losses = {
+        "hinge": (hinge_discriminator_loss, hinge_generator_loss),
+        "bce": (bce_discriminator_loss, bce_generator_loss),
+    }
+    if name not in losses:
+        raise ValueError(f"loss must be one of {', '.join(losses)}, got {name!r}")
+    return Objective(*losses[name], classifier_weight)

@@ -120,7 +120,7 @@ class _Run:
             "step": step,
             "images_seen": record.images_seen,
             "discriminator_loss": record.discriminator.loss.item(),
-            "generator_loss": record.generator_loss.item(),
+            "generator_loss": record.generator.loss.item(),
             "real_logits": record.discriminator.real_logits.item(),
             "fake_logits": record.discriminator.fake_logits.item(),
             "images_per_second": steps * self.config.images_per_step / seconds,

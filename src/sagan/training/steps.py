@@ -3,18 +3,44 @@
 G, D, z and y are the paper's symbols: networks, latents [N, Z] and class labels int64 [N].
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from sagan.models.spectral_norm import power_iteration
-from sagan.training.losses import hinge_discriminator_loss, hinge_generator_loss
+from sagan.training.losses import Objective
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss or a gradient is NaN or infinite; the weights have not been touched."""
+    """A loss or a gradient is NaN or infinite; weights and statistics have not been touched."""
+
+    def __init__(self, network: str, facts: dict[str, float]) -> None:
+        """Take the network's name and the numbers that were seen."""
+        self.network, self.facts = network, facts
+        numbers = ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}" for name, value in facts.items()
+        )
+        super().__init__(f"the {network}'s update is not finite: {numbers}")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How an update is computed."""
+
+    objective: Objective = field(default_factory=Objective)
+    bf16: bool = False
+    """Forward passes in bfloat16 where that is safe (autocast); losses and weights in float32."""
+    passes: int = 1
+    """Forward and backward passes that one update is split into (gradient accumulation)."""
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context that forward passes run in."""
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
 
 @dataclass(frozen=True)
@@ -24,6 +50,15 @@ class DiscriminatorRecord:
     loss: Tensor
     real_logits: Tensor
     fake_logits: Tensor
+    gradient_norm: Tensor
+
+
+@dataclass(frozen=True)
+class GeneratorRecord:
+    """What an update of the generator saw; all tensors are [] and detached."""
+
+    loss: Tensor
+    gradient_norm: Tensor
 
 
 def discriminator_step(  # noqa: PLR0917 - the order is the paper's
@@ -34,64 +69,142 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     class_labels: Tensor,
     z: Tensor,
     y: Tensor,
+    *,
+    options: StepOptions = StepOptions(),
 ) -> DiscriminatorRecord:
     """Update D on one batch of real images and one of fakes, in one concatenated pass.
 
     Args:
         G: generator, in training mode; it gets no gradient.
-        D: discriminator.
+        D: discriminator; gradients are averaged over all processes where it is distributed.
         optimizer: of D.
         real_images: float [N, 3, H, W], -1..1.
         class_labels: of the real images.
         z: latents of the fakes.
         y: labels of the fakes.
+        options: objective, precision, passes.
 
     Raises:
-        NonFiniteError: before the weights are touched.
+        NonFiniteError: before weights and batch-norm statistics are touched.
     """
-    with torch.no_grad():
-        fake_images = G(z, y)
-    logits = D(torch.cat([real_images, fake_images]), torch.cat([class_labels, y]))
-    real_logits, fake_logits = logits.split([len(real_images), len(fake_images)])
-    loss = hinge_discriminator_loss(real_logits, fake_logits)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    _apply(D, optimizer, loss, "discriminator")
-    return DiscriminatorRecord(
-        loss.detach(), real_logits.detach().mean(), fake_logits.detach().mean()
-    )
+    seen = []
+    with _untouched_on_error(G):
+        batch = (real_images, class_labels, z, y)
+        for last, part in _parts(batch, options.passes):
+            images, labels, latents, fake_labels = part
+            with torch.no_grad(), options.autocast(z.device):
+                fake_images = G(latents, fake_labels)
+            both = torch.cat([images, fake_images]), torch.cat([labels, fake_labels])
+            with _gradients_shared(D, last):
+                with options.autocast(z.device):
+                    logits, class_logits = D(*both)
+                real_logits, fake_logits = logits.float().split([len(labels), len(fake_labels)])
+                loss = options.objective.discriminator_loss(real_logits, fake_logits)
+                loss = loss + _both_classified(options.objective, class_logits, labels, fake_labels)
+                (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+            seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean()]).detach())
+        loss, real_mean, fake_mean = torch.stack(seen).mean(0).unbind()
+        norm = _apply(
+            D, optimizer, "discriminator", loss=loss, real_logits=real_mean, fake_logits=fake_mean
+        )
+    return DiscriminatorRecord(loss, real_mean, fake_mean, norm)
 
 
 def generator_step(
-    G: nn.Module, D: nn.Module, optimizer: Optimizer, z: Tensor, y: Tensor
-) -> Tensor:
+    G: nn.Module,
+    D: nn.Module,
+    optimizer: Optimizer,
+    z: Tensor,
+    y: Tensor,
+    *,
+    options: StepOptions = StepOptions(),
+) -> GeneratorRecord:
     """Update G against D, whose weights are frozen meanwhile.
 
-    Returns:
-        the loss, [] and detached.
+    Args:
+        G: generator, in training mode; gradients are averaged over all processes where it is
+            distributed.
+        D: discriminator, not distributed.
+        optimizer: of G.
+        z: latents.
+        y: labels.
+        options: objective, precision, passes.
 
     Raises:
-        NonFiniteError: before the weights are touched.
+        NonFiniteError: before weights and batch-norm statistics are touched.
     """
+    optimizer.zero_grad(set_to_none=True)
+    seen = []
     D.requires_grad_(requires_grad=False)
     try:
-        loss = hinge_generator_loss(D(G(z, y), y))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with _untouched_on_error(G):
+            for last, (latents, labels) in _parts((z, y), options.passes):
+                with _gradients_shared(G, last):
+                    with options.autocast(z.device):
+                        logits, class_logits = D(G(latents, labels), labels)
+                    loss = options.objective.generator_loss(logits.float())
+                    loss = loss + options.objective.classification_loss(class_logits, labels)
+                    (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+                seen.append(loss.detach())
+            loss = torch.stack(seen).mean()
+            norm = _apply(G, optimizer, "generator", loss=loss)
     finally:
         D.requires_grad_(requires_grad=True)
-    _apply(G, optimizer, loss, "generator")
-    return loss.detach()
+    return GeneratorRecord(loss, norm)
 
 
-def _apply(network: nn.Module, optimizer: Optimizer, loss: Tensor, name: str) -> None:
-    """Step the optimiser if all is finite; then let u and v follow the new weights."""
+def _both_classified(
+    objective: Objective, class_logits: Tensor | None, labels: Tensor, fake_labels: Tensor
+) -> Tensor:
+    """Cross-entropy on the real images plus that on the fakes (AC-GAN); 0 without a classifier."""
+    if class_logits is None:
+        return objective.classification_loss(None, labels)
+    real, fake = class_logits[: len(labels)], class_logits[len(labels) :]
+    return objective.classification_loss(real, labels) + objective.classification_loss(
+        fake, fake_labels
+    )
+
+
+def _parts(batch: Sequence[Tensor], count: int) -> Iterator[tuple[bool, list[Tensor]]]:
+    """The batch in `count` equal parts, each with whether it is the last one."""
+    parts = zip(*(tensor.chunk(count) for tensor in batch), strict=True)
+    for number, part in enumerate(parts, start=1):
+        yield number == count, list(part)
+
+
+def _gradients_shared(network: nn.Module, last: bool) -> AbstractContextManager[object]:
+    """Processes average their gradients in the last pass of an update only."""
+    if isinstance(network, DistributedDataParallel) and not last:
+        shared: AbstractContextManager[object] = network.no_sync()
+        return shared
+    return nullcontext()
+
+
+@contextmanager
+def _untouched_on_error(network: nn.Module) -> Iterator[None]:
+    """Put the network's buffers (batch-norm statistics) back if the block raises."""
+    buffers = list(network.buffers())
+    before = [buffer.clone() for buffer in buffers]
+    try:
+        yield
+    except BaseException:
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+        raise
+
+
+def _apply(network: nn.Module, optimizer: Optimizer, name: str, **facts: Tensor) -> Tensor:
+    """Step the optimiser if all is finite; then let u and v follow the new weights.
+
+    Returns:
+        the gradient's norm over all parameters, [].
+    """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    if not torch.isfinite(norm + loss):
-        raise NonFiniteError(
-            f"the {name}'s update is not finite: loss {loss.item():.4g}, "
-            f"gradient norm {norm.item():.4g}"
-        )
+    if not torch.isfinite(norm + facts["loss"]):
+        facts["gradient_norm"] = norm
+        raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
     optimizer.step()
     power_iteration(network)
+    return norm
