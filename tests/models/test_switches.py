@@ -45,22 +45,25 @@ def test_a_residual_block_leaves_its_input_alone_and_adds_to_it():
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
-def test_attention_or_a_residual_block_at_any_list_of_resolutions(network):
-    built = network(**SIZES, attention_resolutions=(8,), residual_resolutions=(16,))
+@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+def test_attention_or_a_residual_block_at_any_list_of_resolutions(network, form):
+    built = network(**SIZES, attention_resolutions=(8, 16), attention_form=form)
+    kind = "residual" if form == "residual" else "attention"
     names = list(built.layers)
 
-    assert [n for n in names if "attention" in n] == ["8x8_attention"]
-    assert [n for n in names if "residual" in n] == ["16x16_residual"]
-    for name in ("8x8_attention", "16x16_residual"):  # right behind the block of its resolution
+    inserted = {name for name in names if not name.endswith("_block")}
+    assert inserted == {f"8x8_{kind}", f"16x16_{kind}"}
+    for name in inserted:  # right behind the block of its resolution
         assert names[names.index(name) - 1] == name.split("_")[0] + "_block"
 
 
-@pytest.mark.parametrize("network", [Generator, Discriminator])
-def test_not_both_at_one_resolution(network):
-    with pytest.raises(ValueError, match=r"both attention and a residual block .* at \[8\] px"):
-        network(**SIZES, attention_resolutions=(8,), residual_resolutions=(8, 16))
-    with pytest.raises(ValueError, match=r"residual_resolutions: no feature map of \[5\] px"):
-        network(**SIZES, attention_resolutions=(), residual_resolutions=(5,))
+def test_a_generator_with_residual_blocks_has_no_maps_to_show():
+    generator = Generator(**SIZES, attention_resolutions=(8,), attention_form="residual")
+
+    images, maps = generator.eval().forward_with_attention(torch.randn(4, 128), LABELS)
+
+    assert (generator.attention_resolutions, maps) == ((), {})
+    assert images.shape == IMAGES.shape
 
 
 def test_an_unconditional_generator_ignores_the_labels():
@@ -123,13 +126,10 @@ def test_thin_blocks_keep_their_inputs_channels_inside():
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
 @pytest.mark.parametrize("spectral_norm", [True, False])
-def test_spectral_norm_reaches_every_layer_or_none(network, spectral_norm):
-    built = network(
-        **SIZES,
-        attention_resolutions=(8,),
-        residual_resolutions=(16,),
-        spectral_norm=spectral_norm,
-    )
+@pytest.mark.parametrize("form", ["released", "residual"])
+def test_spectral_norm_reaches_every_layer_or_none(network, spectral_norm, form):
+    options = {"attention_form": form, "spectral_norm": spectral_norm}
+    built = network(**SIZES, attention_resolutions=(8,), **options)
     kinds = nn.Conv2d | nn.Linear | nn.Embedding
 
     assert all(
@@ -178,7 +178,7 @@ def test_kept_bug_normalised_class_tables_throttle_the_conditioning():
 @pytest.mark.parametrize("network", [Generator, Discriminator])
 def test_baselines_settle_their_vectors_too(network):
     torch.manual_seed(0)
-    built = network(**SIZES, attention_resolutions=(), residual_resolutions=(8,))
+    built = network(**SIZES, attention_resolutions=(8,), attention_form="residual")
     power_iteration(built, 50)
 
     for layer in built.modules():

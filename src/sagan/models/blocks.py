@@ -5,12 +5,13 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import AttentionForm, SelfAttention2d
+from sagan.models.attention import SelfAttention2d
 from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.models.resampling import conv_pool, upsample_conv
 from sagan.models.spectral_norm import conv2d
 
 BlockWidth = Literal["wide", "thin"]
+Insertion = Literal["released", "paper", "residual"]
 
 SMALLEST_RESOLUTION = 4  # px; both networks begin or end there
 _MOST_CHANNELS = 16  # times base_channels
@@ -22,30 +23,13 @@ def check_image_size(image_size: int) -> None:
         raise ValueError(f"image_size must be 16, 32, 64, 128 or 256 px, got {image_size}")
 
 
-def check_placement(
-    network: str,
-    available: list[int],
-    *,
-    attention_resolutions: tuple[int, ...],
-    residual_resolutions: tuple[int, ...],
-) -> None:
-    """Refuse attention, or a block in its place, at a resolution that the network does not have."""
-    placed = {
-        "attention_resolutions": attention_resolutions,
-        "residual_resolutions": residual_resolutions,
-    }
-    for name, wanted in placed.items():
-        missing = [r for r in wanted if r not in available]
-        if missing:
-            raise ValueError(
-                f"model.{network}.{name}: no feature map of {missing} px; "
-                f"at this image size the {network} has {available}"
-            )
-    both = sorted(set(attention_resolutions) & set(residual_resolutions))
-    if both:
+def check_attention(wanted: tuple[int, ...], available: list[int], network: str) -> None:
+    """Refuse attention at a resolution that the network does not have."""
+    missing = [r for r in wanted if r not in available]
+    if missing:
         raise ValueError(
-            f"model.{network}: both attention and a residual block in its place at {both} px; "
-            "name each resolution in one of the two"
+            f"model.{network}.attention_resolutions: no feature map of {missing} px; "
+            f"at this image size the {network} has {available}"
         )
 
 
@@ -117,29 +101,25 @@ class BottleneckBlock(nn.Module):
 
 
 def insertions(
-    channels: dict[int, int],
-    *,
-    attention_resolutions: tuple[int, ...],
-    residual_resolutions: tuple[int, ...],
-    attention_form: AttentionForm,
-    spectral_norm: bool,
+    channels: dict[int, int], resolutions: tuple[int, ...], *, form: Insertion, spectral_norm: bool
 ) -> dict[int, tuple[str, nn.Module]]:
     """What follows the feature maps asked for: by resolution, its name and the module.
 
     Args:
         channels: of each feature map, by resolution.
-        attention_resolutions: sides of the feature maps followed by attention [px].
-        residual_resolutions: those followed by a residual block in its place [px].
-        attention_form: see `SelfAttention2d`.
+        resolutions: sides of the feature maps that something follows [px].
+        form: "released" or "paper" attention (see `SelfAttention2d`), or "residual": a
+            `BottleneckBlock` in its place.
         spectral_norm: normalise their convolutions.
     """
     made: dict[int, tuple[str, nn.Module]] = {}
-    for r in attention_resolutions:
-        attention = SelfAttention2d(channels[r], spectral_norm=spectral_norm, form=attention_form)
-        made[r] = (f"{r}x{r}_attention", attention)
-    for r in residual_resolutions:
-        residual = BottleneckBlock(channels[r], spectral_norm=spectral_norm)
-        made[r] = (f"{r}x{r}_residual", residual)
+    for r in resolutions:
+        if form == "residual":
+            residual = BottleneckBlock(channels[r], spectral_norm=spectral_norm)
+            made[r] = (f"{r}x{r}_residual", residual)
+        else:
+            attention = SelfAttention2d(channels[r], spectral_norm=spectral_norm, form=form)
+            made[r] = (f"{r}x{r}_attention", attention)
     return made
 
 

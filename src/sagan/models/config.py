@@ -10,8 +10,10 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from sagan.schema import Config
 
 _ATTENTION = "feature map sides [px] followed by self-attention"
-_RESIDUAL = "feature map sides [px] followed by a residual block of attention's size, in its place"
-_FORM = "released: keys and values pooled 2x2, C/2 value channels; paper: its text, C/8, not pooled"
+_FORM = (
+    "released: keys and values pooled 2x2, C/2 value channels; paper: its text, C/8, not pooled; "
+    "residual: a residual block of like size stands in attention's place"
+)
 _GAIN = "of the 3x3 kernels' Xavier start (SNGAN: 1.4142)"
 
 
@@ -24,8 +26,7 @@ class GeneratorConfig(Config):
         True, description="a batch-norm gain and bias for each class; false: one for all"
     )
     attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
-    residual_resolutions: tuple[PositiveInt, ...] = Field((), description=_RESIDUAL)
-    attention_form: Literal["released", "paper"] = Field("released", description=_FORM)
+    attention_form: Literal["released", "paper", "residual"] = Field("released", description=_FORM)
     spectral_norm: bool = Field(True, description="normalise every convolution and linear layer")
     conv_gain: PositiveFloat = Field(1.0, description=_GAIN)
     batch_norm_momentum: float = Field(
@@ -51,8 +52,7 @@ class DiscriminatorConfig(Config):
         "input (SNGAN)",
     )
     attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
-    residual_resolutions: tuple[PositiveInt, ...] = Field((), description=_RESIDUAL)
-    attention_form: Literal["released", "paper"] = Field("released", description=_FORM)
+    attention_form: Literal["released", "paper", "residual"] = Field("released", description=_FORM)
     spectral_norm: bool = Field(
         True, description="normalise every convolution, linear and embedding"
     )

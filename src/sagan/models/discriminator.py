@@ -3,13 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import AttentionForm
 from sagan.models.blocks import (
     BlockWidth,
     DiscriminatorBlock,
     DiscriminatorStem,
+    Insertion,
+    check_attention,
     check_image_size,
-    check_placement,
     discriminator_channels,
     insertions,
 )
@@ -34,8 +34,7 @@ class Discriminator(nn.Module):
         head: str = "projection",
         block_width: BlockWidth = "wide",
         attention_resolutions: tuple[int, ...] = (32,),
-        residual_resolutions: tuple[int, ...] = (),
-        attention_form: AttentionForm = "released",
+        attention_form: Insertion = "released",
         spectral_norm: bool = True,
         conv_gain: float = 1.0,
     ) -> None:
@@ -48,8 +47,7 @@ class Discriminator(nn.Module):
             head: "projection", "classifier" or "none"; see `sagan.models.heads`.
             block_width: "wide" or "thin"; see `DiscriminatorBlock`.
             attention_resolutions: sides of the feature maps followed by attention [px].
-            residual_resolutions: those followed by a residual block of its size instead [px].
-            attention_form: "released" or "paper"; see `SelfAttention2d`.
+            attention_form: "released", "paper" or "residual"; see `insertions`.
             spectral_norm: normalise all convolutions, linear layers and embeddings.
             conv_gain: of the 3x3 kernels' start.
 
@@ -59,21 +57,15 @@ class Discriminator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(image_size.bit_length() - 2, 1, -1)]  # half ... 4
-        check_placement(
-            "discriminator",
-            resolutions,
-            attention_resolutions=attention_resolutions,
-            residual_resolutions=residual_resolutions,
-        )
+        check_attention(attention_resolutions, resolutions, "discriminator")
         channels = {
             r: discriminator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in resolutions
         }
         inserted = insertions(
             channels,
-            attention_resolutions=attention_resolutions,
-            residual_resolutions=residual_resolutions,
-            attention_form=attention_form,
+            attention_resolutions,
+            form=attention_form,
             spectral_norm=spectral_norm,
         )
         self.layers = nn.ModuleDict()

@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import AttentionForm, SelfAttention2d
+from sagan.models.attention import SelfAttention2d
 from sagan.models.blocks import (
     SMALLEST_RESOLUTION,
     GeneratorBlock,
+    Insertion,
+    check_attention,
     check_image_size,
-    check_placement,
     generator_channels,
     insertions,
 )
@@ -36,8 +37,7 @@ class Generator(nn.Module):
         latent_dim: int = 128,
         class_conditional: bool = True,
         attention_resolutions: tuple[int, ...] = (32,),
-        residual_resolutions: tuple[int, ...] = (),
-        attention_form: AttentionForm = "released",
+        attention_form: Insertion = "released",
         spectral_norm: bool = True,
         conv_gain: float = 1.0,
         batch_norm_momentum: float = 0.001,
@@ -52,8 +52,7 @@ class Generator(nn.Module):
             latent_dim: Z.
             class_conditional: batch-norm tables with a row a class; else with one row for all.
             attention_resolutions: sides of the feature maps followed by attention [px].
-            residual_resolutions: those followed by a residual block of its size instead [px].
-            attention_form: "released" or "paper"; see `SelfAttention2d`.
+            attention_form: "released", "paper" or "residual"; see `insertions`.
             spectral_norm: normalise all convolutions and linear layers.
             conv_gain: of the 3x3 kernels' start.
             batch_norm_momentum: of the conditional batch norms.
@@ -65,15 +64,11 @@ class Generator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(3, image_size.bit_length())]  # 8 ... image_size
-        check_placement(
-            "generator",
-            resolutions,
-            attention_resolutions=attention_resolutions,
-            residual_resolutions=residual_resolutions,
-        )
+        check_attention(attention_resolutions, resolutions, "generator")
         self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
         self.class_conditional = class_conditional
-        self.attention_resolutions = tuple(sorted(attention_resolutions))
+        has_attention = attention_form != "residual"
+        self.attention_resolutions = tuple(sorted(attention_resolutions)) if has_attention else ()
         channels = {
             r: generator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in [SMALLEST_RESOLUTION, *resolutions]
@@ -81,9 +76,8 @@ class Generator(nn.Module):
         self.first_shape = (channels[SMALLEST_RESOLUTION], SMALLEST_RESOLUTION, SMALLEST_RESOLUTION)
         inserted = insertions(
             channels,
-            attention_resolutions=attention_resolutions,
-            residual_resolutions=residual_resolutions,
-            attention_form=attention_form,
+            attention_resolutions,
+            form=attention_form,
             spectral_norm=spectral_norm,
         )
         self.linear = linear(latent_dim, prod(self.first_shape), spectral_norm=spectral_norm)
