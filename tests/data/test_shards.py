@@ -67,6 +67,19 @@ def test_reading_gathers_in_the_asked_order_over_shards(root):
     assert part.read(np.array([], dtype=np.int64)).shape == (0, 3, 16, 16)
 
 
+@pytest.mark.parametrize("shard_images", [1, 5, 24, 4096])
+def test_reading_is_the_same_whatever_the_shards(root, shard_images):
+    config = CONFIG.model_copy(update={"shard_images": shard_images})
+    part = build(root, config).split("train")
+    files = sorted(part.folder.glob("train-0*.npy"))
+    naive = torch.from_numpy(np.concatenate([np.load(file) for file in files])).permute(0, 3, 1, 2)
+    for indices in (np.random.default_rng(0).integers(0, 24, 100), np.arange(24)[::-1], [3]):
+        batch = part.read(np.asarray(indices))
+        assert torch.equal(batch, naive[torch.tensor([int(i) for i in indices])])
+        assert batch.dtype == torch.uint8
+        assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("index", [-1, 24])
 def test_an_index_out_of_range_is_refused(root, index):
     with pytest.raises(IndexError, match="the split has 24 images"):

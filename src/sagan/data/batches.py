@@ -4,6 +4,7 @@ Nothing is remembered between batches, so a resumed run reads what an uninterrup
 read, and the number of workers does not change the data.
 """
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
@@ -18,6 +19,10 @@ from sagan.data.shards import ShardSplit
 T = TypeVar("T", np.int64, np.bool_)
 
 _ORDER, _FLIP = 0, 1  # separate random streams
+
+# below 2**15 elements torch works in the calling thread; above, it waits for its thread team, which
+# takes milliseconds where another process holds a core
+_ALONE_ELEMENTS = 2**15 - 1
 
 
 @lru_cache(maxsize=2)  # a batch may span two epochs
@@ -40,10 +45,11 @@ def _at_positions(
     count: int,
 ) -> NDArray[T]:
     """What an epoch's table says at the global positions first ... first + batch_size - 1."""
-    epochs, offsets = np.divmod(np.arange(first, first + batch_size), count)
-    parts = [
-        of_epoch(seed, int(epoch), count)[offsets[epochs == epoch]] for epoch in np.unique(epochs)
-    ]
+    parts, end = [], first + batch_size
+    while first < end:
+        epoch, offset = divmod(first, count)
+        parts.append(of_epoch(seed, epoch, count)[offset : offset + end - first])
+        first += len(parts[-1])
     return np.concatenate(parts)
 
 
@@ -52,16 +58,32 @@ def batch_indices(seed: int, first: int, batch_size: int, count: int) -> NDArray
     return _at_positions(epoch_order, seed, first, batch_size, count)
 
 
+def mirror(images: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> None:
+    """Mirror the chosen images left to right, in place.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        chosen: bool [N].
+    """
+    mirrored = torch.from_numpy(np.ascontiguousarray(images[chosen]))
+    lines = mirrored.flatten(0, 1)  # [n*H, W, C]
+    for some in torch.split(lines, max(1, _ALONE_ELEMENTS // math.prod(lines.shape[1:]))):
+        some.copy_(some.flip(1))
+    images[chosen] = mirrored.numpy()
+
+
 class Batches:
     """Random access to the training batches of one split."""
 
     def __init__(self, split: ShardSplit, *, seed: int, horizontal_flip: bool = False) -> None:
         """Take the split; `horizontal_flip` mirrors half of the images, chosen at random."""
         self._split, self._seed, self._flip = split, seed, horizontal_flip
-        self._labels = torch.from_numpy(np.ascontiguousarray(split.labels, dtype=np.int64))
+        self._labels = np.asarray(split.labels, dtype=np.int64)
 
     def read(self, first: int, batch_size: int) -> tuple[Tensor, Tensor]:
         """The batch that begins at global position `first`.
+
+        A process among several reads its slice of a batch by its own `first` and `batch_size`.
 
         Returns:
             images uint8 [N, 3, H, W] with channels_last strides; class_labels int64 [N].
@@ -70,8 +92,5 @@ class Batches:
         indices = batch_indices(*where)
         images = self._split.read(indices)
         if self._flip:
-            mirrored = _at_positions(epoch_flips, *where)
-            images = torch.where(
-                torch.from_numpy(mirrored)[:, None, None, None], images.flip(3), images
-            )
-        return images, self._labels[torch.from_numpy(indices)]
+            mirror(images.permute(0, 2, 3, 1).numpy(), _at_positions(epoch_flips, *where))
+        return images, torch.from_numpy(self._labels[indices])

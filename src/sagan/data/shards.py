@@ -70,23 +70,32 @@ class ShardSplit:
                 f"image indices {indices.min()} .. {indices.max()} asked for; "
                 f"the split has {len(self)} images"
             )
-        height, width, channels = self._maps[0].shape[1:]
-        images = np.empty((len(indices), height, width, channels), dtype=np.uint8)
         owners = np.searchsorted(self._ends, indices, side="right")
-        for shard in np.unique(owners):
-            chosen = owners == shard
-            first = self._ends[shard] - self.shards[shard].images
-            images[chosen] = self._maps[shard][indices[chosen] - first]
+        places = indices - self._starts[owners]
+        # views, one an image: with many shards a batch seldom has two images of the same one
+        rows = [
+            self._maps[shard][place]
+            for shard, place in zip(owners.tolist(), places.tolist(), strict=True)
+        ]
+        images = np.array(rows, dtype=np.uint8).reshape(len(rows), *self._maps[0].shape[1:])
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
+        """Where each shard ends, int64 [shards]: index of its last image + 1."""
         return np.cumsum([shard.images for shard in self.shards])
 
     @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """Where each shard begins, int64 [shards]."""
+        return self._ends - np.array([shard.images for shard in self.shards], dtype=np.int64)
+
+    @cached_property
     def _maps(self) -> list[NDArray[np.uint8]]:
+        """The mapped shards, uint8 [images, H, W, 3] each."""
+        # asarray: the same memory without np.memmap's own, slower, indexing
         return [
-            np.load(self.folder / shard.file, mmap_mode="r", allow_pickle=False)
+            np.asarray(np.load(self.folder / shard.file, mmap_mode="r", allow_pickle=False))
             for shard in self.shards
         ]
 
