@@ -36,7 +36,7 @@ def report(metrics: object) -> str:
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
-    assert len(catalog["training_curves_plot"].load().data) == 7
+    assert len(catalog["training_curves_plot"].load().data) == 14
     assert catalog["scores"].load()["images_seen"] == run.summary()["images_seen"]
     return catalog["report"].load()
 

@@ -10,15 +10,35 @@ from sagan.reporting.charts import line_chart, nice_ticks, short_number
 from sagan.reporting.curves import Chart, Curve, charts, curves_figure
 from tests import fabricated_run as run
 
+OLDER = ["Losses", "Attention", "Logits", "Speed"]
+BLOCKS = ["generator/16x16_attention", "discriminator/16x16_attention"]
 
-def test_every_attention_block_has_its_curve() -> None:
+
+def test_every_attention_block_has_its_curves() -> None:
     drawn = {chart.title: chart for chart in charts(run.journal(), points=1000)}
-    assert list(drawn) == ["Losses", "Attention", "Logits", "Speed"]
-    assert [curve.name for curve in drawn["Attention"].curves] == [
-        "generator/16x16_attention",
-        "discriminator/16x16_attention",
-    ]
+    for title in ("Attention", "Attention's entropy"):
+        assert [curve.name for curve in drawn[title].curves] == BLOCKS
     assert drawn["Losses"].curves[0].x == [64.0 * step for step in range(1, 401)]
+
+
+def test_what_the_watch_saw_is_drawn_at_the_looks() -> None:
+    drawn = {chart.title: chart for chart in charts(run.journal(), points=1000)}
+    assert set(drawn) - set(OLDER) == {
+        "Diversity",
+        "Margin",
+        "Gradient norms",
+        "Attention's entropy",
+    }
+    assert drawn["Diversity"].curves[0].x == [640.0 * look for look in range(1, 41)]
+    assert len(drawn["Diversity"].curves) == 2  # this run has no averaged generator
+    assert [curve.name for curve in drawn["Gradient norms"].curves] == [
+        "discriminator",
+        "generator",
+    ]
+
+
+def test_a_journal_of_an_unwatched_run_has_the_other_charts() -> None:
+    assert [chart.title for chart in charts(run.older_journal(), points=1000)] == OLDER
 
 
 def test_thinning_averages_neighbours_and_ends_where_training_ended() -> None:
@@ -84,6 +104,6 @@ def test_plotly_figure_holds_the_same_curves() -> None:
     figure = curves_figure(run.journal(), points=50)
     names = [trace.name for trace in figure.data]
     assert "generator/16x16_attention" in names
-    assert len(figure.data) == 7
+    assert len(figure.data) == 14
     assert len(figure.data[0].x) == 50
     curves_figure([], points=50)  # a journal without records is no error

@@ -91,13 +91,61 @@ def test_page_tells_everything(page: str) -> None:
         run.RUN,
         "resumed: images seen 6,400",
         "16x16_attention",
+        "Diversity real images 1, copies of one image 0",
     ):
         assert fact in shown, fact
 
 
 def test_warnings_come_before_the_pictures(page: str) -> None:
-    for warning in ("1 image could not be used", "even_classes: ", "biased upwards"):
-        assert page.index(warning) < page.index('id="samples"')
+    for warning in (
+        "1 image could not be used",
+        "even_classes: ",
+        "biased upwards",
+        "Training at 640 images: collapse: ",
+        "Training at 25,600 images: the discriminator has won: margin 12 &amp; more",
+    ):
+        assert 0 <= page.find(warning) < page.index('id="samples"'), warning
+
+
+def warning_section(page: str) -> str:
+    return page.split('class="warnings"')[1].partition("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (
+            {
+                "event": "non_finite",
+                "images_seen": 6400,
+                "message": "the generator's update is not finite: loss nan",
+                "facts": {"loss": "nan"},
+            },
+            "Training at 6,400 images, non finite: the generator&#39;s update is not finite",
+        ),
+        (
+            {"event": "resumed_elsewhere", "images_seen": 64, "message": "device: cpu -> cuda"},
+            "Training at 64 images, resumed elsewhere: device: cpu -&gt; cuda",
+        ),
+        ({"event": "of_a_later_version", "count": 3}, "of a later version: count 3"),
+    ],
+)
+def test_whatever_happened_in_training_is_said_first(record: dict, expected: str) -> None:
+    page = render_report(ReportingConfig(), contents(journal=[*run.older_journal(20), record]))
+    assert expected in warning_section(page)
+
+
+def test_a_resumed_run_is_no_warning() -> None:
+    page = render_report(ReportingConfig(), contents(journal=run.older_journal(20)))
+    assert "Training" not in warning_section(page)
+
+
+def test_many_training_warnings_do_not_bury_the_page() -> None:
+    many = [run.warning(step, f"trouble {step}") for step in range(1, 31)]
+    page = render_report(ReportingConfig(), contents(journal=[*run.older_journal(20), *many]))
+    assert warning_section(page).count("trouble") == 8
+    assert "Training: 22 more such events" in warning_section(page)
+    assert "trouble 30" in page.split('id="curves"')[1]
 
 
 def test_missing_evaluation_is_said_plainly() -> None:
@@ -120,6 +168,7 @@ def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
 def test_a_page_without_warnings_has_no_warning_section() -> None:
     parts = {
         "validation_report": run.validation_report() | {"warnings": [], "counts": {}},
+        "journal": run.older_journal(20),
         "metrics": run.metrics() | {"warnings": []},
     }
     assert "Before you read on" not in render_report(ReportingConfig(), contents(**parts))

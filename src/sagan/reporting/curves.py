@@ -9,14 +9,32 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Journal = Sequence[Mapping[str, Any]]
-_GAMMA = "gamma/"
-_GROUPS = (
+# title, unit, and names by the journal's keys; one that ends in '/' stands for all below it
+_GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Losses",
-        "hinge loss",
+        "of each update",
         {"discriminator_loss": "discriminator", "generator_loss": "generator"},
     ),
+    (
+        "Diversity",
+        "real images 1, copies of one image 0",
+        {
+            "diversity": "generator, mean of classes",
+            "diversity_min": "generator, least class",
+            "diversity_ema": "averaged generator, mean",
+            "diversity_ema_min": "averaged generator, least",
+        },
+    ),
+    ("Attention", "gamma; at 0 a block does nothing", {"gamma/": ""}),
+    (
+        "Attention's entropy",
+        "1: looks everywhere, 0: at one place",
+        {"attention_entropy/": ""},
+    ),
     ("Logits", "mean of D's output", {"real_logits": "real", "fake_logits": "fake"}),
+    ("Margin", "real minus fake logits, fixed batch", {"margin": "margin"}),
+    ("Gradient norms", "over all weights", {"gradient_norm/": ""}),
     ("Speed", "images / s", {"images_per_second": "images / s"}),
 )
 
@@ -47,16 +65,18 @@ def charts(journal: Journal, points: int) -> list[Chart]:
         points: Points a curve at most; more are averaged in groups of neighbours.
 
     Returns:
-        The charts that have anything to show: losses, gamma of every attention block, logits, and
-        speed.
+        The charts that have anything to show: losses, diversity, attention, logits, speed, ...;
+        a journal of an earlier version has fewer columns.
     """
     steps = [record for record in journal if "event" not in record and "images_seen" in record]
-    gammas = {key: key.removeprefix(_GAMMA) for record in steps for key in record if _is_gamma(key)}
-    losses, *others = _GROUPS
-    groups = (losses, ("Attention", "gamma; at 0 a block does nothing", gammas), *others)
+    keys = list(dict.fromkeys(key for record in steps for key in record))
     drawn = [
-        Chart(title, unit, [_curve(steps, key, name, points) for key, name in names.items()])
-        for title, unit, names in groups
+        Chart(
+            title,
+            unit,
+            [_curve(steps, key, name, points) for key, name in _expanded(names, keys).items()],
+        )
+        for title, unit, names in _GROUPS
     ]
     kept = (Chart(c.title, c.unit, [line for line in c.curves if line.x]) for c in drawn)
     return [chart for chart in kept if chart.curves]
@@ -90,8 +110,13 @@ def curves_figure(journal: Journal, points: int) -> "Figure":
     return figure.update_layout(height=220 * max(1, len(drawn)) + 80, template="plotly_white")
 
 
-def _is_gamma(key: str) -> bool:
-    return key.startswith(_GAMMA)
+def _expanded(names: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
+    """The group's names with each prefix replaced by the journal's keys below it."""
+    found: dict[str, str] = {}
+    for name, shown in names.items():
+        below = [key for key in keys if name.endswith("/") and key.startswith(name)]
+        found |= {key: key.removeprefix(name) for key in below} or {name: shown}
+    return found
 
 
 def _curve(steps: Journal, key: str, name: str, points: int) -> Curve:

@@ -1,6 +1,6 @@
 """What the report says in words and tables, worked out of the saved artefacts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,9 @@ _SCORES = {
     "diversity_mean": "diversity within a class, relative to real images (mean)",
     "diversity_min": "diversity within a class, relative to real images (least)",
 }
+# events that belong to a healthy run; any other is a warning, one of a later version too
+_ORDINARY_EVENTS = {"resumed", "interrupted"}
+_WARNINGS_SHOWN = 8  # of the training, at the top of the page; all of them stand under Training
 _LISTED_VALUES = 12  # entries of a list that a table cell shows
 
 
@@ -37,7 +40,11 @@ def scores(summary: Facts, metrics: Facts | None) -> dict[str, float]:
 
 
 def warnings(
-    validation_report: Facts, bundle: Facts, summary: Facts, metrics: Facts | None
+    validation_report: Facts,
+    bundle: Facts,
+    journal: Sequence[Facts],
+    summary: Facts,
+    metrics: Facts | None,
 ) -> list[str]:
     """What a reader must know before believing the rest."""
     said = []
@@ -47,6 +54,7 @@ def warnings(
             "`kedro run --pipeline=evaluate` measures the generator and writes the page anew."
         )
     said += _mixed_runs(bundle, summary, metrics or {})
+    said += _training_warnings(journal)
     bad = validation_report.get("counts", {}).get("bad_images", 0)
     if bad:
         images = "1 image" if bad == 1 else f"{bad:,} images"
@@ -126,8 +134,11 @@ def class_summary(images_by_class: Mapping[str, int]) -> Facts:
 
 def event(record: Facts) -> str:
     """A line about something that happened in training, such as a resume."""
-    rest = ", ".join(f"{label(k)} {plain(v)}" for k, v in record.items() if k != "event")
-    return f"{record['event']}: {rest}" if rest else str(record["event"])
+    rest = {k: v for k, v in record.items() if k not in {"event", "message"}}
+    told = [str(record["message"])] if "message" in record else []
+    told += [", ".join(f"{label(key)} {plain(value)}" for key, value in rest.items())]
+    name = label(str(record["event"]))
+    return f"{name}: {'; '.join(filter(None, told))}" if any(told) else name
 
 
 def rows(value: Any) -> list[Row]:  # noqa: ANN401 - a model, a mapping, or any JSON value
@@ -189,6 +200,23 @@ def _mixed_runs(bundle: Facts, summary: Facts, metrics: Facts) -> Iterator[str]:
                 f"The generator is of run {made_by}, the {name} of run {run}: "
                 "this page mixes two trainings. Run the stations after training again."
             )
+
+
+def _training_warnings(journal: Sequence[Facts]) -> list[str]:
+    """A sentence for each event that no healthy run has, in the journal's order."""
+    events = [
+        record for record in journal if record.get("event", "resumed") not in _ORDINARY_EVENTS
+    ]
+    said = []
+    for record in events[:_WARNINGS_SHOWN]:
+        seen = f" at {record['images_seen']:,} images" if "images_seen" in record else ""
+        kind = "" if record["event"] == "warning" else f", {label(record['event'])}"
+        message = record.get("message") or event(record)
+        said.append(f"Training{seen}{kind}: {message}")
+    more = len(events) - len(said)
+    if more:
+        said.append(f"Training: {number(more)} more such events, listed under Training.")
+    return said
 
 
 def _scores(metrics: Facts) -> Iterator[tuple[str, float]]:

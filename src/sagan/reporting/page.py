@@ -60,7 +60,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         title=config.title,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         headline=facts.headline(c.bundle, c.summary, c.metrics),
-        warnings=facts.warnings(c.validation_report, c.bundle, c.summary, c.metrics),
+        warnings=facts.warnings(c.validation_report, c.bundle, c.journal, c.summary, c.metrics),
         sample_grid=data_uri(c.sample_grid),
         attention_maps=data_uri(c.attention_maps),
         charts=[_drawn(chart) for chart in charts(c.journal, config.curve_points)],
