@@ -4,7 +4,16 @@ import os
 
 import pytest
 
-from sagan.files import file_sha256, replace_folder, replacing_file, restore_folder, short
+from sagan.files import (
+    HashingWriter,
+    file_sha256,
+    remove_orphans,
+    replace_folder,
+    replacing_file,
+    require_space,
+    restore_folder,
+    short,
+)
 
 
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
@@ -46,6 +55,99 @@ def test_orphans_of_dead_processes_are_removed(tmp_path):
         temporary.write_text("new")
 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_orphans_of_other_files_are_left_to_their_own_next_save(tmp_path):
+    (tmp_path / ".other.999999999.saving").write_text("half")
+
+    with replacing_file(tmp_path / "file") as temporary:
+        temporary.write_text("new")
+
+    assert (tmp_path / ".other.999999999.saving").exists()
+
+
+def test_a_folders_orphans_are_removed_and_nothing_else(tmp_path):
+    folder = tmp_path / ".folder.999999999.saving"
+    folder.mkdir()
+    (folder / "part").write_text("half")
+    (tmp_path / ".a.b.999999998.saving").write_text("half")
+    (tmp_path / f".mine.{os.getpid()}.saving").write_text("left by an earlier process of this id")
+    others = ["file", ".hidden", ".x.saving", f".living.{os.getppid()}.saving", "y.1.saving"]
+    for name in others:
+        (tmp_path / name).write_text("keep")
+
+    remove_orphans(tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
+def test_what_this_process_is_writing_is_no_orphan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with replacing_file(tmp_path / "file") as temporary:
+        temporary.write_text("half")
+        remove_orphans(tmp_path)
+        remove_orphans(tmp_path.relative_to(tmp_path))
+        assert temporary.exists()
+
+    assert (tmp_path / "file").exists()
+
+
+def test_the_hash_of_what_is_written(tmp_path):
+    with (tmp_path / "file").open("wb") as file:
+        writer = HashingWriter(file)
+        assert writer.write(b"ab") == 2
+        writer.write(memoryview(b"c"))
+        writer.flush()
+        assert (tmp_path / "file").read_bytes() == b"abc"
+
+    assert writer.sha256() == hashlib.sha256(b"abc").hexdigest()
+    assert writer.size_bytes == 3
+    assert writer.error is None
+
+
+def test_the_writer_keeps_the_first_error():
+    with open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123 - unbuffered
+        writer = HashingWriter(file)
+        with pytest.raises(OSError, match="No space left"):
+            writer.write(b"abc")
+
+    assert writer.error.errno == errno.ENOSPC
+
+
+def test_room_that_is_there(tmp_path):
+    require_space(tmp_path, 1, remedy="make room")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_room_that_is_not_there_is_said_with_the_remedy(tmp_path):
+    with pytest.raises(
+        OSError, match=r"1,000,000,000,000,000,000 bytes needed, [\d,]+ bytes free; make room"
+    ) as raised:
+        require_space(tmp_path, 10**18, remedy="make room")
+
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(tmp_path)
+
+
+def test_a_folder_that_is_not_writable_is_said_with_the_remedy(tmp_path, monkeypatch):
+    def read_only(_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "fsync", read_only)
+
+    with pytest.raises(OSError, match=r"Read-only file system: nothing can be written.*; go away"):
+        require_space(tmp_path, 1, remedy="go away")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_with_the_bytes_needed_where_they_are_known(tmp_path):
+    def write():
+        with replacing_file(tmp_path / "file", needed_bytes=1234):
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    with pytest.raises(OSError, match=r"File too large while writing \(1,234 bytes needed, [\d,]+"):
+        write()
 
 
 def test_a_folder_is_swapped_whole(tmp_path):

@@ -1,15 +1,53 @@
 """Files saved whole or not at all: written beside the target, flushed to disk, then renamed.
 
 A reader sees the old file or the new one, never a part. What a killed process leaves behind has a
-hidden temporary name carrying its process id, and the next save of the same artefact removes it.
+hidden temporary name carrying its process id; the next save of the same artefact removes it, and
+`remove_orphans` all of a folder's.
 """
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+_TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.saving")
+_being_written: set[Path] = set()  # temporaries of this process
+
+
+class HashingWriter:
+    """A binary file to write to that takes the SHA-256 of what passes, in the same pass.
+
+    `torch.save` replaces an error of the file below by one of its own; `error` keeps the first.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+        self.size_bytes = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write all of `data`."""
+        try:
+            written = self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        self._hash.update(data)
+        self.size_bytes += written
+        return written
+
+    def flush(self) -> None:
+        """Hand what is buffered to the operating system."""
+        self._file.flush()
+
+    def sha256(self) -> str:
+        """SHA-256 of all that was written, in hexadecimal."""
+        return self._hash.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -24,20 +62,52 @@ def short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def require_space(folder: Path, needed_bytes: int, *, remedy: str) -> None:
+    """See to it that a folder can be written to and has room, before work for it begins.
+
+    Args:
+        folder: An existing folder; a small file is written to it and removed again.
+        needed_bytes: Room that the work will take [bytes].
+        remedy: What the user can do, the end of the message.
+
+    Raises:
+        OSError: ENOSPC where there is less room; what the system says where nothing can be written.
+    """
+    probe = _temporary_name(folder / "probe")
+    try:
+        try:
+            probe.write_bytes(b"0")
+            _flush(probe)
+        finally:
+            _remove(probe)
+    except OSError as error:
+        reason = f"{error.strerror}: nothing can be written to this folder; {remedy}"
+        raise OSError(error.errno, reason, str(folder)) from error
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        reason = (
+            f"{os.strerror(errno.ENOSPC)}: {needed_bytes:,} bytes needed, {free:,} bytes free; "
+            f"{remedy}"
+        )
+        raise OSError(errno.ENOSPC, reason, str(folder))
+
+
 @contextmanager
-def replacing_file(target: Path) -> Iterator[Path]:
+def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; put it in the target's place on success.
 
     Args:
         target: The final path; its folder is made if need be.
+        needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
 
     Raises:
         OSError: when writing fails (a full disk, no permission). The temporary file is removed
             then, and what the target held before is untouched.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_orphans(target)
+    remove_orphans(target.parent, target.name)
     temporary = _temporary_name(target)
+    _being_written.add(temporary.absolute())
     try:
         yield temporary
         _flush(temporary)
@@ -46,11 +116,13 @@ def replacing_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None:  # not the system's word
             raise
+        needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
         free = shutil.disk_usage(target.parent).free
-        reason = f"{error.strerror} while writing ({free:,} bytes free)"
+        reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
         raise OSError(error.errno, reason, str(target)) from error
     finally:
         _remove(temporary)
+        _being_written.discard(temporary.absolute())
 
 
 def replace_folder(source: Path, target: Path) -> None:
@@ -67,8 +139,9 @@ def replace_folder(source: Path, target: Path) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     restore_folder(target)
-    _remove_orphans(target)
+    remove_orphans(target.parent, target.name)
     temporary, previous = _temporary_name(target), _previous_name(target)
+    _being_written.add(temporary.absolute())
     try:
         shutil.copytree(source, temporary)
         for path in sorted(temporary.rglob("*")):
@@ -81,6 +154,8 @@ def replace_folder(source: Path, target: Path) -> None:
         restore_folder(target)
         _remove(temporary)
         raise
+    finally:
+        _being_written.discard(temporary.absolute())
     _remove(previous)
 
 
@@ -95,20 +170,27 @@ def restore_folder(target: Path) -> None:
         previous.rename(target)
 
 
+def remove_orphans(folder: Path, target_name: str | None = None) -> None:
+    """Remove a folder's temporary files whose process has died.
+
+    Args:
+        folder: Where to look; not below it.
+        target_name: Only what was to become this file; None: whatever it was to become.
+    """
+    for path in folder.glob(".*.saving"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None or target_name not in (None, match["target"]):
+            continue
+        if path.absolute() not in _being_written and not _is_alive(int(match["pid"])):
+            _remove(path)
+
+
 def _temporary_name(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.saving")
 
 
 def _previous_name(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
-
-
-def _remove_orphans(target: Path) -> None:
-    """Remove temporary files whose process has died."""
-    for path in target.parent.glob(f".{target.name}.*.saving"):
-        pid = path.name.removeprefix(f".{target.name}.").removesuffix(".saving")
-        if pid.isdigit() and not _is_alive(int(pid)):
-            _remove(path)
 
 
 def _is_alive(pid: int) -> bool:
