@@ -1,5 +1,6 @@
 """Event files: what TensorBoard will read back."""
 
+import errno
 import logging
 import sys
 
@@ -116,3 +117,19 @@ def test_without_tensorboard_one_line_says_what_to_do(tmp_path, monkeypatch, cap
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "pip install tensorboard" in caplog.text
     assert not (tmp_path / "events").exists()
+
+
+def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch, caplog):
+    files = EventFiles(tmp_path, purge_step=None)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files._writer, "add_scalar", full)
+    with caplog.at_level(logging.WARNING):
+        for step in (1, 2):
+            files.scalars(RECORD, step)
+        files.close()
+
+    (said,) = caplog.records
+    assert "No space left on device; training goes on" in said.getMessage()

@@ -5,7 +5,8 @@ otherwise. The journal stays the record of a run; these files are for watching i
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import ceil, isfinite, sqrt
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ _TILE_PX = 64  # smaller images are enlarged, by a whole factor, to at least abo
 
 
 class EventFiles:
-    """Writes one run's events; writes nothing, and says so once, where TensorBoard is missing."""
+    """Writes one run's events.
+
+    Where TensorBoard is missing, or a write fails, that is said once and training goes on without.
+    """
 
     def __init__(self, folder: Path, *, purge_step: int | None) -> None:
         """Open a new event file.
@@ -61,10 +65,11 @@ class EventFiles:
         """
         if self._writer is None or "event" in record:
             return
-        for name, value in record.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if is_number and isfinite(value) and name != "step":
-                self._writer.add_scalar(tag(name), value, step)
+        with self._tolerated():
+            for name, value in record.items():
+                is_number = isinstance(value, int | float) and not isinstance(value, bool)
+                if is_number and isfinite(value) and name != "step":
+                    self._writer.add_scalar(tag(name), value, step)
 
     def images(self, name: str, images: Tensor, step: int, *, columns: int | None = None) -> None:
         """Write images as one grid.
@@ -76,12 +81,23 @@ class EventFiles:
             columns: images in a row; None: about as many as rows.
         """
         if self._writer is not None:
-            self._writer.add_image(name, grid(images, columns).numpy(), step)
+            with self._tolerated():
+                self._writer.add_image(name, grid(images, columns).numpy(), step)
 
     def close(self) -> None:
         """Write what is buffered and close the file."""
         if self._writer is not None:
-            self._writer.close()
+            with self._tolerated():
+                self._writer.close()
+
+    @contextmanager
+    def _tolerated(self) -> Iterator[None]:
+        """A failed write is the last one, and no reason to stop training."""
+        try:
+            yield
+        except OSError as error:
+            logger.warning("event files for TensorBoard end here: %s; training goes on", error)
+            self._writer = None
 
 
 def tag(name: str) -> str:
