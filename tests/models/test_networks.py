@@ -40,17 +40,14 @@ def test_the_shortcut_sees_the_unactivated_input():
 def test_shortcuts_equal_the_order_of_the_release():
     """Upsample then project, project then pool: both commute, and both are done the cheap way."""
     torch.manual_seed(0)
-    up = GeneratorBlock(4, 8, num_classes=2, momentum=0.1, spectral_norm=True).double()
-    down = DiscriminatorBlock(4, 8, downsample=True, spectral_norm=True).double()
+    up = GeneratorBlock(4, 8, num_classes=2, momentum=0.1, spectral_norm=False).double()
+    down = DiscriminatorBlock(4, 8, downsample=True, spectral_norm=False).double()
     for block in (up, down):
         nn.init.zeros_(block.conv2.weight)
         nn.init.zeros_(block.conv2.bias)
         nn.init.normal_(block.shortcut.bias)
     x = torch.randn(2, 4, 8, 8).double()
     upsampled = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-    up.conv2.normalized_weight = lambda: up.conv2.weight  # 0 / sigma(0) is not a number
-    down.conv2.normalized_weight = lambda: down.conv2.weight
 
     torch.testing.assert_close(up(x, torch.tensor([0, 1])), up.shortcut(upsampled))
     torch.testing.assert_close(down(x), nn.functional.avg_pool2d(down.shortcut(x), 2))

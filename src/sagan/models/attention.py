@@ -61,8 +61,22 @@ class SelfAttention2d(nn.Module):
         return torch.softmax(query @ key, dim=-1)  # [N, L, M]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what each position gathers from the whole map (equations 2, 3); [N, C, H, W]."""
-        return self.forward_with_map(x)[0]
+        """Add what each position gathers from the whole map (equations 2, 3); [N, C, H, W].
+
+        The map itself is never stored, in neither direction: it would be the largest tensor of the
+        step. So this pass is differentiable once.
+        """
+        n, _, h, w = x.shape
+        query, key, value = (
+            t.flatten(2).transpose(1, 2).unsqueeze(1)  # [N, 1, L or M, C/8 or value_channels]
+            for t in (self.query(x), self._pooled(self.key(x)), self._pooled(self.value(x)))
+        )
+        # zeros change no product of query and key; with unequal widths the map would be stored
+        missing = self.value_channels - query.shape[-1]
+        query, key = F.pad(query, (0, missing)), F.pad(key, (0, missing))
+        gathered = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        gathered = gathered.squeeze(1).transpose(1, 2).view(n, self.value_channels, h, w)
+        return torch.addcmul(x, self.gamma.to(x.dtype), self.out(gathered))
 
     def forward_with_map(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`forward`, and the attention map that it used."""

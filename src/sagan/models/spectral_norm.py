@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sagan.models.convolution import compute_dtype, convolve
+from sagan.models.kernels import Form, kernel_of, taps_of
+
 _WARM_UP_ITERATIONS = 15  # a fresh random u is far from the singular vector
 
 
@@ -48,7 +51,7 @@ class SpectralConv2d(SpectralLayer, nn.Conv2d):
         self._add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return F.conv2d(x, self.normalized_weight(), self.bias, padding=self.padding)
+        return convolve(x, self)
 
 
 class SpectralLinear(SpectralLayer, nn.Linear):
@@ -59,7 +62,8 @@ class SpectralLinear(SpectralLayer, nn.Linear):
         self._add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return F.linear(x, self.normalized_weight(), self.bias)
+        weight = kernel_of(self, Form.PLAIN, compute_dtype(x))[:, 0]
+        return F.linear(x, weight, self.bias)
 
 
 class SpectralEmbedding(SpectralLayer, nn.Embedding):
@@ -78,10 +82,12 @@ def power_iteration(network: nn.Module, iterations: int = 1) -> None:
     """Move u and v of every spectrally normalised layer towards the leading singular pair."""
     for layer in network.modules():
         if isinstance(layer, SpectralLayer):
-            matrix = layer.weight.flatten(1)
+            taps = taps_of(layer.weight)  # [out, k*k, in]
+            matrix, v = taps.flatten(1), layer.v
             for _ in range(iterations):
-                F.normalize(torch.mv(matrix.t(), layer.u), dim=0, eps=1e-12, out=layer.v)
-                F.normalize(torch.mv(matrix, layer.v), dim=0, eps=1e-12, out=layer.u)
+                v = F.normalize(torch.mv(matrix.t(), layer.u), dim=0, eps=1e-12)
+                F.normalize(torch.mv(matrix, v), dim=0, eps=1e-12, out=layer.u)
+            layer.v.view(taps.shape[2], -1).copy_(v.view(-1, taps.shape[2]).t())
 
 
 def conv2d(
