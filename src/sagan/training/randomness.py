@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_ROLES = {"discriminator": 1, "generator": 2, "standing": 3}
+_ROLES = {"discriminator": 1, "generator": 2, "standing": 3, "watch": 4}
 
 
 def draw_latents_and_labels(
     seed: int,
     images_seen: int,
-    role: Literal["discriminator", "generator", "standing"],
+    role: Literal["discriminator", "generator", "standing", "watch"],
     *,
     batch_size: int,
     latent_dim: int,
