@@ -15,6 +15,7 @@ itself. Ends with one JSON line.
 import argparse
 import itertools
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -227,6 +228,8 @@ def main() -> None:
     parser.add_argument("--step-batch-size", type=int, default=32)
     options = parser.parse_args()
 
+    # three processes read for ImageFolder, one for us: on busy cores they get the larger share
+    print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} (idle cores are fair)")
     print(f"{'':9}{'':12} {'images/s':>12} {'ratio':>8}")
     result: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
