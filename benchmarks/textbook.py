@@ -2,8 +2,8 @@
 
 The same networks and the same maths: NCHW, torch's own spectral-norm parametrization (a power
 iteration at each forward pass), upsample then convolve, convolve then pool, 1x1 shortcuts at the
-higher resolution, two passes through the discriminator, which is not frozen while the generator
-learns, plain Adam.
+higher resolution, the attention map written out, two passes through the discriminator, which is not
+frozen while the generator learns, plain Adam.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Optimizer
 
+from sagan.models.attention import SelfAttention2d
 from sagan.models.blocks import DiscriminatorBlock, DiscriminatorStem, GeneratorBlock
+from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.training.losses import hinge_discriminator_loss, hinge_generator_loss
 
 
@@ -46,7 +48,25 @@ class TextbookDiscriminatorBlock(DiscriminatorBlock):
         return F.avg_pool2d(h, 2) + F.avg_pool2d(self.shortcut(x), 2)
 
 
+class TextbookAttention(SelfAttention2d):
+    """Makes the map, then multiplies by it."""
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.forward_with_map(x)[0]
+
+
+class TextbookConditionalBatchNorm2d(ConditionalBatchNorm2d):
+    """Normalises, then scales and shifts by the class."""
+
+    def forward(self, x: Tensor, class_labels: Tensor) -> Tensor:  # noqa: D102
+        gain = self.gain[class_labels][:, :, None, None]
+        bias = self.bias[class_labels][:, :, None, None]
+        return torch.addcmul(bias, self.normalize(x), gain)
+
+
 _TEXTBOOK = {
+    SelfAttention2d: TextbookAttention,
+    ConditionalBatchNorm2d: TextbookConditionalBatchNorm2d,
     GeneratorBlock: TextbookGeneratorBlock,
     DiscriminatorStem: TextbookDiscriminatorStem,
     DiscriminatorBlock: TextbookDiscriminatorBlock,

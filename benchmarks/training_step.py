@@ -1,131 +1,158 @@
 """How fast a training step is, beside the textbook's step on the same networks.
 
-`python -m benchmarks.training_step` interleaves both in one run: CPU-seconds at one thread, wall
-time at all threads. Ends with one JSON line.
+`python -m benchmarks.training_step` lets the textbook's step (see `benchmarks.textbook`) and ours,
+in float32 and in bfloat16, take turns, each in a process of its own: CPU-seconds at one thread,
+wall time at all threads, peak memory. Ratios are medians over the rounds. The JSON line at the end
+has each number of the first size, and of the 128 px one with the suffix _128; keys that name no
+precision (images_per_second: a core's, peak_rss_ratio) are bfloat16's. Where there is CUDA, or with
+`--device cuda`, it measures there instead: see `benchmarks.training_step_cuda`.
 """
 
 import argparse
 import json
 import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import torch
-from torch import Tensor
-from torch.optim import Adam
 
-from benchmarks.textbook import make_textbook, textbook_step
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
-from sagan.training.steps import discriminator_step, generator_step
+from benchmarks.contestants import CONTESTANTS, OURS_BF16, OURS_FP32, TEXTBOOK, Lap, Size, serve
+from benchmarks.training_step_cuda import measure_on_cuda
 
-RATES = {"lr": 1e-4, "betas": (0.0, 0.999)}
+SIZES = {"64": Size(64, 32, 100, 32), "128": Size(128, 64, 1000, 8)}
+ROUNDS = {"64": 7, "128": 3}
 
-
-@dataclass(frozen=True)
-class Size:
-    """What is trained."""
-
-    image_size: int
-    base_channels: int
-    num_classes: int
-    batch_size: int
-
-    def networks(self, *, spectral_norm: bool) -> tuple[Generator, Discriminator]:
-        """Both networks, attention at 32 px or half the image."""
-        shared = {
-            "image_size": self.image_size,
-            "num_classes": self.num_classes,
-            "base_channels": self.base_channels,
-            "attention_resolutions": (min(32, self.image_size // 2),),
-            "spectral_norm": spectral_norm,
-        }
-        return Generator(**shared), Discriminator(**shared)
+Laps = dict[str, list[Lap]]
 
 
-def our_step(size: Size) -> Callable[[], None]:
-    """The project's step, on fixed data."""
-    networks = [
-        network.to(memory_format=torch.channels_last)
-        for network in size.networks(spectral_norm=True)
-    ]
-    optimizers = [Adam(network.parameters(), **RATES) for network in networks]
-    images, labels, fakes = draw(size)
-    images = images.contiguous(memory_format=torch.channels_last)
-
-    def step() -> None:
-        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0])
-        generator_step(*networks, optimizers[0], *fakes[1])
-
-    return step
-
-
-def their_step(size: Size) -> Callable[[], None]:
-    """The textbook's step, on the same data."""
-    networks = [make_textbook(network) for network in size.networks(spectral_norm=False)]
-    optimizers = [Adam(network.parameters(), **RATES) for network in networks]
-    images, labels, fakes = draw(size)
-    return lambda: textbook_step(*networks, optimizers, (images, labels), fakes)
+@contextmanager
+def processes(size: Size) -> Iterator[dict[str, Connection]]:
+    """A warm process for each contestant."""
+    context = get_context("spawn")
+    connections, children = {}, []
+    for name in CONTESTANTS:
+        connections[name], theirs = context.Pipe()
+        child = context.Process(target=serve, args=(theirs, name, size), daemon=True)
+        child.start()
+        theirs.close()  # so that a child's death is seen here
+        children.append(child)
+    for connection in connections.values():
+        connection.recv()
+    yield connections
+    for connection in connections.values():
+        connection.send(None)
+    for child in children:
+        child.join()
 
 
-def draw(size: Size) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
-    """Images, labels, and latents with labels for both updates."""
-    source = torch.Generator().manual_seed(0)
-    n = size.batch_size
-    images = torch.rand(n, 3, size.image_size, size.image_size, generator=source) * 2 - 1
-    labels = [torch.randint(size.num_classes, (n,), generator=source) for _ in range(3)]
-    latents = [torch.randn(n, 128, generator=source) for _ in range(2)]
-    return images, labels[0], [(latents[0], labels[1]), (latents[1], labels[2])]
-
-
-def interleave(
-    steps: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
-) -> dict[str, float]:
-    """Median seconds a step; each round times every contestant once."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()  # warm-up
+def interleave(connections: dict[str, Connection], rounds: int, threads: int) -> Laps:
+    """Each round asks every contestant for one step, one after the other."""
+    laps: Laps = {name: [] for name in connections}
     for _ in range(rounds):
-        for name, step in steps.items():
-            started = clock()
-            step()
-            times[name].append(clock() - started)
-    return {name: statistics.median(values) for name, values in times.items()}
+        for name, connection in connections.items():
+            connection.send(threads)
+            laps[name].append(connection.recv())
+    return laps
+
+
+def measure(size: Size, rounds: int) -> dict[str, dict[str, float]]:
+    """By contestant: `cpu`, `wall` [s a step], `rss` [MiB]; `x_...`: the textbook's over it."""
+    with processes(size) as connections:
+        one = interleave(connections, rounds, threads=1)
+        every = interleave(connections, rounds, threads=torch.get_num_threads())
+    columns = {
+        "cpu": {name: [lap.cpu_seconds for lap in laps] for name, laps in one.items()},
+        "wall": {name: [lap.wall_seconds for lap in laps] for name, laps in every.items()},
+        "rss": {name: [laps[-1].peak_rss_mib] for name, laps in every.items()},
+    }
+    rows: dict[str, dict[str, float]] = {name: {} for name in CONTESTANTS}
+    for column, values in columns.items():
+        for name, row in rows.items():
+            row[column] = statistics.median(values[name])
+            ratios = zip(values[TEXTBOOK], values[name], strict=True)
+            row[f"x_{column}"] = statistics.median(theirs / ours for theirs, ours in ratios)
+    for row in rows.values():
+        row["rate"] = size.batch_size / row["cpu"]
+    return rows
+
+
+def table(results: dict[Size, dict[str, dict[str, float]]]) -> list[str]:
+    """Lines of at most 80 characters."""
+    threads = torch.get_num_threads()
+    lines = [
+        f"{'':10}{'CPU-s':>9}{'wall s':>10}{'images/s':>10}{'peak RSS':>10}{'textbook / this':>25}",
+        f"{'':10}{'1 thread':>9}{f'{threads} threads':>10}{'a core':>10}{'MiB':>10}"
+        f"{'CPU':>9}{'wall':>8}{'RSS':>8}",
+    ]
+    for size, rows in results.items():
+        lines.append(str(size))
+        lines += [
+            f"{name:10}{row['cpu']:9.3f}{row['wall']:10.3f}{row['rate']:10.2f}{row['rss']:10.0f}"
+            f"{row['x_cpu']:9.2f}{row['x_wall']:8.2f}{row['x_rss']:8.2f}"
+            for name, row in rows.items()
+        ]
+    return lines
+
+
+def numbers(rows: dict[str, dict[str, float]], suffix: str) -> dict[str, float]:
+    """What the JSON line says about one size."""
+    fp32, bf16 = rows[OURS_FP32], rows[OURS_BF16]
+    named = {
+        "ratio_fp32": fp32["x_cpu"],
+        "ratio_bf16": bf16["x_cpu"],
+        "ratio_fp32_wall": fp32["x_wall"],
+        "ratio_bf16_wall": bf16["x_wall"],
+        "images_per_second": bf16["rate"],
+        "images_per_second_fp32": fp32["rate"],
+        "peak_rss_ratio": bf16["x_rss"],
+        "peak_rss_ratio_fp32": fp32["x_rss"],
+    }
+    return {f"{key}{suffix}": round(value, 3) for key, value in named.items()}
+
+
+def chosen_sizes(options: argparse.Namespace) -> dict[str, Size]:
+    """What to measure, by suffix of its keys."""
+    own = {
+        name: getattr(options, name)
+        for name in ("image_size", "base_channels", "num_classes", "batch_size")
+        if getattr(options, name) is not None
+    }
+    names = ["64", "128"] if options.size == "both" and not own else [options.size]
+    names = ["64"] if names == ["both"] else names
+    suffixes = {"64": "", "128": "_128" if len(names) > 1 else ""}
+    return {suffixes[name]: replace(SIZES[name], **own) for name in names}
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, or these words."""
+    parser = argparse.ArgumentParser(prog="benchmarks.training_step", description=__doc__)
+    parser.add_argument("--size", choices=(*SIZES, "both"), default="both")
+    for name in ("image-size", "base-channels", "num-classes", "batch-size"):
+        parser.add_argument(f"--{name}", type=int, help="of one size of your own")
+    parser.add_argument("--rounds", type=int, help="steps of each; 7 at 64 px and 3 at 128 px")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--compile", action="store_true", help="ours, on CUDA, by torch.compile")
+    return parser.parse_args(words)
 
 
 def main() -> None:
     """Measure, print the table, then one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image-size", type=int, default=64)
-    parser.add_argument("--base-channels", type=int, default=32)
-    parser.add_argument("--num-classes", type=int, default=100)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = vars(parser.parse_args())
-    rounds, threads = options.pop("rounds"), torch.get_num_threads()
-    size = Size(**options)
-    steps = {"textbook": their_step(size), "ours": our_step(size)}
-
-    torch.set_num_threads(1)
-    cpu = interleave(steps, rounds, time.process_time)
-    torch.set_num_threads(threads)
-    wall = interleave(steps, rounds, time.perf_counter)
-
-    print(f"{size}")
-    print(
-        f"{'':10} {'CPU-s, 1 thread':>16} {f'wall s, {threads} threads':>18} {'images/s/core':>14}"
-    )
-    for name in steps:
-        rate = size.batch_size / cpu[name]
-        print(f"{name:10} {cpu[name]:16.3f} {wall[name]:18.3f} {rate:14.1f}")
-    result = {
-        "ratio_fp32": round(cpu["textbook"] / cpu["ours"], 3),
-        "ratio_fp32_wall": round(wall["textbook"] / wall["ours"], 3),
-        "images_per_second": round(size.batch_size / cpu["ours"], 2),
-        "rounds": rounds,
-    }
-    print(json.dumps(result))
+    options = arguments()
+    sizes = chosen_sizes(options)
+    if options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available()):
+        measure_on_cuda(sizes, rounds=options.rounds or 3, compiled=options.compile)
+        return
+    results: dict[Size, dict[str, dict[str, float]]] = {}
+    line: dict[str, float] = {}
+    for suffix, size in sizes.items():
+        rounds = options.rounds or ROUNDS["128" if size.image_size >= 128 else "64"]
+        results[size] = measure(size, rounds)
+        line |= numbers(results[size], suffix) | {f"rounds{suffix}": rounds}
+    print("\n".join(table(results)))
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":

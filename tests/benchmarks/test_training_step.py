@@ -3,18 +3,23 @@
 import json
 import sys
 
+import pytest
 import torch
 from torch.optim import SGD
 
 from benchmarks import training_step
+from benchmarks.contestants import Size, draw
 from benchmarks.textbook import copy_weights, make_textbook, textbook_step
+from sagan.models import convolution
 from sagan.models.spectral_norm import power_iteration
-from sagan.training.steps import discriminator_step, generator_step
+from sagan.training.steps import StepOptions, discriminator_step, generator_step
 
-SIZE = training_step.Size(image_size=16, base_channels=8, num_classes=3, batch_size=4)
+SIZE = Size(image_size=16, base_channels=8, num_classes=3, batch_size=4)
 
 
-def test_both_steps_are_the_same_maths():
+@pytest.mark.parametrize("by_product", [False, True])
+def test_both_steps_are_the_same_maths(monkeypatch, by_product):
+    monkeypatch.setattr(convolution, "_LARGE_KERNEL", 0 if by_product else 1 << 60)
     torch.manual_seed(0)
     ours = [network.double() for network in SIZE.networks(spectral_norm=True)]
     theirs = [make_textbook(n.double()) for n in SIZE.networks(spectral_norm=False)]
@@ -23,7 +28,7 @@ def test_both_steps_are_the_same_maths():
             gamma.data.fill_(0.5)  # so that attention takes part
         copy_weights(our, their)
         power_iteration(our, 3000)
-    images, labels, fakes = training_step.draw(SIZE)
+    images, labels, fakes = draw(SIZE)
     images, fakes = images.double(), [(z.double(), y) for z, y in fakes]
     with torch.no_grad():
         for _ in range(1500):  # settle the textbook's u and v, which move with each forward pass
@@ -57,6 +62,41 @@ def _theirs(name, known):
     return parametrized if parametrized in known else name
 
 
+def test_precisions_agree_to_their_rounding():
+    """Gradients of both updates in float32 and under bfloat16 autocast, against float64."""
+
+    def gradients(dtype, **options):
+        torch.manual_seed(0)
+        networks = [n.to(dtype) for n in SIZE.networks(spectral_norm=True)]
+        optimizers = [SGD(network.parameters(), lr=0.0) for network in networks]
+        images, labels, fakes = draw(SIZE)
+        images, fakes = images.to(dtype), [(z.to(dtype), y) for z, y in fakes]
+        options = StepOptions(**options)
+        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], options=options)
+        found = [p.grad.clone() for p in networks[1].parameters()]
+        generator_step(*networks, optimizers[0], *fakes[1], options=options)
+        found += [p.grad for p in networks[0].parameters()]
+        return torch.cat([gradient.flatten().double() for gradient in found])
+
+    exact = gradients(torch.float64)
+
+    def error(gradient):
+        return ((gradient - exact).norm() / exact.norm()).item()
+
+    assert error(gradients(torch.float32)) < 1e-5
+    assert error(gradients(torch.float32, bf16=True)) < 0.1
+
+
+def test_sizes_of_the_command():
+    def sizes(*words):
+        return training_step.chosen_sizes(training_step.arguments(list(words)))
+
+    assert list(sizes()) == ["", "_128"]
+    assert sizes("--size=128")[""].image_size == 128
+    own = sizes("--image-size=32", "--batch-size=4")
+    assert own == {"": Size(image_size=32, base_channels=32, num_classes=100, batch_size=4)}
+
+
 def test_prints_a_table_and_one_json_line(capsys, monkeypatch):
     small = {"image-size": 16, "base-channels": 8, "num-classes": 3, "batch-size": 2, "rounds": 1}
     words = [f"--{name}={value}" for name, value in small.items()]
@@ -66,4 +106,8 @@ def test_prints_a_table_and_one_json_line(capsys, monkeypatch):
 
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("textbook") for line in lines)
-    assert json.loads(lines[-1])["ratio_fp32"] > 0
+    assert max(map(len, lines[:-1])) <= 80
+    result = json.loads(lines[-1])
+    assert result.pop("rounds") == 1
+    assert set(result) >= {"ratio_fp32", "ratio_bf16", "images_per_second", "peak_rss_ratio"}
+    assert all(value > 0 for value in result.values())

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from sagan.models.kernels import Form, kernel_of
 
 _SMALL_MAP = 64  # positions in the smaller of a convolution's two maps, at most
-_LARGE_KERNEL = 1 << 18  # channels in times channels out, at least
+_LARGE_KERNEL = 1 << 13  # channels in times channels out, at least, times positions
 
 
 def convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
@@ -41,7 +41,7 @@ def by_product(x: Tensor, layer: nn.Conv2d, positions: int) -> bool:
         layer: its channels.
         positions: height times width of the smaller of its two maps.
     """
-    large = layer.in_channels * layer.out_channels >= _LARGE_KERNEL
+    large = layer.in_channels * layer.out_channels >= _LARGE_KERNEL * positions
     return x.device.type == "cpu" and positions <= _SMALL_MAP and large
 
 
