@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -148,6 +149,24 @@ def test_a_full_disk_is_said_with_the_bytes_needed_where_they_are_known(tmp_path
 
     with pytest.raises(OSError, match=r"File too large while writing \(1,234 bytes needed, [\d,]+"):
         write()
+
+
+def test_free_bytes_are_what_will_be_free_after_a_failed_write(tmp_path, monkeypatch):
+    standing = []
+
+    def usage(folder):
+        standing.extend(folder.iterdir())
+        return shutil._ntuple_diskusage(9, 9, 1000)
+
+    def write():
+        with replacing_file(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(OSError, match=r"1,000 bytes free"):
+        write()
+    assert standing == []
 
 
 def test_a_folder_is_swapped_whole(tmp_path):

@@ -116,6 +116,7 @@ def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator
     except OSError as error:
         if error.errno is None:  # not the system's word
             raise
+        _remove(temporary)  # what it holds will be free
         needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
         free = shutil.disk_usage(target.parent).free
         reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
