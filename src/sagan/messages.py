@@ -9,12 +9,12 @@ from kedro.utils import find_kedro_project
 from pydantic import ValidationError
 
 from sagan.parameters import describe_faults
-from sagan.schema import unknown_key
+from sagan.schema import ClearError, unknown_key
 
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
 # what our own doors raise, worded for the user; of other errors the kind is told as well
-_WORDED = (ValueError, OSError, DatasetError)
+_WORDED = (ValueError, OSError, DatasetError, ClearError)
 
 
 def explain(error: BaseException) -> str:

@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 Settings = dict[str, Any]
 
 
+class ClearError(Exception):
+    """Mixin of errors whose message is for the user as it stands: what, and what to do."""
+
+
 class Config(BaseModel):
     """Base of all configuration models.
 
@@ -64,7 +68,7 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
             raise ValueError(f"{file} is not valid YAML: {error}") from None
         if not isinstance(content, dict) or section not in content:
             raise ValueError(f"{file} has no top key '{section}'")
-        _lay_over(settings, content[section])
+        settings = lay_over(settings, content[section])
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals:
@@ -72,13 +76,17 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
         layer = yaml.safe_load(value)
         for key in reversed(path.split(".")):
             layer = {key: layer}
-        _lay_over(settings, layer)
+        settings = lay_over(settings, layer)
     return settings
 
 
-def _lay_over(below: Settings, above: Settings) -> None:
+def lay_over(below: Settings, above: Settings) -> Settings:
+    """Nested settings with others laid over them, key by key; neither is changed."""
+    merged = dict(below)
     for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            _lay_over(below[key], value)
+        under = merged.get(key)
+        if isinstance(value, dict):
+            merged[key] = lay_over(under if isinstance(under, dict) else {}, value)
         else:
-            below[key] = value
+            merged[key] = value
+    return merged

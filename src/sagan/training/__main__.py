@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sagan.schema import load_settings
+from sagan.schema import ClearError, load_settings
 from sagan.training.config import TrainingConfig
 
 
@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="parameters_training.yml (or JSON); several are laid over one another in order",
     )
     parser.add_argument(
+        "--preset",
+        help="a published configuration laid over those files, such as sagan or acgan",
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -42,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
-        settings = load_settings("training", options.config, options.set)
+        presets = [f"preset={options.preset}"] if options.preset else []
+        settings = load_settings("training", options.config, presets + options.set)
         summary = _train(TrainingConfig(**settings), options.shards, options.out)
-    except (ValidationError, ValueError, OSError, ArithmeticError) as error:
+    except (ValidationError, ValueError, OSError, ClearError) as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
     sys.stdout.write(json.dumps(summary) + "\n")

@@ -1,6 +1,6 @@
 """How to train; the defaults are the authors' release on ImageNet at 128 px."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -13,22 +13,49 @@ from pydantic import (
 
 from sagan.models.config import ModelConfig
 from sagan.schema import Config
+from sagan.training.presets import PRESETS, lay_preset
+from sagan.training.watch_config import WatchConfig
 
 
 class TrainingConfig(Config):
     """One training run. A step is `discriminator_steps` updates of D, then one of G."""
 
+    preset: str | None = Field(
+        None,
+        description="a published configuration laid over the other parameters "
+        f"(src/sagan/training/presets.yml): {', '.join(PRESETS)}; null: none",
+    )
     seed: NonNegativeInt = Field(0, description="of weights, data order, latents and labels")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if it is there")
-    threads: NonNegativeInt = Field(0, description="CPU threads; 0 leaves it to torch")
+    threads: NonNegativeInt = Field(0, description="CPU threads of a process; 0: torch's choice")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
+    )
     model: ModelConfig = ModelConfig()
-    batch_size: PositiveInt = Field(256, description="real images in one update [images]")
+    loss: Literal["hinge", "bce"] = Field("hinge", description="adversarial loss")
+    classifier_weight: NonNegativeFloat = Field(
+        1.0, description="of the cross-entropy beside it, for head classifier (AC-GAN)"
+    )
+    batch_size: PositiveInt = Field(
+        256, description="real images in one update, over all processes [images]"
+    )
+    generator_batch_size: PositiveInt | None = Field(
+        None, description="fakes in an update of G; null: batch_size [images]"
+    )
+    images_per_pass: PositiveInt | None = Field(
+        None,
+        description="images that a process takes at once: an update is made of several passes "
+        "(gradient accumulation); null: all of its share [images]",
+    )
     total_images: PositiveInt = Field(
         256_000_000, description="real images shown to the discriminator in all [images]"
     )
     discriminator_steps: PositiveInt = Field(1, description="updates of D for one of G")
     generator_lr: PositiveFloat = Field(1e-4, description="Adam's learning rate of G")
     discriminator_lr: PositiveFloat = Field(4e-4, description="Adam's learning rate of D (TTUR)")
+    lr_schedule: Literal["constant", "linear"] = Field(
+        "constant", description="linear: both rates fall to 0 at total_images"
+    )
     betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="Adam's")
     ema_decay: float | None = Field(
         None,
@@ -37,22 +64,101 @@ class TrainingConfig(Config):
         description="of the averaged generator, for each step, smaller at first; null: none",
     )
     horizontal_flip: bool = Field(False, description="mirror half of the real images")
+    real_noise: NonNegativeFloat = Field(
+        0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
+    )
     standing_batches: NonNegativeInt = Field(
         0,
         description="batches over which the exported generator's batch-norm statistics are taken "
         "afresh; 0 exports the running averages",
     )
     log_every_steps: PositiveInt = Field(100, description="between records of the journal [steps]")
+    tensorboard: bool = Field(True, description="write event files for TensorBoard beside it")
+    watch: WatchConfig = WatchConfig()
     checkpoint_every_images: PositiveInt = Field(
         2_560_000, description="between checkpoints [images]"
     )
     keep_checkpoints: PositiveInt = Field(2, description="newest checkpoints kept [count]")
+    continue_from: str | None = Field(
+        None,
+        description="name (or folder) of another run, whose newest checkpoint this one starts "
+        "from; null: fresh weights",
+    )
+    allow_changed: tuple[str, ...] = Field(
+        (), description="parameters that may differ from that run's, beside total_images"
+    )
+    devices: PositiveInt = Field(1, description="processes on this machine, a GPU each (or CPUs)")
+    nnodes: PositiveInt = Field(1, description="machines; each runs the same command")
+    rdzv_endpoint: str | None = Field(
+        None, description="host:port of the machine where several meet"
+    )
+    rdzv_id: str = Field("sagan", description="name of this job where several machines meet")
+    restarts: NonNegativeInt = Field(
+        3, description="times that processes are started again after one of them died"
+    )
+    collective_timeout_seconds: PositiveFloat = Field(
+        600.0, description="how long a process waits for the others in a step [s]"
+    )
+    sync_batch_norm: bool = Field(
+        False, description="batch statistics over all processes; false: of each process's share"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_preset(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(values, dict) and isinstance(values.get("preset"), str):
+            return lay_preset(values, values["preset"])
+        return values
 
     @model_validator(mode="after")
     def _betas_below_one(self) -> Self:
         if max(self.betas) >= 1:
             raise ValueError(f"betas must lie below 1, got {self.betas}")
         return self
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Self:
+        for name, size in (
+            ("batch_size", self.batch_size),
+            ("generator_batch_size", self.fakes_per_update),
+        ):
+            share, rest = divmod(size, self.world_size)
+            if rest:
+                raise ValueError(
+                    f"{name} {size} cannot be shared evenly by {self.world_size} processes "
+                    f"(devices {self.devices} x nnodes {self.nnodes})"
+                )
+            at_once = min(self.images_per_pass or share, share)
+            if share % at_once:
+                raise ValueError(
+                    f"images_per_pass {at_once} does not divide the {share} images that a "
+                    f"process takes of {name} {size}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _machines_know_where_to_meet(self) -> Self:
+        if self.nnodes > 1 and not self.rdzv_endpoint:
+            raise ValueError(
+                f"nnodes is {self.nnodes}: rdzv_endpoint must name the host:port where the "
+                "machines meet, the same on each"
+            )
+        return self
+
+    @property
+    def world_size(self) -> int:
+        """Processes in all."""
+        return self.devices * self.nnodes
+
+    @property
+    def fakes_per_update(self) -> int:
+        """Fakes in an update of G, over all processes [images]."""
+        return self.generator_batch_size or self.batch_size
+
+    def passes(self, images: int) -> int:
+        """Passes in which a process takes its share of an update's images."""
+        share = images // self.world_size
+        return max(1, share // (self.images_per_pass or share))
 
     @property
     def images_per_step(self) -> int:

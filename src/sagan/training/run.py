@@ -13,17 +13,30 @@ from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
 from sagan.files import replacing_file, short
 from sagan.models.bundle import GeneratorBundle
+from sagan.models.synchronized import statistics_alone
 from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
+from sagan.training.continuation import IDENTITY, check_same, load_other_run, read_identity
 from sagan.training.export import export_generator
-from sagan.training.fingerprint import environment, identity_hash, run_identity
+from sagan.training.fingerprint import (
+    differences,
+    environment,
+    git_commit,
+    identity_hash,
+    run_identity,
+)
 from sagan.training.journal import Journal, Record
-from sagan.training.loop import StepRecord, training_loop
-from sagan.training.progress import Progress
+from sagan.training.loop import training_loop
+from sagan.training.memory import explained_memory
+from sagan.training.observer import Observer
 from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.state import TrainingState
+from sagan.training.steps import NonFiniteError
+from sagan.training.world import World
 
 logger = logging.getLogger(__name__)
+
+BUNDLE, SUMMARY, JOURNAL = "generator", "summary.json", "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ def train(config: TrainingConfig, shards: ShardStore, workspace: Path) -> Traini
     """Train to the end of the budget, going on from the run's newest checkpoint if there is one.
 
     Args:
-        config: the run.
+        config: the run; with several devices or machines, the processes are started from here.
         shards: the images; its `train` split is used.
         workspace: folder of all runs; this one works in `<workspace>/<identity>/`, named by its
             parameters, data and code.
@@ -47,101 +60,185 @@ def train(config: TrainingConfig, shards: ShardStore, workspace: Path) -> Traini
     Raises:
         TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
+        OutOfMemory: a step did not fit; the last checkpoint stays.
+        OSError: the disk is full, or may not be written to.
     """
-    device = choose_device(config.device, threads=config.threads)
-    run = _Run(config, shards, workspace, device)
+    run = workspace / identity_hash(run_identity(config, shards))
+    if config.world_size > 1:
+        from sagan.training.launch import launch
+
+        launch(config, shards, workspace, run)
+    else:
+        with stop_requests() as stop:
+            world = World(choose_device(config.device, threads=config.threads))
+            train_here(config, shards, workspace, world, stop)
+    return TrainingResult(
+        GeneratorBundle.open(run / BUNDLE),
+        Journal(run / JOURNAL).read(),
+        json.loads((run / SUMMARY).read_text(encoding="utf-8")),
+    )
+
+
+def train_here(
+    config: TrainingConfig, shards: ShardStore, workspace: Path, world: World, stop: StopRequest
+) -> None:
+    """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
+    run = _Run(config, shards, workspace, world)
     run.resume()
-    with stop_requests() as stop:
+    with explained_memory(config, world.device):
         run.to_the_end(stop)
-    return run.result()
+        if world.lead:
+            run.leave_results()
+    world.wait_for_lead()
+    if stop:  # while exporting: nothing is lost, but what comes next in the stream must not start
+        raise TrainingInterrupted
 
 
 class _Run:
     """One run's folder and everything open in it."""
 
     def __init__(
-        self, config: TrainingConfig, shards: ShardStore, workspace: Path, device: torch.device
+        self, config: TrainingConfig, shards: ShardStore, workspace: Path, world: World
     ) -> None:
-        self.config, self.shards, self.device = config, shards, device
+        self.config, self.shards, self.world = config, shards, world
         self.identity = run_identity(config, shards)
         self.name = identity_hash(self.identity)
-        self.path = workspace / self.name
-        self.checkpoints = CheckpointStore(self.path, keep=config.keep_checkpoints)
-        self.journal = Journal(self.path / "journal.jsonl")
-        self.state = TrainingState(config, shards, device)
+        self.workspace, self.path = workspace, workspace / self.name
+        self.environment = environment(world.device, config)
+        self.state = TrainingState(config, shards, world.device)
+        train_split = shards.split("train")
         self.batches = Batches(
-            shards.split("train"), seed=config.seed, horizontal_flip=config.horizontal_flip
+            train_split, seed=config.seed, horizontal_flip=config.horizontal_flip
         )
-        with replacing_file(self.path / "identity.json") as temporary:
+        self.saved_images = 0
+        if world.lead:  # the others write nothing
+            self.checkpoints = CheckpointStore(self.path, keep=config.keep_checkpoints)
+            self.journal = Journal(self.path / JOURNAL)
+            self._claim_folder()
+
+    def _claim_folder(self) -> None:
+        before = read_identity(self.path)
+        if before is not None and before != self.identity:
+            check_same(before, self.identity)
+        with replacing_file(self.path / IDENTITY) as temporary:
             temporary.write_text(json.dumps(self.identity, indent=2) + "\n")
 
     def resume(self) -> None:
-        """Take over the newest checkpoint, or start at 0 images."""
-        saved = self.checkpoints.load_newest()
+        """Take over the newest checkpoint, or another run's, or start at 0 images."""
+        saved = self.world.from_lead(self._find_state() if self.world.lead else None)
         if saved is not None:
             self.state.load_state_dict(saved)
+        self.saved_images = self.state.images_seen
+        if self.world.lead:
+            needed = self.checkpoints.needed_bytes(self.state.state_dict(), scored=False)
+            self.checkpoints.require_space(needed)
+            self.journal.rewind(self.state.images_seen)
+            self._say_start(fresh=saved is None)
+            if saved is not None:
+                self._say_elsewhere(saved["environment"])
+
+    def _find_state(self) -> dict[str, Any] | None:
+        config, saved = self.config, self.checkpoints.load_newest()
+        if saved is not None:
+            check_same(saved["identity"], self.identity)
+        elif config.continue_from:
+            saved = load_other_run(
+                config.continue_from, self.workspace, self.identity, config.allow_changed
+            )
+            if saved["images_seen"] >= config.total_images:
+                raise ValueError(
+                    f"training.continue_from: {config.continue_from} has seen "
+                    f"{saved['images_seen']:,} images already, total_images is "
+                    f"{config.total_images:,}; set it higher"
+                )
+        return saved
+
+    def _say_start(self, *, fresh: bool) -> None:
         seen = self.state.images_seen
-        if saved is None:
-            logger.info("run %s starts on %s", self.name, self.device)
+        if fresh:
+            logger.info("run %s starts on %s", self.name, self.world.device)
         elif seen < self.config.total_images:
             logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:
             logger.info("run %s is complete; training.seed makes another", self.name)
         logger.info("checkpoints: %s", short(self.path))
-        self.journal.rewind(self.state.images_seen)
+
+    def _say_elsewhere(self, before: dict[str, Any]) -> None:
+        changed = differences(before, self.environment)
+        if changed:
+            message = f"not bit-exact with what was before: {'; '.join(changed)}"
+            logger.warning("resumed elsewhere, %s", message)
+            self.journal.append(self._event("resumed_elsewhere", message))
+
+    def _event(self, kind: str, message: str, **facts: Any) -> Record:  # noqa: ANN401 - JSON-able
+        step = self.state.images_seen // self.config.images_per_step
+        seen = {"step": step, "images_seen": self.state.images_seen}
+        return {"event": kind, **seen, "message": message, **facts}
 
     def to_the_end(self, stop: StopRequest) -> None:
         """Train, record and save, until the budget is used or a signal asks to stop."""
-        config, state = self.config, self.state
-        progress = Progress(
-            images_seen=state.images_seen,
-            total_images=config.total_images,
-            images_per_step=config.images_per_step,
-        )
+        config, state, world = self.config, self.state, self.world
         interval = max(1, config.checkpoint_every_images // config.images_per_step)
-        seconds, steps = 0.0, 0  # since the last record
-        with progress:
-            for record in training_loop(state, self.batches, config, self.device):
-                seconds, steps = seconds + record.seconds, steps + 1
-                step = record.images_seen // config.images_per_step
-                last = record.images_seen >= config.total_images
-                progress.advance(record.images_seen)
-                if step % config.log_every_steps == 0 or last or step == 1:
-                    progress.show(self._write_record(record, step, steps, seconds))
-                    seconds, steps = 0.0, 0
-                if step % interval == 0 or last or stop:
-                    self.checkpoints.save(state.state_dict(), record.images_seen)
-                if stop and not last:
-                    self._say_interrupted(stop)
-                    raise TrainingInterrupted
+        if world.any(bool(stop)):
+            raise TrainingInterrupted  # nothing has happened yet
+        with Observer(config, world, state, self.shards, self.path) as observer:
+            try:
+                for record in training_loop(state, self.batches, config, world):
+                    step = record.images_seen // config.images_per_step
+                    last = record.images_seen >= config.total_images
+                    stopping = world.any(bool(stop)) and not last
+                    observer.observe(record, step, last=last)
+                    if step % interval == 0 or last or stopping:
+                        self._save()
+                    if stopping:
+                        self._say_interrupted(stop)
+                        raise TrainingInterrupted
+            except NonFiniteError as error:
+                raise self._explained(error) from None
 
-    def _write_record(self, record: StepRecord, step: int, steps: int, seconds: float) -> Record:
-        entry = {
-            "step": step,
-            "images_seen": record.images_seen,
-            "discriminator_loss": record.discriminator.loss.item(),
-            "generator_loss": record.generator.loss.item(),
-            "real_logits": record.discriminator.real_logits.item(),
-            "fake_logits": record.discriminator.fake_logits.item(),
-            "images_per_second": steps * self.config.images_per_step / seconds,
-        } | {name: gamma.item() for name, gamma in self.state.gammas().items()}
-        self.journal.append(entry)
-        return entry
+    def _save(self) -> None:
+        """Write a checkpoint; the other processes wait for it, however long it takes."""
+        if self.world.lead:
+            facts = {"identity": self.identity, "environment": self.environment}
+            self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)
+        self.saved_images = self.state.images_seen
+        self.world.wait_for_lead()
+
+    def _explained(self, error: NonFiniteError) -> NonFiniteError:
+        """The error with where it happened and what to do, written to the journal as well."""
+        where = (
+            f"; after {self.state.images_seen:,} images. The checkpoint at "
+            f"{self.saved_images:,} images is intact; lower learning rates, "
+            "or precision fp32, may help"
+        )
+        if self.world.lead:
+            event = self._event("non_finite", str(error), network=error.network)
+            facts = {name: repr(value) for name, value in error.facts.items()}  # JSON has no NaN
+            self.journal.append(event | {"facts": facts})
+        return NonFiniteError(error.network, error.facts, where)
 
     def _say_interrupted(self, stop: StopRequest) -> None:
-        logger.warning(
-            "%s: saved at %s images; the same command goes on from there",
-            stop.signal_name,
-            f"{self.state.images_seen:,}",
-        )
+        if self.world.lead:
+            logger.warning(
+                "%s: saved at %s images; the same command goes on from there",
+                stop.signal_name or "another process was asked to stop",
+                f"{self.state.images_seen:,}",
+            )
 
-    def result(self) -> TrainingResult:
+    def leave_results(self) -> None:
         """Export the generator and sum the run up."""
         state = self.state
-        fingerprint = {"run": self.name, **environment(self.device)}
-        bundle = export_generator(
-            state, self.config, self.shards, self.path / "generator", {"fingerprint": fingerprint}
-        )
+        fingerprint = {
+            "run": self.name,
+            "git_commit": git_commit(),
+            "precision": self.config.precision,
+            "data_hash": self.shards.data_hash,
+            **self.environment,
+        }
+        facts = {"fingerprint": fingerprint, "preset": self.config.preset}
+        with statistics_alone():  # the other processes wait elsewhere
+            export_generator(state, self.config, self.shards, self.path / BUNDLE, facts)
+        warnings = [record for record in self.journal.read() if record.get("event") == "warning"]
         summary = {
             "images_seen": state.images_seen,
             "steps": state.images_seen // self.config.images_per_step,
@@ -149,10 +246,12 @@ class _Run:
             "images_per_second": round(state.images_seen / state.train_seconds, 1),
             "parameters_generator": _parameters(state.generator),
             "parameters_discriminator": _parameters(state.discriminator),
-            "device": self.device.type,
+            "warnings": len(warnings),
+            "device": self.world.device.type,
             "fingerprint": fingerprint,
         }
-        return TrainingResult(bundle, self.journal.read(), summary)
+        with replacing_file(self.path / SUMMARY) as temporary:
+            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 
 def _parameters(network: torch.nn.Module) -> int:

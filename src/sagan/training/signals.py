@@ -23,26 +23,32 @@ class TrainingInterrupted(SystemExit):
 class StopRequest:
     """Whether a signal has asked for a stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
+        """Begin with none; a patient one takes a second SIGINT for the same request."""
         self.signal_name: str | None = None
+        self._patient = patient
 
     def __bool__(self) -> bool:
         return self.signal_name is not None
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal; a second SIGINT stops at once, without saving."""
-        if self and number == signal.SIGINT:
+        if self and number == signal.SIGINT and not self._patient:
             raise KeyboardInterrupt
         self.signal_name = signal.Signals(number).name
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(*, patient: bool = False) -> Iterator[StopRequest]:
     """Listen for the signals while the block runs; signal handlers are restored after it.
 
     Outside the main thread Python allows no handlers: then only the caller can stop training.
+
+    Args:
+        patient: a second SIGINT does not end the process at once. One of several processes gets
+            it from the terminal and from its launcher.
     """
-    request = StopRequest()
+    request = StopRequest(patient=patient)
     if threading.current_thread() is not threading.main_thread():
         logger.info("not in the main thread: signals do not save a checkpoint here")
         yield request

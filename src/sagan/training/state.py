@@ -11,6 +11,7 @@ from sagan.data.shards import ShardStore
 from sagan.models.attention import SelfAttention2d
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
+from sagan.models.synchronized import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
 
 
@@ -30,12 +31,16 @@ class TrainingState:
         # channels_last: images are stored that way, and convolutions are faster
         self.generator = generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.sync_batch_norm:
+            synchronize_batch_norm(self.generator)
         self.ema_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
-        self.generator_optimizer = Adam(
-            self.generator.parameters(), lr=config.generator_lr, betas=config.betas
-        )
-        self.discriminator_optimizer = Adam(
-            self.discriminator.parameters(), lr=config.discriminator_lr, betas=config.betas
+        self.generator_optimizer, self.discriminator_optimizer = (
+            # fused on a GPU: one kernel for all parameters
+            Adam(network.parameters(), lr=lr, betas=config.betas, fused=device.type == "cuda")
+            for network, lr in (
+                (self.generator, config.generator_lr),
+                (self.discriminator, config.discriminator_lr),
+            )
         )
         self.images_seen = 0
         self.train_seconds = 0.0
@@ -56,11 +61,28 @@ class TrainingState:
         return parts | {"images_seen": self.images_seen, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave; the rates stay those of this run's configuration."""
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers()]
+        betas = [optimizer.param_groups[0]["betas"] for optimizer in self._optimizers()]
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        for optimizer, lr, beta in zip(self._optimizers(), rates, betas, strict=True):
+            optimizer.param_groups[0].update(lr=lr, betas=beta)
         self.images_seen = state["images_seen"]
         self.train_seconds = state["train_seconds"]
+
+    def set_rates(self, config: TrainingConfig) -> None:
+        """Give the optimisers the rates of this moment of the schedule."""
+        left = 1.0
+        if config.lr_schedule == "linear":
+            left = max(0.0, 1.0 - self.images_seen / config.total_images)
+        for optimizer, lr in zip(
+            self._optimizers(), (config.generator_lr, config.discriminator_lr), strict=True
+        ):
+            optimizer.param_groups[0]["lr"] = lr * left
+
+    def _optimizers(self) -> tuple[Adam, Adam]:
+        return self.generator_optimizer, self.discriminator_optimizer
 
     def _parts(self) -> dict[str, nn.Module | Adam]:
         return {

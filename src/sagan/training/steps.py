@@ -13,19 +13,20 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from sagan.models.spectral_norm import power_iteration
+from sagan.schema import ClearError
 from sagan.training.losses import Objective
 
 
-class NonFiniteError(ArithmeticError):
+class NonFiniteError(ClearError, ArithmeticError):
     """A loss or a gradient is NaN or infinite; weights and statistics have not been touched."""
 
-    def __init__(self, network: str, facts: dict[str, float]) -> None:
-        """Take the network's name and the numbers that were seen."""
-        self.network, self.facts = network, facts
+    def __init__(self, network: str, facts: dict[str, float], where: str = "") -> None:
+        """Take the network's name, the numbers that were seen, and where in the run that was."""
+        self.network, self.facts, self.where = network, facts, where
         numbers = ", ".join(
             f"{name.replace('_', ' ')} {value:.4g}" for name, value in facts.items()
         )
-        super().__init__(f"the {network}'s update is not finite: {numbers}")
+        super().__init__(f"the {network}'s update is not finite: {numbers}{where}")
 
 
 @dataclass(frozen=True)

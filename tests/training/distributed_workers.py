@@ -1,0 +1,57 @@
+"""Processes that go wrong on purpose; torchelastic imports them in processes of their own."""
+
+import os
+import time
+
+import torch
+
+from sagan.training import steps
+from sagan.training.checkpoints import CheckpointStore
+from sagan.training.launch import work
+
+
+def raising(*arguments):
+    """Process 1 raises in its third update of the discriminator."""
+    if os.environ["RANK"] == "1":
+        _after(2, _raise)
+    return work(*arguments)
+
+
+def diverging(*arguments):
+    """Process 1 reads an image that is not finite in its third update."""
+    if os.environ["RANK"] == "1":
+        _after(2, _infinite)
+    return work(*arguments)
+
+
+def slow_to_save(*arguments):
+    """The lead takes longer to save than a step may take."""
+    original = CheckpointStore.save
+
+    def slow(store, *state, **options):
+        time.sleep(6)
+        return original(store, *state, **options)
+
+    CheckpointStore.save = slow
+    return work(*arguments)
+
+
+def _after(updates, change):
+    from sagan.training import loop
+
+    original, seen = steps.discriminator_step, []
+
+    def step(G, D, optimizer, images, *rest, **options):
+        seen.append(None)
+        images = change(images) if len(seen) > updates else images
+        return original(G, D, optimizer, images, *rest, **options)
+
+    loop.discriminator_step = step
+
+
+def _raise(images):
+    raise OSError(5, "the disk of this machine is broken", "/somewhere/shard-00001.npy")
+
+
+def _infinite(images):
+    return torch.full_like(images, torch.inf)

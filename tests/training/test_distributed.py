@@ -1,0 +1,232 @@
+"""Several processes on the CPU (gloo), started by torchelastic as on GPUs."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from sagan.training.fingerprint import identity_hash, run_identity
+from sagan.training.launch import TrainingFailed, launch
+from sagan.training.run import train
+from sagan.training.steps import NonFiniteError
+from tests.training import distributed_workers
+from tests.training.conftest import TINY
+from tests.training.test_run import final_state
+
+# batch norm over all processes, so that their number does not change the maths
+SHARED = {"sync_batch_norm": True, "tensorboard": False, "checkpoint_every_images": 40}
+SHARED |= {"total_images": 400, "collective_timeout_seconds": 20}
+SECONDS = 90  # for anything here to happen, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def alone(shards, tmp_path_factory):
+    """One process's journal and final state."""
+    workspace = tmp_path_factory.mktemp("alone")
+    from sagan.training.config import TrainingConfig
+
+    result = train(TrainingConfig(**(TINY | SHARED)), shards, workspace)
+    return result.journal, final_state(workspace)
+
+
+class Command:
+    """`python -m sagan.training` with two processes, in the background."""
+
+    def __init__(self, shards, out: Path, **changes) -> None:
+        config = out.parent / f"{out.name}.yml"
+        config.write_text(yaml.safe_dump({"training": TINY | SHARED | {"devices": 2} | changes}))
+        words = [sys.executable, "-m", "sagan.training", str(shards.path), "--out", str(out)]
+        self.out, self.log = out, out.parent / f"{out.name}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*words, "--config", str(config)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+
+    def wait_for_checkpoint(self) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not list(self.out.glob("*/checkpoint-*.json")):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def workers(self) -> list[int]:
+        """Process ids of the processes that train."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [
+            pid
+            for pid in map(int, children.read_text().split())
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+
+    def wait(self) -> int:
+        return self.process.wait(SECONDS)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: list[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(map(is_running, pids)):
+        assert time.monotonic() < deadline, f"still running: {pids}"
+        time.sleep(0.1)
+
+
+def assert_close_to(alone, workspace: Path) -> None:
+    """The same losses at every step, and the same weights, but for rounding."""
+    journal, state = alone
+    records = [json.loads(line) for line in next(workspace.glob("*/journal.jsonl")).open()]
+    numbers = [record for record in records if "event" not in record]
+    assert [r["images_seen"] for r in numbers] == [r["images_seen"] for r in journal]
+    for ours, theirs in zip(numbers[:20], journal[:20], strict=True):
+        for name in ("discriminator_loss", "generator_loss", "gradient_norm/generator"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), ours
+    ours = final_state(workspace)
+    for network in ("generator", "discriminator", "ema_generator"):
+        there, here = (
+            torch.cat([tensor.double().flatten() for tensor in side[network].values()])
+            for side in (state, ours)
+        )
+        assert (here - there).norm() <= 0.02 * there.norm(), network
+
+
+def test_signalled_launcher_saves_leaves_no_orphan_and_one_process_goes_on(alone, shards, tmp_path):
+    command = Command(shards, tmp_path / "out")
+    command.wait_for_checkpoint()
+    workers = command.workers()
+    assert len(workers) == 2
+
+    command.process.send_signal(signal.SIGUSR1)
+
+    assert command.wait() == 75, command.log.read_text()
+    wait_until_gone(workers, 5)
+    assert final_state(tmp_path / "out")["images_seen"] < 400
+    assert "the same command goes on from there" in command.log.read_text()
+
+    one = Command(shards, tmp_path / "out", devices=1)
+    assert one.wait() == 0, one.log.read_text()
+    assert "resumed elsewhere, not bit-exact" in one.log.read_text()
+    assert "processes: 2 -> 1" in one.log.read_text()
+    assert_close_to(alone, tmp_path / "out")
+
+
+def test_killed_process_is_started_again_from_the_last_checkpoint(alone, shards, tmp_path):
+    command = Command(shards, tmp_path / "out")
+    command.wait_for_checkpoint()
+
+    os.kill(command.workers()[1], signal.SIGKILL)
+
+    assert command.wait() == 0, command.log.read_text()
+    assert "resumes at" in command.log.read_text()
+    assert_close_to(alone, tmp_path / "out")
+
+
+def test_killed_process_ends_all_where_no_restart_is_left(shards, tmp_path):
+    command = Command(shards, tmp_path / "out", restarts=0, total_images=40_000)
+    command.wait_for_checkpoint()
+    workers = command.workers()
+
+    os.kill(workers[0], signal.SIGKILL)
+
+    wait_until_gone(workers, 30)
+    assert command.wait() == 1
+    assert "Traceback" not in command.log.read_text()
+    assert "process 0 ended with signal 9" in command.log.read_text()
+    assert final_state(tmp_path / "out")["images_seen"] >= 40
+
+
+def test_killed_launcher_leaves_no_orphan(shards, tmp_path):
+    command = Command(shards, tmp_path / "out", total_images=40_000)
+    command.wait_for_checkpoint()
+    workers = command.workers()
+
+    command.process.kill()
+
+    wait_until_gone(workers, 30)
+    assert final_state(tmp_path / "out")["images_seen"] >= 40
+
+
+def test_one_signalled_process_stops_all_at_the_same_step(shards, tmp_path):
+    command = Command(shards, tmp_path / "out", total_images=40_000)
+    command.wait_for_checkpoint()
+
+    os.kill(command.workers()[1], signal.SIGTERM)
+
+    assert command.wait() == 75, command.log.read_text()
+    assert "saved at" in command.log.read_text()
+
+
+def test_two_machines_meet_and_one_keeps_what_was_made(alone, shards, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    meeting = {"devices": 1, "nnodes": 2, "rdzv_endpoint": f"127.0.0.1:{port}"}
+    machines = [Command(shards, tmp_path / "out", **meeting) for _ in range(2)]
+
+    logs = []
+    for machine in machines:
+        assert machine.wait() == 0, machine.log.read_text()
+        logs.append(machine.log.read_text())
+
+    assert sum("generator_bundle" in log for log in logs) == 1
+    assert sum("the machine with process 0 keeps what was made" in log for log in logs) == 1
+    assert_close_to(alone, tmp_path / "out")
+
+
+@pytest.fixture
+def launched(tiny, shards, tmp_path):
+    """Launch two processes of a kind here, without another interpreter in between."""
+
+    def run(worker, **changes):
+        config = tiny(**(SHARED | {"devices": 2, "restarts": 0, "total_images": 40} | changes))
+        folder = tmp_path / identity_hash(run_identity(config, shards))
+        launch(config, shards, tmp_path, folder, worker=worker)
+        return folder
+
+    return run
+
+
+def test_the_process_that_raised_is_reported_not_those_that_lost_it(launched):
+    with pytest.raises(TrainingFailed, match=r"process 1 failed: OSError:.*disk of this machine"):
+        launched(distributed_workers.raising)
+
+
+def test_all_processes_stop_where_one_diverges(launched, tmp_path):
+    with pytest.raises(NonFiniteError, match=r"discriminator's update is not finite.*8 images"):
+        launched(distributed_workers.diverging, checkpoint_every_images=4)
+
+    state = final_state(tmp_path)
+    assert state["images_seen"] == 8
+    assert all(t.isfinite().all() for t in state["discriminator"].values())
+
+
+def test_saving_may_take_longer_than_a_step_may(launched):
+    folder = launched(
+        distributed_workers.slow_to_save, collective_timeout_seconds=3, total_images=8
+    )
+
+    assert json.loads((folder / "summary.json").read_text())["images_seen"] == 8
+
+
+def test_shares_of_a_batch_make_the_batch_of_one_process():
+    from sagan.training.world import World
+
+    whole = torch.arange(12)
+    for size in (1, 2, 3, 4):
+        worlds = [World(torch.device("cpu"), rank, size) for rank in range(size)]
+        assert torch.equal(torch.cat([whole[world.share(12)] for world in worlds]), whole)
