@@ -76,7 +76,8 @@ def _our_step(size: Size, device: str, *, bf16: bool, compiled: bool) -> Callabl
         network.to(device, memory_format=torch.channels_last)
         for network in size.networks(spectral_norm=True)
     ]
-    optimizers = [Adam(network.parameters(), fused=True, **RATES) for network in networks]
+    fused = device == "cuda"  # as in training
+    optimizers = [Adam(network.parameters(), fused=fused, **RATES) for network in networks]
     if compiled:
         for network in networks:
             network.compile()

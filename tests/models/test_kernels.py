@@ -153,3 +153,14 @@ def test_under_autocast_the_kernel_is_rounded_once_and_the_gradient_is_not(layer
     rounded = kernel_of(layer, Form.PLAIN, torch.bfloat16).float()
     expected = exact.permute(0, 2, 3, 1).flatten(1, 2).bfloat16().float()
     torch.testing.assert_close(rounded, expected, rtol=1e-2, atol=0)
+
+
+def test_a_compiled_layer_computes_the_same(layer):
+    x = torch.randn(2, 3, 4, 4)
+    compiled = torch.compile(lambda x: conv_pool(x, layer), backend="aot_eager", fullgraph=True)
+
+    torch.testing.assert_close(compiled(x), conv_pool(x, layer))
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled(x).square().sum(), layer.weight),
+        torch.autograd.grad(conv_pool(x, layer).square().sum(), layer.weight),
+    )

@@ -67,13 +67,13 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, x: Tensor, class_labels: Tensor) -> Tensor:
         """[N, C_in, H, W] -> [N, C_out, 2H, 2W]."""
-        h = F.relu(self.norm1(x, class_labels))
+        h = F.relu(self.norm1(x, class_labels), inplace=True)
         h = upsample_conv(h, self.conv1)
-        h = F.relu(self.norm2(h, class_labels))
+        h = F.relu(self.norm2(h, class_labels), inplace=True)
         made: Tensor = self.conv2(h)
         # a 1x1 convolution commutes with nearest upsampling: a quarter of the work
         shortcut: Tensor = F.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
-        return made + shortcut
+        return made.add_(shortcut)
 
 
 class BottleneckBlock(nn.Module):
@@ -138,9 +138,9 @@ class DiscriminatorStem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, C_out, H/2, W/2]."""
-        h = conv_pool(F.relu(self.conv1(images)), self.conv2)
+        h = conv_pool(F.relu(self.conv1(images), inplace=True), self.conv2)
         shortcut: Tensor = self.shortcut(F.avg_pool2d(images, 2))
-        return h + shortcut
+        return h.add_(shortcut)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -174,11 +174,11 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C_in, H, W] -> [N, C_out, H/2, W/2], or [N, C_out, H, W] without downsampling."""
-        h = F.relu(self.conv1(F.relu(x)))
+        h = F.relu(self.conv1(F.relu(x)), inplace=True)
         if self.downsample:
             # average pooling commutes with the 1x1 convolution: a quarter of the work
             h, x = conv_pool(h, self.conv2), F.avg_pool2d(x, 2)
         else:
             h = self.conv2(h)
         shortcut: Tensor = self.shortcut(x)
-        return h + shortcut
+        return h.add_(shortcut)

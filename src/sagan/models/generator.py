@@ -134,7 +134,7 @@ class Generator(nn.Module):
         return x
 
     def _to_image(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.to_rgb(F.relu(self.norm(x))))
+        return torch.tanh(self.to_rgb(F.relu(self.norm(x), inplace=True)))
 
 
 def build_generator(config: GeneratorConfig, *, image_size: int, num_classes: int) -> Generator:

@@ -83,6 +83,8 @@ def kernel_of(layer: nn.Module, form: Form, dtype: torch.dtype) -> Tensor:
     u: Tensor | None = getattr(layer, "u", None)
     v: Tensor | None = getattr(layer, "v", None)
     recipe = _Recipe(form, dtype, weight.device)
+    if torch.compiler.is_compiling():  # what is kept between calls is no part of a graph
+        return _traced(weight, u, v, recipe)
     # a fused optimiser gives the weight no new version, but u and v move after each of its steps
     sources = [t for t in (weight, u, v) if t is not None]
     versions = tuple((t.data_ptr(), t._version) for t in sources if not t.is_inference())
@@ -96,6 +98,17 @@ def kernel_of(layer: nn.Module, form: Form, dtype: torch.dtype) -> Tensor:
         return made.kernel.detach()
     kernel: Tensor = _Kernel.apply(weight, u, v, made)
     return kernel
+
+
+def _traced(weight: Tensor, u: Tensor | None, v: Tensor | None, recipe: _Recipe) -> Tensor:
+    """The kernel by operations that torch.compile fuses itself."""
+    with torch.autocast(weight.device.type, enabled=False):
+        taps = taps_of(weight)
+        placements = recipe.form.placements(taps)
+        kernel = taps if placements is None else torch.matmul(placements, taps)
+        if u is not None and v is not None:
+            kernel = kernel / torch.dot(u, torch.mv(taps.flatten(1), tap_order(v, taps)))
+        return recipe.form.by_output(kernel).to(recipe.dtype).contiguous()
 
 
 def taps_of(weight: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ class ConditionalBatchNorm2d(nn.Module):
 
     def forward(self, x: Tensor, class_labels: Tensor) -> Tensor:
         """Normalise x [N, C, H, W], then scale and shift by class_labels (int64 [N])."""
-        gain = self.gain[class_labels][:, :, None, None]  # [N, C, 1, 1]
-        bias = self.bias[class_labels][:, :, None, None]
-        return torch.addcmul(bias, self.normalize(x), gain)
+        normal = self.normalize(x)  # its statistics are float32 whatever x is
+        # rows in the map's own precision: float32 ones would make the whole map float32
+        gain = self.gain[class_labels].to(normal.dtype)[:, :, None, None]  # [N, C, 1, 1]
+        bias = self.bias[class_labels].to(normal.dtype)[:, :, None, None]
+        return torch.addcmul(bias, normal, gain)
