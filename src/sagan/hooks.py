@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from sagan.files import short
-from sagan.parameters import check_environment, check_parameters
+from sagan.parameters import check_environment, check_parameters, check_preset
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class StreamHooks:
         loader = context.config_loader
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
+        check_preset(loader["parameters"], loader.runtime_params or {})
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

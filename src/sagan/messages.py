@@ -8,8 +8,7 @@ from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 from pydantic import ValidationError
 
-from sagan.parameters import describe_faults
-from sagan.schema import ClearError, unknown_key
+from sagan.schema import ClearError, describe_faults, unknown_key
 
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 

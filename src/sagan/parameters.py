@@ -13,7 +13,8 @@ from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
-from sagan.schema import unknown_key
+from sagan.schema import describe_faults, unknown_key
+from sagan.training.presets import PRESETS, preset_paths
 
 _SHOWN_FAULTS = 20
 
@@ -61,20 +62,33 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         )
 
 
-def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
-    """One line a fault of a configuration model.
+def check_preset(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse values on the command line that the chosen training preset would replace.
 
     Args:
-        error: What pydantic raised.
-        prefix: The parameter that the model stands for.
+        parameters: The merged configuration, with what `--params` added.
+        given: What `--params` gave alone.
+
+    Raises:
+        ValueError: naming each such parameter.
     """
-    for fault in error.errors(include_url=False, include_context=False):
-        path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "value_error":  # our own checks say themselves what they got
-            yield f"{path}: {message}"
+    name = parameters.get("training", {}).get("preset")
+    if name not in PRESETS:
+        return  # none, or one that the model refuses
+    replaced = sorted(preset_paths(name) & set(_paths(given.get("training", {}))))
+    if replaced:
+        raise ValueError(
+            f"training.preset={name} sets {', '.join(replaced)} itself; to try another value "
+            "leave the preset out and give its parameters (src/sagan/training/presets.yml)"
+        )
+
+
+def _paths(nested: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
         else:
-            yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
+            yield prefix + key
 
 
 def _stations(pipeline: Pipeline) -> Iterator[str]:

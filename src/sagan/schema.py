@@ -4,13 +4,13 @@ Each room keeps its own models in its `config.py`; a Kedro node's type hint name
 that Kedro turns `params:<station>` into the model before any node runs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 Settings = dict[str, Any]
 
@@ -46,6 +46,22 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     near = get_close_matches(key, list(known), n=1, cutoff=0.6)
     remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"unknown key '{key}'; {remedy}"
+
+
+def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
+    """One line a fault of a configuration model.
+
+    Args:
+        error: What pydantic raised.
+        prefix: The parameter that the model stands for.
+    """
+    for fault in error.errors(include_url=False, include_context=False):
+        path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "value_error":  # our own checks say themselves what they got
+            yield f"{path}: {message}"
+        else:
+            yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
 
 
 def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:

@@ -15,11 +15,12 @@ import yaml
 from sagan.models.bundle import GeneratorBundle
 from sagan.training.run import train
 from sagan.training.signals import TrainingInterrupted
+from sagan.training.steps import NonFiniteError
 from tests.training.conftest import TINY
 
 
-def final_state(workspace):
-    newest = max(workspace.glob("*/checkpoint-*.pt"))
+def final_state(workspace, name="*"):
+    newest = max(workspace.glob(f"{name}/checkpoint-*.pt"))
     state = torch.load(newest, weights_only=True)
     state.pop("train_seconds")
     return state
@@ -158,3 +159,171 @@ def test_without_an_average_the_raw_generator_is_exported(tiny, shards, tmp_path
 
     assert result.bundle.facts["weights"] == "raw"
     assert all(torch.equal(raw[name], tensor) for name, tensor in weights.items())
+
+
+def test_going_on_with_other_threads_is_said_and_recorded(
+    tiny, shards, tmp_path, monkeypatch, caplog
+):
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(), shards, tmp_path)
+
+    with caplog.at_level(logging.WARNING):
+        result = train(tiny(threads=2), shards, tmp_path)
+    torch.set_num_threads(1)
+
+    assert "not bit-exact with what was before: threads: 1 -> 2" in caplog.text
+    events = [record for record in result.journal if "event" in record]
+    assert [(e["event"], e["images_seen"]) for e in events] == [("resumed_elsewhere", 20)]
+    assert result.summary["fingerprint"]["threads"] == 2
+
+
+def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
+    tiny, shards, tmp_path, monkeypatch
+):
+    """An image that is not finite, in the seventh update."""
+    from sagan.training import loop
+
+    original, updates = loop.to_float, []
+
+    def spoilt(images):
+        updates.append(None)
+        made = original(images)
+        return made / 0 if len(updates) == 7 else made
+
+    monkeypatch.setattr(loop, "to_float", spoilt)
+    with pytest.raises(NonFiniteError, match="The checkpoint at 24 images is intact"):
+        train(tiny(), shards, tmp_path)
+
+    journal = [json.loads(line) for line in next(tmp_path.glob("*/journal.jsonl")).open()]
+    assert journal[-1]["event"] == "non_finite"
+    assert journal[-1]["network"] == "discriminator"
+    assert journal[-1]["facts"]["loss"] == "nan"
+    state = final_state(tmp_path)
+    assert state["images_seen"] == 24
+    monkeypatch.setattr(loop, "to_float", original)
+    train(tiny(), shards, tmp_path)  # goes on from there
+    train(tiny(), shards, tmp_path / "whole")
+    assert_equal_states(
+        final_state(tmp_path, next(tmp_path.glob("*/identity.json")).parent.name),
+        final_state(tmp_path / "whole"),
+    )
+
+
+def test_rates_fall_linearly_to_the_end_and_go_on_after_a_stop(tiny, shards, tmp_path, monkeypatch):
+    linear = {"lr_schedule": "linear", "generator_lr": 1e-3, "discriminator_lr": 2e-3}
+    whole = train(tiny(**linear), shards, tmp_path / "whole")
+    rates = [record["generator_lr"] for record in whole.journal]
+
+    assert rates == pytest.approx([1e-3 * (1 - step / 10) for step in range(10)])
+    assert whole.journal[-1]["discriminator_lr"] == pytest.approx(2e-4)
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(**linear), shards, tmp_path / "stopped")
+    train(tiny(**linear), shards, tmp_path / "stopped")
+    assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "sngan_projection"},
+        {"preset": "acgan"},
+        {"preset": "sagan_unconditional"},
+        {"preset": "sagan_residual"},
+        {"preset": "sagan_paper"},
+        {"preset": "sagan_sn_d_only", "loss": "bce"},
+        {"precision": "bf16", "images_per_pass": 2},
+    ],
+    ids=str,
+)
+def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
+    tiny, shards, tmp_path, monkeypatch, changes
+):
+    changes = changes | {"total_images": 4 * tiny(**changes).images_per_step}
+    changes |= {"checkpoint_every_images": tiny(**changes).images_per_step}
+    whole = train(tiny(**changes), shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=2)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(**changes), shards, tmp_path / "stopped")
+    train(tiny(**changes), shards, tmp_path / "stopped")
+
+    assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+    assert whole.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1])).shape == (2, 3, 16, 16)
+
+
+def test_a_signal_before_the_first_step_leaves_at_once(tiny, shards, tmp_path, monkeypatch):
+    from sagan.training import run
+
+    original = run.TrainingState
+
+    def signalled(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(*arguments)
+
+    monkeypatch.setattr(run, "TrainingState", signalled)
+    with pytest.raises(TrainingInterrupted):
+        train(tiny(), shards, tmp_path)
+
+    assert not list(tmp_path.glob("*/checkpoint-*"))
+
+
+def test_a_signal_while_exporting_ends_with_the_results_there(tiny, shards, tmp_path, monkeypatch):
+    from sagan.training import run
+
+    original = run.export_generator
+
+    def signalled(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "export_generator", signalled)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(), shards, tmp_path)
+
+    assert train(tiny(), shards, tmp_path).summary["images_seen"] == 40
+
+
+def test_a_checkpoint_holds_what_the_run_is_and_where_it_was_computed(tiny, shards, tmp_path):
+    result = train(tiny(), shards, tmp_path)
+
+    state = final_state(tmp_path)
+    assert state["identity"]["data"]["data_hash"] == shards.data_hash
+    assert state["identity"]["parameters"]["generator_lr"] == 1e-4
+    assert state["environment"]["torch"] == str(torch.__version__)
+    assert result.summary["fingerprint"].items() >= state["environment"].items()
+    assert result.summary["fingerprint"]["data_hash"] == shards.data_hash
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_first_step(tiny, shards, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(OSError, match="Not a directory"):
+        train(tiny(), shards, tmp_path / "file")
+
+
+def test_event_files_are_written_beside_the_journal(tiny, shards, tmp_path):
+    train(tiny(watch={"every_steps": 5}), shards, tmp_path)
+
+    assert list(tmp_path.glob("*/tensorboard/events.out.tfevents.*"))
+
+
+def test_looks_of_the_watch_are_in_the_journal(tiny, shards, tmp_path):
+    result = train(tiny(watch={"every_steps": 4}), shards, tmp_path)
+
+    looked = [r["step"] for r in result.journal if "diversity" in r]
+    assert looked == [4, 8, 10]  # and at the end
+    assert "attention_entropy/generator/8x8_attention" in result.journal[3]
+
+
+def test_watching_does_not_change_the_weights(tiny, shards, tmp_path):
+    train(tiny(watch={"enabled": False}), shards, tmp_path / "off")
+    train(tiny(watch={"every_steps": 1}), shards, tmp_path / "on")
+    off, on = final_state(tmp_path / "off"), final_state(tmp_path / "on")
+    off.pop("watched"), on.pop("watched")
+
+    assert_equal_states(off, on)

@@ -2,11 +2,17 @@ import copy
 
 import pytest
 import torch
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
-from sagan.training.steps import NonFiniteError, discriminator_step, generator_step
+from sagan.training.losses import objective
+from sagan.training.steps import (
+    NonFiniteError,
+    StepOptions,
+    discriminator_step,
+    generator_step,
+)
 
 SIZES = {"image_size": 16, "num_classes": 3, "base_channels": 8, "attention_resolutions": (8,)}
 
@@ -95,3 +101,142 @@ def test_a_value_that_is_not_finite_stops_before_the_weights(networks, step):
     with pytest.raises(NonFiniteError, match=f"the {step}'s update is not finite"):
         update()
     assert unchanged(network, before)
+
+
+def test_several_passes_make_the_same_update_of_the_discriminator(networks):
+    _, discriminator = networks
+    batch = draw(8)
+    gradients = []
+    for passes in (1, 2, 4):
+        twin, generator = copy.deepcopy(discriminator), networks[0].eval()
+        options = StepOptions(passes=passes)
+        discriminator_step(generator, twin, SGD(twin.parameters(), lr=0.0), *batch, options=options)
+        gradients.append([p.grad for p in twin.parameters()])
+
+    for other in gradients[1:]:
+        for ours, theirs in zip(gradients[0], other, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_several_passes_make_the_same_update_of_the_generator(networks):
+    generator, discriminator = networks
+    z, y = torch.randn(8, 8), torch.randint(3, (8,))
+    gradients = []
+    for passes in (1, 4):
+        twin = copy.deepcopy(generator).eval()  # batch statistics are of each pass
+        options = StepOptions(passes=passes)
+        record = generator_step(
+            twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options
+        )
+        gradients.append([record.loss, *(p.grad for p in twin.parameters())])
+
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_gradients_norm_is_told(networks):
+    generator, discriminator = networks
+    optimizer = SGD(discriminator.parameters(), lr=0.0)
+
+    record = discriminator_step(generator, discriminator, optimizer, *draw())
+
+    squares = sum(p.grad.square().sum() for p in discriminator.parameters())
+    torch.testing.assert_close(record.gradient_norm, squares.sqrt())
+
+
+def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
+    generator, discriminator = networks
+    batch = draw(16)
+    records = []
+    for bf16 in (False, True):
+        twins = copy.deepcopy(generator), copy.deepcopy(discriminator)
+        optimizer = SGD(twins[1].parameters(), lr=0.1)
+        records.append(
+            discriminator_step(*twins, optimizer, *batch, options=StepOptions(bf16=bf16))
+        )
+        assert {p.dtype for p in twins[1].parameters()} == {torch.float32}
+        assert {p.grad.dtype for p in twins[1].parameters()} == {torch.float32}
+
+    exact, rough = records
+    assert rough.loss.dtype == torch.float32
+    assert rough.loss.item() == pytest.approx(exact.loss.item(), rel=0.05)
+    assert rough.loss.item() != exact.loss.item()  # it did compute in bfloat16
+
+
+def test_an_auxiliary_classifier_learns_the_classes():
+    torch.manual_seed(0)
+    generator = Generator(latent_dim=8, **SIZES)
+    discriminator = Discriminator(head="classifier", **SIZES)
+    optimizer = Adam(discriminator.parameters(), lr=2e-3, betas=(0.0, 0.9))
+    images, labels, z, y = draw(24)
+    images = images * 0.1 + (labels[:, None, None, None] - 1) * 0.8  # a class is a brightness
+
+    for _ in range(60):
+        discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
+
+    _, class_logits = discriminator(images, labels)
+    assert (class_logits.argmax(1) == labels).float().mean() > 0.9
+
+
+def test_the_generator_hears_from_the_classifier():
+    torch.manual_seed(0)
+    generator = Generator(latent_dim=8, **SIZES)
+    discriminator = Discriminator(head="classifier", **SIZES)
+    z, y = torch.randn(4, 8), torch.tensor([0, 1, 2, 0])
+    gradients = []
+    for weight in (0.0, 1.0):
+        twin = copy.deepcopy(generator)
+        options = StepOptions(objective("hinge", weight))
+        generator_step(twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options)
+        gradients.append(twin.linear.weight.grad)
+
+    assert not torch.allclose(*gradients)
+
+
+@pytest.mark.parametrize("step", ["discriminator", "generator"])
+def test_an_update_that_is_not_finite_leaves_batch_norm_as_it_was(networks, step):
+    generator, discriminator = networks
+    images, labels, z, y = draw()
+    z[0, 0] = torch.inf
+    before = {name: value.clone() for name, value in generator.named_buffers()}
+    optimizer = SGD(networks[step == "discriminator"].parameters(), lr=0.1)
+
+    def update():
+        if step == "discriminator":
+            discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
+        else:
+            generator_step(generator, discriminator, optimizer, z, y)
+
+    with pytest.raises(NonFiniteError) as raised:
+        update()
+
+    assert raised.value.network == step
+    assert {"loss", "gradient_norm"} <= raised.value.facts.keys()
+    for name, value in generator.named_buffers():
+        assert torch.equal(value, before[name]), name
+
+
+def test_one_bad_batch_would_have_spoilt_the_statistics(networks):
+    """What the test above guards against: a forward pass in training mode takes them along."""
+    generator, _ = networks
+    z = torch.randn(4, 8)
+    z[0, 0] = torch.inf
+
+    generator(z, torch.randint(3, (4,)))
+
+    assert any(not value.isfinite().all() for value in generator.buffers())
+
+
+def test_fakes_of_the_discriminators_update_hold_no_graph(networks, monkeypatch):
+    generator, discriminator = networks
+    seen, forward = [], generator.forward
+
+    def watched(*arguments):
+        seen.append(forward(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(generator, "forward", watched)
+    discriminator_step(generator, discriminator, SGD(discriminator.parameters(), lr=0.1), *draw())
+
+    assert len(seen) == 1
+    assert seen[0].grad_fn is None

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sagan.schema import ClearError, load_settings
+from sagan.schema import ClearError, describe_faults, load_settings
 from sagan.training.config import TrainingConfig
 
 
@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         presets = [f"preset={options.preset}"] if options.preset else []
         settings = load_settings("training", options.config, presets + options.set)
         summary = _train(TrainingConfig(**settings), options.shards, options.out)
-    except (ValidationError, ValueError, OSError, ClearError) as error:
+    except ValidationError as error:
+        logging.getLogger(__name__).error("%s", "\n".join(describe_faults(error, "training")))
+        return 1
+    except (ValueError, OSError, ClearError) as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
     sys.stdout.write(json.dumps(summary) + "\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.files import remove_orphans, require_space
+from sagan.schema import ClearError
 from sagan.training.checkpoint_files import (
     Checkpoint,
     DamagedError,
@@ -32,7 +33,7 @@ _REMEDY = "make room, lower training.keep_checkpoints, or choose another folder"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(ClearError, RuntimeError):
     """Checkpoints are there, but none of them can be used."""
 
 

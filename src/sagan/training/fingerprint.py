@@ -26,6 +26,10 @@ _NOT_IDENTITY |= {"collective_timeout_seconds", "images_per_pass", "log_every_st
 _NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
 _NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
 _CODE = ("pixels.py", "data/batches.py", "models", "training")
+# files of training that start, watch or keep a run, and do not decide about its weights
+_NOT_CODE = {"checkpoint_files", "checkpoints", "continuation", "event_files", "fixed_batch"}
+_NOT_CODE |= {"journal", "launch", "memory", "observer", "probes", "progress", "signals", "watch"}
+_NOT_CODE |= {"watch_config"}
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
@@ -54,6 +58,8 @@ def code_hash() -> str:
     for name in _CODE:
         place = root / name
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            if place.name == "training" and file.stem in _NOT_CODE:
+                continue
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 

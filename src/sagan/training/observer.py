@@ -32,7 +32,6 @@ class Observer:
         """Take the run, its processes, what it trains, its images and its folder."""
         self._config, self._world, self._state = config, world, state
         self._seconds, self._steps = 0.0, 0  # since the last record
-        self._first = True
         if world.lead:
             self._open(shards, run)
 
@@ -53,6 +52,16 @@ class Observer:
         self._watch = (
             CollapseWatch(config, shards, self._world.device) if config.watch.enabled else None
         )
+
+    @property
+    def watched(self) -> dict[str, int]:
+        """The lead's watch, as a checkpoint keeps it."""
+        return {} if self._watch is None else self._watch.state_dict()
+
+    @watched.setter
+    def watched(self, before: dict[str, int]) -> None:
+        if self._world.lead and self._watch is not None:
+            self._watch.load_state_dict(before)
 
     def __enter__(self) -> Self:
         if self._world.lead:

@@ -111,6 +111,7 @@ class _Run:
             train_split, seed=config.seed, horizontal_flip=config.horizontal_flip
         )
         self.saved_images = 0
+        self.watched: dict[str, int] = {}  # the watch's state at the newest checkpoint
         if world.lead:  # the others write nothing
             self.checkpoints = CheckpointStore(self.path, keep=config.keep_checkpoints)
             self.journal = Journal(self.path / JOURNAL)
@@ -128,8 +129,10 @@ class _Run:
         saved = self.world.from_lead(self._find_state() if self.world.lead else None)
         if saved is not None:
             self.state.load_state_dict(saved)
+            self.watched = saved["watched"]
         self.saved_images = self.state.images_seen
         if self.world.lead:
+            self.checkpoints.clean()
             needed = self.checkpoints.needed_bytes(self.state.state_dict(), scored=False)
             self.checkpoints.require_space(needed)
             self.journal.rewind(self.state.images_seen)
@@ -182,6 +185,7 @@ class _Run:
         if world.any(bool(stop)):
             raise TrainingInterrupted  # nothing has happened yet
         with Observer(config, world, state, self.shards, self.path) as observer:
+            observer.watched = self.watched
             try:
                 for record in training_loop(state, self.batches, config, world):
                     step = record.images_seen // config.images_per_step
@@ -189,17 +193,22 @@ class _Run:
                     stopping = world.any(bool(stop)) and not last
                     observer.observe(record, step, last=last)
                     if step % interval == 0 or last or stopping:
-                        self._save()
+                        self._save(observer)
                     if stopping:
                         self._say_interrupted(stop)
                         raise TrainingInterrupted
             except NonFiniteError as error:
                 raise self._explained(error) from None
 
-    def _save(self) -> None:
+    def _save(self, observer: Observer) -> None:
         """Write a checkpoint; the other processes wait for it, however long it takes."""
         if self.world.lead:
-            facts = {"identity": self.identity, "environment": self.environment}
+            facts = {
+                "identity": self.identity,
+                "environment": self.environment,
+                "watched": observer.watched,
+            }
+            self.journal.sync()  # a checkpoint must not outlive its records
             self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)
         self.saved_images = self.state.images_seen
         self.world.wait_for_lead()

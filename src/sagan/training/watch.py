@@ -63,6 +63,14 @@ class CollapseWatch:
         self._batch: FixedBatch = choose_fixed_batch(config, shards).to(device)
         self._alarms = _Alarms(config.watch.patience)
 
+    def state_dict(self) -> dict[str, int]:
+        """For how many looks each trouble has lasted: a resumed run warns as if it went on."""
+        return dict(self._alarms.looks)
+
+    def load_state_dict(self, looks: dict[str, int]) -> None:
+        """Take over what `state_dict` gave."""
+        self._alarms.looks = dict(looks)
+
     @torch.no_grad()
     def look(self, state: "TrainingState") -> Look:
         """Look at both networks and at the averaged generator, if the run has one."""
@@ -168,9 +176,9 @@ class _Alarms:
 
     def __init__(self, patience: int) -> None:
         self._patience = patience
-        self._looks: dict[str, int] = {}
+        self.looks: dict[str, int] = {}
 
     def raised(self, found: dict[str, str]) -> list[str]:
         """The sentences whose trouble has now been there for just `patience` looks in a row."""
-        self._looks = {name: self._looks.get(name, 0) + 1 for name in found}
-        return [text for name, text in found.items() if self._looks[name] == self._patience]
+        self.looks = {name: self.looks.get(name, 0) + 1 for name in found}
+        return [text for name, text in found.items() if self.looks[name] == self._patience]

@@ -1,0 +1,45 @@
+import pytest
+from pydantic import ValidationError
+
+from sagan.training.config import TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"betas": (0.0, 1.0)}, "betas must lie below 1"),
+        ({"batch_size": 0}, "greater than 0"),
+        ({"generator_lr": float("nan")}, "finite number"),
+        ({"discriminator_lr": float("inf")}, "finite number"),
+        ({"ema_decay": 1.0}, "less than 1"),
+        ({"precision": "fp16"}, "'fp32' or 'bf16'"),
+        ({"lerning_rate": 1}, "unknown key 'lerning_rate'"),
+        ({"devices": 3}, "batch_size 256 cannot be shared evenly by 3 processes"),
+        ({"devices": 2, "nnodes": 3, "rdzv_endpoint": "a:1"}, "evenly by 6 processes"),
+        ({"devices": 4, "generator_batch_size": 6}, "generator_batch_size 6 cannot be shared"),
+        ({"images_per_pass": 100}, "images_per_pass 100 does not divide the 256 images"),
+        ({"devices": 2, "images_per_pass": 96}, "does not divide the 128 images"),
+        ({"nnodes": 2}, "rdzv_endpoint must name the host:port"),
+        ({"generator_lr": "1e-4x"}, "valid number"),
+    ],
+)
+def test_refuses(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        TrainingConfig(**changes)
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number():
+    assert TrainingConfig(generator_lr="1e-4").generator_lr == 1e-4
+
+
+def test_passes_of_an_update():
+    assert TrainingConfig().passes(256) == 1
+    assert TrainingConfig(images_per_pass=64).passes(256) == 4
+    assert TrainingConfig(devices=2, images_per_pass=64).passes(256) == 2
+    assert TrainingConfig(images_per_pass=64, generator_batch_size=512).passes(512) == 8
+    assert TrainingConfig(images_per_pass=1024).passes(256) == 1  # larger than the batch
+
+
+def test_fakes_are_as_many_as_real_images_unless_asked_for():
+    assert TrainingConfig().fakes_per_update == 256
+    assert TrainingConfig(generator_batch_size=512).fakes_per_update == 512
