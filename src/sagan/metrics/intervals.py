@@ -52,6 +52,7 @@ def bootstrap_interval(
     distance: Callable[[Statistics], float],
     *,
     resamples: int,
+    estimate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """For a distance of one draw of samples: the estimate +- 1.96 deviations of resampled ones.
@@ -64,6 +65,8 @@ def bootstrap_interval(
         features: float [N, D] of the samples.
         distance: to the reference, of the samples' statistics.
         resamples: how many times N features are drawn with replacement.
+        estimate: what the interval is laid around, where the features are a part of the samples;
+            None: the distance of the features.
         seed: of the resampling.
 
     Raises:
@@ -72,7 +75,8 @@ def bootstrap_interval(
     if resamples < 2:
         raise ValueError(f"a deviation needs at least two resamples, got {resamples}")
     random, count = np.random.default_rng(seed), len(features)
-    estimate = distance(statistics_of_rows(features))
+    if estimate is None:
+        estimate = distance(statistics_of_rows(features))
     values = [
         distance(statistics_of_rows(features, random.integers(0, count, count)))
         for _ in range(resamples)

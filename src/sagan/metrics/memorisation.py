@@ -8,9 +8,6 @@ them. The statistic is Mann and Whitney's.
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
-
-from sagan.metrics.distances import Neighbours, nearest
 
 NEAR = 0.05  # a sample is suspicious where only this share of held-out images is as near
 
@@ -53,8 +50,3 @@ def memorisation(sample_distances: np.ndarray, held_out_distances: np.ndarray) -
         score=float(nearer.mean() / len(ordered)),
         near_copies=float((sample_distances < near).mean()),
     )
-
-
-def nearest_training_images(features: Tensor, training: Tensor, *, what: str = "") -> Neighbours:
-    """The training image nearest to each vector: indices int64 [N, 1], distances float64 [N, 1]."""
-    return nearest(features, training, what=what)
