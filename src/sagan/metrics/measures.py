@@ -67,7 +67,10 @@ def real_against_real(bench: Bench) -> dict[str, Any]:
         _kernel(bench, kept, measured)
     if bench.config.neighbours is not None:
         _neighbours(bench, kept, measured)
-    return measured.scores
+    deviations = {
+        f"{name}_std": detail["std"] for name, detail in measured.details.items() if "std" in detail
+    }
+    return measured.scores | deviations
 
 
 def _distance_interval(bench: Bench, kept: Kept, measured: Measured) -> None:
