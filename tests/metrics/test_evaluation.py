@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.protocols import check_generator, evaluate, evaluation_labels
+from sagan.metrics.evaluation import evaluate
+from sagan.metrics.questions import check_generator, evaluation_labels
 from sagan.metrics.references import reference_statistics
 from tests.small_world import small_bundle, small_shards
 
@@ -117,9 +118,14 @@ def test_few_samples_are_said(shards, config, workspace, caplog):
 
     metrics = run([(images[:5], labels[:5])], shards, config, workspace)
 
-    assert metrics["warnings"] == [text for text in metrics["warnings"] if "5 images for 8" in text]
-    assert len(metrics["warnings"]) == 1
-    assert metrics["warnings"][0] in caplog.text
+    said = "\n".join(metrics["warnings"])
+    assert "samples: 5 images for 8 feature dimensions" in said
+    assert "biased upwards" in said
+    assert "classifier_score: 5 samples are too few for 10 splits" in said
+    assert "precision, recall, density and coverage need 6 images a side, got 5 and 72" in said
+    assert "2 of 3 classes have fewer than 2" in said
+    assert all(warning in caplog.text for warning in metrics["warnings"])
+    assert not {"precision", "classifier_score"} & set(metrics)
     assert np.isfinite(metrics["fd_classifier"])
 
 
