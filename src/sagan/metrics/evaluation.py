@@ -54,8 +54,8 @@ def evaluate(
 
     Returns:
         JSON-able: the scores (`fid` or `fd_classifier`, `kid` or `kd_classifier`, `precision`,
-        ...), `classifier` where there is one, `details`, `intervals`, `self_test`, `warnings`,
-        `protocol`.
+        ...; means over the draws where there are several), `classifier` where there is one,
+        `details` (of the first draw), `intervals`, `self_test`, `warnings`, `protocol`.
 
     Raises:
         ValueError: if the reference was made under another protocol, a named protocol is asked for
