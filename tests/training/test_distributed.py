@@ -116,7 +116,7 @@ def test_signalled_launcher_saves_leaves_no_orphan_and_one_process_goes_on(alone
     assert command.wait() == 75, command.log.read_text()
     wait_until_gone(workers, 5)
     assert final_state(tmp_path / "out")["images_seen"] < 400
-    assert "the same command goes on from there" in command.log.read_text()
+    assert "the same command goes on" in command.log.read_text()
 
     one = Command(shards, tmp_path / "out", devices=1)
     assert one.wait() == 0, one.log.read_text()
