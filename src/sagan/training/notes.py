@@ -47,20 +47,19 @@ class Notes:
         path = self.folder / f"failure-{rank}.json"
         if path.exists() and json.loads(path.read_text(encoding="utf-8"))["lasting"]:
             return
-        worded = isinstance(error, ClearError | ValueError)  # as one process alone would say it
-        found = (
-            {"network": error.network, "facts": error.facts, "where": error.where}
-            if (isinstance(error, NonFiniteError))
-            else None
+        own_os_error = isinstance(error, OSError) and error.errno is None
+        worded = own_os_error or isinstance(error, ClearError | ValueError)
+        lasting = worded or (isinstance(error, OSError) and error.errno in _LASTING)
+        # as one process alone would say it, or with where and what it was
+        reason = (
+            f"{error}" if lasting else f"process {rank} failed: {type(error).__name__}: {error}"
         )
         note = {
             "time": time.time(),
             "rank": rank,
-            "lasting": worded or (isinstance(error, OSError) and error.errno in _LASTING),
-            "reason": str(error)
-            if worded
-            else f"process {rank} failed: {type(error).__name__}: {error}",
-            "not_finite": found,
+            "lasting": lasting,
+            "reason": reason,
+            "not_finite": vars(error) if isinstance(error, NonFiniteError) else None,
             "traceback": traceback.format_exc(),
         }
         with replacing_file(path) as temporary:
