@@ -73,7 +73,7 @@ def _as_svm_input(images: np.ndarray) -> np.ndarray:
     return (small * (SVM_LEVELS / 255)).flatten(1).double().numpy()
 
 
-def _generate(bundle_path: Path, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def generate(bundle_path: Path, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [N, 3, H, W] and int64 [N]: `per_class` samples of each class of a bundle."""
     import torch
 
@@ -90,12 +90,17 @@ def _generate(bundle_path: Path, per_class: int, seed: int) -> tuple[np.ndarray,
     return torch.cat(list(batches)).numpy(), labels.numpy()
 
 
-def _real(shards_json: Path) -> tuple[np.ndarray, np.ndarray]:
+def shards_path(shards_json: Path) -> Path:
+    """The folder of the shards that a run's handle points at."""
+    target = Path(json.loads(shards_json.read_text())["path"])
+    return target if target.is_absolute() else shards_json.parent / target
+
+
+def read_real(shards_json: Path) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [M, 3, H, W] and int64 [M]: every real image of all splits."""
     from sagan.data.shards import ShardStore
 
-    target = Path(json.loads(shards_json.read_text())["path"])
-    store = ShardStore.open(target if target.is_absolute() else shards_json.parent / target)
+    store = ShardStore.open(shards_path(shards_json))
     splits = [store.split(name) for name in store.splits]
     images = [split.read(np.arange(len(split))).numpy() for split in splits]
     return np.concatenate(images), np.concatenate([split.labels for split in splits])
@@ -144,8 +149,8 @@ def main() -> None:
     missing = [str(path) for path in needed.values() if not path.exists()]
     if missing:
         raise SystemExit(f"not there: {', '.join(missing)}; train first: make train")
-    images, labels = _generate(needed["bundle"], arguments.per_class, arguments.seed)
-    result = measure(images, labels, *_real(needed["shards"]))
+    images, labels = generate(needed["bundle"], arguments.per_class, arguments.seed)
+    result = measure(images, labels, *read_real(needed["shards"]))
     result["train_seconds"] = _train_seconds(needed["summary"])
     print(_table(result))
     keys = ("recognised", "diversity_mean", "diversity_min", "train_seconds")

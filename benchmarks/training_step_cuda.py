@@ -7,7 +7,6 @@ is that of a large bfloat16 matrix product measured on the same device.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -21,7 +20,6 @@ from benchmarks.contestants import (
     make_step,
 )
 
-BATCH_SIZE = 256  # where the command names none: as in the paper
 STEPS_A_ROUND = 5
 PEAK_SIDE = 8192
 
@@ -37,8 +35,7 @@ def measure_on_cuda(sizes: dict[str, Size], *, rounds: int, compiled: bool) -> N
     print(f"{line['device']}: {peak / 1e12:.0f} TFLOP/s in a bfloat16 matrix product")
     print(f"{'':10}{'ms a step':>10}{'images/s':>10}{'peak MiB':>10}{'TFLOP':>9}{'of peak':>9}")
     for suffix, size in sizes.items():
-        batch_size = BATCH_SIZE if size.batch_size < BATCH_SIZE else size.batch_size
-        rows = measure_size(replace(size, batch_size=batch_size), rounds, compiled=compiled)
+        rows = measure_size(size, rounds, compiled=compiled)
         for name, row in rows.items():
             print(
                 f"{name:10}{row['seconds'] * 1e3:10.1f}{row['rate']:10.1f}{row['mib']:10.0f}"
@@ -63,9 +60,9 @@ def measure_size(size: Size, rounds: int, *, compiled: bool) -> dict[str, dict[s
     print(size)
     rows = {}
     for name in CONTESTANTS:
+        flop = counted_flop(make_step(name, size, "cuda"))
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        flop = counted_flop(make_step(name, size, "cuda"))
         step = make_step(name, size, "cuda", compiled=compiled)
         seconds = best_seconds(step, rounds)
         rows[name] = {

@@ -88,7 +88,26 @@ def metrics() -> dict:
         "classifier": {"accuracy": 0.991, "images": 1797},
         "diversity_mean": 0.78,
         "diversity_min": 0.61,
-        "self_test": {"halves": 0.4},
+        "precision": 0.871,
+        "recall": 0.476,
+        "fd_classifier_infinity": 11.5,
+        "intra_fd_classifier": 20.0,
+        "intervals": {
+            "recognised": {"low": 0.96, "high": 0.98, "level": 0.95, "method": "Wilson"},
+        },
+        "details": {
+            "intra_class": {"table": {"digit_1": 41.5, "digit_0": 5.8, "digit_2": None}},
+            "recognised_by_class": {"digit_1": 0.98, "digit_0": 1.0, "digit_2": None},
+            "truncation_sweep": [
+                {"truncation": 0.5, "precision": 0.95, "recall": 0.2},
+                {"truncation": 1.0, "precision": 0.9, "recall": 0.4},
+            ],
+            "nearest_training_images": {
+                "training_images": "1,501 of 1,501",
+                "closest": [{"sample": 202, "training_image": 327, "distance": 1.5556}],
+            },
+        },
+        "self_test": {"halves": 0.4, "precision": 0.92, "recall": 0.94},
         "warnings": ["1,000 samples are fewer than recommended: the distance is biased upwards."],
         "protocol": {
             "samples": {"count": 1000, "generator": {"fingerprint": {"run": RUN}}},

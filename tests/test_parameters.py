@@ -6,7 +6,7 @@ import pytest
 from kedro.pipeline import Node, Pipeline
 from pydantic import Field
 
-from sagan.parameters import check_environment, check_parameters
+from sagan.parameters import check_environment, check_parameters, check_preset
 from sagan.schema import Config
 
 
@@ -77,3 +77,24 @@ def test_environment_must_have_a_folder(tmp_path: Path) -> None:
         check_environment(str(tmp_path), "imagnet128")
     with pytest.raises(ValueError, match=rf"folders of {tmp_path.name}/: base, imagenet128"):
         check_environment(str(tmp_path), "x")
+
+
+def test_a_value_that_the_preset_would_replace_is_refused():
+    parameters = {"training": {"preset": "sagan_no_attention", "generator_lr": 1.0}}
+    given = {"training": {"generator_lr": 1.0, "preset": "sagan_no_attention", "seed": 3}}
+
+    with pytest.raises(ValueError, match="preset=sagan_no_attention sets generator_lr itself"):
+        check_preset(parameters, given)
+
+
+@pytest.mark.parametrize(
+    ("preset", "given"),
+    [
+        (None, {"training": {"generator_lr": 1.0}}),
+        ("sagan", {"training": {"preset": "sagan", "total_images": 8}}),
+        ("sagan", {"acquisition": {"source": "digits"}}),
+        ("unheard_of", {"training": {"generator_lr": 1.0}}),  # the model itself refuses that one
+    ],
+)
+def test_what_the_preset_leaves_alone_may_be_given(preset, given):
+    check_preset({"training": {"preset": preset}}, given)

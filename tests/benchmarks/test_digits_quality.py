@@ -63,7 +63,7 @@ def test_prints_a_table_and_one_json_line(tmp_path, monkeypatch, capsys, digits)
     (root / "08_reporting" / "training_summary.json").write_text('{"train_seconds": 12.5}')
     names = tuple(str(digit) for digit in range(10))
     small_bundle(root / "06_models" / "generator", class_names=names)
-    monkeypatch.setattr(digits_quality, "_real", lambda _: (images, labels))
+    monkeypatch.setattr(digits_quality, "read_real", lambda _: (images, labels))
     monkeypatch.setattr(
         "sys.argv", ["digits_quality", "--data-root", str(root), "--per-class", "3"]
     )

@@ -55,6 +55,23 @@ def test_equals_pytorch_fid(weights, fid_network):
     assert torch.equal(features, expected)
 
 
+def test_logits_are_pytorch_fids_own_without_the_bias(weights, fid_network):
+    """The released Inception score multiplies the features by the weights and adds no bias."""
+    from pytorch_fid import inception as fid
+
+    network = fid.fid_inception_v3()  # the whole one, from the same file
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    extract, images = InceptionFeatures(weights, CPU), torch.full((2, 3, 40, 40), 7).byte()
+    features = extract(images)
+
+    with torch.no_grad():
+        expected = network.eval().fc(features) - network.fc.bias
+
+    assert extract.label_score == "inception_score"
+    assert extract.logits(features).shape == (2, 1008)
+    assert torch.allclose(extract.logits(features), expected, atol=1e-4)
+
+
 def test_the_protocol_names_the_weights(weights):
     protocol = InceptionFeatures(weights, CPU).protocol
 

@@ -18,7 +18,8 @@ import torch
 from sagan.data.shards import ShardStore
 from sagan.files import file_sha256, replacing_file
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
-from sagan.metrics.protocols import Batch, evaluate
+from sagan.metrics.evaluation import evaluate
+from sagan.metrics.features import Batch
 from sagan.metrics.references import reference_statistics
 from sagan.schema import load_settings
 

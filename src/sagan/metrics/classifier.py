@@ -8,7 +8,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,17 @@ LAST_MAP_PX = 4
 WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
 RECIPE = 1  # raise when the network or its training changes, so that cached ones are not used
+
+
+class LabelledImages(Protocol):
+    """Images by index, as a shard's split gives them."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [n]."""
+
+    def read(self, indices: np.ndarray) -> Tensor:
+        """int64 [B] -> uint8 [B, 3, H, W]."""
 
 
 class Classifier(nn.Module):
@@ -79,6 +90,8 @@ class ClassifierFeatures:
     """The penultimate layer of a trained classifier."""
 
     metric = "fd_classifier"
+    kernel_metric = "kd_classifier"
+    label_score = "classifier_score"
 
     def __init__(self, classifier: TrainedClassifier) -> None:
         """Take features of this classifier."""
@@ -94,6 +107,12 @@ class ClassifierFeatures:
             "input": "uint8 / 127.5 - 1",
             "weights_sha256": self.classifier.facts["weights_sha256"],
         }
+
+    @torch.inference_mode()
+    def logits(self, features: Tensor) -> Tensor:
+        """float32 [N, D], from `__call__` -> float32 [N, K]."""
+        logits: Tensor = self.classifier.network.head(features)
+        return logits
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -118,7 +137,7 @@ def obtain_classifier(
     """
     identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "recipe": RECIPE}
     path = workspace / f"classifier-{cache_key(identity)}.safetensors"
-    network = _without_moving_randomness(shards, config)
+    network = untrained_classifier(shards, config)
     facts = _load(network, path)
     if facts is None:
         facts = _train(network.to(device), shards, config, device)
@@ -133,7 +152,8 @@ def obtain_classifier(
     return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
 
 
-def _without_moving_randomness(shards: ShardStore, config: ClassifierConfig) -> Classifier:
+def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:
+    """A new one for these images, its weights drawn from its own seed; no random state moves."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
         return Classifier(
@@ -169,35 +189,50 @@ def _train(
     network: Classifier, shards: ShardStore, config: ClassifierConfig, device: torch.device
 ) -> dict[str, Any]:
     """Train in place; returns the facts."""
-    train, train_indices, val, val_indices = _train_and_val(shards)
-    order = np.random.default_rng(config.seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    steps = config.epochs * -(-len(train_indices) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
-    labels = torch.from_numpy(train.labels)
-    network.train()
-    logger.info("training the classifier: %d images, %d epochs", len(train_indices), config.epochs)
-    for _ in range(config.epochs):
-        shuffled = order.permutation(train_indices)
-        for start in range(0, len(shuffled), config.batch_size):
-            batch = shuffled[start : start + config.batch_size]
-            images = to_float(train.read(batch).to(device))
-            loss = F.cross_entropy(network(images), labels[batch].to(device))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    network.eval()
+    train, train_indices, val, val_indices = train_and_val(shards)
+    fit(network, train, train_indices, config, device)
     return {
-        "val_accuracy": _accuracy(network, val, val_indices, config.batch_size, device),
+        "val_accuracy": accuracy(network, val, val_indices, config.batch_size, device),
         "val_images": len(val_indices),
         "val_split": "val" if "val" in shards.splits else f"every {HELD_OUT}th of train, held out",
         "train_images": len(train_indices),
     }
 
 
-def _train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
-    """Splits and image indices to learn from and to validate on."""
+def fit(
+    network: Classifier,
+    images: LabelledImages,
+    indices: np.ndarray,
+    config: ClassifierConfig,
+    device: torch.device,
+) -> None:
+    """Train on some images, in place; leaves the network in evaluation mode."""
+    order = np.random.default_rng(config.seed)
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    steps = config.epochs * -(-len(indices) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
+    labels = torch.from_numpy(images.labels)
+    network.train()
+    logger.info("training the classifier: %d images, %d epochs", len(indices), config.epochs)
+    for _ in range(config.epochs):
+        shuffled = order.permutation(indices)
+        for start in range(0, len(shuffled), config.batch_size):
+            batch = shuffled[start : start + config.batch_size]
+            x = to_float(images.read(batch).to(device))
+            loss = F.cross_entropy(network(x), labels[batch].to(device))
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    network.eval()
+
+
+def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
+    """Splits and image indices to learn from and to validate on.
+
+    Raises:
+        ValueError: if the shards have no train split.
+    """
     if "train" not in shards.splits:
         raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
     train = shards.split("train")
@@ -210,16 +245,17 @@ def _train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSpl
 
 
 @torch.inference_mode()
-def _accuracy(
+def accuracy(
     network: Classifier,
-    split: ShardSplit,
+    images: LabelledImages,
     indices: np.ndarray,
     batch_size: int,
     device: torch.device,
 ) -> float:
+    """Share of some images whose label is the most likely one; 0 of none."""
     right = 0
     for start in range(0, len(indices), batch_size):
         batch = indices[start : start + batch_size]
-        predicted = network(to_float(split.read(batch).to(device))).argmax(dim=1).cpu().numpy()
-        right += int((predicted == split.labels[batch]).sum())
+        predicted = network(to_float(images.read(batch).to(device))).argmax(dim=1).cpu().numpy()
+        right += int((predicted == images.labels[batch]).sum())
     return right / max(1, len(indices))

@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from sagan.schema import Config
+from sagan.metrics.named_protocols import PROTOCOLS, configured, differences, refusal
+from sagan.schema import Config, unknown_key
 
 MIN_SAMPLES = 2  # a covariance, and a pair, need two
 
@@ -25,8 +26,39 @@ class ClassifierConfig(Config):
     seed: NonNegativeInt = Field(0, description="of weights and order")
 
 
+class KernelConfig(Config):
+    """The kernel distance (KID)."""
+
+    subsets: PositiveInt = Field(100, description="random subsets it is the mean over")
+    subset_size: int = Field(1000, ge=MIN_SAMPLES, description="images a side in each, at most")
+
+
+class NeighboursConfig(Config):
+    """Precision, recall, density and coverage: in which neighbourhoods."""
+
+    precision_recall_k: PositiveInt = Field(
+        3, description="nearest neighbour that a ball of precision and recall reaches to"
+    )
+    density_coverage_k: PositiveInt = Field(
+        5, description="nearest neighbour that a ball of density and coverage reaches to"
+    )
+
+
+class SweepConfig(Config):
+    """Distance, precision and recall over truncations of the latents."""
+
+    truncations: tuple[PositiveFloat, ...] = Field(
+        (), description="where to measure, standard deviations; none: no sweep"
+    )
+    num_samples: int = Field(10_000, ge=MIN_SAMPLES, description="generated images at each")
+
+
 class EvaluationConfig(Config):
     """How samples are compared with real images."""
+
+    protocol: str | None = Field(
+        None, description="named protocol that must be followed; null: any, named where it is one"
+    )
 
     features: Literal["inception", "classifier"] = Field(
         "inception",
@@ -57,9 +89,63 @@ class EvaluationConfig(Config):
     diversity_classes: PositiveInt = Field(
         100, description="classes whose diversity is measured at most, evenly chosen"
     )
+    kept_samples: int = Field(
+        50_000,
+        ge=MIN_SAMPLES,
+        description="generated images whose features are kept (4 bytes a number) for all that "
+        "needs them together: kernel distance, neighbours, classes, resampling; a uniform draw",
+    )
+    kept_reference: int = Field(
+        50_000, ge=MIN_SAMPLES, description="real images a split whose features are kept, likewise"
+    )
+    label_score_splits: PositiveInt = Field(
+        10, description="parts over which the Inception (or classifier) score has a deviation"
+    )
+    kernel: KernelConfig | None = Field(KernelConfig(), description="null: no kernel distance")
+    neighbours: NeighboursConfig | None = Field(
+        NeighboursConfig(), description="null: no precision, recall, density and coverage"
+    )
+    intra_class: bool = Field(True, description="also the Fréchet distance class by class")
+    memorisation: bool = Field(
+        True, description="also whether samples lie nearer to training images than val images do"
+    )
+    accuracy_samples: NonNegativeInt = Field(
+        0,
+        description="generated images that a classifier is trained on, to name real ones; 0: none "
+        "(it costs a training)",
+    )
+    repeats: PositiveInt = Field(
+        1, description="draws of num_samples; numbers are means, with intervals over the draws"
+    )
+    bootstrap_resamples: NonNegativeInt = Field(
+        50, description="for the distance's interval where there is one draw; 0: none"
+    )
+    extrapolation_points: NonNegativeInt = Field(
+        15,
+        description="numbers of samples through which a line goes to infinitely many; 0: none; "
+        "also none from 50,000 samples on",
+    )
+    sweep: SweepConfig = Field(SweepConfig(), description="over truncations")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where networks run; auto: CUDA if there is any"
     )
+
+    @model_validator(mode="after")
+    def _a_protocol_is_followed(self) -> Self:
+        if self.protocol is None:
+            return self
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(unknown_key(self.protocol, PROTOCOLS).replace("key", "protocol"))
+        differing = differences(self.protocol, configured(self.model_dump()))
+        if differing:
+            raise ValueError(refusal(self.protocol, differing))
+        return self
+
+    @model_validator(mode="after")
+    def _accuracy_needs_a_classifier(self) -> Self:
+        if self.accuracy_samples and self.classifier is None:
+            raise ValueError("accuracy_samples needs the block 'classifier', got null")
+        return self
 
     @model_validator(mode="after")
     def _features_need_their_network(self) -> Self:

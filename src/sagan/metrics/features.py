@@ -11,13 +11,23 @@ from sagan.metrics.classifier import ClassifierFeatures, obtain_classifier
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.metrics.inception import InceptionFeatures, require_weights
 
+Batch = tuple[Tensor, Tensor]  # uint8 [N, 3, H, W] and the int64 [N] classes asked for
+
 
 class FeatureExtractor(Protocol):
-    """uint8 [N, 3, H, W] -> float [N, D], with the name of the distance in these features."""
+    """uint8 [N, 3, H, W] -> float [N, D], with the names of the numbers made of these features."""
 
     @property
     def metric(self) -> str:
         """Key of the Fréchet distance in the metrics file."""
+
+    @property
+    def kernel_metric(self) -> str:
+        """Key of the kernel distance."""
+
+    @property
+    def label_score(self) -> str:
+        """Key of the score made of the logits."""
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -25,6 +35,9 @@ class FeatureExtractor(Protocol):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch."""
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Float [N, K] of these features."""
 
 
 def feature_extractor(

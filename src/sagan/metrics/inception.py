@@ -59,6 +59,8 @@ class InceptionFeatures:
     """Pool-3 features: bilinear to 299 px, -1..1, 2,048 numbers an image."""
 
     metric = "fid"
+    kernel_metric = "kid"
+    label_score = "inception_score"
 
     def __init__(self, weights: Path, device: torch.device) -> None:
         """Load the network; see `require_weights` for the file.
@@ -66,7 +68,8 @@ class InceptionFeatures:
         Raises:
             ValueError: if the file holds no weights of this network.
         """
-        self._network = build_inception(weights).to(device)
+        network, head = build_inception_with_head(weights)
+        self._network, self._head = network.to(device), head.to(device)
         self._device = device
         self._sha256 = file_sha256(weights)
 
@@ -81,6 +84,14 @@ class InceptionFeatures:
             "weights_sha256": self._sha256,
         }
 
+    def logits(self, features: Tensor) -> Tensor:
+        """float32 [N, 2048], from `__call__` -> float32 [N, 1008].
+
+        Without the head's bias, as in the released Inception score (Salimans et al. 2016).
+        """
+        with torch.inference_mode():
+            return F.linear(features, self._head.weight)
+
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 [N, 3, H, W] -> float32 [N, 2048] on the network's device."""
         with torch.inference_mode():
@@ -91,7 +102,12 @@ class InceptionFeatures:
 
 
 def build_inception(weights: Path) -> nn.Sequential:
-    """The network up to its last pooling, with its weights, in evaluation mode.
+    """The network up to its last pooling; see `build_inception_with_head`."""
+    return build_inception_with_head(weights)[0]
+
+
+def build_inception_with_head(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
+    """The network up to its last pooling, and what makes logits of that, in evaluation mode.
 
     Raises:
         ValueError: if the file is damaged or of another network; nothing in it is run.
@@ -121,4 +137,7 @@ def build_inception(weights: Path) -> nn.Sequential:
     mixed = ["5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c"]
     blocks = [getattr(whole, f"Mixed_{name}") for name in mixed]
     network = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1))
-    return network.eval().requires_grad_(requires_grad=False)
+    head: nn.Linear = whole.fc
+    for part in (network, head):
+        part.eval().requires_grad_(requires_grad=False)
+    return network, head

@@ -4,17 +4,19 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from sagan.data.shards import ShardStore
+from sagan.data.shards import ShardSplit, ShardStore
 from sagan.files import replacing_file
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features import FeatureExtractor, feature_extractor
 from sagan.metrics.frechet import frechet_distance
+from sagan.metrics.kept_rows import Kept
 from sagan.metrics.statistics import Statistics, measure_statistics
 from sagan.metrics.storage import cache_key
 
@@ -81,14 +83,8 @@ def split_statistics(
     images = shards.split(split)
     indices = np.arange(len(images))[PARTS[part]]
 
-    def features() -> Iterator[Tensor]:
-        with tqdm(total=len(indices), desc=split, unit=" images", disable=None, leave=False) as bar:
-            for start in range(0, len(indices), config.batch_size):
-                batch = indices[start : start + config.batch_size]
-                yield extractor(images.read(batch))
-                bar.update(len(batch))
-
-    statistics = measure_statistics(features(), protocol)
+    features = _features(images, indices, extractor, config.batch_size, split)
+    statistics = measure_statistics(features, protocol)
     with replacing_file(path) as temporary:
         statistics.save(temporary)
     return statistics
@@ -132,3 +128,59 @@ def _protocol(
         "shards_key": shards.key,
         "features": extractor.protocol,
     }
+
+
+def kept_features(
+    shards: ShardStore,
+    split: str,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+) -> Kept:
+    """Features of a split's images: of all, or of a uniform draw where there are many; cached.
+
+    Returns:
+        features float32 [n, D], their labels, and their places in the split.
+    """
+    images = shards.split(split)
+    protocol = _protocol(shards, split, extractor, "all") | {"kept_at_most": config.kept_reference}
+    path = workspace / f"kept-{cache_key(protocol)}.npz"
+    labels = torch.from_numpy(images.labels)
+    count = min(config.kept_reference, len(images))
+    indices = np.sort(np.random.default_rng(0).choice(len(images), count, replace=False))
+    rows = _load_rows(path, count)
+    if rows is None:
+        parts = _features(images, indices, extractor, config.batch_size, split)
+        rows = torch.cat([part.cpu() for part in parts])
+        with replacing_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, rows=rows.numpy())
+    places = torch.from_numpy(indices)
+    return Kept(rows, labels[places], places, len(images))
+
+
+def _load_rows(path: Path, count: int) -> Tensor | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows = torch.from_numpy(file["rows"])
+        if len(rows) != count:
+            raise ValueError(f"{len(rows)} rows, expected {count}")
+    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+        logger.warning("%s: not sound features (%s); taking them again", path, error)
+        return None
+    return rows
+
+
+def _features(
+    images: ShardSplit,
+    indices: np.ndarray,
+    extractor: FeatureExtractor,
+    batch_size: int,
+    what: str,
+) -> Iterator[Tensor]:
+    with tqdm(total=len(indices), desc=what, unit=" images", disable=None, leave=False) as bar:
+        for start in range(0, len(indices), batch_size):
+            batch = indices[start : start + batch_size]
+            yield extractor(images.read(batch))
+            bar.update(len(batch))

@@ -156,6 +156,22 @@ def measure_statistics(
     return streaming.result(protocol)
 
 
+def statistics_of_rows(
+    features: Tensor, indices: np.ndarray | None = None, *, block_rows: int = 4096
+) -> Statistics:
+    """Statistics of some rows of a table, in blocks: float64 copies of few rows at a time.
+
+    Args:
+        features: float [N, D].
+        indices: int64 [n], rows, any as often as it stands there; None: all of them.
+        block_rows: copied at once.
+    """
+    rows = np.arange(len(features)) if indices is None else np.sort(indices)
+    starts = range(0, len(rows), block_rows)
+    blocks = (torch.from_numpy(rows[start : start + block_rows]) for start in starts)
+    return measure_statistics(features[block] for block in blocks)
+
+
 def few_samples_warning(what: str, statistics: Statistics) -> str | None:
     """One line if the covariance is singular for want of samples, which biases the distance."""
     dimensions = len(statistics.mean)

@@ -30,18 +30,21 @@ class Form(Enum):
     UPSAMPLE = "spread to 4x4, for a transposed convolution: [C_in, 16, C_out]"
     UPSAMPLE_PRODUCT = "the same for a matrix product: [16, C_out, C_in]"
 
-    def by_output(self, kernel: Tensor) -> Tensor:
-        """A kernel stored in this form seen as [C_out, P, C_in], or the other way round."""
-        orders = {Form.UPSAMPLE: (2, 1, 0), Form.UPSAMPLE_PRODUCT: (1, 0, 2)}
-        return kernel.permute(orders.get(self, (0, 1, 2)))
 
-    def placements(self, like: Tensor) -> Tensor | None:
-        """What each of 16 positions takes from each of 9 taps, [16, 9]; None: tap by tap."""
-        if self is Form.PLAIN:
-            return None
-        placements = _PLACEMENTS.to(like)
-        # a transposed convolution reads its kernel backwards
-        return placements / 4 if self is Form.POOL else placements.flip(0)
+def by_output(form: Form, kernel: Tensor) -> Tensor:
+    """A kernel stored in a form seen as [C_out, P, C_in], or the other way round."""
+    if form is Form.UPSAMPLE:
+        return kernel.permute(2, 1, 0)
+    return kernel.permute(1, 0, 2) if form is Form.UPSAMPLE_PRODUCT else kernel
+
+
+def placements_of(form: Form, like: Tensor) -> Tensor | None:
+    """What each of 16 positions takes from each of 9 taps, [16, 9]; None: tap by tap."""
+    if form is Form.PLAIN:
+        return None
+    placements = _PLACEMENTS.to(like)
+    # a transposed convolution reads its kernel backwards
+    return placements / 4 if form is Form.POOL else placements.flip(0)
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,11 @@ def _traced(weight: Tensor, u: Tensor | None, v: Tensor | None, recipe: _Recipe)
     """The kernel by operations that torch.compile fuses itself."""
     with torch.autocast(weight.device.type, enabled=False):
         taps = taps_of(weight)
-        placements = recipe.form.placements(taps)
+        placements = placements_of(recipe.form, taps)
         kernel = taps if placements is None else torch.matmul(placements, taps)
         if u is not None and v is not None:
             kernel = kernel / torch.dot(u, torch.mv(taps.flatten(1), tap_order(v, taps)))
-        return recipe.form.by_output(kernel).to(recipe.dtype).contiguous()
+        return by_output(recipe.form, kernel).to(recipe.dtype).contiguous()
 
 
 def taps_of(weight: Tensor) -> Tensor:
@@ -131,16 +134,16 @@ def _make(
     without_autocast = torch.autocast(weight.device.type, enabled=False)
     with torch.inference_mode(mode=False), torch.no_grad(), without_autocast:
         taps = taps_of(weight)
-        placements = recipe.form.placements(taps)
+        placements = placements_of(recipe.form, taps)
         if out is None:
             positions = taps.shape[1] if placements is None else len(placements)
             shape = torch.empty(len(taps), positions, taps.shape[2], device="meta")
-            stored = recipe.form.by_output(shape).shape
+            stored = by_output(recipe.form, shape).shape
             out = torch.empty(stored, dtype=recipe.dtype, device=recipe.device)
         sigma = None
         if u is not None and v is not None:
             sigma = torch.dot(u, torch.mv(taps.flatten(1), tap_order(v, taps)))
-        _place(taps, placements, sigma, recipe.form.by_output(out))
+        _place(taps, placements, sigma, by_output(recipe.form, out))
         return out, sigma
 
 
@@ -185,9 +188,9 @@ class _Kernel(torch.autograd.Function):
         made: _Made = ctx.made
         taps = taps_of(weight)
         into = torch.empty_like(taps, memory_format=torch.contiguous_format)
-        placements = made.recipe.form.placements(taps)
+        placements = placements_of(made.recipe.form, taps)
         adjoint = None if placements is None else placements.t()
-        _place(made.recipe.form.by_output(gradient), adjoint, made.sigma, into)
+        _place(by_output(made.recipe.form, gradient), adjoint, made.sigma, into)
         if made.sigma is not None:
             # sigma = u^T W v depends on W too: d(W / sigma) = (dW - (W / sigma) u^T dW v) / sigma
             along = torch.dot(into.flatten(), taps.flatten()) / made.sigma

@@ -8,13 +8,12 @@ from pydantic import BaseModel
 Facts = Mapping[str, Any]
 Row = tuple[str, str]
 
-_SCORES = {
-    "fid": "FID (Inception features; lower is better)",
-    "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
-    "recognised": "samples recognised as the class asked for",
-    "diversity_mean": "diversity within a class, relative to real images (mean)",
-    "diversity_min": "diversity within a class, relative to real images (least)",
+_SHARES = {
+    *("recognised", "precision", "recall", "coverage", "classes_hit", "class_entropy"),
+    *("memorisation", "near_copies"),
 }
+# of the scores, those among the first numbers; the others stand under Metrics
+_HEADLINE = ("fid", "fd_classifier", "precision", "recall", "recognised", "diversity_mean")
 # events that belong to a healthy run; any other is a warning, one of a later version too
 _ORDINARY_EVENTS = {"resumed", "interrupted"}
 _WARNINGS_SHOWN = 8  # of the training, at the top of the page; all of them stand under Training
@@ -30,13 +29,14 @@ def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[Row]:
         ("training time", duration(summary["train_seconds"])),
         ("images per second", f"{summary['images_per_second']:,.0f}"),
     ]
-    return tiles + [(label(name), score(name, value)) for name, value in _scores(metrics or {})]
+    found = dict(score_items(metrics or {}))
+    return tiles + [(label(name), score(name, found[name])) for name in _HEADLINE if name in found]
 
 
 def scores(summary: Facts, metrics: Facts | None) -> dict[str, float]:
     """The run in a few numbers, for a table with a row a run: what came out, and at what cost."""
     cost = {name: summary[name] for name in ("images_seen", "train_seconds", "images_per_second")}
-    return dict(_scores(metrics or {})) | cost
+    return dict(score_items(metrics or {})) | cost
 
 
 def warnings(
@@ -62,17 +62,6 @@ def warnings(
     for source in (validation_report, metrics or {}):
         said += [str(text) for text in (*source.get("failures", ()), *source.get("warnings", ()))]
     return said
-
-
-def metric_tables(metrics: Facts) -> dict[str, list[Row]]:
-    """The scores, and the protocol they were taken by."""
-    scores = dict(_scores(metrics))
-    rest = {key: value for key, value in metrics.items() if key not in {*scores, "warnings"}}
-    return {
-        "scores": [(_SCORES.get(name, label(name)), score(name, v)) for name, v in scores.items()],
-        "protocol": rows(rest.pop("protocol", {})),
-        "rest": rows(rest),
-    }
 
 
 def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any]:
@@ -173,7 +162,7 @@ def number(value: float) -> str:
 
 def score(name: str, value: float) -> str:
     """A metric's value; shares in percent."""
-    return f"{value:.1%}" if name == "recognised" else number(value)
+    return f"{value:.1%}" if name in _SHARES else number(value)
 
 
 def duration(seconds: float) -> str:
@@ -219,7 +208,8 @@ def _training_warnings(journal: Sequence[Facts]) -> list[str]:
     return said
 
 
-def _scores(metrics: Facts) -> Iterator[tuple[str, float]]:
+def score_items(metrics: Facts) -> Iterator[tuple[str, float]]:
+    """The metrics file's numbers: whatever stands at its top as a float."""
     for name, value in metrics.items():
         if isinstance(value, float):
             yield name, value

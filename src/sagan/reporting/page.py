@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from sagan.reporting import facts
+from sagan.reporting import facts, measured
 from sagan.reporting.charts import line_chart
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.curves import Chart, Journal, charts
@@ -65,7 +65,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         attention_maps=data_uri(c.attention_maps),
         charts=[_drawn(chart) for chart in charts(c.journal, config.curve_points)],
         events=[facts.event(record) for record in c.journal if "event" in record],
-        metrics=None if c.metrics is None else facts.metric_tables(c.metrics),
+        metrics=None if c.metrics is None else measured.metric_tables(c.metrics),
         data=facts.data_summary(c.validation_report, config.classes_listed),
         parameters=[(name, facts.rows(c.parameters[name])) for name in _in_order(c.parameters)],
         training=facts.rows({k: v for k, v in c.summary.items() if k != "fingerprint"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sagan.schema import Settings, lay_over, unknown_key
+from sagan.schema import Settings, lay_over
 
 _FILE = Path(__file__).with_name("presets.yml")
 
@@ -31,10 +31,10 @@ def preset_settings(name: str) -> Settings:
     """What a preset sets, as nested parameters of training.
 
     Raises:
-        ValueError: for an unknown name, with the nearest known one.
+        ValueError: for an unknown name, with the known ones.
     """
     if name not in PRESETS:
-        raise ValueError(unknown_key(name, PRESETS).replace("unknown key", "unknown preset"))
+        raise ValueError(f"unknown preset '{name}'; known presets: {', '.join(PRESETS)}")
     return lay_over({}, _published()[name])
 
 

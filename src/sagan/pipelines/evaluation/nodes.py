@@ -33,32 +33,43 @@ def evaluate_generator(
     evaluation_workspace: Path,
     config: EvaluationConfig,
 ) -> dict[str, Any]:
-    """Generate samples and measure them batch by batch; none is kept."""
+    """Generate samples and measure them batch by batch; few are kept."""
+    from collections.abc import Iterator
+
     import torch
 
     from sagan.devices import choose_device
-    from sagan.metrics.protocols import check_generator, evaluate, evaluation_labels
+    from sagan.metrics.evaluation import evaluate
+    from sagan.metrics.features import Batch
+    from sagan.metrics.questions import check_generator, evaluation_labels
     from sagan.metrics.statistics import Statistics
     from sagan.sampling.generate import generate
     from sagan.sampling.latents import sample_latents
 
     check_generator(generator_bundle, image_shards)
-    device, count = choose_device(config.device), config.num_samples
-    class_labels = evaluation_labels(count, generator_bundle.num_classes)
-    latents = sample_latents(count, generator_bundle.latent_dim, config.seed, config.truncation)
-    generator = generator_bundle.load(str(device))
-    images = generate(generator, latents, class_labels, config.batch_size, device)
+    device, bundle = choose_device(config.device), generator_bundle
+    generator = bundle.load(str(device))
+
+    def draw(first: int, count: int, truncation: float | None) -> Iterator[Batch]:
+        labels = evaluation_labels(count, bundle.num_classes)
+        latents = sample_latents(
+            count, bundle.latent_dim, config.seed, truncation, first_index=first
+        )
+        images = generate(generator, latents, labels, config.batch_size, device)
+        return zip(images, torch.split(labels, config.batch_size), strict=True)
+
     return evaluate(
-        zip(images, torch.split(class_labels, config.batch_size), strict=True),
+        draw(0, config.num_samples, config.truncation),
         image_shards,
         Statistics.from_arrays(reference_statistics),
         config,
         workspace=evaluation_workspace,
         device=device,
+        draw=draw,
         origin={
             "class_labels": "evenly over the classes",
             "seed": config.seed,
             "truncation": config.truncation,
-            "generator": generator_bundle.facts,
+            "generator": bundle.facts,
         },
     )

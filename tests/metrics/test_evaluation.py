@@ -1,11 +1,16 @@
+import copy
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.protocols import check_generator, evaluate, evaluation_labels
+from sagan.metrics.evaluation import evaluate
+from sagan.metrics.questions import check_generator, evaluation_labels
 from sagan.metrics.references import reference_statistics
+from sagan.sampling.generate import generate
+from sagan.sampling.latents import sample_latents
 from tests.small_world import small_bundle, small_shards
 
 CPU = torch.device("cpu")
@@ -97,6 +102,62 @@ def test_a_reference_of_another_split_is_refused(shards, config, workspace):
         run(real_batches(shards), shards, config, workspace, reference)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image_size_px", 32),
+        ("split", "val"),
+        ("part", "even"),
+        ("data_hash", "another"),
+        ("shards_key", "another resizer"),
+        ("features.resizer", "bicubic to 299x299"),
+        ("features.weights_sha256", "f" * 64),
+        ("count", 71),
+    ],
+)
+def test_a_reference_of_another_protocol_is_refused(shards, config, workspace, key, value):
+    sound = reference_statistics(shards, config, workspace, CPU)
+    protocol = copy.deepcopy(sound.protocol)
+    if key.startswith("features."):
+        protocol["features"][key.removeprefix("features.")] = value
+    elif key != "count":
+        protocol[key] = value
+    other = dataclasses.replace(
+        sound, protocol=protocol, count=value if key == "count" else sound.count
+    )
+
+    with pytest.raises(ValueError, match="made under another protocol") as error:
+        run(real_batches(shards), shards, config, workspace, other)
+    assert str(value) in str(error.value)
+
+
+def test_nan_features_are_an_error(shards, config, workspace, monkeypatch):
+    reference = reference_statistics(shards, config, workspace, CPU)
+    monkeypatch.setattr(
+        "sagan.metrics.classifier.Classifier.features",
+        lambda self, x: torch.full((len(x), 8), torch.nan),
+    )
+
+    with pytest.raises(ValueError, match="features of 25 of 25 images are NaN"):
+        run(real_batches(shards), shards, config, workspace, reference)
+
+
+def test_a_generator_in_training_is_left_as_it_was(shards, config, workspace, tmp_path):
+    """Mode, weights, batch norm's statistics and spectral norm's vectors."""
+    generator = small_bundle(tmp_path / "generator").load().train()
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    labels = evaluation_labels(30, 3)
+    images = generate(generator, sample_latents(30, 12, seed=0), labels, 10)
+
+    run(zip(images, labels.split(10), strict=True), shards, config, workspace)
+
+    assert generator.training
+    assert all(layer.training for layer in generator.modules())
+    after = generator.state_dict()
+    assert any("running" in name for name in after)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
 def test_an_unknown_split_is_refused(shards, config, workspace):
     other = config.model_copy(update={"reference_split": "test"})
 
@@ -117,9 +178,14 @@ def test_few_samples_are_said(shards, config, workspace, caplog):
 
     metrics = run([(images[:5], labels[:5])], shards, config, workspace)
 
-    assert metrics["warnings"] == [text for text in metrics["warnings"] if "5 images for 8" in text]
-    assert len(metrics["warnings"]) == 1
-    assert metrics["warnings"][0] in caplog.text
+    said = "\n".join(metrics["warnings"])
+    assert "samples: 5 images for 8 feature dimensions" in said
+    assert "biased upwards" in said
+    assert "classifier_score: 5 samples are too few for 10 splits" in said
+    assert "precision, recall, density and coverage need 6 images a side, got 5 and 72" in said
+    assert "2 of 3 classes have fewer than 2" in said
+    assert all(warning in caplog.text for warning in metrics["warnings"])
+    assert not {"precision", "classifier_score"} & set(metrics)
     assert np.isfinite(metrics["fd_classifier"])
 
 

@@ -1,0 +1,131 @@
+"""Distances between many feature vectors, block by block: no [N, M] matrix is ever whole.
+
+What neighbours, manifolds and memorisation have in common. With 50,000 vectors a side the matrix
+would take 20 GB; a block takes `rows * columns * 8` bytes.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+ROWS, COLUMNS = 1024, 8192  # of a block: 64 MiB in float64
+# squared distances below this share of the squared lengths are rounding: the vectors are equal
+ROUNDING = 1e-13
+
+
+class Block(NamedTuple):
+    """Squared distances float64 [rows, columns] from first[start:stop] to second[left:right]."""
+
+    rows: slice
+    columns: slice
+    squared: Tensor
+
+
+class Neighbours(NamedTuple):
+    """For each of N queries its k nearest, nearest first."""
+
+    indices: Tensor  # int64 [N, k]
+    distances: Tensor  # float64 [N, k], feature units
+
+
+def distance_blocks(
+    first: Tensor, second: Tensor, *, rows: int = 0, columns: int = 0, what: str = ""
+) -> Iterator[Block]:
+    """All squared distances, in blocks, row after row of blocks.
+
+    Both sides are moved by the mean of the second, so that |x|^2 + |y|^2 - 2 x y in float64 loses
+    no digits where the mean is large beside the distances.
+
+    Args:
+        first: float [N, D].
+        second: float [M, D], on the same device.
+        rows: of a block; 0: `ROWS`.
+        columns: of a block; 0: `COLUMNS`.
+        what: a progress bar's name; without one there is no bar.
+
+    Raises:
+        ValueError: if the dimensions differ or a value is NaN or infinite.
+    """
+    _check(first, second)
+    rows, columns = rows or ROWS, columns or COLUMNS
+    centre = second.to(torch.float64).mean(dim=0)
+    bar = tqdm(
+        total=len(first), desc=what, unit=" rows", leave=False, disable=None if what else True
+    )
+    with bar:
+        for top in range(0, len(first), rows):
+            x = first[top : top + rows].to(torch.float64) - centre  # [rows, D]
+            for left in range(0, len(second), columns):
+                y = second[left : left + columns].to(torch.float64) - centre  # [columns, D]
+                squared = _squared(x, y)
+                yield Block(slice(top, top + len(x)), slice(left, left + len(y)), squared)
+            bar.update(len(x))
+
+
+def nearest(
+    queries: Tensor, base: Tensor, k: int = 1, *, same: bool = False, what: str = ""
+) -> Neighbours:
+    """The k nearest base vectors of each query, exactly.
+
+    Args:
+        queries: float [N, D].
+        base: float [M, D].
+        k: how many.
+        same: queries and base are the same set, and no vector is its own neighbour; a copy of it
+            at another place is.
+        what: a progress bar's name.
+
+    Raises:
+        ValueError: if the base has fewer than k vectors to offer.
+    """
+    offered = len(base) - same
+    if not 1 <= k <= offered:
+        raise ValueError(f"{k} nearest neighbours asked for, of {max(offered, 0)} vectors")
+    count, device = len(queries), queries.device
+    best = torch.full((count, k), torch.inf, dtype=torch.float64, device=device)
+    where = torch.zeros((count, k), dtype=torch.int64, device=device)
+    for rows, columns, squared in distance_blocks(queries, base, what=what):
+        if same:
+            _forget_itself(squared, rows, columns)
+        places = torch.arange(columns.start, columns.stop, device=device).expand_as(squared)
+        candidates = torch.cat([best[rows], squared], dim=1)
+        best[rows], chosen = candidates.topk(k, dim=1, largest=False, sorted=True)
+        where[rows] = torch.cat([where[rows], places], dim=1).gather(1, chosen)
+    return Neighbours(where, best.sqrt())
+
+
+def radii(features: Tensor, k: int, *, what: str = "") -> Tensor:
+    """Distance of each vector to its k-th nearest other one: float64 [N].
+
+    Raises:
+        ValueError: if there are not more than k vectors.
+    """
+    return nearest(features, features, k, same=True, what=what).distances[:, -1]
+
+
+def _squared(x: Tensor, y: Tensor) -> Tensor:
+    lengths = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)[None, :]
+    squared = torch.addmm(lengths, x, y.T, alpha=-2)
+    return squared.masked_fill_(squared <= ROUNDING * lengths, 0)
+
+
+def _forget_itself(squared: Tensor, rows: slice, columns: slice) -> None:
+    """Infinity where a vector meets itself, in place."""
+    first, last = max(rows.start, columns.start), min(rows.stop, columns.stop)
+    if first < last:
+        both = torch.arange(first, last, device=squared.device)
+        squared[both - rows.start, both - columns.start] = torch.inf
+
+
+def _check(first: Tensor, second: Tensor) -> None:
+    if first.ndim != 2 or first.shape[1:] != second.shape[1:]:
+        raise ValueError(
+            f"features: expected two float [N, D] of one D, got {[*first.shape]} and "
+            f"{[*second.shape]}"
+        )
+    for name, features in (("first", first), ("second", second)):
+        if not bool(features.isfinite().all()):
+            raise ValueError(f"the {name} features hold NaN or infinity")

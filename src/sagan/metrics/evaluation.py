@@ -1,0 +1,178 @@
+"""From samples and shards to the metrics file: numbers, and everything that they depend on."""
+
+import logging
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sagan.data.shards import ShardStore
+from sagan.metrics.bench import Bench
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.features import Batch, feature_extractor
+from sagan.metrics.intervals import repeated_interval
+from sagan.metrics.measures import Measured, measure, real_against_real
+from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
+from sagan.metrics.references import check_reference, self_test
+from sagan.metrics.sample_pass import SamplePass
+from sagan.metrics.statistics import Statistics, few_samples_warning
+from sagan.metrics.sweep import truncation_sweep
+
+logger = logging.getLogger(__name__)
+
+LIBRARIES = ("numpy", "scipy", "torch", "torchvision")
+
+Draw = Callable[[int, int, float | None], Iterable[Batch]]
+"""(index of the first sample within the series, how many, truncation) -> samples."""
+
+
+def evaluate(
+    batches: Iterable[Batch],
+    shards: ShardStore,
+    reference: Statistics,
+    config: EvaluationConfig,
+    *,
+    workspace: Path,
+    device: torch.device,
+    origin: dict[str, Any],
+    draw: Draw | None = None,
+) -> dict[str, Any]:
+    """Compare samples with real images.
+
+    Args:
+        batches: the samples, in one pass.
+        shards: the real images.
+        reference: from `reference_statistics` under the same configuration.
+        config: the protocol.
+        workspace: folder of cached statistics, features and classifiers.
+        device: where networks run.
+        origin: JSON-able, copied into the protocol: where the samples come from.
+        draw: makes more samples, for `config.repeats` and `config.sweep`.
+
+    Returns:
+        JSON-able: the scores (`fid` or `fd_classifier`, `kid` or `kd_classifier`, `precision`,
+        ...; means over the draws where there are several), `classifier` where there is one,
+        `details` (of the first draw), `intervals`, `self_test`, `warnings`, `protocol`.
+
+    Raises:
+        ValueError: if the reference was made under another protocol, a named protocol is asked for
+            and not followed, more samples are asked for than a file has, there are fewer than two
+            samples, or features are NaN or infinite.
+    """
+    extractor = feature_extractor(config, shards, workspace, device)
+    check_reference(reference, shards, config.reference_split, extractor)
+    _check_draws(config, draw)
+    name_protocol(_protocol(config, reference, origin, config.num_samples), config.protocol)
+    bench = Bench(shards, config, workspace, device, extractor, reference)
+    measured, samples = _measure(bench, batches)
+    if config.repeats > 1 and draw is not None:
+        _average(measured, [measured, *_more_draws(bench, draw)])
+    protocol = _protocol(config, reference, origin, samples.count)
+    classifier = measured.details.pop("classifier", None)
+    return {
+        **measured.scores,
+        **({} if classifier is None else {"classifier": classifier}),
+        "intervals": measured.intervals,
+        "details": measured.details | _sweep(bench, draw),
+        "self_test": self_test(shards, reference, extractor, config, workspace)
+        | real_against_real(bench),
+        "warnings": _said(measured.warnings + _few_samples(samples, reference)),
+        "protocol": {
+            "name": name_protocol(protocol, config.protocol),
+            **protocol,
+            "device": str(device),
+            "versions": {library: version(library) for library in LIBRARIES},
+        },
+    }
+
+
+def _measure(bench: Bench, batches: Iterable[Batch]) -> tuple[Measured, Statistics]:
+    passed = SamplePass(bench)
+    passed.take(batches)
+    return measure(bench, passed), passed.statistics.result()
+
+
+def _more_draws(bench: Bench, draw: Draw) -> list[Measured]:
+    """All draws but the first; each goes on in the series of latents where the last one ended."""
+    config, more = bench.config, []
+    for repeat in range(1, config.repeats):
+        logger.info("draw %d of %d", repeat + 1, config.repeats)
+        batches = draw(repeat * config.num_samples, config.num_samples, config.truncation)
+        more.append(_measure(bench, batches)[0])
+    return more
+
+
+def _average(into: Measured, draws: list[Measured]) -> None:
+    """Scores become means over the draws, each with its interval."""
+    for name in list(into.scores):
+        values = [one.scores[name] for one in draws if name in one.scores]
+        into.scores[name] = float(np.mean(values))
+        if len(values) > 1:
+            into.intervals[name] = repeated_interval(values) | {"draws": values}
+
+
+def _sweep(bench: Bench, draw: Draw | None) -> dict[str, Any]:
+    config, neighbours = bench.config, bench.config.neighbours
+    if not config.sweep.truncations or draw is None or neighbours is None:
+        return {}
+    curve = truncation_sweep(
+        config.sweep.truncations,
+        lambda truncation: draw(0, config.sweep.num_samples, truncation),
+        bench.extractor,
+        bench.reference,
+        bench.on_device(bench.real()),
+        precision_recall_k=neighbours.precision_recall_k,
+        kept_samples=config.kept_samples,
+    )
+    return {"truncation_sweep": curve}
+
+
+def _check_draws(config: EvaluationConfig, draw: Draw | None) -> None:
+    if draw is None and (config.repeats > 1 or config.sweep.truncations):
+        raise ValueError(
+            "evaluation.repeats and evaluation.sweep need a generator to draw from, got samples "
+            "that were drawn before: set repeats to 1 and sweep.truncations to []"
+        )
+    if config.sweep.truncations and config.neighbours is None:
+        raise ValueError("evaluation.sweep needs the block 'neighbours', got null")
+
+
+def _protocol(
+    config: EvaluationConfig, reference: Statistics, origin: dict[str, Any], count: int
+) -> dict[str, Any]:
+    """What the numbers depend on."""
+    return {
+        "features": config.features,
+        "samples": {"count": count, **origin},
+        "reference": {"count": reference.count, **reference.protocol},
+        "covariance": "unbiased (N - 1), float64",
+        "kept_features": {
+            "samples_at_most": config.kept_samples,
+            "real_images_at_most": config.kept_reference,
+        },
+        "kernel": None if config.kernel is None else config.kernel.model_dump(),
+        "neighbours": None if config.neighbours is None else config.neighbours.model_dump(),
+        "repeats": config.repeats,
+        "diversity": {
+            "images_a_class_at_most": config.diversity_images,
+            "classes_at_most": config.diversity_classes,
+        },
+        "named": None if config.protocol is None else PROTOCOLS[config.protocol].model_dump(),
+    }
+
+
+def _few_samples(samples: Statistics, reference: Statistics) -> list[str]:
+    both = (
+        few_samples_warning("samples", samples),
+        few_samples_warning("reference", reference),
+    )
+    return [warning for warning in both if warning]
+
+
+def _said(warnings: list[str]) -> list[str]:
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return warnings

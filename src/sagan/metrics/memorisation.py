@@ -1,0 +1,52 @@
+"""Whether samples are new, or training images drawn again.
+
+Meehan, Chaudhuri and Dasgupta 2020 ("A non-parametric test to detect data-copying in generative
+models"): samples that lie nearer to the training images than new real images do were copied from
+them. The statistic is Mann and Whitney's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+NEAR = 0.05  # a sample is suspicious where only this share of held-out images is as near
+
+
+class Memorisation(NamedTuple):
+    """How samples lie to the training images, beside held-out real ones."""
+
+    score: float
+    """Of all pairs of a sample and a held-out real image, the share in which the sample is the
+    nearer one to its nearest training image; ties count half. 0.5: as new as real images are;
+    1: all nearer, copies; 0: all farther, which says that samples are far from all real images.
+    """
+    near_copies: float
+    """Share of samples nearer to a training image than all but 5% of the held-out images are;
+    0.05 for samples as new as real images."""
+
+
+def memorisation(sample_distances: np.ndarray, held_out_distances: np.ndarray) -> Memorisation:
+    """Both measures, from distances to the nearest training image.
+
+    The features must not know which images they were trained on: a classifier fitted to the
+    training images pushes held-out ones away from them, and makes samples look copied.
+
+    Args:
+        sample_distances: float [N], of generated images.
+        held_out_distances: float [M], of real images that were not trained on.
+
+    Raises:
+        ValueError: if either is empty or holds NaN.
+    """
+    for name, values in (("sample", sample_distances), ("held-out", held_out_distances)):
+        if len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"{name} distances: expected finite numbers, got {values[:5]}")
+    ordered = np.sort(held_out_distances)
+    below = np.searchsorted(ordered, sample_distances, side="left")  # held-out ones strictly nearer
+    up_to = np.searchsorted(ordered, sample_distances, side="right")  # and those just as near
+    nearer = len(ordered) - (below + up_to) / 2
+    near = np.quantile(held_out_distances, NEAR)
+    return Memorisation(
+        score=float(nearer.mean() / len(ordered)),
+        near_copies=float((sample_distances < near).mean()),
+    )

@@ -1,0 +1,92 @@
+import copy
+
+import pytest
+from pydantic import ValidationError
+
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.inception import DIMENSIONS, WEIGHTS_SHA256
+from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
+
+PAPER = {
+    "features": "inception",
+    "samples": {
+        "count": 50_000,
+        "class_labels": "evenly over the classes",
+        "truncation": None,
+        "generator": {"weights": "raw", "batch_norm_statistics": "running averages"},
+    },
+    "reference": {
+        "split": "train",
+        "part": "all",
+        "features": {
+            "weights_sha256": WEIGHTS_SHA256 + "0" * 56,
+            "resizer": "bilinear to 299x299, not antialiased, corners not aligned",
+            "dimensions": DIMENSIONS,
+        },
+    },
+}
+
+
+def changed(path, value):
+    protocol = copy.deepcopy(PAPER)
+    place = protocol
+    *folders, key = path.split(".")
+    for folder in folders:
+        place = place[folder]
+    place[key] = value
+    return protocol
+
+
+def test_the_papers_is_recognised():
+    assert name_protocol(PAPER) == name_protocol(PAPER, "fid50k_train") == "fid50k_train"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("samples.count", 49_999),
+        ("samples.class_labels", "as in the training set"),
+        ("samples.truncation", 0.5),
+        ("samples.generator.weights", "ema"),
+        ("samples.generator.batch_norm_statistics", "standing, 50 batches of 64"),
+        ("reference.split", "val"),
+        ("reference.part", "even"),
+        ("reference.features.weights_sha256", "f" * 64),
+        ("reference.features.resizer", "bicubic to 299x299"),
+        ("features", "classifier"),
+    ],
+)
+def test_any_departure_loses_the_name_and_is_refused_where_it_was_demanded(path, value):
+    protocol = changed(path, value)
+
+    assert name_protocol(protocol) is None
+    with pytest.raises(ValueError, match="protocol fid50k_train is not followed") as error:
+        name_protocol(protocol, "fid50k_train")
+    assert f"got {value}, expected" in str(error.value)
+    assert "evaluation.protocol to null" in str(error.value)
+
+
+def test_samples_of_unknown_origin_have_no_name():
+    protocol = PAPER | {"samples": {"count": 50_000, "file": "samples.npz"}}
+
+    assert name_protocol(protocol) is None
+
+
+def test_names_are_told_apart():
+    """Of any two protocols something differs, or a name would say nothing."""
+    fixed = [protocol.model_dump_json() for protocol in PROTOCOLS.values()]
+
+    assert len(set(fixed)) == len(fixed)
+
+
+def test_parameters_that_contradict_a_demanded_protocol_are_refused_at_the_door():
+    with pytest.raises(ValidationError, match="num_samples: got 100, expected 50000"):
+        EvaluationConfig(protocol="fid50k_train", num_samples=100)
+    with pytest.raises(ValidationError, match="did you mean 'fid50k_train'"):
+        EvaluationConfig(protocol="fid50k_trian")
+    assert EvaluationConfig(protocol="fid50k_train").num_samples == 50_000
+
+
+def test_accuracy_needs_a_classifier():
+    with pytest.raises(ValidationError, match="accuracy_samples needs the block 'classifier'"):
+        EvaluationConfig(accuracy_samples=10)
