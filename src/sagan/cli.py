@@ -5,15 +5,16 @@ The full traceback goes to the log file, and to the terminal with `--verbose`.
 
 import logging
 import traceback
+from types import FrameType
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines as registered_pipelines
 
-logger = logging.getLogger(__name__)
+from sagan.training.signals import EXIT_INTERRUPTED, handled_by
 
-STOPPED_STATUS = 75  # EX_TEMPFAIL: asked to stop, start again to go on
+logger = logging.getLogger(__name__)
 
 
 @click.group(name="sagan")
@@ -25,12 +26,13 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
     """Run pipelines."""
     try:
         _name_pipelines(options)
-        result: dict[str, Any] = kedro_run.callback(**options)
+        with handled_by(_stop):  # training takes the signals over, and saves
+            result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
     except KeyboardInterrupt:
         click.echo("\nStopped. What was finished is saved; the same command goes on.", err=True)
-        raise SystemExit(STOPPED_STATUS) from None
+        raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
         logger.debug("kedro run failed", exc_info=True)
         if verbose:
@@ -39,6 +41,10 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
 
         raise click.ClickException(explain(error)) from None
     return result
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # SIGTERM and SIGUSR1 stop as Ctrl-C does
 
 
 def _name_pipelines(options: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
 from sagan.schema import describe_faults, unknown_key
-from sagan.training.presets import PRESETS, preset_paths
+from sagan.training.presets import refuse_replaced
 
 _SHOWN_FAULTS = 20
 
@@ -72,23 +72,7 @@ def check_preset(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Non
     Raises:
         ValueError: naming each such parameter.
     """
-    name = parameters.get("training", {}).get("preset")
-    if name not in PRESETS:
-        return  # none, or one that the model refuses
-    replaced = sorted(preset_paths(name) & set(_paths(given.get("training", {}))))
-    if replaced:
-        raise ValueError(
-            f"training.preset={name} sets {', '.join(replaced)} itself; to try another value "
-            "leave the preset out and give its parameters (src/sagan/training/presets.yml)"
-        )
-
-
-def _paths(nested: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from _paths(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key
+    refuse_replaced(parameters.get("training", {}).get("preset"), given.get("training", {}))
 
 
 def _stations(pipeline: Pipeline) -> Iterator[str]:

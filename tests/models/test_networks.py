@@ -2,18 +2,30 @@ import pytest
 import torch
 from torch import nn
 
-from sagan.models.blocks import DiscriminatorBlock, GeneratorBlock
+from sagan.models.attention import SelfAttention2d
+from sagan.models.blocks import DiscriminatorBlock, DiscriminatorStem, GeneratorBlock
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.normalization import ConditionalBatchNorm2d
 
+BLOCKS = {
+    "generator": GeneratorBlock(8, 8, num_classes=2, momentum=0.1, spectral_norm=True),
+    "stem": DiscriminatorStem(8, spectral_norm=True),
+    "down": DiscriminatorBlock(8, 16, downsample=True, spectral_norm=True),
+    "last": DiscriminatorBlock(8, 8, downsample=False, spectral_norm=True),
+    "attention": SelfAttention2d(8, spectral_norm=True),
+}
 
-def test_a_discriminator_block_leaves_its_input_alone():
-    block = DiscriminatorBlock(4, 8, downsample=True, spectral_norm=True)
-    x = torch.randn(2, 4, 8, 8)
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_leaves_its_input_alone(name, training):
+    x = torch.randn(2, 3 if name == "stem" else 8, 8, 8)
     before = x.clone()
+    labels = (torch.tensor([0, 1]),) if name == "generator" else ()
 
-    block(x)
+    with torch.set_grad_enabled(training):
+        BLOCKS[name].train(training)(x, *labels)
 
     assert torch.equal(x, before)
 

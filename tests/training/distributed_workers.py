@@ -1,6 +1,7 @@
 """Processes that go wrong on purpose; torchelastic imports them in processes of their own."""
 
 import os
+import signal
 import time
 
 import torch
@@ -24,12 +25,34 @@ def diverging(*arguments):
     return work(*arguments)
 
 
+def dying(*arguments):
+    """Process 1 is killed in its third update, in the first start of the processes."""
+    if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        _after(2, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    return work(*arguments)
+
+
+def signalled(*arguments):
+    """Process 1 alone is asked to stop, in its third update."""
+    if os.environ["RANK"] == "1":
+        _after(2, _signal)
+    return work(*arguments)
+
+
+def counted(*arguments):
+    """Each start of process 0 is counted, in a file beside the runs."""
+    if os.environ["RANK"] == "0":
+        with (arguments[2] / "starts").open("a") as file:
+            file.write(".")
+    return work(*arguments)
+
+
 def slow_to_save(*arguments):
     """The lead takes longer to save than a step may take."""
     original = CheckpointStore.save
 
     def slow(store, *state, **options):
-        time.sleep(6)
+        time.sleep(4)
         return original(store, *state, **options)
 
     CheckpointStore.save = slow
@@ -47,6 +70,11 @@ def _after(updates, change):
         return original(G, D, optimizer, images, *rest, **options)
 
     loop.discriminator_step = step
+
+
+def _signal(images):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return images
 
 
 def _raise(images):

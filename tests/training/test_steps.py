@@ -1,11 +1,14 @@
 import copy
+from math import isfinite
 
 import pytest
 import torch
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam
 
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.models.spectral_norm import SpectralLayer
 from sagan.training.losses import objective
 from sagan.training.steps import (
     NonFiniteError,
@@ -13,6 +16,7 @@ from sagan.training.steps import (
     discriminator_step,
     generator_step,
 )
+from sagan.training.world import World
 
 SIZES = {"image_size": 16, "num_classes": 3, "base_channels": 8, "attention_resolutions": (8,)}
 
@@ -240,3 +244,97 @@ def test_fakes_of_the_discriminators_update_hold_no_graph(networks, monkeypatch)
 
     assert len(seen) == 1
     assert seen[0].grad_fn is None
+
+
+@pytest.mark.parametrize("step", ["discriminator", "generator"])
+def test_statistics_that_overflow_under_a_finite_loss_stop_the_update(networks, step):
+    """A huge activation: its variance is infinite, what is made of it is 0, and all looks well."""
+    generator, discriminator = networks
+    images, labels, z, y = draw()
+    with torch.no_grad():
+        generator.linear.bias.normal_(std=1e18)
+    network = discriminator if step == "discriminator" else generator
+    before = weights(network)
+    statistics = {name: value.clone() for name, value in generator.named_buffers()}
+    optimizer = SGD(network.parameters(), lr=0.1)
+
+    def update():
+        if step == "discriminator":
+            discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
+        else:
+            generator_step(generator, discriminator, optimizer, z, y)
+
+    with pytest.raises(NonFiniteError) as raised:
+        update()
+
+    assert not isfinite(raised.value.facts["batch_norm_statistics"])
+    assert isfinite(raised.value.facts["loss"])
+    assert unchanged(network, before)
+    for name, value in generator.named_buffers():
+        assert torch.equal(value, statistics[name]), name
+
+
+def test_training_keeps_the_largest_singular_values_at_one(networks):
+    def tops():
+        return torch.tensor(
+            [
+                torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), ord=2).item()
+                for network in networks
+                for layer in network.modules()
+                if isinstance(layer, SpectralLayer)
+            ]
+        )
+
+    generator, discriminator = networks
+    optimizers = [Adam(n.parameters(), lr=0.02, betas=(0.0, 0.9)) for n in networks]
+    frozen = [
+        (layer, layer.u.clone(), layer.v.clone())
+        for network in networks
+        for layer in network.modules()
+        if isinstance(layer, SpectralLayer)
+    ]
+    for _ in range(30):
+        images, labels, z, y = draw()
+        discriminator_step(generator, discriminator, optimizers[1], images, labels, z, y)
+        generator_step(generator, discriminator, optimizers[0], z, y)
+
+    assert (tops() - 1).abs().max() < 0.2
+    for layer, u, v in frozen:  # kept bug: vectors that do not follow the weights
+        layer.u.copy_(u)
+        layer.v.copy_(v)
+    assert (tops() - 1).abs().max() > 0.4
+
+
+def test_a_generator_step_leaves_the_discriminators_vectors(networks):
+    generator, discriminator = networks
+    before = {name: value.clone() for name, value in discriminator.named_buffers()}
+    _, _, z, y = draw()
+
+    generator_step(generator, discriminator, SGD(generator.parameters(), lr=0.1), z, y)
+
+    assert before
+    assert all(torch.equal(before[n], value) for n, value in discriminator.named_buffers())
+
+
+@pytest.fixture
+def process_group():
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_a_distributed_update_makes_one_pass_and_writes_no_buffers(networks, process_group):
+    """Buffers broadcast between two passes would be modified under the first one's graph."""
+    generator, discriminator = networks
+    shared = World(torch.device("cpu"), rank=0, size=2).sharing_gradients(discriminator)
+    passes = []
+    discriminator.register_forward_hook(lambda *_: passes.append(None))
+
+    discriminator_step(generator, shared, SGD(discriminator.parameters(), lr=0.1), *draw())
+
+    assert isinstance(shared, DistributedDataParallel)
+    assert not shared.broadcast_buffers
+    assert not shared.will_sync_module_buffers()
+    assert len(passes) == 1

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from sagan.training.signals import EXIT_INTERRUPTED, leaving_at_once
 
-from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.training.config import TrainingConfig
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,25 +45,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
-        presets = [f"preset={options.preset}"] if options.preset else []
-        settings = load_settings("training", options.config, presets + options.set)
-        summary = _train(TrainingConfig(**settings), options.shards, options.out)
-    except ValidationError as error:
-        logging.getLogger(__name__).error("%s", "\n".join(describe_faults(error, "training")))
-        return 1
-    except (ValueError, OSError, ClearError) as error:
-        logging.getLogger(__name__).error("%s", error)
+        with leaving_at_once():  # while large libraries are imported
+            summary = _train(options)
+    except KeyboardInterrupt:
+        logger.warning("stopped at once; the same command goes on from the last checkpoint")
+        return EXIT_INTERRUPTED
+    if summary is None:
         return 1
     sys.stdout.write(json.dumps(summary) + "\n")
     return 0
 
 
-def _train(config: TrainingConfig, shards: Path, out: Path) -> dict[str, Any]:
+def _train(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The summary; None where something was wrong, which has been said then."""
+    from pydantic import ValidationError
+
     from sagan.data.shards import ShardStore
+    from sagan.schema import ClearError, describe_faults, load_settings
+    from sagan.training.config import TrainingConfig
+    from sagan.training.presets import refuse_replaced
     from sagan.training.run import train
 
-    result = train(config, ShardStore.open(shards), out)
-    return {"generator_bundle": str(result.bundle.path), **result.summary}
+    try:
+        presets = [f"preset={options.preset}"] if options.preset else []
+        settings = load_settings("training", options.config, presets + options.set)
+        given = load_settings("training", [], options.set)
+        refuse_replaced(settings.get("preset"), given)
+        config = TrainingConfig(**settings)
+        result = train(config, ShardStore.open(options.shards), options.out)
+    except ValidationError as error:
+        logger.error("%s", "\n".join(describe_faults(error, "training")))
+    except (ValueError, OSError, ClearError) as error:
+        logger.error("%s", error)
+    else:
+        return {"generator_bundle": str(result.bundle.path), **result.summary}
+    return None
 
 
 if __name__ == "__main__":

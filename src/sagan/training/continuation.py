@@ -25,7 +25,7 @@ def read_identity(run: Path) -> dict[str, Any] | None:
         identity = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         identity = None
-    if not isinstance(identity, dict) or "parameters" not in identity:
+    if not isinstance(identity, dict) or not {"parameters", "data"} <= identity.keys():
         raise ValueError(f"{path} is damaged; delete the folder to train afresh")
     return identity
 

@@ -28,8 +28,8 @@ _NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the oth
 _CODE = ("pixels.py", "data/batches.py", "models", "training")
 # files of training that start, watch or keep a run, and do not decide about its weights
 _NOT_CODE = {"checkpoint_files", "checkpoints", "continuation", "event_files", "fixed_batch"}
-_NOT_CODE |= {"journal", "launch", "memory", "observer", "probes", "progress", "signals", "watch"}
-_NOT_CODE |= {"watch_config"}
+_NOT_CODE |= {"journal", "launch", "memory", "notes", "observer", "probes", "progress", "signals"}
+_NOT_CODE |= {"watch", "watch_config"}
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:

@@ -4,13 +4,8 @@
 one dies; it stops them all, each saving first, when it is asked to stop.
 """
 
-import json
 import logging
 import os
-import signal
-import threading
-import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,18 +13,30 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+
 from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
-from sagan.files import replacing_file
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
-from sagan.training.steps import NonFiniteError
+from sagan.training.notes import Notes
+from sagan.training.signals import (
+    EXIT_INTERRUPTED,
+    SIGNALS,
+    TrainingInterrupted,
+    handled_by,
+    signals_kept,
+    stop_requests,
+)
 
 logger = logging.getLogger(__name__)
 
-_SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
-_INTERRUPTED = "interrupted"  # file that says: this launch was asked to stop, and has saved
+_ENVIRONMENT = {
+    # a store of its own for each start of the processes: in one store they would find the
+    # addresses of those that died
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+    "TORCH_CPP_LOG_LEVEL": "FATAL",  # a partner lost is told in one line, not in stack frames
+}
 
 
 class TrainingFailed(ClearError, RuntimeError):  # noqa: N818 - says what happened
@@ -43,7 +50,7 @@ class FinishedElsewhere(SystemExit):
         super().__init__(0)
 
 
-Worker = Callable[[TrainingConfig, Path, Path, Path, int], Any]
+Worker = Callable[[TrainingConfig, Path, Path, Path, int], None]
 
 
 def launch(
@@ -73,107 +80,98 @@ def launch(
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
 
+    _check_devices(config)
     run.mkdir(parents=True, exist_ok=True)
-    notes = _Notes(run / "processes")
+    notes = Notes(run / "processes")
     notes.clear()
     arguments = (config, shards.path, workspace, notes.folder, _log_level())
     logger.info("starting %d processes on this machine", config.devices)
     try:
-        with _elastic_settings(), _stopped_by_signals():
+        # until torchelastic takes the signals over there is nothing to save
+        with _elastic_settings(), handled_by(_stop), signals_kept():
             outcomes = elastic_launch(_launch_config(config), worker or work)(*arguments)
     except SignalException as signalled:
-        saved = "saved, and ended" if notes.interrupted else "ended; the last checkpoint stands"
-        logger.warning("%s: the processes have %s", signalled.sigval.name, saved)
+        stands = "" if notes.interrupted else "; the last checkpoint stands"
+        logger.warning("%s: the processes have ended%s", signalled.sigval.name, stands)
         raise TrainingInterrupted from None
     except ChildFailedError as error:
-        if notes.interrupted:
-            raise TrainingInterrupted from None
+        _raise_noted(notes)
         raise TrainingFailed(_exit_reason(error, notes)) from None
-    if _INTERRUPTED in outcomes.values():
-        raise TrainingInterrupted
-    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, dict)]
-    if failures:
-        raise NonFiniteError(**failures[0])
+    _raise_noted(notes)
     if 0 not in outcomes:
         logger.info("done; the machine with process 0 keeps what was made")
         raise FinishedElsewhere
 
 
+def _check_devices(config: TrainingConfig) -> None:
+    """Refuse at the door what every process would stumble over."""
+    device = choose_device(config.device)
+    there = torch.cuda.device_count() if device.type == "cuda" else config.devices
+    if config.devices > there:
+        raise ValueError(
+            f"training.devices: got {config.devices}, and this machine has {there} GPUs; "
+            f"set training.devices={there}, or training.device=cpu"
+        )
+
+
 def work(
     config: TrainingConfig, shards: Path, workspace: Path, notes_folder: Path, log_level: int
-) -> Any:  # noqa: ANN401 - sent back to the launcher
+) -> None:
     """One process of a distributed training, as torchelastic calls it.
 
-    Returns:
-        None; 'interrupted' where this launch was asked to stop before; or what a `NonFiniteError`
-        was made of. Anything else that goes wrong is raised, and torchelastic starts all again.
+    It returns where all is done, and where to start again would be of no use: the launcher finds
+    why in the notes. Anything else that goes wrong is raised, and torchelastic starts all again.
     """
-    from sagan.training.run import train_here
-    from sagan.training.world import joined_world
-
-    rank, notes = int(os.environ["RANK"]), _Notes(notes_folder)
+    rank, notes = int(os.environ["RANK"]), Notes(notes_folder)
     _log(rank, log_level)
-    if notes.interrupted:  # one process alone was signalled, which torchelastic takes for a failure
-        return _INTERRUPTED
-    device = choose_device(config.device, threads=config.threads)
+    if notes.over:  # one process alone was signalled, or failed: torchelastic starts all again
+        return
     try:
-        with (
-            stop_requests(patient=True) as stop,
-            joined_world(device.type, timeout_seconds=config.collective_timeout_seconds) as world,
-        ):
-            train_here(config, ShardStore.open(shards), workspace, world, stop)
+        _train(config, shards, workspace, notes, rank)
     except TrainingInterrupted:
         notes.note_interruption()
         os._exit(EXIT_INTERRUPTED)  # the launcher may be waiting for this very exit
-    except NonFiniteError as error:
-        return {"network": error.network, "facts": error.facts, "where": error.where}
-    except Exception as error:
-        notes.note_failure(rank, error)
-        raise
-    return None
+    except Exception:
+        if not notes.over:
+            raise
 
 
-class _Notes:
-    """What the processes of a launch leave for their launcher, in files."""
+def _train(config: TrainingConfig, shards: Path, workspace: Path, notes: Notes, rank: int) -> None:
+    from sagan.training.run import train_here
+    from sagan.training.world import joined_world
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def clear(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.iterdir():
-            path.unlink(missing_ok=True)
-
-    @property
-    def interrupted(self) -> bool:
-        return (self.folder / _INTERRUPTED).exists()
-
-    def note_interruption(self) -> None:
-        (self.folder / _INTERRUPTED).touch()
-
-    def note_failure(self, rank: int, error: Exception) -> None:
-        note = {
-            "time": time.time(),
-            "rank": rank,
-            "reason": f"{type(error).__name__}: {error}",
-            "traceback": traceback.format_exc(),
-        }
-        with replacing_file(self.folder / f"failure-{rank}.json") as temporary:
-            temporary.write_text(json.dumps(note), encoding="utf-8")
-
-    def reason(self) -> str | None:
-        """What the process that failed first said; those that lost their partner come later."""
-        notes = [
-            json.loads(path.read_text(encoding="utf-8"))
-            for path in self.folder.glob("failure-*.json")
-        ]
-        if not notes:
-            return None
-        first = min(notes, key=lambda note: float(note["time"]))
-        return f"process {first['rank']} failed: {first['reason']}"
+    timeout = config.collective_timeout_seconds
+    with stop_requests(patient=True) as stop:
+        try:
+            device = choose_device(config.device, threads=config.threads)
+            with joined_world(device.type, timeout_seconds=timeout) as world:
+                try:
+                    train_here(config, ShardStore.open(shards), workspace, world, stop)
+                except Exception as error:
+                    notes.note_failure(rank, error)  # before the others lose this process
+                    raise
+        except Exception as error:
+            if not notes.over:
+                notes.note_failure(rank, error)
+            raise
 
 
-def _exit_reason(error: Any, notes: _Notes) -> str:  # noqa: ANN401 - torchelastic's error
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise TrainingInterrupted
+
+
+def _raise_noted(notes: Notes) -> None:
+    """What the processes have ended with, if they said so."""
+    if notes.interrupted:
+        raise TrainingInterrupted
+    failure = notes.lasting_failure()
+    if isinstance(failure, str):
+        raise TrainingFailed(failure)
+    if failure is not None:
+        raise failure
+
+
+def _exit_reason(error: Any, notes: Notes) -> str:  # noqa: ANN401 - torchelastic's error
     """Why a launch failed: a process killed from outside, else what the first one raised."""
     rank, failure = error.get_first_failure()
     if failure.exitcode < 0:
@@ -201,7 +199,7 @@ def _launch_config(config: TrainingConfig) -> Any:  # noqa: ANN401 - torchelasti
         max_restarts=config.restarts,
         monitor_interval=0.5,
         start_method="spawn",
-        signals_to_handle=_SIGNALS,
+        signals_to_handle=",".join(number.name for number in SIGNALS),
     )
 
 
@@ -210,53 +208,34 @@ def _log_level() -> int:
 
 
 def _log(rank: int, level: int) -> None:
-    """The lead speaks as a single process would; the others only when something is wrong."""
-    prefix = "" if rank == 0 else f"process {rank}: "
-    logging.basicConfig(
-        level=level if rank == 0 else logging.WARNING,
-        format=f"%(levelname)-8s {prefix}%(message)s",
-        force=True,
-    )
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Until torchelastic takes the signals over there is nothing to save; put all back after."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise TrainingInterrupted
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in _SIGNALS.split(",")]
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    """The lead speaks as a single process would; the others leave notes when they fail."""
+    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    logging.getLogger("sagan").setLevel(level if rank == 0 else logging.CRITICAL)
+    logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the launcher has said it
 
 
 @contextmanager
 def _elastic_settings() -> Iterator[None]:
-    """What torchelastic takes from the process around it."""
-    # a store of its own for each start of the processes: in one store they would find the
-    # addresses of those that died
-    name = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    # its own log repeats what is told here, in tracebacks
-    loggers = [logging.getLogger(f"torch.{part}") for part in ("distributed", "multiprocessing")]
-    levels = [noisy.level for noisy in loggers]
-    for noisy in loggers:
-        noisy.setLevel(logging.CRITICAL)
+    """What torchelastic and its processes take from the process around them."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it would unblock signals if it were started later
+    # its own log repeats what is told here, in tracebacks; its loggers have levels of their own
+    noisy = [
+        logging.getLogger(name)
+        for name in list(logging.root.manager.loggerDict)
+        if name.startswith(("torch.distributed", "torch.multiprocessing"))
+    ]
+    levels = [logger.level for logger in noisy]
+    for logger in noisy:
+        logger.setLevel(logging.CRITICAL)
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update({name: before[name] or value for name, value in _ENVIRONMENT.items()})
     try:
         yield
     finally:
-        for noisy, level in zip(loggers, levels, strict=True):
-            noisy.setLevel(level)
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for logger, level in zip(noisy, levels, strict=True):
+            logger.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]

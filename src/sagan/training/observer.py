@@ -66,6 +66,7 @@ class Observer:
     def __enter__(self) -> Self:
         if self._world.lead:
             self._progress.__enter__()
+        self._world.wait_for_lead()  # TensorBoard is slow to import
         return self
 
     def __exit__(

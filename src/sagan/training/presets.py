@@ -48,6 +48,26 @@ def lay_preset(settings: Settings, name: str) -> Settings:
     return lay_over(settings, preset_settings(name))
 
 
+def refuse_replaced(name: str | None, given: Settings) -> None:
+    """Refuse values from the command line that the chosen preset would replace.
+
+    Args:
+        name: of the preset; None, or an unknown one, which the model refuses, replaces nothing.
+        given: the parameters of training that were given beside it.
+
+    Raises:
+        ValueError: naming each such parameter.
+    """
+    if name not in PRESETS:
+        return
+    replaced = sorted(preset_paths(name) & set(_paths(given)))
+    if replaced:
+        raise ValueError(
+            f"training.preset={name} sets {', '.join(replaced)} itself; to try another value "
+            "leave the preset out and give its parameters (src/sagan/training/presets.yml)"
+        )
+
+
 def _paths(settings: dict[str, Any], prefix: str = "") -> list[str]:
     found = []
     for key, value in settings.items():

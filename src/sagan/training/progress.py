@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,9 @@ class Progress:
         self._per_step, self._total = images_per_step, total_images
         self._next_line = 0
         self._live = sys.stderr.isatty()
+        tqdm.set_lock(
+            threading.RLock()
+        )  # its own is shared by processes, and outlives a killed one
         self._bar = tqdm(
             total=total_images,
             initial=images_seen,

@@ -83,9 +83,9 @@ def train_here(
     config: TrainingConfig, shards: ShardStore, workspace: Path, world: World, stop: StopRequest
 ) -> None:
     """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
-    run = _Run(config, shards, workspace, world)
-    run.resume()
     with explained_memory(config, world.device):
+        run = _Run(config, shards, workspace, world)
+        run.resume()
         run.to_the_end(stop)
         if world.lead:
             run.leave_results()
@@ -128,8 +128,7 @@ class _Run:
         """Take over the newest checkpoint, or another run's, or start at 0 images."""
         saved = self.world.from_lead(self._find_state() if self.world.lead else None)
         if saved is not None:
-            self.state.load_state_dict(saved)
-            self.watched = saved["watched"]
+            self._take_over(saved)
         self.saved_images = self.state.images_seen
         if self.world.lead:
             self.checkpoints.clean()
@@ -139,6 +138,18 @@ class _Run:
             self._say_start(fresh=saved is None)
             if saved is not None:
                 self._say_elsewhere(saved["environment"])
+        self.world.wait_for_lead()
+
+    def _take_over(self, saved: dict[str, Any]) -> None:
+        try:
+            self.state.load_state_dict(saved)
+            self.watched = saved["watched"]
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"the checkpoint at {saved.get('images_seen')} images does not fit this version "
+                f"of the code ({type(error).__name__}: {error}); train afresh, or go back to the "
+                "version that wrote it"
+            ) from error
 
     def _find_state(self) -> dict[str, Any] | None:
         config, saved = self.config, self.checkpoints.load_newest()
@@ -169,7 +180,7 @@ class _Run:
     def _say_elsewhere(self, before: dict[str, Any]) -> None:
         changed = differences(before, self.environment)
         if changed:
-            message = f"not bit-exact with what was before: {'; '.join(changed)}"
+            message = f"not bit-exact: {'; '.join(changed)}"
             logger.warning("resumed elsewhere, %s", message)
             self.journal.append(self._event("resumed_elsewhere", message))
 
@@ -183,7 +194,8 @@ class _Run:
         config, state, world = self.config, self.state, self.world
         interval = max(1, config.checkpoint_every_images // config.images_per_step)
         if world.any(bool(stop)):
-            raise TrainingInterrupted  # nothing has happened yet
+            self._say_interrupted(stop, "stopped")
+            raise TrainingInterrupted
         with Observer(config, world, state, self.shards, self.path) as observer:
             observer.watched = self.watched
             try:
@@ -195,13 +207,20 @@ class _Run:
                     if step % interval == 0 or last or stopping:
                         self._save(observer)
                     if stopping:
-                        self._say_interrupted(stop)
+                        self._say_interrupted(stop, "saved")
                         raise TrainingInterrupted
             except NonFiniteError as error:
                 raise self._explained(error) from None
 
     def _save(self, observer: Observer) -> None:
-        """Write a checkpoint; the other processes wait for it, however long it takes."""
+        """Write a checkpoint; the other processes wait for it, however long it takes.
+
+        Raises:
+            NonFiniteError: the state is not finite, in any process; nothing is written then.
+        """
+        broken = self.state.not_finite()
+        if self.world.any(bool(broken)):
+            raise NonFiniteError("run", broken)
         if self.world.lead:
             facts = {
                 "identity": self.identity,
@@ -226,11 +245,12 @@ class _Run:
             self.journal.append(event | {"facts": facts})
         return NonFiniteError(error.network, error.facts, where)
 
-    def _say_interrupted(self, stop: StopRequest) -> None:
+    def _say_interrupted(self, stop: StopRequest, done: str) -> None:
         if self.world.lead:
             logger.warning(
-                "%s: saved at %s images; the same command goes on from there",
+                "%s: %s at %s images; the same command goes on",
                 stop.signal_name or "another process was asked to stop",
+                done,
                 f"{self.state.images_seen:,}",
             )
 

@@ -1,16 +1,20 @@
 """Stopping when asked to: SIGINT, SIGTERM and SIGUSR1 let the step end, save, then exit."""
 
 import logging
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 logger = logging.getLogger(__name__)
 
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: run the same command again to go on
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class TrainingInterrupted(SystemExit):
@@ -51,11 +55,58 @@ def stop_requests(*, patient: bool = False) -> Iterator[StopRequest]:
     request = StopRequest(patient=patient)
     if threading.current_thread() is not threading.main_thread():
         logger.info("not in the main thread: signals do not save a checkpoint here")
+    with handled_by(request.receive):
         yield request
+
+
+@contextmanager
+def handled_by(handler: Handler) -> Iterator[None]:
+    """Give the signals to a handler while the block runs, in the main thread; restore after it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    before = {number: signal.signal(number, request.receive) for number in _SIGNALS}
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    # what has come since this process was started; see `signals_kept`
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
-        yield request
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """While there is nothing to save or to clean up, a signal ends the process, with status 75.
+
+    At once, since an exception amid the imports of large libraries would be lost there, or end in
+    their noise.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        sys.stderr.write(f"{name}: stopped before training began; the same command starts it\n")
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)
+
+    with handled_by(leave):
+        yield
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Processes started in the block keep signals waiting until they listen for them.
+
+    They inherit the mask of the thread that starts them. This process goes on hearing: by a thread
+    without the mask.
+    """
+    done = threading.Event()
+    listener = threading.Thread(target=done.wait, daemon=True)
+    listener.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        done.set()
+        listener.join()

@@ -1,6 +1,7 @@
 """Everything that changes while training: networks, averages, optimisers, images seen."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -55,6 +56,16 @@ class TrainingState:
             if isinstance(layer, SelfAttention2d)
         }
 
+    def not_finite(self) -> dict[str, float]:
+        """The first value that is NaN or infinite of each part with one: a checkpoint of no use."""
+        found = {}
+        for name, part in self._parts().items():
+            for tensor in _floats(part.state_dict()):
+                if not torch.isfinite(tensor).all():
+                    found[name] = tensor[~torch.isfinite(tensor)][0].item()
+                    break
+        return found
+
     def state_dict(self) -> dict[str, Any]:
         """Tensors and numbers only."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
@@ -92,3 +103,12 @@ class TrainingState:
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }
+
+
+def _floats(value: object) -> Iterator[Tensor]:
+    """All floating-point tensors in nested dictionaries."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _floats(part)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
@@ -106,9 +107,8 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
                 (loss / options.passes).backward()  # type: ignore[no-untyped-call]
             seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean()]).detach())
         loss, real_mean, fake_mean = torch.stack(seen).mean(0).unbind()
-        norm = _apply(
-            D, optimizer, "discriminator", loss=loss, real_logits=real_mean, fake_logits=fake_mean
-        )
+        facts = {"loss": loss, "real_logits": real_mean, "fake_logits": fake_mean}
+        norm = _apply(D, optimizer, "discriminator", facts | _statistics(G))
     return DiscriminatorRecord(loss, real_mean, fake_mean, norm)
 
 
@@ -149,7 +149,7 @@ def generator_step(
                     (loss / options.passes).backward()  # type: ignore[no-untyped-call]
                 seen.append(loss.detach())
             loss = torch.stack(seen).mean()
-            norm = _apply(G, optimizer, "generator", loss=loss)
+            norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
     finally:
         D.requires_grad_(requires_grad=True)
     return GeneratorRecord(loss, norm)
@@ -195,7 +195,21 @@ def _untouched_on_error(network: nn.Module) -> Iterator[None]:
         raise
 
 
-def _apply(network: nn.Module, optimizer: Optimizer, name: str, **facts: Tensor) -> Tensor:
+def _statistics(network: nn.Module) -> dict[str, Tensor]:
+    """The largest of the batch-norm statistics, which a finite loss may hide."""
+    statistics = [
+        value
+        for layer in network.modules()
+        if isinstance(layer, _BatchNorm)
+        for value in (layer.running_mean, layer.running_var)
+        if value is not None
+    ]
+    if not statistics:
+        return {}
+    return {"batch_norm_statistics": torch.nn.utils.get_total_norm(statistics, torch.inf)}
+
+
+def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
     """Step the optimiser if all is finite; then let u and v follow the new weights.
 
     Returns:
@@ -203,8 +217,8 @@ def _apply(network: nn.Module, optimizer: Optimizer, name: str, **facts: Tensor)
     """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    if not torch.isfinite(norm + facts["loss"]):
-        facts["gradient_norm"] = norm
+    facts = facts | {"gradient_norm": norm}
+    if not torch.isfinite(torch.stack(list(facts.values()))).all():
         raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
     optimizer.step()
     power_iteration(network)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.data.shards import ShardStore
 from sagan.training.config import TrainingConfig
+from sagan.training.signals import leaving_at_once
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,7 +23,8 @@ def train_gan(
     Returns:
         the generator bundle, the journal, the summary.
     """
-    from sagan.training.run import train
+    with leaving_at_once():  # while large libraries are imported
+        from sagan.training.run import train
 
     result = train(config, image_shards, checkpoints_workspace)
     return result.bundle, result.journal, result.summary
