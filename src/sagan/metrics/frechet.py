@@ -13,9 +13,8 @@ NEGATIVE_TOLERANCE = 1e-6
 def frechet_distance(first: Statistics, second: Statistics) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), the squared distance as FID reports it.
 
-    With S1 = A A^T the eigenvalues of S1 S2 are those of the symmetric A^T S2 A, so that the trace
-    of the root needs no root of a matrix (`scipy.linalg.sqrtm` is ten times slower, and imaginary
-    for singular covariances).
+    The trace of the root is the sum of the roots of S1 S2's eigenvalues, and needs no root of a
+    matrix (`scipy.linalg.sqrtm` is over ten times slower, and imaginary for singular covariances).
 
     Args:
         first: mean [D] and covariance [D, D].
@@ -29,23 +28,27 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
             negative eigenvalue and so is none.
     """
     _check(first, second)
-    factor = _factor(first.covariance)  # [D, D], S1 = A A^T
-    eigenvalues = linalg.eigvalsh(factor.T @ second.covariance @ factor)
+    eigenvalues = _product_eigenvalues(first.covariance, second.covariance)
     root_trace = np.sqrt(_without_rounding(eigenvalues)).sum()
     difference = first.mean - second.mean
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     return max(0.0, float(difference @ difference + traces - 2 * root_trace))
 
 
-def _factor(covariance: np.ndarray) -> np.ndarray:
-    """A with A A^T = the covariance: Cholesky's, or the eigenvectors' where it is singular."""
+def _product_eigenvalues(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Eigenvalues [D] of the product: with S1 = A A^T, those of the symmetric A^T S2 A.
+
+    A is Cholesky's factor, or the eigenvectors' where S1 is singular.
+    """
+    eigenvalues: np.ndarray
     try:
-        lower: np.ndarray = linalg.cholesky(covariance, lower=True)
+        # type 2 is S2 S1 v = w v; this driver takes half the products of A^T @ S2 @ A
+        eigenvalues = linalg.eigvalsh(second, first, type=2, driver="gv", check_finite=False)
     except LinAlgError:
-        eigenvalues, vectors = linalg.eigh(covariance)
-        factor: np.ndarray = vectors * np.sqrt(_without_rounding(eigenvalues))
-        return factor
-    return lower
+        values, vectors = linalg.eigh(first)
+        factor = vectors * np.sqrt(_without_rounding(values))
+        eigenvalues = linalg.eigvalsh(factor.T @ second @ factor)
+    return eigenvalues
 
 
 def _without_rounding(eigenvalues: np.ndarray) -> np.ndarray:
