@@ -1,12 +1,21 @@
+import copy
 import hashlib
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+from torchvision.models.inception import BasicConv2d
 
+from benchmarks.evaluation_contestants import seeded_weights, their_network
 from sagan.metrics import inception
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.inception import InceptionFeatures, build_inception, require_weights
+from sagan.metrics.inception import (
+    InceptionFeatures,
+    build_inception,
+    fold_batch_norm,
+    require_weights,
+)
 
 CPU = torch.device("cpu")
 
@@ -14,31 +23,13 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     """Seeded random weights of pytorch-fid's own network, in its own file format."""
-    from pytorch_fid import inception as fid
-    from torchvision.models import Inception3
-
-    path = tmp_path_factory.mktemp("weights") / "random.pth"
-    with torch.random.fork_rng(devices=[]), pytest.MonkeyPatch.context() as patch:
-        torch.manual_seed(0)
-        patch.setattr(fid, "load_state_dict_from_url", lambda *_, **__: None)
-        patch.setattr(Inception3, "load_state_dict", lambda *_: None)
-        network = fid.fid_inception_v3()
-        for parameter in network.parameters():
-            if parameter.ndim == 4:  # as torch leaves them, images would all give one feature
-                torch.nn.init.kaiming_normal_(parameter)
-    torch.save(network.state_dict(), path)
-    return path
+    return seeded_weights(tmp_path_factory.mktemp("weights") / "random.pth")
 
 
 @pytest.fixture
-def fid_network(weights, monkeypatch):
-    """pytorch-fid's InceptionV3, its download replaced by the file."""
-    from pytorch_fid import inception as fid
-
-    monkeypatch.setattr(
-        fid, "load_state_dict_from_url", lambda *_, **__: torch.load(weights, weights_only=True)
-    )
-    return fid.InceptionV3([fid.InceptionV3.BLOCK_INDEX_BY_DIM[2048]]).eval()
+def fid_network(weights):
+    """pytorch-fid's InceptionV3 with the same weights."""
+    return their_network(weights)
 
 
 def test_equals_pytorch_fid(weights, fid_network):
@@ -52,15 +43,51 @@ def test_equals_pytorch_fid(weights, fid_network):
         expected = fid_network(images.float() / 255)[0].flatten(1)
     assert features.shape == (3, 2048)
     assert expected.std(dim=0).mean() > 0.01 * expected.mean(), "the features tell images apart"
-    assert torch.equal(features, expected)
+    assert torch.allclose(features, expected, rtol=1e-4, atol=1e-4 * float(expected.mean()))
 
 
-def test_logits_are_pytorch_fids_own_without_the_bias(weights, fid_network):
+def test_folding_takes_every_part_of_the_batch_norms(weights, fid_network):
+    """Each block alone; the weights' batch norms do something in all of their four parts."""
+    blocks = [m for m in fid_network.modules() if isinstance(m, BasicConv2d)]
+    folded = copy.deepcopy(fid_network)
+    fold_batch_norm(folded)
+    after = [m for m in folded.modules() if isinstance(m, BasicConv2d)]
+
+    assert len(after) == len(blocks) == 94
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    for block, one in zip(blocks, after, strict=True):
+        x = torch.randn(2, block.conv.in_channels, 9, 9, generator=torch.Generator().manual_seed(0))
+        expected = block.double()(x.double())
+        assert torch.allclose(one.double()(x.double()), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_network_is_laid_out_for_speed(weights):
+    network = build_inception(weights)
+
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            assert module.weight.dtype == torch.float32
+            assert module.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_images_features_do_not_depend_on_its_batch(weights):
+    extract = InceptionFeatures(weights, CPU)
+    source = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=source)
+
+    together, alone = extract(images), torch.cat([extract(image[None]) for image in images])
+
+    assert torch.allclose(together, alone, rtol=1e-4, atol=1e-4 * float(together.mean()))
+
+
+def test_logits_are_pytorch_fids_own_without_the_bias(weights, monkeypatch):
     """The released Inception score multiplies the features by the weights and adds no bias."""
     from pytorch_fid import inception as fid
 
+    state = torch.load(weights, weights_only=True)
+    monkeypatch.setattr(fid, "load_state_dict_from_url", lambda *_, **__: state)
     network = fid.fid_inception_v3()  # the whole one, from the same file
-    network.load_state_dict(torch.load(weights, weights_only=True))
     extract, images = InceptionFeatures(weights, CPU), torch.full((2, 3, 40, 40), 7).byte()
     features = extract(images)
 
