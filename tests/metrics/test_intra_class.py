@@ -107,7 +107,7 @@ def test_fewer_images_than_dimensions_are_said():
 
     assert found["classes_biased"] == 2
     (warning,) = intra_class_warnings(found)
-    assert "2 classes have no more images than the 8 feature dimensions" in warning
+    assert "2 of 2 classes have no more images than the 8 feature dimensions" in warning
 
 
 def test_nothing_to_compare_is_no_mean():

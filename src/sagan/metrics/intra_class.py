@@ -109,8 +109,8 @@ def intra_class_warnings(result: dict[str, Any]) -> list[str]:
         )
     if result["classes_biased"]:
         warnings.append(
-            f"intra-class distance: {result['classes_biased']} classes have no more images than "
-            f"the {result['dimensions']} feature dimensions and are biased upwards: compare them "
-            "only at the same counts"
+            f"intra-class distance: {result['classes_biased']} of {len(result['table'])} classes "
+            f"have no more images than the {result['dimensions']} feature dimensions and are "
+            "biased upwards: compare them only at the same counts"
         )
     return warnings

@@ -1,0 +1,57 @@
+"""Numbers in Inception's features carry Inception's names; the network here is a small stand-in."""
+
+import hashlib
+
+import pytest
+import torch
+from torch import nn
+
+from sagan.metrics.config import EvaluationConfig
+from tests.metrics.test_evaluation import real_batches, run
+
+
+@pytest.fixture
+def inception_config(tmp_path, monkeypatch):
+    """Under the real network's file name, dimensions and hash check."""
+    weights = tmp_path / "stand-in.pth"
+    weights.write_bytes(b"stand-in")
+
+    def small(_):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2048))
+            return network.requires_grad_(False), nn.Linear(2048, 1008).requires_grad_(False)
+
+    monkeypatch.setattr("sagan.metrics.inception.build_inception_with_head", small)
+    return EvaluationConfig(
+        inception_weights=weights,
+        inception_sha256=hashlib.sha256(b"stand-in").hexdigest(),
+        num_samples=72,
+        bootstrap_resamples=0,
+    )
+
+
+def test_names(inception_config, shards, tmp_path):
+    metrics = run(real_batches(shards), shards, inception_config, tmp_path / "features")
+
+    scores = {name for name, value in metrics.items() if isinstance(value, float)}
+    assert {"fid", "kid", "inception_score", "intra_fid", "precision", "memorisation"} <= scores
+    assert not [name for name in scores if "classifier" in name]
+    assert "recognised" not in metrics
+    assert metrics["fid"] == pytest.approx(0, abs=1e-3)
+    assert 1 <= metrics["inception_score"] <= 1008
+    assert "72 images for 2048 feature dimensions" in "".join(metrics["warnings"])
+    assert "3 of 3 classes have no more images than the 2048" in "".join(metrics["warnings"])
+
+
+def test_a_demanded_protocol_is_refused_before_any_sample_is_looked_at(
+    inception_config, shards, tmp_path
+):
+    asked = inception_config.model_copy(update={"protocol": "fid50k_train"})
+
+    def never():
+        pytest.fail("samples were drawn")
+        yield
+
+    with pytest.raises(ValueError, match="protocol fid50k_train is not followed: num_samples"):
+        run(never(), shards, asked, tmp_path / "features")
