@@ -1,7 +1,10 @@
 """The command line: what a run prints, how it ends, and the ways to call it."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -67,6 +70,28 @@ def test_status_tells_how_it_ended(
     result = CliRunner().invoke(cli.run, [])
     assert result.exit_code == status
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_every_signal_stops_any_station_with_its_clean_up_done(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned = []
+
+    def callback(**_: object) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            cleaned.append(number)
+
+    monkeypatch.setattr(kedro_run, "callback", callback)
+    before = signal.getsignal(number)
+    result = CliRunner().invoke(cli.run, [])
+    assert result.exit_code == 75
+    assert cleaned == [number]
+    assert "Traceback" not in result.output
+    assert signal.getsignal(number) is before
 
 
 def test_unforeseen_error_is_told_with_its_kind_and_where_to_read_more(

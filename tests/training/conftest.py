@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from sagan.data.__main__ import main as make_shards
 from sagan.data.shards import ShardStore
@@ -19,6 +20,15 @@ TINY = {
     "log_every_steps": 1,
     "checkpoint_every_images": 12,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """On networks this small a second thread is no gain, and minutes where the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

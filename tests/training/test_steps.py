@@ -328,6 +328,7 @@ def process_group():
 def test_a_distributed_update_makes_one_pass_and_writes_no_buffers(networks, process_group):
     """Buffers broadcast between two passes would be modified under the first one's graph."""
     generator, discriminator = networks
+    discriminator.to(memory_format=torch.channels_last)
     shared = World(torch.device("cpu"), rank=0, size=2).sharing_gradients(discriminator)
     passes = []
     discriminator.register_forward_hook(lambda *_: passes.append(None))

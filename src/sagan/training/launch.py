@@ -6,6 +6,7 @@ one dies; it stops them all, each saving first, when it is asked to stop.
 
 import logging
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,7 +86,9 @@ def launch(
     notes = Notes(run / "processes")
     notes.clear()
     arguments = (config, shards.path, workspace, notes.folder, _log_level())
-    logger.info("starting %d processes on this machine", config.devices)
+    logger.info("starting processes on this machine: %d", config.devices)
+    if config.nnodes > 1:
+        logger.info("meeting at %s: %d machines", config.rdzv_endpoint, config.nnodes)
     try:
         # until torchelastic takes the signals over there is nothing to save
         with _elastic_settings(), handled_by(_stop), signals_kept():
@@ -156,7 +159,9 @@ def _train(config: TrainingConfig, shards: Path, workspace: Path, notes: Notes, 
             raise
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None) -> None:
+    name = signal.Signals(number).name
+    logger.warning("%s: stopped before training began; the same command starts it", name)
     raise TrainingInterrupted
 
 

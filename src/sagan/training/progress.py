@@ -3,10 +3,12 @@
 import logging
 import sys
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from sagan.training.journal import Record
 
@@ -36,7 +38,13 @@ class Progress:
             bar_format="training {percentage:3.0f}%|{bar}| {desc}{rate_fmt}, {remaining} left",
         )
 
+        self._log = ExitStack()
+
     def __enter__(self) -> Self:
+        if self._live:  # a line of the log goes above the bar, not into it
+            speakers = [logging.getLogger(), logging.getLogger("sagan")]
+            speakers = [speaker for speaker in speakers if any(map(_is_console, speaker.handlers))]
+            self._log.enter_context(logging_redirect_tqdm(speakers))
         return self
 
     def __exit__(
@@ -46,6 +54,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
+        self._log.close()
 
     def advance(self, images_seen: int) -> None:
         """Move to `images_seen`."""
@@ -67,3 +76,7 @@ class Progress:
                 rate,
                 tqdm.format_interval(left),
             )
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stdout, sys.stderr}
