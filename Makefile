@@ -31,8 +31,9 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --group dev --group lab --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group lab --group docs \
+		--universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --quiet -o requirements.lock
 
 clean:
 	rm -rf $(VENV)
