@@ -15,13 +15,16 @@ import torch
 import yaml
 
 from sagan.training.fingerprint import identity_hash, run_identity
+from sagan.training.folders import Folders
 from sagan.training.launch import TrainingFailed, launch
 from sagan.training.run import train
+from sagan.training.scoring_config import ScoringConfig
 from sagan.training.signals import TrainingInterrupted
 from sagan.training.steps import NonFiniteError
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
-from tests.training.test_run import Stop, final_state
+from tests.training.test_run import Stop, assert_equal_states, final_state
+from tests.training.test_scoring import SCORING
 
 # batch norm over all processes, so that their number does not change the maths
 SHARED = {"sync_batch_norm": True, "tensorboard": False, "checkpoint_every_images": 16}
@@ -211,7 +214,7 @@ def launched(tiny, shards, tmp_path):
     def run(worker, **changes):
         config = tiny(**(SHARED | {"devices": 2, "restarts": 0, "total_images": 40} | changes))
         folder = tmp_path / identity_hash(run_identity(config, shards))
-        launch(config, shards, tmp_path, folder, worker=worker)
+        launch(config, shards, Folders(tmp_path, tmp_path / "features"), folder, worker=worker)
         return folder
 
     return run
@@ -261,3 +264,17 @@ def test_shares_of_a_batch_make_the_batch_of_one_process():
     for size in (1, 2, 3, 4):
         worlds = [World(torch.device("cpu"), rank, size) for rank in range(size)]
         assert torch.equal(torch.cat([whole[world.share(12)] for world in worlds]), whole)
+
+
+def test_the_lead_scores_while_the_others_wait(tiny, shards, tmp_path):
+    config = tiny(**SHARED | {"devices": 2, "total_images": 24, "scoring": SCORING})
+
+    result = train(config, shards, tmp_path / "scored")
+    plain = config.model_copy(update={"scoring": ScoringConfig()})
+    train(plain, shards, tmp_path / "plain")
+
+    assert [score.images_seen for score in result.scores] == [12, 24]
+    ours, theirs = (
+        final_state(tmp_path / side) | {"watched": None} for side in ("scored", "plain")
+    )
+    assert_equal_states(ours, theirs)

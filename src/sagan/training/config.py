@@ -14,6 +14,7 @@ from pydantic import (
 from sagan.models.config import ModelConfig
 from sagan.schema import Config
 from sagan.training.presets import PRESETS, lay_preset
+from sagan.training.scoring_config import ScoringConfig
 from sagan.training.watch_config import WatchConfig
 
 
@@ -75,6 +76,10 @@ class TrainingConfig(Config):
     log_every_steps: PositiveInt = Field(100, description="between records of the journal [steps]")
     tensorboard: bool = Field(True, description="write event files for TensorBoard beside it")
     watch: WatchConfig = WatchConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    export: Literal["last", "best"] = Field(
+        "last", description="the generator that the run leaves: the last one, or the best scored"
+    )
     checkpoint_every_images: PositiveInt = Field(
         2_560_000, description="between checkpoints [images]"
     )
@@ -114,6 +119,12 @@ class TrainingConfig(Config):
     def _betas_below_one(self) -> Self:
         if max(self.betas) >= 1:
             raise ValueError(f"betas must lie below 1, got {self.betas}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_best_needs_scores(self) -> Self:
+        if self.export == "best" and not self.scoring.every_images:
+            raise ValueError("export: best needs scores; set scoring.every_images [images]")
         return self
 
     @model_validator(mode="after")
@@ -169,3 +180,7 @@ class TrainingConfig(Config):
     def total_steps(self) -> int:
         """Steps until `total_images` are seen, the last one whole [steps]."""
         return -(-self.total_images // self.images_per_step)
+
+    def steps_between(self, images: int) -> int:
+        """Whole steps that an interval comes to, at least one [steps]."""
+        return max(1, images // self.images_per_step)

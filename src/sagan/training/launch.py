@@ -20,6 +20,7 @@ from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
+from sagan.training.folders import Folders
 from sagan.training.notes import Notes
 from sagan.training.signals import (
     EXIT_INTERRUPTED,
@@ -51,13 +52,13 @@ class FinishedElsewhere(SystemExit):
         super().__init__(0)
 
 
-Worker = Callable[[TrainingConfig, Path, Path, Path, int], None]
+Worker = Callable[[TrainingConfig, Path, Folders, Path, int], None]
 
 
 def launch(
     config: TrainingConfig,
     shards: ShardStore,
-    workspace: Path,
+    folders: Folders,
     run: Path,
     *,
     worker: Worker | None = None,
@@ -67,7 +68,7 @@ def launch(
     Args:
         config: the run; `devices`, `nnodes`, `rdzv_endpoint`, `rdzv_id`, `restarts` count here.
         shards: the images, at the same path on every machine.
-        workspace: folder of all runs, the same shared folder on every machine.
+        folders: of all runs and of cached features, the same shared ones on every machine.
         run: this run's folder in it.
         worker: what each process runs; `work` if left out.
 
@@ -85,7 +86,7 @@ def launch(
     run.mkdir(parents=True, exist_ok=True)
     notes = Notes(run / "processes")
     notes.clear()
-    arguments = (config, shards.path, workspace, notes.folder, _log_level())
+    arguments = (config, shards.path, folders, notes.folder, _log_level())
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
         logger.info("meeting at %s: %d machines", config.rdzv_endpoint, config.nnodes)
@@ -118,7 +119,7 @@ def _check_devices(config: TrainingConfig) -> None:
 
 
 def work(
-    config: TrainingConfig, shards: Path, workspace: Path, notes_folder: Path, log_level: int
+    config: TrainingConfig, shards: Path, folders: Folders, notes_folder: Path, log_level: int
 ) -> None:
     """One process of a distributed training, as torchelastic calls it.
 
@@ -130,7 +131,7 @@ def work(
     if notes.over:  # one process alone was signalled, or failed: torchelastic starts all again
         return
     try:
-        _train(config, shards, workspace, notes, rank)
+        _train(config, shards, folders, notes, rank)
     except TrainingInterrupted:
         notes.note_interruption()
         os._exit(EXIT_INTERRUPTED)  # the launcher may be waiting for this very exit
@@ -139,7 +140,7 @@ def work(
             raise
 
 
-def _train(config: TrainingConfig, shards: Path, workspace: Path, notes: Notes, rank: int) -> None:
+def _train(config: TrainingConfig, shards: Path, folders: Folders, notes: Notes, rank: int) -> None:
     from sagan.training.run import train_here
     from sagan.training.world import joined_world
 
@@ -149,7 +150,7 @@ def _train(config: TrainingConfig, shards: Path, workspace: Path, notes: Notes, 
             device = choose_device(config.device, threads=config.threads)
             with joined_world(device.type, timeout_seconds=timeout) as world:
                 try:
-                    train_here(config, ShardStore.open(shards), workspace, world, stop)
+                    train_here(config, ShardStore.open(shards), folders, world, stop)
                 except Exception as error:
                     notes.note_failure(rank, error)  # before the others lose this process
                     raise

@@ -11,6 +11,7 @@ from sagan.training.config import TrainingConfig
 from sagan.training.journal import Journal, Record
 from sagan.training.loop import StepRecord
 from sagan.training.progress import Progress
+from sagan.training.scoring import Score
 from sagan.training.state import TrainingState
 from sagan.training.watch import CollapseWatch
 from sagan.training.world import World
@@ -112,6 +113,12 @@ class Observer:
         if self._events is not None:
             self._events.scalars(entry, step)
         self._progress.show(entry)
+
+    def scored(self, score: Score, step: int) -> None:
+        """Take note of a score; for the lead."""
+        self._journal.append(score.record(step))
+        if self._events is not None:
+            self._events.scalars({f"score/{name}": v for name, v in score.scores.items()}, step)
 
     def _entry(self, record: StepRecord, step: int) -> Record:
         """The numbers of a step, averaged over all processes."""

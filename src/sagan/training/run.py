@@ -14,7 +14,7 @@ from sagan.devices import choose_device
 from sagan.files import replacing_file, short
 from sagan.models.bundle import GeneratorBundle
 from sagan.models.synchronized import statistics_alone
-from sagan.training.checkpoints import CheckpointStore
+from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.config import TrainingConfig
 from sagan.training.continuation import IDENTITY, check_same, load_other_run, read_identity
 from sagan.training.export import export_generator
@@ -25,10 +25,12 @@ from sagan.training.fingerprint import (
     identity_hash,
     run_identity,
 )
+from sagan.training.folders import Folders
 from sagan.training.journal import Journal, Record
 from sagan.training.loop import training_loop
 from sagan.training.memory import explained_memory
 from sagan.training.observer import Observer
+from sagan.training.scoring import OnScore, Score, Scorer, require_scoring, scores_in
 from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.state import TrainingState
 from sagan.training.steps import NonFiniteError
@@ -47,8 +49,20 @@ class TrainingResult:
     journal: list[Record]
     summary: dict[str, Any]
 
+    @property
+    def scores(self) -> list[Score]:
+        """All scores taken while it trained, in order."""
+        return scores_in(self.journal)
 
-def train(config: TrainingConfig, shards: ShardStore, workspace: Path) -> TrainingResult:
+
+def train(
+    config: TrainingConfig,
+    shards: ShardStore,
+    workspace: Path,
+    *,
+    evaluation_workspace: Path | None = None,
+    on_score: OnScore | None = None,
+) -> TrainingResult:
     """Train to the end of the budget, going on from the run's newest checkpoint if there is one.
 
     Args:
@@ -56,22 +70,29 @@ def train(config: TrainingConfig, shards: ShardStore, workspace: Path) -> Traini
         shards: the images; its `train` split is used.
         workspace: folder of all runs; this one works in `<workspace>/<identity>/`, named by its
             parameters, data and code.
+        evaluation_workspace: folder of cached features, for scores; None: `features` in the
+            workspace.
+        on_score: called with each score once its checkpoint is saved, and first with those from
+            before an interruption; what it raises ends the run. For a run of one process.
 
     Raises:
+        FileNotFoundError: scores are asked for in Inception's features, without its weights.
         TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
         OutOfMemory: a step did not fit; the last checkpoint stays.
         OSError: the disk is full, or may not be written to.
     """
+    require_scoring(config, on_score)
+    folders = Folders(workspace, evaluation_workspace or workspace / "features")
     run = workspace / identity_hash(run_identity(config, shards))
     if config.world_size > 1:
         from sagan.training.launch import launch
 
-        launch(config, shards, workspace, run)
+        launch(config, shards, folders, run)
     else:
         with stop_requests() as stop:
             world = World(choose_device(config.device, threads=config.threads))
-            train_here(config, shards, workspace, world, stop)
+            train_here(config, shards, folders, world, stop, on_score=on_score)
     return TrainingResult(
         GeneratorBundle.open(run / BUNDLE),
         Journal(run / JOURNAL).read(),
@@ -80,11 +101,20 @@ def train(config: TrainingConfig, shards: ShardStore, workspace: Path) -> Traini
 
 
 def train_here(
-    config: TrainingConfig, shards: ShardStore, workspace: Path, world: World, stop: StopRequest
+    config: TrainingConfig,
+    shards: ShardStore,
+    folders: Folders,
+    world: World,
+    stop: StopRequest,
+    *,
+    on_score: OnScore | None = None,
 ) -> None:
     """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
     with explained_memory(config, world.device):
-        run = _Run(config, shards, workspace, world)
+        run = _Run(config, shards, folders.runs, world)
+        if world.lead and config.scoring.every_images:
+            run.scorer = Scorer(config, shards, folders.features, world.device)
+            run.on_score = on_score
         run.resume()
         run.to_the_end(stop)
         if world.lead:
@@ -110,6 +140,8 @@ class _Run:
         self.batches = Batches(
             train_split, seed=config.seed, horizontal_flip=config.horizontal_flip
         )
+        self.scorer: Scorer | None = None  # the lead's
+        self.on_score: OnScore | None = None
         self.saved_images = 0
         self.watched: dict[str, int] = {}  # the watch's state at the newest checkpoint
         if world.lead:  # the others write nothing
@@ -132,12 +164,17 @@ class _Run:
         self.saved_images = self.state.images_seen
         if self.world.lead:
             self.checkpoints.clean()
-            needed = self.checkpoints.needed_bytes(self.state.state_dict(), scored=False)
+            needed = self.checkpoints.needed_bytes(
+                self.state.state_dict(), scored=self.scorer is not None
+            )
             self.checkpoints.require_space(needed)
             self.journal.rewind(self.state.images_seen)
             self._say_start(fresh=saved is None)
             if saved is not None:
                 self._say_elsewhere(saved["environment"])
+            if self.on_score is not None:
+                for score in scores_in(self.journal.read()):
+                    self.on_score(score)
         self.world.wait_for_lead()
 
     def _take_over(self, saved: dict[str, Any]) -> None:
@@ -192,7 +229,8 @@ class _Run:
     def to_the_end(self, stop: StopRequest) -> None:
         """Train, record and save, until the budget is used or a signal asks to stop."""
         config, state, world = self.config, self.state, self.world
-        interval = max(1, config.checkpoint_every_images // config.images_per_step)
+        interval = config.steps_between(config.checkpoint_every_images)
+        score_interval = config.steps_between(config.scoring.every_images or config.total_images)
         if world.any(bool(stop)):
             self._say_interrupted(stop, "stopped")
             raise TrainingInterrupted
@@ -204,23 +242,41 @@ class _Run:
                     last = record.images_seen >= config.total_images
                     stopping = world.any(bool(stop)) and not last
                     observer.observe(record, step, last=last)
-                    if step % interval == 0 or last or stopping:
-                        self._save(observer)
+                    scored = bool(config.scoring.every_images) and (
+                        step % score_interval == 0 or last
+                    )
+                    score = self._score(observer, step) if scored else None
+                    if scored or step % interval == 0 or last or stopping:
+                        self._save(observer, score)
                     if stopping:
                         self._say_interrupted(stop, "saved")
                         raise TrainingInterrupted
             except NonFiniteError as error:
                 raise self._explained(error) from None
 
-    def _save(self, observer: Observer) -> None:
+    def _score(self, observer: Observer, step: int) -> Score | None:
+        """The lead's score of the generator as it is now; the other processes wait for it."""
+        self._require_finite()
+        score = None
+        if self.scorer is not None:
+            with statistics_alone():
+                score = self.scorer.score(self.state)
+            observer.scored(score, step)
+        self.world.wait_for_lead()
+        return score
+
+    def _require_finite(self) -> None:
+        broken = self.state.not_finite()
+        if self.world.any(bool(broken)):
+            raise NonFiniteError("run", broken)
+
+    def _save(self, observer: Observer, score: Score | None) -> None:
         """Write a checkpoint; the other processes wait for it, however long it takes.
 
         Raises:
             NonFiniteError: the state is not finite, in any process; nothing is written then.
         """
-        broken = self.state.not_finite()
-        if self.world.any(bool(broken)):
-            raise NonFiniteError("run", broken)
+        self._require_finite()
         if self.world.lead:
             facts = {
                 "identity": self.identity,
@@ -228,9 +284,15 @@ class _Run:
                 "watched": observer.watched,
             }
             self.journal.sync()  # a checkpoint must not outlive its records
-            self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)
+            self.checkpoints.save(
+                self.state.state_dict() | facts,
+                self.state.images_seen,
+                score=None if score is None else score.rank,
+            )
         self.saved_images = self.state.images_seen
         self.world.wait_for_lead()
+        if score is not None and self.on_score is not None:
+            self.on_score(score)
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         """The error with where it happened and what to do, written to the journal as well."""
@@ -264,9 +326,6 @@ class _Run:
             "data_hash": self.shards.data_hash,
             **self.environment,
         }
-        facts = {"fingerprint": fingerprint, "preset": self.config.preset}
-        with statistics_alone():  # the other processes wait elsewhere
-            export_generator(state, self.config, self.shards, self.path / BUNDLE, facts)
         warnings = [record for record in self.journal.read() if record.get("event") == "warning"]
         summary = {
             "images_seen": state.images_seen,
@@ -281,6 +340,21 @@ class _Run:
         }
         with replacing_file(self.path / SUMMARY) as temporary:
             temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        self._export({"fingerprint": fingerprint, "preset": self.config.preset})
+
+    def _export(self, facts: dict[str, Any]) -> None:
+        if self.config.export == "best":
+            best = self.checkpoints.load_best()
+            if best is None:
+                raise CheckpointError(
+                    f"training.export: best, and no checkpoint in {short(self.path)} has a score; "
+                    "set training.export=last, or another training.seed for a run with scores"
+                )
+            self.state.load_state_dict(best)
+            logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
+        facts = facts | {"checkpoint": self.config.export}
+        with statistics_alone():  # the other processes wait elsewhere
+            export_generator(self.state, self.config, self.shards, self.path / BUNDLE, facts)
 
 
 def _parameters(network: torch.nn.Module) -> int:

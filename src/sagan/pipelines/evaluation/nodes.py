@@ -34,42 +34,13 @@ def evaluate_generator(
     config: EvaluationConfig,
 ) -> dict[str, Any]:
     """Generate samples and measure them batch by batch; few are kept."""
-    from collections.abc import Iterator
-
-    import torch
-
-    from sagan.devices import choose_device
-    from sagan.metrics.evaluation import evaluate
-    from sagan.metrics.features import Batch
-    from sagan.metrics.questions import check_generator, evaluation_labels
+    from sagan.metrics.of_generator import evaluate_generator as measure
     from sagan.metrics.statistics import Statistics
-    from sagan.sampling.generate import generate
-    from sagan.sampling.latents import sample_latents
 
-    check_generator(generator_bundle, image_shards)
-    device, bundle = choose_device(config.device), generator_bundle
-    generator = bundle.load(str(device))
-
-    def draw(first: int, count: int, truncation: float | None) -> Iterator[Batch]:
-        labels = evaluation_labels(count, bundle.num_classes)
-        latents = sample_latents(
-            count, bundle.latent_dim, config.seed, truncation, first_index=first
-        )
-        images = generate(generator, latents, labels, config.batch_size, device)
-        return zip(images, torch.split(labels, config.batch_size), strict=True)
-
-    return evaluate(
-        draw(0, config.num_samples, config.truncation),
+    return measure(
+        generator_bundle,
         image_shards,
-        Statistics.from_arrays(reference_statistics),
         config,
-        workspace=evaluation_workspace,
-        device=device,
-        draw=draw,
-        origin={
-            "class_labels": "evenly over the classes",
-            "seed": config.seed,
-            "truncation": config.truncation,
-            "generator": bundle.facts,
-        },
+        evaluation_workspace,
+        reference=Statistics.from_arrays(reference_statistics),
     )

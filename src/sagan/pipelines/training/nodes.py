@@ -16,7 +16,10 @@ else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its 
 
 
 def train_gan(
-    image_shards: ShardStore, checkpoints_workspace: Path, config: TrainingConfig
+    image_shards: ShardStore,
+    checkpoints_workspace: Path,
+    evaluation_workspace: Path,
+    config: TrainingConfig,
 ) -> tuple[GeneratorBundle, list[dict[str, Any]], dict[str, Any]]:
     """Train both networks; resume this very run if it was interrupted.
 
@@ -26,7 +29,9 @@ def train_gan(
     with leaving_at_once():  # while large libraries are imported
         from sagan.training.run import train
 
-    result = train(config, image_shards, checkpoints_workspace)
+    result = train(
+        config, image_shards, checkpoints_workspace, evaluation_workspace=evaluation_workspace
+    )
     return result.bundle, result.journal, result.summary
 
 

@@ -11,7 +11,12 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 train_gan,
-                inputs=["image_shards", "checkpoints_workspace", "params:training"],
+                inputs=[
+                    "image_shards",
+                    "checkpoints_workspace",
+                    "evaluation_workspace",
+                    "params:training",
+                ],
                 outputs=["generator_bundle", "training_journal", "training_summary"],
                 name="train_gan",
             ),

@@ -1,0 +1,46 @@
+"""When a run is scored while it trains, by what, and what for."""
+
+from typing import Self
+
+from pydantic import Field, NonNegativeInt, model_validator
+
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.directions import lower_is_better
+from sagan.schema import Config
+
+
+class ScoringConfig(Config):
+    """Scores while training. They do not change a run: none of this is part of its identity."""
+
+    every_images: NonNegativeInt = Field(
+        0, description="between scores, each with a checkpoint; 0: none [images]"
+    )
+    metric: str | None = Field(
+        None,
+        description="the score by which a checkpoint is the best one, a name in the metrics file; "
+        "null: the protocol's Fréchet distance",
+    )
+    protocol: EvaluationConfig = Field(
+        EvaluationConfig(
+            num_samples=10_000,
+            kernel=None,
+            neighbours=None,
+            intra_class=False,
+            memorisation=False,
+            bootstrap_resamples=0,
+            extrapolation_points=0,
+        ),
+        description="how: an evaluation (src/sagan/metrics/config.py), a small one, as training "
+        "waits for it",
+    )
+
+    @model_validator(mode="after")
+    def _metric_has_a_direction(self) -> Self:
+        lower_is_better(self.name)
+        return self
+
+    @property
+    def name(self) -> str:
+        """The score that counts."""
+        distance = "fid" if self.protocol.features == "inception" else "fd_classifier"
+        return self.metric or distance
