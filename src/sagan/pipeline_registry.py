@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from sagan.pipelines import (
     acquisition,
+    comparison,
     data_validation,
     evaluation,
     preprocessing,
@@ -25,15 +26,22 @@ STATIONS = {
     "evaluation": evaluation.create_pipeline,
     "reporting": reporting.create_pipeline,
 }
+STUDIES = {
+    "comparison": comparison.create_pipeline,
+}
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Every station by its own name, and the runs composed of them in the stream's order."""
     stations = {name: create() for name, create in STATIONS.items()}
+    studies = {name: create() for name, create in STUDIES.items()}
     in_order = list(stations.values())
+    images = sum(in_order[:3], start=Pipeline([]))  # from nothing to shards
     return {
         "__default__": sum(in_order, start=Pipeline([])),
         "train": sum(in_order[:5], start=Pipeline([])),  # from nothing to samples
         "evaluate": sum(in_order[4:], start=Pipeline([])),  # from a generator to the report
+        "compare": images + studies["comparison"],
         **stations,
+        **studies,
     }
