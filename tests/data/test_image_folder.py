@@ -52,7 +52,7 @@ def test_an_archive_in_place_of_a_folder_is_refused(tmp_path):
         (["train/cat/1.png", "train/dog/"], "empty class folders in train/: dog"),
         (
             ["train/cat/1.png", "val/ILSVRC2012_val_00000001.JPEG"],
-            "no class folders, as ILSVRC-2012 ships it; move each .*LOC_val_solution.csv",
+            "no class folders, as ILSVRC-2012 ships it; name the table .*LOC_val_solution.csv",
         ),
         (
             ["train/cat/1.png", "train/dog/1.png", "val/cat/1.png"],

@@ -6,7 +6,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from sagan.data.config import AcquisitionConfig
-from sagan.data.sources import acquire, digit_pictures
+from sagan.data.sources import acquire
+from sagan.data.sources.digits import digit_pictures
 from tests.drawn_images import draw_image_folder
 
 DIGITS = AcquisitionConfig(source="digits")
@@ -109,7 +110,9 @@ def test_digits_take_no_path():
 
 
 def test_an_unknown_source_and_a_misspelt_key_are_refused():
-    with pytest.raises(ValidationError, match="'digits' or 'folder'"):
+    with pytest.raises(ValidationError, match="'digits', 'folder', 'ilsvrc2012', 'kaggle'"):
         AcquisitionConfig(source="cifar")
+    with pytest.raises(ValidationError, match="source 'kaggle' has labels of its own"):
+        AcquisitionConfig(source="kaggle", val_labels="labels.csv")
     with pytest.raises(ValidationError, match="unknown key 'sorce'; did you mean 'source'"):
         AcquisitionConfig(sorce="digits")

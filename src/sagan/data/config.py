@@ -1,8 +1,9 @@
 """Parameters of the data rooms: where images come from, how they are checked and resized."""
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sagan.schema import Config
 
@@ -10,25 +11,80 @@ from sagan.schema import Config
 PILLOW_LIMIT_PIXELS = 178_956_970
 
 
-class AcquisitionConfig(Config):
-    """Station 1: which source becomes the image folder."""
+Source = Literal[
+    "digits",
+    "folder",
+    "ilsvrc2012",
+    "kaggle",
+    "tiny_imagenet",
+    "cifar10",
+    "cifar100",
+    "imagenette",
+    "stl10",
+]
+TORCHVISION_SETS = frozenset({"cifar10", "cifar100", "imagenette", "stl10"})
+_TAKE_LABELS = frozenset({"folder", "ilsvrc2012"})
 
-    source: Literal["digits", "folder"] = Field(
-        default="folder",
-        description="'digits': scikit-learn's handwritten digits; 'folder': your class folder",
-    )
+
+def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+    """A list, also as one string: `kedro run --params` cannot hand over a list."""
+    if isinstance(value, str):
+        return [part.strip() for part in re.split("[,;]", value) if part.strip()]
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class AcquisitionConfig(Config):
+    """Station 1: which source becomes the image folder, and which part of it."""
+
+    source: Source = Field(default="folder", description="What `path` holds, by name")
     path: str | None = Field(
         default=None,
-        description="Root of the class folder, for source 'folder' only; read in place",
+        description="Where the source lies: a folder, an archive, or a pattern such as "
+        "'/data/classes-*.tar'; for torchvision's sets, the folder of their files",
+    )
+    val_labels: str | None = Field(
+        default=None,
+        description="Labels of a val/ without class folders, where the source has none of its own: "
+        "the devkit, Kaggle's LOC_val_solution.csv, or lines of 'file,class'",
+    )
+    classes: Names | None = Field(
+        default=None,
+        description="Only these classes, by folder name or human name; a list, or one string "
+        "separated by ; or , or @FILE with one a line",
+    )
+    first_classes: int | None = Field(
+        default=None, ge=1, description="Only the first n classes by folder name"
+    )
+    images_per_class: int | None = Field(
+        default=None, ge=1, description="Only the first n training images of a class by file name"
+    )
+    val_images_per_class: int | None = Field(
+        default=None, ge=1, description="Only the first n validation images of a class"
+    )
+    download: bool = Field(
+        default=True, description="Whether torchvision may fetch its sets from the network"
+    )
+    imagenette_size: Literal["full", "320px", "160px"] = Field(
+        default="320px", description="Which of Imagenette's three sizes"
     )
 
     @model_validator(mode="after")
-    def _a_path_needs_the_folder_source(self) -> Self:
+    def _the_source_takes_what_is_given(self) -> Self:
         if self.source == "digits" and self.path is not None:
             raise ValueError(
                 f"path is '{self.path}' but source is 'digits', which takes no path; "
                 "use source 'folder' for your own images"
             )
+        if self.val_labels is not None and self.source not in _TAKE_LABELS:
+            raise ValueError(
+                f"val_labels is '{self.val_labels}' but source '{self.source}' has labels of its "
+                f"own; only {' and '.join(sorted(_TAKE_LABELS))} take a file of them"
+            )
+        if self.classes is not None and self.first_classes is not None:
+            raise ValueError("classes and first_classes exclude each other; give one of them")
         return self
 
 

@@ -7,9 +7,11 @@ into files: what an image holds is the manifest's business.
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+from sagan.data.class_titles import find_titles
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class ImageFolder:
     path: Path
     images: dict[str, dict[str, int]]
     """Number of files by split and class."""
+    class_titles: dict[str, str] = field(default_factory=dict)
+    """Human names of classes, as far as they are known."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -57,7 +61,7 @@ class ImageFolder:
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
-        return cls(path=root, images=images)
+        return cls(path=root, images=images, class_titles=find_titles([root], images["train"]))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -72,7 +76,8 @@ class ImageFolder:
     def facts(self) -> dict[str, Any]:
         """What is worth telling: number of classes, and of files by split."""
         counts = {split: sum(classes.values()) for split, classes in self.images.items()}
-        return {"classes": len(self.class_names), "images": counts}
+        facts = {"classes": len(self.class_names), "images": counts}
+        return facts | ({"class_titles": self.class_titles} if self.class_titles else {})
 
     def __iter__(self) -> Iterator[ImagePath]:
         """Every file, sorted by split, class and name; hidden ones are left out."""
@@ -113,6 +118,11 @@ def _split_problems(root: Path, split: str) -> list[str]:
     """What is wrong with one split, every kind of fault in one line."""
     folder = root / split
     classes = _folders(folder)
+    if lost := _lost_links(folder):
+        return [
+            f"links in {split}/ lead nowhere: {first_five(lost)}; is the disk there that holds the "
+            "images? If they have moved, run acquisition again"
+        ]
     loose = [name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if loose:
         return [_loose_images(split, loose, classes)]
@@ -138,9 +148,9 @@ def _loose_images(split: str, loose: list[str], classes: list[str]) -> str:
     found = f"{split}/ holds {len(loose):,} images directly ({first_five(sorted(loose))})"
     if split == "val" and not classes:
         return (
-            f"{found} and no class folders, as ILSVRC-2012 ships it; move each image into "
-            "val/<class>/ by the devkit's ILSVRC2012_validation_ground_truth.txt or Kaggle's "
-            "LOC_val_solution.csv, or take val/ away to go without"
+            f"{found} and no class folders, as ILSVRC-2012 ships it; name the table of its labels, "
+            "acquisition.val_labels: the devkit (ILSVRC2012_devkit_t12.tar.gz), Kaggle's "
+            "LOC_val_solution.csv, or lines of 'file,class'; or take val/ away to go without"
         )
     return f"{found}; move each into the folder of its class"
 
@@ -167,6 +177,12 @@ def _class_set_problems(images: dict[str, dict[str, int]]) -> list[str]:
             named = ", ".join(only[:10]) + (", ..." if len(only) > 10 else "")
             problems.append(f"{len(only):,} classes of {here}/ are missing in {there}/: {named}")
     return problems
+
+
+def _lost_links(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        links = [entry for entry in entries if entry.is_symlink()]
+    return sorted(entry.name for entry in links if not Path(entry.path).exists())
 
 
 def _count(split: Path) -> dict[str, int]:

@@ -1,7 +1,6 @@
-"""Station 1, acquisition: a named source becomes an image folder.
+"""Source `digits`: scikit-learn's handwritten digits, nothing to download.
 
-`digits` writes scikit-learn's handwritten digits as ordinary image files, so that they go the same
-way as ImageNet; `folder` points at the user's own tree, of which nothing is copied.
+They are written as ordinary image files, so that they go the same way as ImageNet.
 """
 
 import logging
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sagan.data.config import AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
 
 logger = logging.getLogger(__name__)
@@ -20,28 +18,6 @@ logger = logging.getLogger(__name__)
 # every sixth image of a class is kept for validation
 VAL_EVERY = 6
 DIGITS_WHITE = 16  # scikit-learn stores grey levels 0..16
-
-
-def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
-    """Make or find the image folder that the parameters name.
-
-    Args:
-        config: the source and, for source `folder`, its path.
-        workspace: where a source that writes files puts them.
-
-    Raises:
-        FileNotFoundError: if the named folder is missing.
-        ValueError: if no path was given, or the folder has not the expected layout.
-    """
-    if config.source == "digits":
-        return write_digits(workspace / "digits")
-    if config.path is None:
-        raise ValueError(
-            "acquisition.path is not set, and source 'folder' needs it: the root of a class "
-            "folder (train/<class>/*, optional val/<class>/*); "
-            "give --params=acquisition.path=/your/images"
-        )
-    return ImageFolder.open(Path(config.path).expanduser().absolute())
 
 
 def write_digits(target: Path) -> ImageFolder:

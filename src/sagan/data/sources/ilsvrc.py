@@ -1,0 +1,188 @@
+"""Source `ilsvrc2012`: the archives as they were published.
+
+    ILSVRC2012_img_train.tar        138 GB, a tar of 1,000 tars, one a class
+    ILSVRC2012_img_val.tar          6.3 GB, 50,000 images without labels
+    ILSVRC2012_devkit_t12.tar.gz    labels of val, names of the classes
+
+Each class appears when it is whole; a class that is not wanted is not extracted. Validation images
+go into class folders by the devkit's labels as they are written.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from tqdm import tqdm
+
+from sagan.data.archives import ArchiveRefused, Entry, Tar, Window, open_archive
+from sagan.data.extraction import Placed, alone_in, announce, extract, identity, is_extracted
+from sagan.data.image_folder import first_five
+from sagan.data.parallel import ordered_map
+from sagan.data.sources.labels import WNID, read_devkit, read_val_labels
+from sagan.data.sources.selection import Selection
+from sagan.data.sources.tree import SourceTree, class_folders
+
+TRAIN, VAL, DEVKIT = (
+    "ILSVRC2012_img_train.tar",
+    "ILSVRC2012_img_val.tar",
+    "ILSVRC2012_devkit_t12.tar.gz",
+)
+# threads that write; a disk is hardly faster with more
+_WRITERS = 8
+
+
+class _Labels(NamedTuple):
+    """What is known of classes before anything is extracted."""
+
+    val: dict[str, str]
+    titles: dict[str, str]
+
+
+def extract_ilsvrc(
+    archives: Path, target: Path, selection: Selection, val_labels: Path | None
+) -> SourceTree:
+    """Extract what is wanted of the archives, and not there yet.
+
+    Args:
+        archives: The folder that holds them under their published names.
+        target: Where the images go: `train/<wnid>/` and `val/<wnid>/`.
+        selection: Only these classes are extracted.
+        val_labels: A table of labels in place of the devkit.
+
+    Raises:
+        FileNotFoundError: if there is no training archive, or no labels for the validation images.
+        ArchiveRefused: if an archive is damaged or hostile.
+        OSError: if there is no room.
+    """
+    if not (archives / TRAIN).is_file():
+        raise FileNotFoundError(
+            f"there is no {TRAIN} in '{archives}'; expected the archives as published: "
+            f"{TRAIN}, and with it {VAL} and {DEVKIT}"
+        )
+    labels = _labels(archives, val_labels)
+    with alone_in(target):
+        chosen = _extract_train(archives / TRAIN, target / "train", selection, labels.titles)
+        splits = ["train"]
+        if (archives / VAL).is_file():
+            _extract_val(archives / VAL, target / "val", labels, chosen)
+            splits.append("val")
+    return SourceTree(
+        folders={split: _only(class_folders(target / split), chosen) for split in splits},
+        titles={name: labels.titles[name] for name in chosen if name in labels.titles},
+    )
+
+
+def _only(folders: dict[str, Path], chosen: list[str]) -> dict[str, Path]:
+    """The folders of these classes; another selection may have left others."""
+    return {name: folders[name] for name in chosen if name in folders}
+
+
+def _labels(archives: Path, val_labels: Path | None) -> _Labels:
+    devkits = sorted(archives.glob("ILSVRC2012_devkit_t12*"))
+    val, titles = read_devkit(devkits[0]) if devkits else ({}, {})
+    if val_labels is not None:
+        val = read_val_labels(val_labels)
+    if not val and (archives / VAL).is_file():
+        raise FileNotFoundError(
+            f"'{archives / VAL}' has no labels: put {DEVKIT} beside it, or name Kaggle's "
+            "LOC_val_solution.csv as acquisition.val_labels, or take the archive away to go "
+            "without val"
+        )
+    return _Labels(val, titles)
+
+
+def _extract_train(
+    archive: Path, target: Path, selection: Selection, titles: dict[str, str]
+) -> list[str]:
+    """Extract the chosen classes that are not whole yet; returns all that were chosen."""
+    with open_archive(archive) as outer:
+        inner = {_wnid(entry, archive): entry for entry in outer.entries}
+    chosen = selection.choose(list(inner), titles)
+    target.mkdir(parents=True, exist_ok=True)
+    left = [n for n in chosen if not is_extracted(target / n, identity(archive, n))]
+    if not left:
+        return chosen
+    needed = sum(inner[name].size_bytes for name in left)
+    announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
+    with _bar("extracting train", needed) as bar:
+        write = partial(_extract_class, archive, target, inner, bar)
+        for _ in ordered_map(write, left, _WRITERS):
+            pass
+    return chosen
+
+
+def _wnid(entry: Entry, archive: Path) -> str:
+    name = entry.name.removesuffix(".tar")
+    if not WNID.fullmatch(name):
+        raise ArchiveRefused(
+            f"'{archive}' holds '{entry.name}'; expected one tar a class, such as n01440764.tar"
+        )
+    return name
+
+
+def _files_in(total_bytes: int) -> int:
+    """About how many images a total is; ImageNet's are 110 kB on average."""
+    return total_bytes // 110_000
+
+
+def _extract_class(
+    archive: Path, target: Path, inner: dict[str, Entry], bar: "tqdm[NoReturn]", wnid: str
+) -> None:
+    member, size = inner[wnid].source, inner[wnid].size_bytes
+    with archive.open("rb") as file:
+        window = Window(file, member.offset_data, size)
+        name = f"{archive}: {wnid}.tar"
+        try:
+            with tarfile.open(fileobj=window, mode="r:") as tar:
+                images = Tar(tar, name, size)
+                placed = [Placed(entry, _flat(entry, name)) for entry in images.entries]
+                made_of = identity(archive, wnid)
+                extract(images, placed, target / wnid, made_of, on_bytes=bar.update)
+        except tarfile.TarError as error:
+            raise ArchiveRefused(f"'{name}' is damaged or cut short: {error}") from error
+
+
+def _flat(entry: Entry, archive: str) -> str:
+    if "/" in entry.name:
+        raise ArchiveRefused(f"'{archive}' holds '{entry.name}'; expected images, no folders")
+    return entry.name
+
+
+def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]) -> None:
+    made_of = identity(archive) | {"classes": chosen}
+    if is_extracted(target, made_of):
+        return
+    with open_archive(archive) as images:
+        placed = list(_into_classes(images.entries, labels.val, set(chosen), archive))
+        needed = sum(entry.size_bytes for entry, _ in placed)
+        announce("val", len(placed), needed, target.parent)
+        with _bar("extracting val", needed) as bar:
+            extract(images, placed, target, made_of, on_bytes=bar.update)
+
+
+def _into_classes(
+    entries: list[Entry], labels: dict[str, str], chosen: set[str], archive: Path
+) -> Iterator[Placed]:
+    """The wanted images of the archive, each with its place in a class folder."""
+    unknown = []
+    for entry in entries:
+        name = entry.name.rpartition("/")[2]
+        label = labels.get(name) or labels.get(Path(name).stem)
+        if label is None:
+            unknown.append(name)
+        elif label in chosen:
+            yield Placed(entry, f"{label}/{name}")
+    if unknown:
+        raise ArchiveRefused(
+            f"{len(unknown):,} images of '{archive}' have no label: {first_five(unknown)}"
+        )
+
+
+@contextmanager
+def _bar(what: str, total_bytes: int) -> Iterator["tqdm[NoReturn]"]:
+    """A bar of bytes, where somebody watches."""
+    with tqdm(total=total_bytes, desc=what, unit="B", unit_scale=True, disable=None) as bar:
+        yield bar

@@ -1,0 +1,113 @@
+"""One class folder out of a source, without copying it: a folder of symbolic links.
+
+`train/<class>` is a link to the folder that holds the class, and where single images were chosen,
+or lie in a flat folder, each is a link. So whatever way ImageNet came, the manifest has the same
+paths, and the same images become the same shards.
+"""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from sagan.data.class_titles import CLASS_TITLES
+from sagan.data.image_folder import ImageFolder
+from sagan.data.sources.selection import Selection
+from sagan.data.sources.tree import SourceTree
+
+logger = logging.getLogger(__name__)
+
+_MARK = ".links"  # inside: this folder is ours, and may be replaced
+
+
+def link_images(tree: SourceTree, selection: Selection, target: Path) -> ImageFolder:
+    """Link the chosen images into a class folder, or find it linked so.
+
+    Args:
+        tree: Where the images lie.
+        selection: Which of them are wanted.
+        target: The folder of links.
+
+    Raises:
+        ValueError: if the selection asks for what is not there, or the layout is not sound.
+        FileExistsError: if the target is a folder that was not made here.
+    """
+    links = _links(tree, selection)
+    titles = {name: tree.titles[name] for name in sorted(tree.titles)}
+    if not _is_linked(target, links, titles):
+        _write(target, links, titles)
+        logger.info("linked, not copied: %s", target)
+    return ImageFolder.open(target)
+
+
+def _links(tree: SourceTree, selection: Selection) -> dict[str, Path]:
+    """Every link by its place in the class folder, with what it points to."""
+    links: dict[str, Path] = {}
+    chosen = selection.choose(tree.classes, tree.titles)
+    for split in tree.splits:
+        limit = selection.images.get(split)
+        for name in _classes_of(tree, split, selection, chosen):
+            folder = tree.folders.get(split, {}).get(name)
+            if folder is not None and limit is None:
+                links[f"{split}/{name}"] = folder.absolute()
+                continue
+            for file in tree.files(split, name)[:limit]:
+                links[f"{split}/{name}/{file.name}"] = file.absolute()
+    return links
+
+
+def _classes_of(tree: SourceTree, split: str, selection: Selection, chosen: list[str]) -> list[str]:
+    """The chosen classes; with no choice, also what only val/ has, so that it is complained of."""
+    if selection.classes is None and selection.first_classes is None:
+        return sorted({*tree.folders.get(split, {}), *tree.loose.get(split, {})})
+    there = {*tree.folders.get(split, {}), *tree.loose.get(split, {})}
+    return [name for name in chosen if name in there]
+
+
+def _is_linked(target: Path, links: dict[str, Path], titles: dict[str, str]) -> bool:
+    if not (target / _MARK).is_file():
+        return False
+    found = {}
+    for place, folders, files in os.walk(target):  # links are not followed
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if path.is_symlink():
+                found[path.relative_to(target).as_posix()] = path.readlink()
+    return found == links and _titles_in(target) == titles
+
+
+def _titles_in(target: Path) -> dict[str, str]:
+    try:
+        titles: dict[str, str] = json.loads((target / CLASS_TITLES).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return titles
+
+
+def _write(target: Path, links: dict[str, Path], titles: dict[str, str]) -> None:
+    """Make the folder beside its place, then put it there."""
+    if target.exists() and not (target / _MARK).is_file():
+        raise FileExistsError(
+            f"'{target}' is in the way: it is no folder of links made here; move it"
+        )
+    partial, old = (
+        target.with_name(f".{target.name}.partial"),
+        target.with_name(f".{target.name}.old"),
+    )
+    for left_by_a_killed_run in (partial, old):
+        shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        (partial / _MARK).write_text("made by acquisition; links to the images where they lie\n")
+        for place, points_to in links.items():
+            (partial / place).parent.mkdir(parents=True, exist_ok=True)
+            (partial / place).symlink_to(points_to)
+        if titles:
+            text = json.dumps(titles, indent=1, ensure_ascii=False)
+            (partial / CLASS_TITLES).write_text(text, encoding="utf-8")
+        if target.exists():
+            target.rename(old)
+        partial.rename(target)
+    finally:
+        for temporary in (partial, old):
+            shutil.rmtree(temporary, ignore_errors=True)

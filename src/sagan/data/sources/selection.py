@@ -1,0 +1,101 @@
+"""A part of a source: some classes, the first n of them, the first n images of each."""
+
+import logging
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from sagan.data.config import AcquisitionConfig
+
+logger = logging.getLogger(__name__)
+
+
+class Selection(NamedTuple):
+    """Which part of a source is wanted; None is all."""
+
+    classes: tuple[str, ...] | None = None
+    first_classes: int | None = None
+    images: dict[str, int | None] = {}  # noqa: RUF012 - never changed
+    """The first n images of a class, by split."""
+
+    @classmethod
+    def of(cls, config: AcquisitionConfig) -> "Selection":
+        """What the parameters ask for; a list of classes in a file is read here.
+
+        Raises:
+            FileNotFoundError: if that file is missing.
+            ValueError: if it names nothing.
+        """
+        classes = config.classes
+        if classes and len(classes) == 1 and classes[0].startswith("@"):
+            classes = _listed_in(Path(classes[0][1:]).expanduser())
+        limits = {"train": config.images_per_class, "val": config.val_images_per_class}
+        return cls(classes, config.first_classes, limits)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is left out."""
+        return (
+            self.classes is None
+            and self.first_classes is None
+            and not any(limit is not None for limit in self.images.values())
+        )
+
+    def choose(self, available: Sequence[str], titles: dict[str, str]) -> list[str]:
+        """The wanted class names among those that a source has, sorted.
+
+        Args:
+            available: Names of the class folders.
+            titles: Human names, as far as they are known; a class may be asked for by them.
+
+        Raises:
+            ValueError: if a class is not there, or a human name means several.
+        """
+        names = sorted(available)
+        if self.first_classes is not None:
+            if self.first_classes > len(names):
+                logger.warning(
+                    "first_classes is %d, but there are %d", self.first_classes, len(names)
+                )
+            return names[: self.first_classes]
+        if self.classes is None:
+            return names
+        by_title = _by_title(names, titles)
+        return sorted({_find(asked, names, by_title) for asked in self.classes})
+
+
+def _listed_in(path: Path) -> tuple[str, ...]:
+    """Names in a file, one a line; what follows a # is a remark."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    names = tuple(line for line in lines if line)
+    if not names:
+        raise ValueError(f"acquisition.classes: '{path}' names no class; expected one a line")
+    return names
+
+
+def _by_title(names: Sequence[str], titles: dict[str, str]) -> dict[str, list[str]]:
+    """Classes by each of their human names; ImageNet has two classes called 'crane'."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for title in {part.strip().lower() for part in titles.get(name, "").split(",")} - {""}:
+            found.setdefault(title, []).append(name)
+    return found
+
+
+def _find(asked: str, names: Sequence[str], by_title: dict[str, list[str]]) -> str:
+    if asked in names:
+        return asked
+    # a word net's names hold underscores where people write spaces
+    found = by_title.get(re.sub(r"[\s_]+", " ", asked).lower(), [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValueError(
+            f"acquisition.classes: '{asked}' is the name of {len(found)} classes: "
+            f"{', '.join(found)}; give one of these"
+        )
+    near = get_close_matches(asked, [*names, *by_title], n=1, cutoff=0.6)
+    remedy = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names[:10])}, ..."
+    raise ValueError(f"acquisition.classes: there is no class '{asked}'; {remedy}")

@@ -1,0 +1,147 @@
+"""Sources `cifar10`, `cifar100`, `stl10`, `imagenette`: through torchvision's own classes.
+
+They fetch, where a network is and `download` allows it, and check what they fetched by its MD5.
+Imagenette is used where it lies; the others, arrays in few files, become PNG files.
+"""
+
+import io
+import shutil
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from sagan.data.config import AcquisitionConfig
+from sagan.data.extraction import alone_in, finish, is_extracted
+from sagan.data.parallel import ordered_map
+from sagan.data.sources.tree import SourceTree, class_folders
+from sagan.files import require_space
+from sagan.schema import ClearError
+
+# archive, what it becomes, and the PNG files [bytes]
+_NEEDED_BYTES = {
+    "cifar10": 600_000_000,
+    "cifar100": 600_000_000,
+    "stl10": 6_500_000_000,
+    "imagenette-full": 3_200_000_000,
+    "imagenette-320px": 700_000_000,
+    "imagenette-160px": 220_000_000,
+}
+
+
+class DownloadFailed(ClearError, OSError):  # noqa: N818 - reads as the sentence that it is
+    """The set is neither here nor to be had."""
+
+
+def acquire_from_torchvision(config: AcquisitionConfig, target: Path) -> SourceTree:
+    """Fetch a set, or find it fetched, and write what are arrays as image files.
+
+    Args:
+        config: The source, where its files lie or go, and whether it may be fetched.
+        target: Where files that are written here go.
+
+    Raises:
+        DownloadFailed: if the set is not there and cannot be fetched.
+        OSError: if there is no room.
+    """
+    with alone_in(target):
+        root = Path(config.path).expanduser().absolute() if config.path else target / "download"
+        if config.source == "imagenette":
+            return _imagenette(config, root)
+        return _from_arrays(config, root, target)
+
+
+def _imagenette(config: AcquisitionConfig, root: Path) -> SourceTree:
+    from torchvision.datasets import Imagenette
+
+    size = config.imagenette_size
+    folder = root / {"full": "imagenette2"}.get(size, f"imagenette2-{size.removesuffix('px')}")
+    unpacking = root / f".{folder.name}.unpacking"
+    if unpacking.exists():  # torchvision takes a half-unpacked folder for a whole one
+        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists() and config.download:
+        _require_room(f"imagenette-{size}", root)
+        unpacking.touch()
+    for split in ("train", "val"):
+        found = _open(config, root, partial(Imagenette, split=split, size=size))
+    unpacking.unlink(missing_ok=True)
+    titles = {
+        wnid: ", ".join(names) for wnid, names in zip(found.wnids, found.classes, strict=True)
+    }
+    splits = {split: class_folders(folder / split) for split in ("train", "val")}
+    return SourceTree(folders=splits, titles=titles)
+
+
+def _from_arrays(config: AcquisitionConfig, root: Path, target: Path) -> SourceTree:
+    for split in ("train", "val"):
+        made_of = {"set": config.source, "split": split}
+        if is_extracted(target / split, made_of):
+            continue
+        if config.download and not root.exists():
+            _require_room(config.source, root)
+        images, labels, classes = _arrays(_open(config, root, _opener(config.source, split)))
+        partial_folder = target / f".{split}.partial"
+        shutil.rmtree(partial_folder, ignore_errors=True)
+        _write_pictures(partial_folder, images, [classes[label] for label in labels], split)
+        finish(partial_folder, target / split, made_of)
+    return SourceTree(folders={name: class_folders(target / name) for name in ("train", "val")})
+
+
+def _opener(source: str, split: str) -> Callable[..., Any]:
+    from torchvision.datasets import CIFAR10, CIFAR100, STL10
+
+    if source == "stl10":
+        return partial(STL10, split="train" if split == "train" else "test")
+    return partial({"cifar10": CIFAR10, "cifar100": CIFAR100}[source], train=split == "train")
+
+
+def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> Any:  # noqa: ANN401
+    """The set as torchvision gives it, fetched if that is allowed and need be."""
+    remedy = (
+        f"fetch it where a network is (acquisition.source={config.source}), bring the folder here "
+        "and name it as acquisition.path"
+    )
+    try:
+        with redirect_stdout(io.StringIO()):  # it prints that files were there
+            return opener(root=str(root), download=config.download)
+    except (RuntimeError, FileNotFoundError) as error:
+        text = str(error).partition(". You can use download=True")[0]
+        state = "" if config.download else " and acquisition.download is false"
+        raise DownloadFailed(f"{config.source} in '{root}': {text}{state}; {remedy}") from error
+    except OSError as error:
+        if error.errno is not None and error.filename is not None:  # the disk, not the network
+            raise
+        raise DownloadFailed(f"{config.source} cannot be fetched: {error}; {remedy}") from error
+
+
+def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401
+    """Images uint8 [N, H, W, 3], labels and class names of one of torchvision's sets."""
+    images = np.asarray(dataset.data)
+    if images.shape[1] == 3:  # STL-10 has them [N, 3, H, W]
+        images = images.transpose(0, 2, 3, 1)
+    labels = dataset.labels if hasattr(dataset, "labels") else dataset.targets
+    return images, [int(label) for label in labels], list(dataset.classes)
+
+
+def _write_pictures(folder: Path, images: NDArray[np.uint8], names: list[str], split: str) -> None:
+    for name in set(names):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def write(number: int) -> None:
+        path = folder / names[number] / f"{number:05d}.png"
+        Image.fromarray(np.ascontiguousarray(images[number])).save(path)
+
+    written = ordered_map(write, range(len(names)), workers=0)
+    for _ in tqdm(written, total=len(names), desc=f"writing {split}", unit=" images", disable=None):
+        pass
+
+
+def _require_room(name: str, root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    require_space(root, _NEEDED_BYTES[name], remedy="make room, or name another acquisition.path")

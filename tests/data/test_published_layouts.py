@@ -1,0 +1,313 @@
+import logging
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sagan.data.config import AcquisitionConfig, ManifestConfig
+from sagan.data.image_folder import ImageFolder
+from sagan.data.manifest import build_manifest, data_hash
+from sagan.data.sources import acquire
+from tests.data import published
+
+WRITERS = {
+    "ilsvrc2012": published.write_ilsvrc,
+    "kaggle": published.write_kaggle,
+    "tiny_imagenet": published.write_tiny_imagenet,
+}
+
+
+def contents(folder: ImageFolder) -> dict[str, bytes]:
+    return {image.path: (folder.path / image.path).read_bytes() for image in folder}
+
+
+def get(source: str, path: Path, workspace: Path, **more) -> ImageFolder:
+    return acquire(AcquisitionConfig(source=source, path=str(path), **more), workspace)
+
+
+@pytest.fixture(params=WRITERS)
+def source(request):
+    return request.param
+
+
+@pytest.fixture
+def place(source, tmp_path) -> Path:
+    return WRITERS[source](tmp_path / "published")
+
+
+def test_every_form_of_imagenet_becomes_the_same_class_folder(source, place, tmp_path):
+    folder = get(source, place, tmp_path / "raw")
+    assert contents(folder) == published.expected_tree()
+    assert folder.class_names == published.WNIDS
+    assert folder.class_titles == published.TITLES
+    assert folder.facts()["images"] == {"train": 12, "val": 6}
+
+
+def test_the_data_hash_does_not_tell_where_the_images_came_from(tmp_path):
+    hashes = set()
+    for source, write in WRITERS.items():
+        folder = get(source, write(tmp_path / source), tmp_path / "raw" / source)
+        hashes.add(data_hash(build_manifest(folder, ManifestConfig(workers=1))))
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("source", ["kaggle", "tiny_imagenet"], indirect=True)
+def test_what_lies_extracted_stays_where_it_is(source, place, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    folder = get(source, place, tmp_path / "raw")
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+    copied = [p for p in folder.path.rglob("*") if p.suffix == ".JPEG" and not p.is_symlink()]
+    assert [path for path in copied if not path.parent.is_symlink()] == []
+
+
+def test_a_second_time_nothing_is_written(source, place, tmp_path):
+    get(source, place, tmp_path / "raw")
+    before = {path: path.lstat().st_mtime_ns for path in (tmp_path / "raw").rglob("*")}
+    get(source, place, tmp_path / "raw")
+    assert {path: path.lstat().st_mtime_ns for path in (tmp_path / "raw").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"classes": "goldfish"}, {"train/n01443537": 4, "val/n01443537": 2}),
+        (
+            {"first_classes": 2, "images_per_class": 3, "val_images_per_class": 1},
+            {
+                "train/n01440764": 3,
+                "train/n01443537": 3,
+                "val/n01440764": 1,
+                "val/n01443537": 1,
+            },
+        ),
+    ],
+    ids=["class list", "first n"],
+)
+def test_a_part_of_it(source, place, tmp_path, part, expected):
+    folder = get(source, place, tmp_path / "raw", **part)
+    counts = {f"{split}/{name}": n for split, of in folder.images.items() for name, n in of.items()}
+    assert counts == expected
+    whole = published.expected_tree()
+    assert contents(folder).items() <= whole.items()
+    everything = get(source, place, tmp_path / "raw")
+    assert contents(everything) == whole
+
+
+@pytest.mark.parametrize("source", ["kaggle", "tiny_imagenet"], indirect=True)
+def test_a_change_in_the_source_is_a_change_in_the_folder(source, place, tmp_path):
+    get(source, place, tmp_path / "raw")
+    (flat,) = (path.parent for path in place.rglob("ILSVRC2012_val_00000001.JPEG"))
+    (flat / "ILSVRC2012_val_00000001.JPEG").unlink()
+    folder = get(source, place, tmp_path / "raw")
+    gone = "val/n01443537/ILSVRC2012_val_00000001.JPEG"
+    assert contents(folder).keys() == published.expected_tree().keys() - {gone}
+
+
+def test_a_source_that_vanished_is_not_a_smaller_data_set(tmp_path):
+    place = published.write_kaggle(tmp_path / "published")
+    folder = get("kaggle", place, tmp_path / "raw")
+    shutil.rmtree(place / "ILSVRC/Data/CLS-LOC/train/n01440764")
+    with pytest.raises(ValueError, match=r"links in train/ lead nowhere: n01440764; is the disk"):
+        ImageFolder.open(folder.path)
+
+
+@pytest.mark.parametrize("source", ["kaggle", "tiny_imagenet"], indirect=True)
+def test_an_archive_of_it_serves_as_well(source, place, tmp_path):
+    archive = tmp_path / f"{source}.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in sorted(place.rglob("*")):
+            opened.write(path, path.relative_to(place.parent))
+    folder = get(source, archive, tmp_path / "raw")
+    assert contents(folder) == published.expected_tree()
+    assert folder.class_titles == published.TITLES
+
+
+def test_several_archives_become_one_class_folder(tmp_path):
+    (tmp_path / "sets").mkdir()
+    for wnid in published.WNIDS:
+        mine = {k: v for k, v in published.expected_tree().items() if wnid in k}
+        (tmp_path / f"sets/{wnid}.tar.gz").write_bytes(published.tar_of(mine, "w:gz"))
+    (tmp_path / "sets/class_names.json").write_text('{"n02012849": "crane"}')
+    folder = get("folder", tmp_path / "sets/*.tar.gz", tmp_path / "raw")
+    assert contents(folder) == published.expected_tree()
+    assert folder.class_titles == {"n02012849": "crane"}
+    (tmp_path / "sets/again.tar.gz").write_bytes(published.tar_of(mine, "w:gz"))
+    with pytest.raises(ValueError, match=r"both hold 'train/n02012849/.*; name one of them"):
+        get("folder", tmp_path / "sets/*.tar.gz", tmp_path / "other")
+
+
+TABLES = {
+    "devkit": lambda folder: (folder / "kit.tar.gz").write_bytes(published.devkit()),
+    "kaggle": lambda folder: shutil.copy(
+        published.write_kaggle(folder / "k") / "LOC_val_solution.csv", folder / "kit.csv"
+    ),
+    "own": lambda folder: (folder / "kit.txt").write_text(
+        "file,class\n"
+        + "\n".join(
+            f"{name},{wnid}"
+            for name, wnid in zip(published.val_images(), published.VAL_WNIDS, strict=True)
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_flat_val_is_prepared_from_any_table_of_labels(table, tmp_path):
+    root = tmp_path / "images"
+    for wnid in published.WNIDS:
+        published.write_files(root / "train" / wnid, published.train_images(wnid))
+    published.write_files(root / "val", published.val_images())
+    with pytest.raises(ValueError, match=r"acquisition\.val_labels: the devkit"):
+        get("folder", root, tmp_path / "raw")
+    TABLES[table](tmp_path)
+    (labels,) = tmp_path.glob("kit.*")
+    folder = get("folder", root, tmp_path / "raw", val_labels=str(labels))
+    assert contents(folder) == published.expected_tree()
+
+
+def test_images_without_label_are_named(tmp_path):
+    place = published.write_kaggle(tmp_path / "published")
+    published.write_files(place / "ILSVRC/Data/CLS-LOC/val", {"stranger.JPEG": published.jpeg(7)})
+    with pytest.raises(ValueError, match=r"1 images of .* are not in the table.*stranger\.JPEG"):
+        get("kaggle", place, tmp_path / "raw")
+
+
+def test_ilsvrc_without_devkit_says_what_to_put_where(tmp_path):
+    place = published.write_ilsvrc(tmp_path / "published")
+    (place / "ILSVRC2012_devkit_t12.tar.gz").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"has no labels: put ILSVRC2012_devkit_t12\.tar\.gz"
+    ):
+        get("ilsvrc2012", place, tmp_path / "raw")
+    assert not (tmp_path / "raw").exists()
+    kaggle = published.write_kaggle(tmp_path / "k") / "LOC_val_solution.csv"
+    folder = get("ilsvrc2012", place, tmp_path / "raw", val_labels=str(kaggle))
+    assert contents(folder) == published.expected_tree()
+
+
+def test_ilsvrc_without_val_goes_without(tmp_path):
+    place = published.write_ilsvrc(tmp_path / "published")
+    (place / "ILSVRC2012_img_val.tar").unlink()
+    assert get("ilsvrc2012", place, tmp_path / "raw").splits == ("train",)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("ilsvrc2012", r"there is no ILSVRC2012_img_train\.tar"),
+        ("kaggle", r"expected ILSVRC/Data/CLS-LOC/train"),
+        ("tiny_imagenet", r"expected train/<wnid>/images"),
+    ],
+)
+def test_another_layout_is_told_what_was_expected(source, said, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=said):
+        get(source, tmp_path / "empty", tmp_path / "raw")
+
+
+def test_only_chosen_classes_are_extracted(tmp_path):
+    place = published.write_ilsvrc(tmp_path / "published")
+    get("ilsvrc2012", place, tmp_path / "raw", classes="tench;crane")
+    extracted = tmp_path / "raw/ilsvrc2012/train"
+    assert sorted(p.name for p in extracted.iterdir()) == ["n01440764", "n02012849"]
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing is cleaned."""
+
+
+def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    from sagan.data import extraction
+
+    written, copy = [], shutil.copyfileobj
+
+    def dies_at(limit):
+        def copying(content, file, length):
+            if len(written) >= limit:
+                file.write(b"half")
+                raise Killed
+            written.append(Path(file.name).name)
+            copy(content, file, length)
+
+        return copying
+
+    monkeypatch.setattr("sagan.data.sources.ilsvrc._WRITERS", 1)
+    for limit in (6, 14):  # within train, within val
+        monkeypatch.setattr(extraction.shutil, "copyfileobj", dies_at(limit))
+        with pytest.raises(Killed):
+            get("ilsvrc2012", place, raw)
+        assert not (raw / "ilsvrc2012/val").exists()
+    monkeypatch.setattr(extraction.shutil, "copyfileobj", dies_at(1000))
+    assert contents(get("ilsvrc2012", place, raw)) == published.expected_tree()
+    assert len(written) == len(set(written)) == 18, "each image was written once"
+    assert not list(raw.rglob("*.partial"))
+
+
+def test_an_extracted_class_that_lost_an_image_is_extracted_again(tmp_path, caplog):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    folder = get("ilsvrc2012", place, raw)
+    (raw / "ilsvrc2012/train/n01440764/n01440764_1.JPEG").write_bytes(b"short")
+    with caplog.at_level(logging.WARNING):
+        folder = get("ilsvrc2012", place, raw)
+    assert "n01440764' is not what it should be made of; replaced" in caplog.text
+    assert contents(folder) == published.expected_tree()
+
+
+def test_a_new_archive_of_that_name_is_extracted_again(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    get("ilsvrc2012", place, raw)
+    inner = {
+        f"{w}.tar": published.tar_of({f"{w}_9.JPEG": published.jpeg(9)}) for w in published.WNIDS
+    }
+    (place / "ILSVRC2012_img_train.tar").write_bytes(published.tar_of(inner))
+    folder = get("ilsvrc2012", place, raw)
+    assert folder.images["train"] == dict.fromkeys(published.WNIDS, 1)
+
+
+def test_another_process_in_the_workspace_is_told(tmp_path):
+    from sagan.data.extraction import alone_in
+
+    place = published.write_ilsvrc(tmp_path / "published")
+    with alone_in(tmp_path / "raw/ilsvrc2012"), pytest.raises(OSError, match="another process is"):
+        get("ilsvrc2012", place, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda data: data[: len(data) // 2], "damaged or cut short|no sound tar"),
+        (lambda data: b"<html>404</html>", "no sound tar or zip"),
+        (lambda data: b"", "no sound tar or zip"),
+    ],
+)
+def test_a_damaged_archive_is_refused_and_leaves_nothing(tmp_path, spoil, said):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    archive = place / "ILSVRC2012_img_train.tar"
+    archive.write_bytes(spoil(archive.read_bytes()))
+    with pytest.raises(ValueError, match=said):
+        get("ilsvrc2012", place, raw)
+    assert not [path for path in raw.rglob("*") if path.is_file()]
+
+
+def test_a_devkit_that_is_none_is_refused(tmp_path):
+    place = published.write_ilsvrc(tmp_path / "published")
+    kit = place / "ILSVRC2012_devkit_t12.tar.gz"
+    kit.write_bytes(published.tar_of({"data/meta.mat": b"garbage"}, "w:gz"))
+    with pytest.raises(ValueError, match=r"no ILSVRC2012_validation_ground_truth\.txt in it"):
+        get("ilsvrc2012", place, tmp_path / "raw")
+    truth = "data/ILSVRC2012_validation_ground_truth.txt"
+    kit.write_bytes(published.tar_of({"data/meta.mat": b"garbage", truth: b"1\n"}, "w:gz"))
+    with pytest.raises(ValueError, match=r"its meta\.mat cannot be read"):
+        get("ilsvrc2012", place, tmp_path / "raw")
+
+
+def test_tarfile_reads_the_published_form(tmp_path):
+    """The drawn archives are what the published ones are: a tar of tars."""
+    place = published.write_ilsvrc(tmp_path / "published")
+    with tarfile.open(place / "ILSVRC2012_img_train.tar") as outer:
+        assert outer.getnames() == [f"{wnid}.tar" for wnid in published.WNIDS]
+        with tarfile.open(fileobj=outer.extractfile("n01440764.tar")) as inner:
+            assert inner.getnames() == [f"n01440764_{n}.JPEG" for n in range(1, 5)]

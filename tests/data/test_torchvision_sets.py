@@ -1,0 +1,143 @@
+"""Torchvision's sets, read through its own classes from small files in its layouts."""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.datasets import CIFAR10, CIFAR100, STL10
+
+from sagan.data.config import AcquisitionConfig
+from sagan.data.sources import acquire
+from sagan.data.sources.torchvision_sets import DownloadFailed
+from tests.data import published
+
+NAMES = ("cat", "dog", "ship")
+
+
+def colours(count: int, side: int, seed: int) -> np.ndarray:
+    """uint8 [N, 3, side, side]: noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
+
+
+def write(path: Path, data: bytes) -> list[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return [path.name, hashlib.md5(data).hexdigest()]
+
+
+def small_cifar(root: Path, monkeypatch, cls) -> dict[str, np.ndarray]:
+    """Files of CIFAR's own form, with their own checksums."""
+    pixels = {"train": colours(6, 32, 0), "val": colours(3, 32, 1)}
+    key = "labels" if cls is CIFAR10 else "fine_labels"
+    lists = {}
+    for split, images in pixels.items():
+        labels = [n % 3 for n in range(len(images))]
+        batch = {"data": images.reshape(len(images), -1), key: labels}
+        lists[split] = [write(root / cls.base_folder / split, pickle.dumps(batch))]
+    name, md5 = write(root / cls.base_folder / "meta", pickle.dumps({cls.meta["key"]: NAMES}))
+    monkeypatch.setattr(cls, "train_list", lists["train"])
+    monkeypatch.setattr(cls, "test_list", lists["val"])
+    monkeypatch.setattr(cls, "meta", cls.meta | {"filename": name, "md5": md5})
+    return pixels
+
+
+def small_stl(root: Path, monkeypatch, cls) -> dict[str, np.ndarray]:
+    pixels = {"train": colours(6, 96, 0), "val": colours(3, 96, 1)}
+    lists = {}
+    for split, images in pixels.items():
+        labels = bytes(n % 3 + 1 for n in range(len(images)))
+        stored = images.transpose(0, 1, 3, 2).tobytes()  # column by column
+        lists[split] = [
+            write(root / cls.base_folder / f"{split}_X", stored),
+            write(root / cls.base_folder / f"{split}_y", labels),
+        ]
+    write(root / cls.base_folder / "class_names.txt", "\n".join(NAMES).encode())
+    monkeypatch.setattr(cls, "train_list", lists["train"])
+    monkeypatch.setattr(cls, "test_list", lists["val"])
+    return pixels
+
+
+SETS = {
+    "cifar10": (small_cifar, CIFAR10),
+    "cifar100": (small_cifar, CIFAR100),
+    "stl10": (small_stl, STL10),
+}
+
+
+@pytest.mark.parametrize("source", SETS)
+def test_arrays_become_image_files_with_their_pixels(source, tmp_path, monkeypatch):
+    write_set, cls = SETS[source]
+    pixels = write_set(tmp_path / "root", monkeypatch, cls)
+    config = AcquisitionConfig(source=source, path=str(tmp_path / "root"), download=False)
+    folder = acquire(config, tmp_path / "raw")
+    assert folder.class_names == NAMES
+    assert folder.facts()["images"] == {"train": 6, "val": 3}
+    for image in folder:
+        number = int(Path(image.path).stem)
+        assert NAMES.index(image.class_name) == number % 3
+        with Image.open(folder.path / image.path) as picture:
+            expected = pixels[image.split][number].transpose(1, 2, 0)
+            assert np.array_equal(np.asarray(picture), expected)
+    monkeypatch.setattr(cls, "__init__", None)  # would fail if called
+    assert acquire(config, tmp_path / "raw") == folder
+    part = acquire(config.model_copy(update={"images_per_class": 1}), tmp_path / "raw")
+    assert part.facts()["images"] == {"train": 3, "val": 3}
+
+
+@pytest.mark.parametrize("source", SETS)
+def test_a_changed_file_of_a_set_is_never_unpickled(source, tmp_path, monkeypatch):
+    write_set, cls = SETS[source]
+    write_set(tmp_path / "root", monkeypatch, cls)
+    victim = tmp_path / "root" / cls.base_folder / cls.train_list[0][0]
+    victim.write_bytes(victim.read_bytes() + b"x")
+    config = AcquisitionConfig(source=source, path=str(tmp_path / "root"), download=False)
+    with pytest.raises(DownloadFailed, match="not found or corrupted and acquis"):
+        acquire(config, tmp_path / "raw")
+
+
+@pytest.mark.parametrize("source", ["cifar10", "cifar100", "stl10", "imagenette"])
+def test_a_set_that_is_not_there_says_what_to_do(source, tmp_path):
+    config = AcquisitionConfig(source=source, download=False)
+    with pytest.raises(
+        DownloadFailed, match=r"bring the folder here and name it as acquisition\.p"
+    ):
+        acquire(config, tmp_path)
+
+
+@pytest.mark.parametrize("source", ["cifar10", "imagenette"])
+def test_without_a_network_the_message_says_so(source, tmp_path):
+    """The tests' sockets are blocked, as on a machine without a network."""
+    with pytest.raises(DownloadFailed, match=f"{source} cannot be fetched: .*where a network is"):
+        acquire(AcquisitionConfig(source=source), tmp_path)
+    with pytest.raises(DownloadFailed):  # and again: nothing half-made is taken for the set
+        acquire(AcquisitionConfig(source=source), tmp_path)
+
+
+def small_imagenette(root: Path) -> Path:
+    for split in ("train", "val"):
+        for number, wnid in enumerate(("n01440764", "n03888257")):
+            name = f"imagenette2-160/{split}/{wnid}/{split}.JPEG"
+            published.write_files(root, {name: published.jpeg(number)})
+    return root
+
+
+def test_imagenette_is_used_where_it_lies(tmp_path):
+    root = small_imagenette(tmp_path / "root")
+    config = AcquisitionConfig(
+        source="imagenette", path=str(root), imagenette_size="160px", download=False
+    )
+    folder = acquire(config, tmp_path / "raw")
+    assert folder.class_titles["n03888257"] == "parachute, chute"
+    assert (folder.path / "train/n01440764").readlink() == root / "imagenette2-160/train/n01440764"
+
+
+def test_an_imagenette_whose_unpacking_was_killed_is_not_taken_for_whole(tmp_path):
+    root = small_imagenette(tmp_path / "root")
+    (root / ".imagenette2-160.unpacking").touch()
+    config = AcquisitionConfig(source="imagenette", path=str(root), imagenette_size="160px")
+    with pytest.raises(DownloadFailed, match="cannot be fetched"):
+        acquire(config, tmp_path / "raw")
+    assert not (root / "imagenette2-160").exists()
