@@ -2,7 +2,13 @@ import pytest
 
 from sagan.data.shards import ShardStore
 from sagan.training.config import TrainingConfig
+from sagan.training.signals import StopRequest
 from sagan.tuning.config import TuningConfig
+from sagan.tuning.job import Job
+from sagan.tuning.ledger import Ledger
+from sagan.tuning.outcome import study_results
+from sagan.tuning.run import open_ledger, prepare, tune
+from sagan.tuning.worker import Worker
 from tests.small_world import small_shards
 from tests.tuning.objectives import bowl
 
@@ -88,8 +94,36 @@ def tuned(study, training, shards, tmp_path):
     """Work on a study whose objective takes milliseconds."""
 
     def run(objective=bowl, **changes):
-        from sagan.tuning.run import tune
-
         return tune(study(**changes), training(), shards, tmp_path, objective=objective)
+
+    return run
+
+
+@pytest.fixture
+def opened(study, training, shards, tmp_path):
+    """Prepare a study and open it; nothing works on it."""
+
+    def open_it(objective=bowl, *, base=None, **changes) -> tuple[Job, Ledger]:
+        job = prepare(
+            study(**changes),
+            training(**(base or {})),
+            shards,
+            tmp_path,
+            features=None,
+            objective=objective,
+        )
+        return job, open_ledger(job, shards)
+
+    return open_it
+
+
+@pytest.fixture
+def alone(opened):
+    """Work on a study in this process, without a page; returns its results."""
+
+    def run(objective=bowl, **changes) -> dict:
+        job, ledger = opened(objective, **changes)
+        Worker(job).work(StopRequest())
+        return study_results(job, ledger)
 
     return run

@@ -3,6 +3,7 @@
 What is heavy to import is so here at once: a worker must not be asked to stop in the midst of it.
 """
 
+import gc
 from collections.abc import Mapping
 
 import torch
@@ -19,6 +20,7 @@ def train_trial(attempt: Attempt) -> Mapping[str, float]:
     Returns:
         The last score's numbers, with `train_seconds` and `parameters`.
     """
+    _free_memory()
     if torch.cuda.is_available():
         torch.cuda.set_device(attempt.worker % torch.cuda.device_count())
 
@@ -38,3 +40,10 @@ def train_trial(attempt: Attempt) -> Mapping[str, float]:
         "train_seconds": summary["train_seconds"],
         "parameters": summary["parameters_generator"] + summary["parameters_discriminator"],
     }
+
+
+def _free_memory() -> None:
+    """Give back what the trial before held, on the device too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -58,10 +58,10 @@ def tune(
         TrainingInterrupted: asked to stop, after saving; status 75, the same command goes on.
         TuningFailed: too many failures in a row, or no trial came to its end.
     """
-    job = _prepare(
+    job = prepare(
         config, training, shards, workspace, features=evaluation_workspace, objective=objective
     )
-    ledger = _open(job, shards)
+    ledger = open_ledger(job, shards)
     ledger.recover()
     left = ledger.left()
     known = len(finished(ledger.trials()))
@@ -77,7 +77,7 @@ def tune(
     return outcome_of(job, ledger)
 
 
-def _prepare(
+def prepare(
     config: TuningConfig,
     training: TrainingConfig,
     shards: ShardStore,
@@ -86,7 +86,13 @@ def _prepare(
     features: Path | None,
     objective: Objective | None,
 ) -> Job:
-    """Check all that can be before anything runs."""
+    """Check all that can be before anything runs.
+
+    Raises:
+        ValueError: parameters that do not go together, naming each.
+        FileNotFoundError: scores are asked for in Inception's features, without its weights.
+        StorageError: the storage's name means nothing.
+    """
     if objective is None:
         from sagan.metrics.inception import require_weights
         from sagan.tuning.objective import train_trial
@@ -106,7 +112,13 @@ def _prepare(
     return job
 
 
-def _open(job: Job, shards: ShardStore) -> Ledger:
+def open_ledger(job: Job, shards: ShardStore) -> Ledger:
+    """Open the storage, and find or make the study.
+
+    Raises:
+        OtherStudyError: the storage has another study of that name.
+        StorageError: the storage cannot be used.
+    """
     config, space = job.config, job.space
     points = space.starting_points(config.warm_starts)
     data = {"data_hash": shards.data_hash, "key": shards.key}

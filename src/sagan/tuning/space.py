@@ -164,6 +164,9 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
         ValueError: if they do not go together, or training would need several processes.
     """
     own = training.model_dump(mode="json") | {"preset": None}
+    taken = sorted({"preset", "scoring", "export"} & config.training.keys())
+    if taken:
+        raise ValueError(f"tuning.training: {', '.join(taken)} is set by the study itself")
     scoring = {
         "every_images": config.score_every_images,
         "metric": next((name for name in config.objectives if name not in COSTS), None),

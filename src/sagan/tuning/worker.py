@@ -1,6 +1,5 @@
 """One process that works on trials until none is left."""
 
-import gc
 import logging
 import math
 import os
@@ -130,7 +129,6 @@ class Worker:
         else:
             self.ledger.note(trial, NUMBERS, {k: _or_none(v) for k, v in numbers.items()})
             self.ledger.complete(trial, values)
-        _free_memory()
 
     def _numbers(self, trial: "Trial") -> Mapping[str, float]:
         values = self._space.decoded(trial.params)
@@ -243,14 +241,6 @@ def _require_finite(values: Mapping[str, float]) -> None:
 
 def _or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _free_memory() -> None:
-    """Give back what a trial held, on the device too."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _speak_to(log: Path) -> None:
