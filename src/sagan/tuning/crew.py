@@ -12,7 +12,7 @@ from sagan.schema import ClearError
 from sagan.training.signals import signals_kept
 from sagan.tuning.job import Job
 from sagan.tuning.processes import machine
-from sagan.tuning.worker import run_worker
+from sagan.tuning.worker_process import run_worker
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FEWEST = 2  # complete trials that say anything of importance or shape
+_WIDE = 20  # the greatest value is so many times the least
 _HEIGHT_PX = 420
 _MARGIN_PX = {"l": 70, "r": 30, "t": 20, "b": 60}
 
@@ -54,7 +55,7 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
         yield Plot(
             f"History of {name}",
             "Each complete trial, and the best so far.",
-            v.plot_optimization_history(study, **told),
+            _log_where_wide(v.plot_optimization_history(study, **told), study, number),
         )
         if not enough:
             continue
@@ -69,7 +70,7 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
         yield Plot(
             f"{name} over each parameter",
             "One point a complete trial, later ones darker.",
-            v.plot_slice(study, **told),
+            _log_where_wide(v.plot_slice(study, **told), study, number),
         )
         yield Plot(
             f"Parameters together, by {name}",
@@ -80,7 +81,7 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
         yield Plot(
             f"{objectives[0]} while training",
             "One line a trial; those that end early were pruned. Steps are numbers of scores.",
-            v.plot_intermediate_values(study),
+            _log_where_wide(v.plot_intermediate_values(study), study, 0),
         )
 
 
@@ -92,6 +93,16 @@ def _differing(study: "Study") -> bool:
     """Whether complete trials differ, in values and parameters."""
     complete = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
     return len(complete) >= _FEWEST and len({str(sorted(t.params.items())) for t in complete}) > 1
+
+
+def _log_where_wide(figure: "Figure", study: "Study", number: int) -> "Figure":
+    """The figure, with a logarithmic axis of values where they lie orders of magnitude apart."""
+    trials = study.get_trials(deepcopy=False)
+    found = [trial.values[number] for trial in trials if trial.state.name == "COMPLETE"]
+    found += [value for trial in trials for value in trial.intermediate_values.values()]
+    if found and min(found) > 0 and max(found) > _WIDE * min(found):
+        figure.update_yaxes(type="log")
+    return figure
 
 
 def _importance(study: "Study", told: dict[str, Any]) -> "Figure | None":

@@ -1,11 +1,13 @@
 """The study's page: one HTML file with its plots, the drawing library once, and no network."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.figures import Plot, study_plots
@@ -30,6 +32,7 @@ def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -
         lstrip_blocks=True,
     )
     environment.filters["short"] = _short
+    environment.filters["breakable"] = _breakable
     plots = study_plots(ledger.study, config.objectives)
     return environment.get_template("tuning.html.j2").render(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -55,9 +58,14 @@ def _html(plot: Plot) -> str:
         full_html=False,
         include_plotlyjs=False,
         default_width="100%",
-        config={"displaylogo": False, "responsive": True},
+        config={"displayModeBar": False, "responsive": True},
     )
     return made
+
+
+def _breakable(name: str) -> Markup:
+    """A parameter's name that a narrow column may break, at its dots and underscores."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])", name))
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - a parameter, a number

@@ -1,7 +1,9 @@
 """What a person sees of a study: a live bar with the best so far, a line for each trial done."""
 
 import logging
+import math
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,6 +13,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from sagan.tuning.ledger import ERROR, Ledger, finished, was_killed
+from sagan.tuning.objectives import minimised
 from sagan.tuning.worker import STOPPED
 
 if TYPE_CHECKING:
@@ -28,13 +31,14 @@ class StudyProgress:
         """Begin with what the study has already."""
         self._ledger, self._objectives, self._total = ledger, list(objectives), total
         self._shown = {trial.number for trial in finished(ledger.trials())}
+        self._at_start, self._start_seconds = len(self._shown), time.monotonic()
         self._live = sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
             initial=min(total, len(self._shown)),
             dynamic_ncols=True,
             disable=not self._live,
-            bar_format="tuning {n_fmt}/{total_fmt}|{bar}| {desc}{remaining} left",
+            bar_format="tuning {n_fmt}/{total_fmt}|{bar}| {desc}",
         )
         self._log = ExitStack()
 
@@ -58,26 +62,35 @@ class StudyProgress:
         """Show what has changed."""
         done = finished(self._ledger.trials())
         best = self._ledger.best()
+        records = _records(done, self._objectives[0])
         for trial in done:
             if trial.number not in self._shown:
                 self._shown.add(trial.number)
-                self._tell(trial, is_best=trial.number in {b.number for b in best})
+                self._tell(trial, is_record=trial.number in records)
         if self._live:
-            self._bar.set_description_str(self._summary(best), refresh=False)
+            self._bar.set_description_str(self._summary(len(done), best), refresh=False)
             self._bar.update(min(len(done), self._total) - self._bar.n)
             self._bar.refresh()
 
-    def _summary(self, best: "Sequence[FrozenTrial]") -> str:
+    def _summary(self, done: int, best: "Sequence[FrozenTrial]") -> str:
         if not best:
-            return ""
+            return self._left(done)
         if len(self._objectives) > 1:
-            return f"{len(best)} on the front, "
-        return f"best {self._values(best[0])} (trial {best[0].number}), "
+            return f"{len(best)} on the front, {self._left(done)}"
+        return f"best {self._values(best[0])} (trial {best[0].number}), {self._left(done)}"
 
-    def _tell(self, trial: "FrozenTrial", *, is_best: bool) -> None:
+    def _left(self, done: int) -> str:
+        """The time left, if the trials to come take as long as those since the start."""
+        since = done - self._at_start
+        if not since:
+            return "? left"
+        seconds = (time.monotonic() - self._start_seconds) / since * max(0, self._total - done)
+        return f"{tqdm.format_interval(seconds)} left"
+
+    def _tell(self, trial: "FrozenTrial", *, is_record: bool) -> None:
         number, state = trial.number, trial.state.name
         if state == "COMPLETE":
-            star = ", the best so far" if is_best and len(self._objectives) == 1 else ""
+            star = ", the best so far" if is_record and len(self._objectives) == 1 else ""
             logger.info("trial %d: %s in %s%s", number, self._values(trial), _took(trial), star)
         elif state == "PRUNED":
             images = trial.user_attrs.get(STOPPED, 0)
@@ -93,6 +106,17 @@ class StudyProgress:
     def _values(self, trial: "FrozenTrial") -> str:
         pairs = zip(self._objectives, trial.values, strict=True)
         return ", ".join(f"{name} {value:.4g}" for name, value in pairs)
+
+
+def _records(done: "Sequence[FrozenTrial]", objective: str) -> set[int]:
+    """Numbers of the trials that were the best when they ended."""
+    sign = 1 if minimised(objective) else -1
+    records, least = set(), math.inf
+    for trial in done:
+        if trial.state.name == "COMPLETE" and sign * trial.values[0] < least:
+            least = sign * trial.values[0]
+            records.add(trial.number)
+    return records
 
 
 def shortened(text: str) -> str:

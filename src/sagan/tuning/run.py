@@ -64,6 +64,8 @@ def tune(
     ledger = open_ledger(job, shards)
     ledger.recover()
     left = ledger.left()
+    if left and objective is None:
+        _look_at_real_images(job, shards)
     known = len(finished(ledger.trials()))
     _say_start(job, known, left)
     if left:
@@ -110,6 +112,17 @@ def prepare(
     )
     job.space.check()
     return job
+
+
+def _look_at_real_images(job: Job, shards: ShardStore) -> None:
+    """Make what all trials are scored against once, before several workers would each make it."""
+    from sagan.devices import choose_device
+    from sagan.metrics.references import reference_statistics
+
+    config = job.config.protocol
+    reference_statistics(
+        shards, config, job.features, choose_device(config.device, threads=job.training.threads)
+    )
 
 
 def open_ledger(job: Job, shards: ShardStore) -> Ledger:

@@ -2,23 +2,18 @@
 
 import logging
 import math
-import os
 import shutil
-import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
 from sagan.schema import ClearError, describe_faults
-from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
+from sagan.training.config import TrainingConfig
+from sagan.training.signals import StopRequest, TrainingInterrupted
 from sagan.tuning.job import Attempt, Job
 from sagan.tuning.ledger import Ledger, origin, was_killed
 from sagan.tuning.storage import StorageError, explained, open_storage
@@ -35,30 +30,6 @@ IMAGES, STOPPED, NUMBERS = "images_seen", "pruned_at_images", "numbers"
 
 class Diverged(ClearError, ValueError):  # noqa: N818 - says what happened
     """A trial's objective is not finite."""
-
-
-def run_worker(job: Job, number: int, deadline: float | None, log: Path, end: Connection) -> None:
-    """Begin of a worker's process: its words go to a file, its end to whoever started it.
-
-    Args:
-        job: the study.
-        number: of this worker on this machine.
-        deadline: no trial is taken later, in `time.time()`'s seconds; None: no limit.
-        log: the file.
-        end: told why, where the worker ends by an error.
-    """
-    _speak_to(log)
-    try:
-        with stop_requests(patient=True) as stop, _leaving_with_parent():
-            Worker(job, number, deadline).work(stop)
-        if stop:
-            raise TrainingInterrupted
-    except SystemExit:
-        raise
-    except BaseException as error:
-        logger.exception("worker %d ends", number)
-        end.send(reason(error))
-        raise SystemExit(1) from None
 
 
 class Worker:
@@ -132,15 +103,16 @@ class Worker:
 
     def _numbers(self, trial: "Trial") -> Mapping[str, float]:
         values = self._space.decoded(trial.params)
+        training = evenly_scored(self._space.training(values), self._job.config.score_every_images)
         attempt = Attempt(
             number=trial.number,
             values=values,
-            training=self._space.training(values),
+            training=training,
             shards=self._job.shards,
             folder=self._job.trial_folder(int(trial.user_attrs.get("origin", trial.number))),
             features=self._job.features,
             worker=self._number,
-            report=_Reporter(self._job, self.ledger, trial),
+            report=_Reporter(self._job, self.ledger, trial, training),
         )
         attempt.folder.mkdir(parents=True, exist_ok=True)
         if self._stop:  # while it was taken
@@ -160,11 +132,27 @@ class Worker:
                 shutil.rmtree(folder, ignore_errors=True)  # another worker may do the same
 
 
+def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig:
+    """The training with its scores spread evenly over its steps, the last one at its end.
+
+    Trials of other batch sizes take other steps: so the n-th score of each comes at the same share
+    of its budget, as near as its steps allow.
+
+    Args:
+        training: of a trial.
+        every_images: about, between scores [images].
+    """
+    count = max(1, round(training.total_images / every_images))
+    steps = -(-training.total_steps // count)
+    interval = {"every_images": steps * training.images_per_step}
+    return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
+
+
 class _Reporter:
     """Hands a trial's scores to the pruner."""
 
-    def __init__(self, job: Job, ledger: Ledger, trial: "Trial") -> None:
-        self._job, self._ledger, self._trial = job, ledger, trial
+    def __init__(self, job: Job, ledger: Ledger, trial: "Trial", training: TrainingConfig) -> None:
+        self._job, self._ledger, self._trial, self._training = job, ledger, trial, training
         self._known = set(ledger.reported(trial))
 
     def __call__(self, images_seen: int, value: float) -> None:
@@ -181,12 +169,12 @@ class _Reporter:
         if config.pruner is None:
             return
         _require_finite({config.objectives[0]: value})
-        step = max(1, round(images_seen / config.score_every_images))
+        step = -(-images_seen // self._training.scoring.every_images)
         with explained(self._job.place):
             if step not in self._known:  # else from before an interruption
                 self._trial.report(value, step)
                 self._known.add(step)
-            last = images_seen >= self._job.training.total_images
+            last = images_seen >= self._training.total_images
             if not last and self._trial.should_prune():
                 logger.info("trial %d pruned at %d images", self._trial.number, images_seen)
                 self._ledger.note(self._trial, STOPPED, images_seen)
@@ -241,39 +229,6 @@ def _require_finite(values: Mapping[str, float]) -> None:
 
 def _or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _speak_to(log: Path) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(descriptor, stream)
-    os.close(descriptor)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
-
-
-@contextmanager
-def _leaving_with_parent() -> Iterator[None]:
-    """Ask this process to stop once the one that started it is gone."""
-    parent, done = os.getppid(), threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_WAIT_SECONDS):
-            if os.getppid() != parent:
-                logger.warning("the process that started this one is gone; stopping")
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
 
 
 def _is_done(trial: "FrozenTrial") -> bool:
