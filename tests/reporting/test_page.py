@@ -85,6 +85,14 @@ def test_the_sections_that_are_linked_exist(page: str) -> None:
     assert all(f'id="{name}"' in page for name in linked)
 
 
+def test_page_is_silent_about_studies_and_where_they_live() -> None:
+    url = "postgresql://ann:s3cret@host/studies"
+    shown = render_report(
+        ReportingConfig(title="Ten digits"), contents(parameters={"tuning": {"storage": url}})
+    )
+    assert "s3cret" not in shown
+
+
 def test_page_tells_everything(page: str) -> None:
     shown = text(page)
     for fact in (

@@ -16,6 +16,7 @@ from sagan.reporting.curves import Chart, Journal, charts
 
 SMALLEST_TILE_PX, LARGEST_TILE_PX = 56, 96  # of one image on the page
 _STATIONS = ("acquisition", "data_validation", "preprocessing", "training", "sampling")
+_OTHERS = {"tuning", "comparison"}  # of no account to this run; and a storage's URL may be secret
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _in_order(parameters: Mapping[str, Any]) -> list[str]:
-    """Names in the order of the stream; Kedro gives them in any."""
-    rest = sorted(set(parameters) - set(_STATIONS))
+    """Names of this stream's, in its order; Kedro gives them in any."""
+    rest = sorted(set(parameters) - set(_STATIONS) - _OTHERS)
     return [name for name in _STATIONS if name in parameters] + rest
 
 
