@@ -25,4 +25,10 @@ def make_shards(
     from sagan.data.manifest import records
     from sagan.data.shard_writer import build_shards
 
-    return build_shards(image_folder.path, records(validated_manifest), workspace, config)
+    return build_shards(
+        image_folder.path,
+        records(validated_manifest),
+        workspace,
+        config,
+        image_folder.class_titles,
+    )
