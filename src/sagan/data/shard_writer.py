@@ -38,12 +38,19 @@ LIBRARIES = ("pillow", "torch", "torchvision")
 
 
 def build_shards(
+    root: Path, images: Sequence[ImageRecord], workspace: Path, config: PreprocessingConfig
+) -> ShardStore:
+    """`build_stores`, of which the one of `config.image_size` is returned."""
+    return build_stores(root, images, workspace, config)[0]
+
+
+def build_stores(
     root: Path,
     images: Sequence[ImageRecord],
     workspace: Path,
     config: PreprocessingConfig,
     class_titles: Mapping[str, str] | None = None,
-) -> ShardStore:
+) -> list[ShardStore]:
     """Make the shard stores of these images, or find them made.
 
     Args:
@@ -54,7 +61,7 @@ def build_shards(
         class_titles: human names of classes, for whoever draws pictures of them.
 
     Returns:
-        The store of `config.image_size`.
+        A store for each of `config.sizes`, in that order.
 
     Raises:
         ValueError: if there is no training image, or an image is not the one that was validated.
@@ -77,10 +84,8 @@ def build_shards(
         ]
         for made in _make(root, shards, workspace, missing, config) if missing else ():
             stores[made.image_size] = made
-    whole = {size: store for size, store in stores.items() if store is not None}
-    for size in config.also_sizes:
-        logger.info("shards of %d px: %s", size, whole[size].path)
-    return whole[config.image_size]
+            logger.info("shards of %d px: %s", made.image_size, made.path)
+    return [store for store in stores.values() if store is not None]
 
 
 def load_squares(
@@ -136,7 +141,10 @@ def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
     except FileNotFoundError:
         return None  # a killed run's
     except ValueError as error:
-        logger.warning("making the shards again: %s", error)
+        logger.warning("making shards again: %s", error)
+        return None
+    if store.key != folder.name:
+        logger.warning("'%s' holds another store (%s); making it again", folder, store.key)
         return None
     if titles and store.class_titles != titles:
         facts = store.index | {"class_titles": titles}

@@ -120,7 +120,7 @@ class ShardStore:
             ValueError: if the index or a file is not what was written; names the file.
         """
         store = cls(path=path, index=read_index(path))
-        files = [file for split in store.splits for file in store._files(split)]
+        files = store.files()
         damaged = [text for file in files if (text := _size_problem(path, file))]
         if not damaged and verify_checksums:
             damaged = _changed(path, files, Verified(path, store.index["checksum"]), trust_note)
@@ -178,11 +178,15 @@ class ShardStore:
         labels = np.load(self.path / labels_file.file, allow_pickle=False)
         return ShardSplit(folder=self.path, shards=tuple(shards), labels=labels)
 
+    def files(self) -> list[ArrayFile]:
+        """Every file of the store but its index."""
+        return [file for split in self.splits for file in self._files(split)]
+
     def facts(self) -> dict[str, Any]:
         """What is worth telling of the store: its key and what the key is made of, and counts."""
         made_of = ("key", "data_hash", "image_size", "resizer", "versions", "class_names")
         counts = {split: self._files(split)[0].images for split in self.splits}
-        stored = sum(file.bytes for split in self.splits for file in self._files(split))
+        stored = sum(file.bytes for file in self.files())
         return {name: self.index[name] for name in made_of} | {"images": counts, "bytes": stored}
 
     def _files(self, split: str) -> list[ArrayFile]:
@@ -207,13 +211,18 @@ def read_index(path: Path) -> dict[str, Any]:
     """
     if not (path / INDEX).is_file():
         raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}. {REMEDY}")
+    return parse_index((path / INDEX).read_text(encoding="utf-8", errors="replace"), str(path))
+
+
+def parse_index(text: str, store: str) -> dict[str, Any]:
+    """The content of an index, if it is what was written; `store` is for the message."""
     try:
-        index: dict[str, Any] = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        index: dict[str, Any] = json.loads(text)
         sound = index["key"] == content_key(index) and index["checksum"] == index_checksum(index)
     except (ValueError, KeyError, TypeError):
         sound = False
     if not sound:
-        raise ValueError(f"shard store '{path}': {INDEX} is damaged or was changed. {REMEDY}")
+        raise ValueError(f"shard store '{store}': {INDEX} is damaged or was changed. {REMEDY}")
     return index
 
 
