@@ -21,8 +21,9 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 train: $(READY)
 	$(BIN)/kedro run --pipeline=train
 
+# a process a core, a file in one of them; each computes with one thread
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

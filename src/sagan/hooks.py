@@ -10,6 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
 
@@ -26,7 +27,9 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse an unknown environment and every wrong parameter, those of unused stations too.
+        """Refuse an unknown environment, wrong parameters and a catalog that cannot serve.
+
+        Those of stations that do not run are checked too.
 
         Raises:
             ValueError: naming all that is wrong.
@@ -37,6 +40,9 @@ class StreamHooks:
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
         check_preset(loader["parameters"], loader.runtime_params or {})
+        everything = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+        artefacts = {name for name in everything if not name.startswith("param")}
+        check_catalog(loader["catalog"], artefacts)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
