@@ -18,6 +18,7 @@ from sagan.data.progress import progress
 from sagan.data.shards import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.files import file_sha256, replacing_file, require_space
 from sagan.schema import ClearError
+from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("target", metavar="TO", help="folder, here or at an address, to put it in")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    fit_log_to_terminal()
     try:
         if Path(options.source).is_dir():
             store = ShardStore.open(Path(options.source))
