@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "evaluation_workspace"}
+WORKSPACES |= {"manifest_workspace"}
+SUITES = {"expectation_suites"}  # the user's own
 PIPELINES = register_pipelines()
 
 
@@ -50,9 +52,9 @@ def test_a_station_is_one_name_everywhere(station: str) -> None:
     assert PIPELINES[station].all_outputs() <= set(catalog)
 
 
-def test_only_workspaces_come_from_nowhere() -> None:
+def test_only_workspaces_and_expectations_come_from_nowhere() -> None:
     free = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("param")}
-    assert free == WORKSPACES
+    assert free == WORKSPACES | SUITES
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

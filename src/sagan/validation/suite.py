@@ -7,11 +7,13 @@ table, a null in a looked-at column, and an expectation that raised are critical
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sagan.validation.config import DataValidationConfig, ExpectationConfig, Table
+from sagan.validation.config import ExpectationConfig, Table
+from sagan.validation.suites import Expected, columns_of
 from sagan.validation.tables import ROW_NAMES
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Outcome(NamedTuple):
     offenders: list[str]
     """The first rows that are not as expected."""
     unexpected_count: int | None = None
+    offending_rows: tuple[tuple[str, str], ...] = ()
+    """Name and value of some more of them, where rows have names."""
 
     @classmethod
     def failed(cls, table: Table, name: str, entry: ExpectationConfig, observed: str) -> Self:
@@ -54,6 +58,10 @@ class Outcome(NamedTuple):
             offenders=[],
         )
 
+    def summary(self) -> dict[str, Any]:
+        """What the report tells of it."""
+        return {name: value for name, value in self._asdict().items() if name != "offending_rows"}
+
     def sentence(self) -> str:
         """One line for a person: what was expected, what was found, where."""
         where = f": {', '.join(self.offenders)}" if self.offenders else ""
@@ -62,7 +70,7 @@ class Outcome(NamedTuple):
         return f"{self.name}: {self.description} ({bounds}); found {self.observed}{where}{more}"
 
 
-def build_expectations(config: DataValidationConfig) -> dict[Table, list[Any]]:
+def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:
     """The suite as Great Expectations' objects, by table.
 
     Raises:
@@ -71,30 +79,34 @@ def build_expectations(config: DataValidationConfig) -> dict[Table, list[Any]]:
     _import_quietly()
     built: dict[Table, list[Any]] = {}
     problems = []
-    for table, name, entry in config.expectations():
+    for table, name, entry in expected:
         try:
             built.setdefault(table, []).append(_build(name, entry))
         except ValueError as error:
-            problems.append(f"- {table}.{name}: {error}")
+            problems.append(f"- {table}.json, {name}: {error}")
     if problems:
-        raise ValueError("data_validation.suite cannot be used:\n" + "\n".join(problems))
+        listed = "\n".join(problems)
+        raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
     return built
 
 
 def run_suite(
-    tables: dict[Table, "pd.DataFrame"], config: DataValidationConfig
+    tables: Mapping[Table, "pd.DataFrame"],
+    expected: Sequence[Expected],
+    thresholds: dict[str, int | float],
 ) -> tuple[list[Outcome], dict[str, Any]]:
     """Hold every expectation against its table.
 
     Args:
         tables: as `build_tables` makes them.
-        config: suite and thresholds.
+        expected: what is looked at.
+        thresholds: numbers that the suites quote.
 
     Returns:
         One outcome an expectation, in the suite's order, and Great Expectations' own results by
         table, for its renderer.
     """
-    expectations = build_expectations(config)
+    expectations = build_expectations(expected)
     results: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for table, wanted in expectations.items():
@@ -102,7 +114,7 @@ def run_suite(
             errors[table] = "an empty table"
             continue
         try:
-            results[table] = _validate(table, tables[table], wanted, config.thresholds)
+            results[table] = _validate(table, tables[table], wanted, thresholds)
         except Exception as error:  # the report must tell of it, whatever it is
             logger.exception("Great Expectations failed on the table '%s'", table)
             errors[table] = f"an error: {error}"
@@ -118,7 +130,7 @@ def run_suite(
             tables[table],
             by_name.get((table, name)),
         )
-        for table, name, entry in config.expectations()
+        for table, name, entry in expected
     ]
     return outcomes, results
 
@@ -205,6 +217,7 @@ def _judge(
         passed=bool(result.success),
         observed=_observed(found),
         offenders=_offenders(found, ROW_NAMES[outcome.table]),
+        offending_rows=tuple(_named_rows(found, ROW_NAMES[outcome.table])),
         unexpected_count=found.get("unexpected_count"),
     )
 
@@ -222,10 +235,8 @@ def _nulls(entry: ExpectationConfig, rows: "pd.DataFrame") -> str:
     """The looked-at columns that have nulls, and how many; none is looked for where asked."""
     if entry.type in ABOUT_NULLS:
         return ""
-    keys = ("column", "column_A", "column_B")
-    columns = [entry.kwargs[key] for key in keys if key in entry.kwargs]
-    columns += entry.kwargs.get("column_list", [])
-    counts = {name: int(rows[name].isna().sum()) for name in columns if name in rows.columns}
+    looked_at = [name for name in columns_of(entry.kwargs) if name in rows]
+    counts = {name: int(rows[name].isna().sum()) for name in looked_at}
     return ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
 
 
@@ -239,11 +250,18 @@ def _observed(found: dict[str, Any]) -> str:
 
 def _offenders(found: dict[str, Any], row_name: str | None) -> list[str]:
     """Names of the first rows that are not as expected, with the value."""
-    rows = found.get("partial_unexpected_index_list") or []
     if row_name is None:
         return [str(value) for value in (found.get("partial_unexpected_list") or [])[:OFFENDERS]]
-    named = []
-    for row in rows[:OFFENDERS]:
-        values = [str(value) for key, value in row.items() if key != row_name]
-        named.append(f"{row[row_name]} ({', '.join(values)})" if values else str(row[row_name]))
-    return named
+    rows = islice(_named_rows(found, row_name), OFFENDERS)
+    return [f"{name} ({value})" if value else name for name, value in rows]
+
+
+def _named_rows(found: dict[str, Any], row_name: str | None) -> Iterator[tuple[str, str]]:
+    """Name and value of the rows that the library lists, where rows have names."""
+    for row in (found.get("partial_unexpected_index_list") or []) if row_name else []:
+        values = [_readable(value) for key, value in row.items() if key != row_name]
+        yield str(row[row_name]), ", ".join(values)
+
+
+def _readable(value: Any) -> str:  # noqa: ANN401 - a cell of any table
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
