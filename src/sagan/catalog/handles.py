@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from kedro.io import AbstractDataset
+from kedro.utils import find_kedro_project
 from kedro_datasets._typing import JSONPreview
 
 from sagan.catalog.documents import JSONDataset
@@ -29,7 +30,7 @@ class Handle(Protocol):
 
 
 class HandleDataset(JSONDataset):
-    """A handle as JSON: `path` (relative inside the data folders, else absolute) and its facts."""
+    """A handle as JSON: `path` (relative inside the project, else absolute) and its facts."""
 
     @abstractmethod
     def handle_class(self) -> type[Handle]:
@@ -56,10 +57,10 @@ class HandleDataset(JSONDataset):
         return JSONPreview(self._filepath.read_text(encoding="utf-8"))
 
     def _portable(self, place: Path) -> str:
-        """A path that survives moving the data: relative when it is one of the data folders."""
+        """A path that holds in another clone: relative inside the project, or the data folders."""
         folder = self._filepath.parent.resolve()
         place = place.resolve()
-        if place.is_relative_to(folder.parent):
+        if place.is_relative_to(find_kedro_project(folder) or folder.parent):
             return Path(os.path.relpath(place, folder)).as_posix()
         return place.as_posix()
 

@@ -38,6 +38,8 @@ _GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Speed", "images / s", {"images_per_second": "images / s"}),
 )
 
+_COLUMNS = 2  # of the figure
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -83,7 +85,7 @@ def charts(journal: Journal, points: int) -> list[Chart]:
 
 
 def curves_figure(journal: Journal, points: int) -> "Figure":
-    """The same charts as one Plotly figure, one below the other.
+    """The same charts as one Plotly figure, two in a row, all with the same x axis.
 
     Args:
         journal: As in `charts`.
@@ -93,21 +95,29 @@ def curves_figure(journal: Journal, points: int) -> "Figure":
     from plotly.subplots import make_subplots
 
     drawn = charts(journal, points)
+    rows = max(1, -(-len(drawn) // _COLUMNS))
     figure = make_subplots(
-        rows=max(1, len(drawn)),
-        shared_xaxes=True,
-        vertical_spacing=0.06,
-        subplot_titles=[chart.title for chart in drawn],
+        rows=rows,
+        cols=_COLUMNS,
+        shared_xaxes="all",
+        vertical_spacing=0.3 / rows,
+        horizontal_spacing=0.08,
+        # beside their axes, units would overlap where a viewer gives the figure little height
+        subplot_titles=[f"{chart.title}<br><sub>{chart.unit}</sub>" for chart in drawn],
     )
-    for row, chart in enumerate(drawn, start=1):
+    for place, chart in enumerate(drawn):
         for curve in chart.curves:
             line = graph_objects.Scatter(
-                x=curve.x, y=curve.y, name=curve.name, mode="lines", legendgroup=chart.title
+                x=curve.x,
+                y=curve.y,
+                name=curve.name,
+                mode="lines" if len(curve.x) > 1 else "markers",
+                legendgroup=chart.title,
+                legendgrouptitle_text=chart.title,
             )
-            figure.add_trace(line, row=row, col=1)
-        figure.update_yaxes(title_text=chart.unit, row=row, col=1)
-    figure.update_xaxes(title_text="images seen", row=max(1, len(drawn)), col=1)
-    return figure.update_layout(height=220 * max(1, len(drawn)) + 80, template="plotly_white")
+            figure.add_trace(line, row=place // _COLUMNS + 1, col=place % _COLUMNS + 1)
+    figure.update_xaxes(title_text="images seen", row=rows)
+    return figure.update_layout(height=260 * rows + 80, template="plotly_white")
 
 
 def _expanded(names: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
