@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from sagan.doors import check_expectations, check_verdict
+from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
 
@@ -27,7 +28,9 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse an unknown environment and every wrong parameter, those of unused stations too.
+        """Refuse an unknown environment, wrong parameters and a catalog that cannot serve.
+
+        Those of stations that do not run are checked too.
 
         Raises:
             ValueError: naming all that is wrong.
@@ -38,6 +41,9 @@ class StreamHooks:
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
         check_preset(loader["parameters"], loader.runtime_params or {})
+        everything = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+        artefacts = {name for name in everything if not name.startswith("param")}
+        check_catalog(loader["catalog"], artefacts)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -91,6 +97,6 @@ class StreamHooks:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say how long it took, and where the pictures and the page are."""
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
-        for name in ("sample_grid", "metrics", "report"):
+        for name in ("sample_grid", "metrics", "report", "best_parameters", "tuning_report"):
             if name in pipeline.all_outputs():
                 logger.info("  %s", short(Path(catalog.get(name).filepath)))

@@ -14,6 +14,7 @@ from sagan.pipelines import (
     reporting,
     sampling,
     training,
+    tuning,
 )
 
 STATIONS = {
@@ -26,14 +27,22 @@ STATIONS = {
     "reporting": reporting.create_pipeline,
 }
 
+# beside the stream: they run its stations' functions many times, and stand on its shards
+STUDIES = {
+    "tuning": tuning.create_pipeline,
+}
+
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Every station by its own name, and the runs composed of them in the stream's order."""
     stations = {name: create() for name, create in STATIONS.items()}
+    studies = {name: create() for name, create in STUDIES.items()}
     in_order = list(stations.values())
     return {
         "__default__": sum(in_order, start=Pipeline([])),
         "train": sum(in_order[:5], start=Pipeline([])),  # from nothing to samples
         "evaluate": sum(in_order[4:], start=Pipeline([])),  # from a generator to the report
         **stations,
+        **studies,
+        "tune": sum(in_order[:3], studies["tuning"]),  # from nothing to better parameters
     }

@@ -54,3 +54,4 @@ def test_what_was_pushed_to_a_bucket_is_pulled_elsewhere(
     assert pulled.returncode == 0, pulled.stderr
     for out in OUTS:
         assert (clone / out).read_bytes() == (finished_project / out).read_bytes()
+    here("dvc", "remote", "remove", "--local", "s3")

@@ -71,6 +71,14 @@ def test_page_is_sound_html_without_any_outside_reference(page: str) -> None:
     assert "<script" not in page
 
 
+def test_page_is_silent_about_studies_and_where_they_live() -> None:
+    url = "postgresql://ann:s3cret@host/studies"
+    shown = render_report(
+        ReportingConfig(title="Ten digits"), contents(parameters={"tuning": {"storage": url}})
+    )
+    assert "s3cret" not in shown
+
+
 def test_page_tells_everything(page: str) -> None:
     shown = text(page)
     for fact in (

@@ -14,6 +14,7 @@ from typing import get_args
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
+from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger("sagan.data")
 
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    fit_log_to_terminal()
     try:
         store = _build(options)
     except (ValueError, OSError) as error:

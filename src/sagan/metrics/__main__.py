@@ -22,6 +22,7 @@ from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features import Batch
 from sagan.metrics.references import reference_statistics
 from sagan.schema import load_settings
+from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write the metrics file; 0 on success, 1 after one clear message."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    fit_log_to_terminal()
     try:
         _measure(options)
     except (ValueError, OSError) as error:

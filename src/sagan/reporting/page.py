@@ -17,6 +17,7 @@ from sagan.reporting.config import ReportingConfig
 from sagan.reporting.curves import Chart, Journal, charts
 
 _STATIONS = ("acquisition", "data_validation", "preprocessing", "training", "sampling")
+_OTHERS = {"tuning", "comparison"}  # of no account to this run; and a storage's URL may be secret
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def data_uri(picture: np.ndarray) -> str:
 
 
 def _in_order(parameters: Mapping[str, Any]) -> list[str]:
-    """Names in the order of the stream; Kedro gives them in any."""
-    rest = sorted(set(parameters) - set(_STATIONS))
+    """Names of this stream's, in its order; Kedro gives them in any."""
+    rest = sorted(set(parameters) - set(_STATIONS) - _OTHERS)
     return [name for name in _STATIONS if name in parameters] + rest
 
 

@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sagan.validation.config import ExpectationConfig, Table
@@ -115,7 +114,7 @@ def run_suite(
             errors[table] = "an empty table"
             continue
         try:
-            rows = _looked_at(tables[table], ROW_NAMES[table], entries)
+            rows = _looked_at(tables[table], entries)
             results[table] = _validate(table, rows, wanted, thresholds)
         except Exception as error:  # the report must tell of it, whatever it is
             logger.exception("Great Expectations failed on the table '%s'", table)
@@ -137,11 +136,9 @@ def run_suite(
     return outcomes, results
 
 
-def _looked_at(
-    rows: "pd.DataFrame", row_name: str | None, entries: Sequence[ExpectationConfig]
-) -> "pd.DataFrame":
+def _looked_at(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":
     """The columns that are asked for alone: the library hashes every cell that it is given."""
-    wanted = {name for entry in entries for name in columns_of(entry.kwargs)} | {row_name}
+    wanted = {name for entry in entries for name in columns_of(entry.kwargs)}
     if any("condition" in key for entry in entries for key in entry.kwargs):
         return rows  # a condition may look at any
     return rows[[name for name in rows.columns if name in wanted]]
@@ -198,11 +195,7 @@ def _validate(
         .get_batch({"dataframe": rows})
     )
     suite = gx.ExpectationSuite(name=table, expectations=wanted)
-    row_name = ROW_NAMES[table]
-    result_format: dict[str, Any] = {"result_format": "SUMMARY"}
-    if row_name:
-        result_format["unexpected_index_column_names"] = [row_name]
-    return batch.validate(suite, result_format=result_format, expectation_parameters=thresholds)
+    return batch.validate(suite, result_format="SUMMARY", expectation_parameters=thresholds)
 
 
 def _judge(
@@ -224,12 +217,16 @@ def _judge(
     found = result.result
     if found.get("element_count") == 0:  # a row_condition may leave nothing to look at
         return outcome._replace(observed="no row to look at")
+    columns = [name for name in columns_of(entry.kwargs) if name in rows]
+    named = tuple(_named_rows(found, rows, ROW_NAMES[outcome.table], columns))
+    values = [_readable(value) for value in found.get("partial_unexpected_list") or []]
+    shown = [f"{name} ({value})" if value else name for name, value in named] or values
     return outcome._replace(
         severity=entry.severity,
         passed=bool(result.success),
         observed=_observed(found),
-        offenders=_offenders(found, ROW_NAMES[outcome.table]),
-        offending_rows=tuple(_named_rows(found, ROW_NAMES[outcome.table])),
+        offenders=shown[:OFFENDERS],
+        offending_rows=named,
         unexpected_count=found.get("unexpected_count"),
     )
 
@@ -260,19 +257,14 @@ def _observed(found: dict[str, Any]) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-def _offenders(found: dict[str, Any], row_name: str | None) -> list[str]:
-    """Names of the first rows that are not as expected, with the value."""
-    if row_name is None:
-        return [str(value) for value in (found.get("partial_unexpected_list") or [])[:OFFENDERS]]
-    rows = islice(_named_rows(found, row_name), OFFENDERS)
-    return [f"{name} ({value})" if value else name for name, value in rows]
-
-
-def _named_rows(found: dict[str, Any], row_name: str | None) -> Iterator[tuple[str, str]]:
-    """Name and value of the rows that the library lists, where rows have names."""
-    for row in (found.get("partial_unexpected_index_list") or []) if row_name else []:
-        values = [_readable(value) for key, value in row.items() if key != row_name]
-        yield str(row[row_name]), ", ".join(values)
+def _named_rows(
+    found: dict[str, Any], rows: "pd.DataFrame", row_name: str | None, columns: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Name and values of the rows that the library lists, where rows have names."""
+    for label in (found.get("partial_unexpected_index_list") or []) if row_name else []:
+        row = rows.loc[label]
+        values = [row[name] for name in columns if name != row_name]
+        yield str(row[row_name]), ", ".join(_readable(value) for value in values)
 
 
 def _readable(value: Any) -> str:  # noqa: ANN401 - a cell of any table
