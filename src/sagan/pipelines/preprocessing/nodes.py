@@ -24,10 +24,10 @@ def make_shards(
 ) -> ShardStore:
     """Decode and resize the validated images into shards, or find them made."""
     from sagan.data.manifest import data_hash, records
-    from sagan.data.shard_writer import build_shards
+    from sagan.data.preprocessing import preprocess
     from sagan.data.verdict import require_verdict
 
     found = data_hash(validated_manifest)
     require_verdict(validation_report, found, "preprocessing does not start")
 
-    return build_shards(image_folder.path, records(validated_manifest), workspace, config)
+    return preprocess(image_folder, records(validated_manifest), workspace, config)
