@@ -16,6 +16,8 @@ from sagan.parameters import check_environment, check_parameters, check_preset
 
 logger = logging.getLogger(__name__)
 
+COMPUTING = {"training", "sampling", "evaluation"}  # stations with a parameter `device`
+
 
 class StreamHooks:
     """Checks at the door; the checks themselves live in the rooms."""
@@ -49,13 +51,20 @@ class StreamHooks:
         """Say before hours of training, not after them, that a file must be fetched by hand.
 
         A run with the evaluation is refused; one that trains for a later evaluation is warned.
+        CUDA that is asked for and absent is refused too, before hours of preprocessing.
 
         Raises:
             FileNotFoundError: when the Inception weights are asked for and absent.
+            ValueError: when CUDA is.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
         stations = {node.namespace for node in pipeline.nodes}
+        for station in sorted(stations & COMPUTING):
+            if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
+                from sagan.devices import choose_device
+
+                choose_device("cuda")
         if not stations & {"training", "evaluation"}:
             return
         from sagan.metrics.config import EvaluationConfig
