@@ -76,7 +76,39 @@ class ImageFolderDataset(HandleDataset):
 
 
 class ShardStoreDataset(HandleDataset):
-    """Preprocessed uint8 images in shards that training reads by memory map."""
+    """Preprocessed uint8 images in shards that training reads by memory map.
+
+    With an `address` the store is another machine's, published there: it is copied beside the
+    file, into `shards/<key>`, when it is first asked for.
+    """
+
+    def __init__(
+        self, *, filepath: str, address: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Bind the dataset to its file.
+
+        Args:
+            filepath: The JSON that names the store; made absolute to the project by Kedro.
+            address: A published store's folder, as fsspec writes it: `s3://bucket/shards/<key>`.
+            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._address = address
+
+    def load(self) -> Any:  # noqa: ANN401 - a ShardStore, whose import costs numpy
+        """Open the store, once it is here.
+
+        Raises:
+            DatasetError: when it is missing or damaged, here or at its address.
+        """
+        if self._address is None:
+            return super().load()
+        from sagan.data.transfer import fetch_store
+
+        return fetch_store(self._address, self._filepath.parent / "shards")
+
+    def _exists(self) -> bool:
+        return self._address is not None or super()._exists()
 
     def handle_class(self) -> type[Handle]:
         """`sagan.data.shards.ShardStore`."""

@@ -23,6 +23,6 @@ def make_shards(
 ) -> ShardStore:
     """Decode and resize the validated images into shards, or find them made."""
     from sagan.data.manifest import records
-    from sagan.data.shard_writer import build_shards
+    from sagan.data.preprocessing import preprocess
 
-    return build_shards(image_folder.path, records(validated_manifest), workspace, config)
+    return preprocess(image_folder, records(validated_manifest), workspace, config)
