@@ -10,13 +10,12 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sagan.doors import check_device, check_expectations, check_verdict
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
 
 logger = logging.getLogger(__name__)
-
-COMPUTING = {"training", "sampling", "evaluation"}  # stations with a parameter `device`
 
 
 class StreamHooks:
@@ -48,23 +47,23 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Say before hours of training, not after them, that a file must be fetched by hand.
+        """Say before hours of work, not after them, what would stop it.
 
-        A run with the evaluation is refused; one that trains for a later evaluation is warned.
-        CUDA that is asked for and absent is refused too, before hours of preprocessing.
+        Faulty expectations, images without a passing validation, and a device that is not there
+        are refused. Where a file must be fetched by hand, a run with the evaluation is refused;
+        one that trains for a later evaluation is warned.
 
         Raises:
-            FileNotFoundError: when the Inception weights are asked for and absent.
-            ValueError: when CUDA is.
+            ValueError: when expectations are faulty, the images were not found fit, or CUDA is
+                asked for and absent.
+            FileNotFoundError: when the Inception weights are.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
+        check_expectations(pipeline, catalog)
+        check_verdict(pipeline, catalog)
+        check_device(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
-        for station in sorted(stations & COMPUTING):
-            if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
-                from sagan.devices import choose_device
-
-                choose_device("cuda")
         if not stations & {"training", "evaluation"}:
             return
         from sagan.metrics.config import EvaluationConfig
@@ -86,6 +85,15 @@ class StreamHooks:
         """Say which node of how many starts."""
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
+        """Where images failed validation, take away what an earlier validation let through."""
+        from sagan.data.verdict import ValidationFailed
+
+        if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
+            for name in node.outputs:
+                Path(catalog.get(name).filepath).unlink(missing_ok=True)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

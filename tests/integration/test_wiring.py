@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "evaluation_workspace"}
+WORKSPACES |= {"manifest_workspace"}
+SUITES = {"expectation_suites"}  # the user's own
 STUDY_WORKSPACES = {"tuning_workspace"}
 EVERY_STATION = [*STATIONS, *STUDIES]
 PIPELINES = register_pipelines()
@@ -53,12 +55,12 @@ def test_a_station_is_one_name_everywhere(station: str) -> None:
     assert PIPELINES[station].all_outputs() <= set(catalog)
 
 
-def test_only_workspaces_come_from_nowhere() -> None:
+def test_only_workspaces_and_expectations_come_from_nowhere() -> None:
     def free(pipeline: str) -> set[str]:
         return {name for name in PIPELINES[pipeline].inputs() if not name.startswith("param")}
 
-    assert free("__default__") == WORKSPACES
-    assert free("tune") <= WORKSPACES | STUDY_WORKSPACES
+    assert free("__default__") == WORKSPACES | SUITES
+    assert free("tune") <= WORKSPACES | STUDY_WORKSPACES | SUITES
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

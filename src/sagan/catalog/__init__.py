@@ -12,6 +12,7 @@ _MODULES = {
     "GeneratorBundleDataset": "handles",
     "ImageFolderDataset": "handles",
     "JSONDataset": "documents",
+    "JSONFolderDataset": "folders",
     "JSONLinesDataset": "documents",
     "PNGDataset": "arrays",
     "ParquetDataset": "tables",

@@ -1,10 +1,10 @@
-"""What is checked before a run starts."""
+"""The device is looked for before a run starts."""
 
 import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 
-from sagan.hooks import COMPUTING, StreamHooks
+from sagan.doors import COMPUTING, check_device
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
 
@@ -27,14 +27,14 @@ def test_cuda_that_is_not_there_is_refused_before_anything_runs(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device: cuda was asked for"):
-        StreamHooks().before_pipeline_run(PIPELINES["__default__"], catalog(**{station: "cuda"}))
+        check_device(PIPELINES["__default__"], catalog(**{station: "cuda"}))
 
 
 def test_the_device_of_a_station_that_does_not_run_is_no_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    StreamHooks().before_pipeline_run(PIPELINES["sampling"], catalog(training="cuda"))
+    check_device(PIPELINES["sampling"], catalog(training="cuda"))
 
 
 def test_stations_that_compute_are_those_with_a_device() -> None:
