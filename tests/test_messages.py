@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.io import DatasetError
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigTypeError
 from pydantic import BaseModel, ValidationError
 
 from sagan.catalog import JSONDataset, PNGDataset
-from sagan.messages import explain, unknown_pipeline
+from sagan.messages import explain
 
 
 def raised_by(action, *arguments) -> Exception:
@@ -67,11 +70,27 @@ def test_model_errors_are_one_line_each() -> None:
     assert [line.split(";")[0] for line in lines] == ["count: got 'many'", "rate: got 'fast'"]
 
 
-def test_unknown_pipeline_names_the_nearest_or_all() -> None:
-    names = ["__default__", "train", "evaluate"]
-    assert unknown_pipeline("evalute", names) == (
-        "unknown pipeline 'evalute'; did you mean 'evaluate'?"
-    )
-    assert unknown_pipeline("zzz", names) == (
-        "unknown pipeline 'zzz'; registered: __default__, evaluate, train"
+def test_configuration_errors_begin_with_their_key(tmp_path: Path) -> None:
+    config = OmegaConf.create({"grid": {"filepath": "${no.such.key}"}})
+    resolved = raised_by(lambda: config.grid.filepath)
+    assert explain(resolved).startswith("grid.filepath in conf/: ")
+    assert "object_type" not in explain(resolved)
+
+
+def test_a_list_where_a_mapping_belongs_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "local").mkdir(parents=True)
+    (tmp_path / "conf" / "local" / "parameters.yml").write_text("training: [1]\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\n")
+    monkeypatch.chdir(tmp_path)
+    error = ConfigTypeError("Cannot merge DictConfig with ListConfig")
+    assert explain(error) == "conf/local/parameters.yml: training: got list; expected a mapping"
+
+
+def test_a_missing_folder_of_configuration_is_told_with_the_remedy(tmp_path: Path) -> None:
+    error = raised_by(OmegaConfigLoader(tmp_path, env="local").__getitem__, "parameters")
+    assert isinstance(error, MissingConfigException)
+    assert explain(error).endswith(
+        "no such folder of configuration; make it (an empty one will do)"
     )

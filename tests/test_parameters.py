@@ -62,8 +62,12 @@ def test_a_station_that_is_no_mapping_is_told() -> None:
     assert fault.startswith("  station: got 3; input should be a valid dictionary")
 
 
+def test_a_station_without_parameters_is_told_with_its_file() -> None:
+    assert faults({}) == ["  station: not given; is conf/base/parameters_station.yml there?"]
+
+
 def test_very_many_faults_are_counted() -> None:
-    listed = faults({f"name{index}": 1 for index in range(30)})
+    listed = faults({f"name{index}": 1 for index in range(30)} | {"station": {}})
     assert len(listed) == 21
     assert listed[-1] == "  and 10 more"
 

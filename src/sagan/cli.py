@@ -4,14 +4,22 @@ The full traceback goes to the log file, and to the terminal with `--verbose`.
 """
 
 import logging
+import os
 import traceback
+from copy import copy
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
+import yaml
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import configure_logging
 from kedro.framework.project import pipelines as registered_pipelines
+from kedro.utils import find_kedro_project
 
+from sagan.run_options import refuse_unknown, split_params
+from sagan.terminal import fit_log_to_terminal, fitted_error, shortened
 from sagan.training.signals import EXIT_INTERRUPTED, handled_by
 
 logger = logging.getLogger(__name__)
@@ -25,6 +33,7 @@ def cli() -> None:
 def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # noqa: ANN401
     """Run pipelines."""
     try:
+        _prepare_log()
         _name_pipelines(options)
         with handled_by(_stop):  # training takes the signals over, and saves
             result: dict[str, Any] = kedro_run.callback(**options)
@@ -39,7 +48,7 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
             traceback.print_exc()
         from sagan.messages import explain
 
-        raise click.ClickException(explain(error)) from None
+        raise click.ClickException(fitted_error(shortened(explain(error)))) from None
     return result
 
 
@@ -47,26 +56,54 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt  # SIGTERM and SIGUSR1 stop as Ctrl-C does
 
 
+def _prepare_log() -> None:
+    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only."""
+    project = find_kedro_project(Path.cwd())
+    if project not in (None, Path.cwd()) and "KEDRO_LOGGING_CONFIG" not in os.environ:
+        _log_as(project)
+    fit_log_to_terminal()
+
+
+def _log_as(project: Path) -> None:
+    path = project / "conf" / "logging.yml"
+    if not path.is_file():
+        return
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for handler in config["handlers"].values():
+        if "filename" in handler:
+            handler["filename"] = str(project / handler["filename"])
+    configure_logging(config)
+
+
 def _name_pipelines(options: dict[str, Any]) -> None:
-    """Take `--pipeline` as `--pipelines`, and refuse names that nobody registered.
+    """Take `--pipeline` as `--pipelines`, and refuse names that nobody knows.
 
     Both spellings are fine here; Kedro prints a deprecation warning for the first on every run.
     """
     if options["pipeline"] and not options["pipelines"]:
         options["pipelines"] = [options["pipeline"]]
         options["pipeline"] = None
-    for name in options["pipelines"]:
-        if name not in registered_pipelines:
-            from sagan.messages import unknown_pipeline
+    refuse_unknown(options, registered_pipelines)
 
-            raise click.ClickException(unknown_pipeline(name, registered_pipelines))
+
+def _parameter(parameter: click.Parameter) -> click.Parameter:
+    """Kedro's own, but that `--params` takes lists."""
+    if parameter.name != "params":
+        return parameter
+    taking_lists = copy(parameter)
+    taking_lists.callback = split_params
+    taking_lists.help = (
+        "Parameters for this run alone, comma-separated; a dot goes a level down, and values are "
+        "YAML: training.seed=1,training.betas=[0.0,0.9],acquisition.path=null"
+    )
+    return taking_lists
 
 
 run = click.Command(
     "run",
     callback=run_or_explain,
     params=[
-        *kedro_run.params,
+        *map(_parameter, kedro_run.params),
         click.Option(["--verbose"], is_flag=True, help="Show the full traceback of an error."),
     ],
     help="Run pipelines, `train` to begin with; nothing named: all stations.",

@@ -10,6 +10,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sagan.doors import check_device, check_expectations, check_verdict
+from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
 
@@ -26,7 +28,9 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse an unknown environment and every wrong parameter, those of unused stations too.
+        """Refuse an unknown environment, wrong parameters and a catalog that cannot serve.
+
+        Those of stations that do not run are checked too.
 
         Raises:
             ValueError: naming all that is wrong.
@@ -37,19 +41,31 @@ class StreamHooks:
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
         check_preset(loader["parameters"], loader.runtime_params or {})
+        everything = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+        artefacts = {name for name in everything if not name.startswith("param")}
+        check_catalog(loader["catalog"], artefacts)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Say before hours of training, not after them, that a file must be fetched by hand.
+        """Say before hours of work, not after them, what would stop it.
 
-        A run with the evaluation is refused; one that trains for a later evaluation is warned.
+        Faulty expectations, images without a passing validation, and a device that is not there
+        are refused. Where a file must be fetched by hand, a run with the evaluation is refused;
+        one that trains for a later evaluation is warned.
 
         Raises:
-            FileNotFoundError: when the Inception weights are asked for and absent.
+            ValueError: when expectations are faulty, the images were not found fit, or CUDA is
+                asked for and absent.
+            FileNotFoundError: when the Inception weights are.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
+        check_expectations(pipeline, catalog)
+        check_verdict(pipeline, catalog)
+        check_device(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
+        if "tuning" in stations:
+            _check_study(catalog)
         if not stations & {"training", "evaluation"}:
             return
         from sagan.metrics.config import EvaluationConfig
@@ -73,9 +89,30 @@ class StreamHooks:
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
 
     @hook_impl  # type: ignore[untyped-decorator]
+    def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
+        """Where images failed validation, take away what an earlier validation let through."""
+        from sagan.data.verdict import ValidationFailed
+
+        if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
+            for name in node.outputs:
+                Path(catalog.get(name).filepath).unlink(missing_ok=True)
+
+    @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say how long it took, and where the pictures and the page are."""
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
-        for name in ("sample_grid", "metrics", "report"):
+        for name in ("sample_grid", "metrics", "report", "best_parameters", "tuning_report"):
             if name in pipeline.all_outputs():
                 logger.info("  %s", short(Path(catalog.get(name).filepath)))
+
+
+def _check_study(catalog: CatalogProtocol) -> None:
+    """Refuse a study that could not begin, before its images are prepared."""
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.door import check_study
+
+    check_study(
+        TuningConfig.model_validate(catalog.load("params:tuning")),
+        TrainingConfig.model_validate(catalog.load("params:training")),
+    )

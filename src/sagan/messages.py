@@ -1,14 +1,17 @@
 """Errors in the user's words: what a failed run says on its last lines, without the traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
+from kedro.config import MissingConfigException
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from sagan.schema import ClearError, describe_faults, unknown_key
+from sagan.schema import ClearError, describe_faults
 
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
@@ -25,10 +28,9 @@ def explain(error: BaseException) -> str:
     Returns:
         One or a few lines, without a traceback.
     """
-    if isinstance(error, ValidationError):
-        return "\n".join(describe_faults(error))
-    if isinstance(error, yaml.YAMLError):
-        return _explain_yaml(error)
+    for kind, explained in _EXPLAINED:
+        if isinstance(error, kind):
+            return explained(error)
     if isinstance(error, DatasetError) and error.__cause__ is not None:
         return _explain_dataset(error, error.__cause__)
     if isinstance(error, OSError) and error.filename and error.strerror:
@@ -36,15 +38,9 @@ def explain(error: BaseException) -> str:
     text = str(error).strip()
     if isinstance(error, _WORDED) and text:
         return text
-    kind = type(error).__name__
+    name = type(error).__name__
     where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
-    return f"{kind}: {text}\n({where})" if text else f"{kind}\n({where})"
-
-
-def unknown_pipeline(name: str, registered: Iterable[str]) -> str:
-    """The message about a pipeline that nobody registered."""
-    phrase = unknown_key(name, sorted(registered))
-    return phrase.replace("unknown key", "unknown pipeline").replace("known keys", "registered")
+    return f"{name}: {text}\n({where})" if text else f"{name}\n({where})"
 
 
 def _explain_dataset(error: DatasetError, cause: BaseException) -> str:
@@ -83,3 +79,38 @@ def _yaml_fault(path: Path) -> str | None:
     except yaml.YAMLError as error:
         return f": {error}; not valid YAML"
     return None
+
+
+def _explain_config(error: OmegaConfBaseException) -> str:
+    """OmegaConf's message with the key first, and the file where it keeps no key."""
+    text = str(error.msg or error).split("\n")[0]
+    if error.full_key:
+        return f"{error.full_key} in conf/: {text}"
+    root = find_kedro_project(Path.cwd()) or Path.cwd()
+    for path in sorted((root / "conf").rglob("parameters*.y*ml")):
+        for name, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                return f"{path.relative_to(root)}: {name}: got {kind}; expected a mapping"
+    return f"the configuration in conf/ cannot be merged: {text}"
+
+
+def _explain_missing(error: MissingConfigException) -> str:
+    """Kedro wants a folder for the environment, even an empty one."""
+    folder = str(error).rpartition(": ")[2]
+    if Path(folder).is_absolute() and not Path(folder).exists():
+        return f"{folder}: no such folder of configuration; make it (an empty one will do)"
+    return str(error)
+
+
+def _explain_model(error: ValidationError) -> str:
+    return "\n".join(describe_faults(error))
+
+
+# other libraries' errors, each worded anew
+_EXPLAINED: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
+    (ValidationError, _explain_model),
+    (yaml.YAMLError, _explain_yaml),
+    (OmegaConfBaseException, _explain_config),
+    (MissingConfigException, _explain_missing),
+)

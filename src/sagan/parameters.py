@@ -50,6 +50,10 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
     known = {name for pipeline in pipelines.values() for name in _stations(pipeline)}
     models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
     faults = [unknown_key(name, known) for name in parameters if name not in known]
+    faults += [
+        f"{name}: not given; is conf/base/parameters_{name}.yml there?"
+        for name in sorted(models.keys() - parameters.keys())
+    ]
     for name, model in models.items():
         if name in parameters:
             faults += _faults(name, model, parameters[name])

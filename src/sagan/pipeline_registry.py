@@ -15,6 +15,7 @@ from sagan.pipelines import (
     reporting,
     sampling,
     training,
+    tuning,
 )
 
 STATIONS = {
@@ -26,7 +27,10 @@ STATIONS = {
     "evaluation": evaluation.create_pipeline,
     "reporting": reporting.create_pipeline,
 }
+
+# beside the stream: they run its stations' functions many times, and stand on its shards
 STUDIES = {
+    "tuning": tuning.create_pipeline,
     "comparison": comparison.create_pipeline,
 }
 
@@ -36,12 +40,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     stations = {name: create() for name, create in STATIONS.items()}
     studies = {name: create() for name, create in STUDIES.items()}
     in_order = list(stations.values())
-    images = sum(in_order[:3], start=Pipeline([]))  # from nothing to shards
     return {
         "__default__": sum(in_order, start=Pipeline([])),
         "train": sum(in_order[:5], start=Pipeline([])),  # from nothing to samples
         "evaluate": sum(in_order[4:], start=Pipeline([])),  # from a generator to the report
-        "compare": images + studies["comparison"],
         **stations,
         **studies,
+        "tune": sum(in_order[:3], studies["tuning"]),  # from nothing to better parameters
+        "compare": sum(in_order[:3], studies["comparison"]),  # from nothing to a table
     }

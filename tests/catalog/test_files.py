@@ -186,3 +186,18 @@ def test_unknown_dataset_is_an_attribute_error() -> None:
 def test_text_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
     TextDataset(filepath=str(tmp_path / "p.html")).save("é")
     assert (tmp_path / "p.html").read_bytes() == "é".encode()
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_save_breaks_a_link_into_dvcs_cache_and_never_writes_through_it(
+    link, tmp_path: Path
+) -> None:
+    dataset, data = make("JSONDataset", tmp_path)
+    cached = tmp_path / "cache" / "object"
+    cached.parent.mkdir()
+    cached.write_text("what another run left")
+    dataset.filepath.parent.mkdir()
+    link(cached, dataset.filepath)
+    dataset.save(data)
+    assert cached.read_text() == "what another run left"
+    assert dataset.load() == data

@@ -59,6 +59,16 @@ def test_folder_of_another_layer_is_relative_too(data_root: Path) -> None:
     assert dataset.load().path == data_root / "01_raw" / "digits"
 
 
+def test_folder_of_the_project_is_relative_wherever_it_lies(tmp_path: Path) -> None:
+    """So that what DVC shares holds in another clone."""
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\n")
+    images = tmp_path / "data" / "01_raw" / "photos"
+    images.mkdir(parents=True)
+    path = tmp_path / "data" / "preset" / "01_raw" / "images" / "image_folder.json"
+    FolderDataset(filepath=str(path)).save(Folder(images))
+    assert json.loads(path.read_text())["path"] == "../../../01_raw/photos"
+
+
 def test_folder_outside_the_data_folders_is_absolute(data_root: Path, tmp_path: Path) -> None:
     outside = tmp_path / "imagenet"
     outside.mkdir()

@@ -78,3 +78,26 @@ def test_one_class_never_passes_silently(tmp_path, capsys):
     assert main(command(root)) == 1
     assert "has 1 class (00_circle), expected at least 2" in capsys.readouterr().err
     assert main(command(root, "--min-classes", "1")) == 0
+
+
+def test_every_source_and_parameter_of_acquisition_serves(tmp_path, capsys):
+    from tests.data.published import write_kaggle
+
+    place = write_kaggle(tmp_path / "published")
+    options = ["--source", "kaggle", "--set", "classes=goldfish;crane", "--also-sizes", "32;64"]
+    assert main([*command(place), *options]) == 0
+    store = ShardStore.open(Path(capsys.readouterr().out.strip()))
+    assert store.class_titles == {"n01443537": "goldfish, Carassius auratus", "n02012849": "crane"}
+    sizes = {
+        ShardStore.open(path.parent).image_size for path in store.path.parent.glob("*/index.json")
+    }
+    assert sizes == {16, 32, 64}
+    assert main(["--source", "digits", "--out", str(tmp_path / "d"), "--image-size", "16"]) == 0
+    assert ShardStore.open(Path(capsys.readouterr().out.strip())).num_classes == 10
+
+
+def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
+    assert main([*command(root), "--set", "clases=a"]) == 1
+    assert "unknown key 'clases'; did you mean 'classes'?" in capsys.readouterr().err
+    assert main([*command(root), "--also-sizes", "17"]) == 1
+    assert "16, 32, 64, 128 or 256" in capsys.readouterr().err

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from sagan.data import decoding
-from sagan.data.decoding import decode_rgb, square_resize
+from sagan.data.decoding import decode_rgb
+from sagan.data.resizing import square_resize
 from tests.data.bad_images import ODD, encoded, photograph, sixteen_bit
 
 

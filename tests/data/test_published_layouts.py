@@ -2,12 +2,14 @@ import logging
 import shutil
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from sagan.data.config import AcquisitionConfig, ManifestConfig
 from sagan.data.image_folder import ImageFolder
+from sagan.data.locking import alone_in
 from sagan.data.manifest import build_manifest, data_hash
 from sagan.data.sources import acquire
 from tests.data import published
@@ -267,12 +269,15 @@ def test_a_new_archive_of_that_name_is_extracted_again(tmp_path):
     assert folder.images["train"] == dict.fromkeys(published.WNIDS, 1)
 
 
-def test_another_process_in_the_workspace_is_told(tmp_path):
-    from sagan.data.extraction import alone_in
-
-    place = published.write_ilsvrc(tmp_path / "published")
-    with alone_in(tmp_path / "raw/ilsvrc2012"), pytest.raises(OSError, match="another process is"):
-        get("ilsvrc2012", place, tmp_path / "raw")
+def test_two_processes_in_one_workspace_take_turns(tmp_path, caplog):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    with ThreadPoolExecutor(1) as other:
+        with alone_in(raw / "ilsvrc2012"):
+            waiting = other.submit(get, "ilsvrc2012", place, raw)
+            assert not wait([waiting], timeout=0.3).done
+            assert not (raw / "ilsvrc2012/train").exists()
+        assert contents(waiting.result()) == published.expected_tree()
+    assert "another process is writing into" in caplog.text
 
 
 @pytest.mark.parametrize(

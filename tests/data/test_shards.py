@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from sagan import files
-from sagan.data import shard_writer
+from sagan.data import shard_store_writer, shard_writer
 from sagan.data.config import ManifestConfig, PreprocessingConfig
-from sagan.data.decoding import decode_rgb, square_resize
+from sagan.data.decoding import decode_rgb
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest import ImageRecord, build_manifest, records
+from sagan.data.resizing import square_resize
 from sagan.data.shard_writer import build_shards
 from sagan.data.shards import INDEX, ShardStore
 from tests.drawn_images import draw_image_folder
@@ -110,7 +111,7 @@ def test_torch_keeps_its_number_of_threads(root):
 def test_a_sound_store_is_reused(root, monkeypatch):
     store = build(root)
     before = {path: path.stat().st_mtime_ns for path in store.path.iterdir()}
-    monkeypatch.setattr(shard_writer, "load_square", None)  # would fail if called
+    monkeypatch.setattr(shard_writer, "load_squares", None)  # would fail if called
     assert build(root).key == store.key
     assert {path: path.stat().st_mtime_ns for path in store.path.iterdir()} == before
 
@@ -154,7 +155,7 @@ def test_a_writing_killed_half_way_is_no_store(root, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_writer, "index_checksum", killed)
+        patch.setattr(shard_store_writer, "index_checksum", killed)
         with pytest.raises(KeyboardInterrupt):
             build(root)
     (folder,) = (root.parent / "shards").iterdir()
@@ -224,18 +225,22 @@ def test_an_unknown_split_names_the_known_ones(root):
 def test_too_little_room_is_said_before_anything_is_written(root, monkeypatch):
     usage = namedtuple("usage", "total used free")(10, 9, 1_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    needed = f"{30 * (3 * 16 * 16 + 8):,} bytes needed, 1,000 free"
+    needed = f"{30 * (3 * 16 * 16 + 8):,} bytes needed, 1,000 bytes free"
     with pytest.raises(OSError, match=needed):
         build(root)
     assert list((root.parent / "shards").iterdir()) == []
 
 
 def test_a_disk_that_fills_up_leaves_no_part_and_is_said(root, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    calls = []
+
+    def full_after_the_probe(_):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full_after_the_probe)
         with pytest.raises(OSError, match=r"No space left on device while writing \(.* bytes free"):
             build(root)
     (folder,) = (root.parent / "shards").iterdir()

@@ -27,7 +27,12 @@ evaluation:
   classifier:
     epochs: 1
     base_channels: 4
+  sweep:
+    truncations: [1.0]
+    num_samples: 20
 """
+
+AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
 Command = Callable[..., subprocess.CompletedProcess]
 
@@ -36,7 +41,14 @@ def copy_project(target: Path) -> Path:
     """Copy all that a run needs; nothing that is not part of the project."""
     for name in ("conf", "src", "notebooks"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", ".telemetry", ".gitignore", "dvc.yaml", ".dvcignore"):
+    for name in (
+        "pyproject.toml",
+        "requirements.lock",
+        ".telemetry",
+        ".gitignore",
+        "dvc.yaml",
+        ".dvcignore",
+    ):
         shutil.copy(ROOT / name, target / name)
     (target / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc" / "config", target / ".dvc" / "config")
@@ -106,11 +118,14 @@ def own_project(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy in which `dvc repro` has run every station, on small parameters."""
+    """A copy in which `dvc repro` has run every station, on small parameters; committed."""
     target = copy_project(tmp_path_factory.mktemp("finished"))
     make_small(target)
     run = command_in(target)
     assert run("git", "init", "--quiet").returncode == 0
     done = run("dvc", "repro")
     assert done.returncode == 0, done.stdout + done.stderr
+    run("git", "add", "--all")
+    committed = run("git", *AUTHOR, "commit", "--quiet", "--message=run")
+    assert committed.returncode == 0, committed.stderr
     return target

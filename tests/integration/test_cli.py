@@ -1,6 +1,7 @@
 """The command line: what a run prints, how it ends, and the ways to call it."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ import click
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
+from kedro.pipeline import Pipeline
 
 from sagan import cli
-from tests.integration.conftest import command_in
+from tests.integration.conftest import command_in, environment
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,60 @@ def test_both_spellings_of_the_pipeline_option_reach_kedro(
 ) -> None:
     seen = []
     monkeypatch.setattr(kedro_run, "callback", lambda **options: seen.append(options["pipelines"]))
-    monkeypatch.setattr(cli, "registered_pipelines", {"train": None, "evaluate": None})
+    known = {"train": Pipeline([]), "evaluate": Pipeline([])}
+    monkeypatch.setattr(cli, "registered_pipelines", known)
     for words in (["--pipeline=train"], ["--pipelines=train,evaluate"]):
         assert CliRunner().invoke(cli.run, words).exit_code == 0
     assert seen == [["train"], ["train", "evaluate"]]
+
+
+def test_run_from_a_subfolder_logs_as_the_project_does(own_project: Path) -> None:
+    folder = own_project / "notebooks"
+    done = subprocess.run(
+        ["kedro", "run", "--pipeline=acquisition"],
+        cwd=folder,
+        env=environment(own_project),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "INFO    [1/1] acquisition.acquire_images" in done.stderr
+    assert "acquire_images" in (own_project / "info.log").read_text()
+    assert not (folder / "info.log").exists()
+
+
+def test_lists_reach_the_parameters(project: Path) -> None:
+    """Kedro alone would split them at their commas."""
+    words = (
+        "--params=training.betas=[0.0,2.0],training.model.generator.attention_resolutions=[8,16]"
+    )
+    done = command_in(project)("kedro", "run", "--pipeline=acquisition", words)
+    assert done.returncode == 1
+    assert "1 wrong parameter" in done.stderr
+    assert "betas must lie below 1, got (0.0, 2.0)" in done.stderr
+
+
+def test_terminal_of_eighty_columns_is_kept_to(project: Path) -> None:
+    """A real terminal: the message is broken between words, and the path is short."""
+    output = on_a_terminal(project, "kedro", "run", "--pipeline=training")
+    assert "Error: data/05_model_input/image_shards.json does not exist" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def on_a_terminal(project: Path, *words: str) -> str:
+    """What a command prints where its output is a terminal."""
+    reader, writer = pty.openpty()
+    with subprocess.Popen(
+        words, cwd=project, env=environment(project), stdout=writer, stderr=writer
+    ) as process:
+        os.close(writer)
+        parts = []
+        while True:
+            try:
+                parts.append(os.read(reader, 4096))
+            except OSError:  # the other end is closed
+                break
+        process.wait(60)
+    os.close(reader)
+    return b"".join(parts).decode()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import command_in, environment
 
-REPRO = ("dvc", "repro", "--single-item", "training")
+REPRO = ("dvc", "repro", "--single-item", "training@base")
 KEDRO = ("kedro", "run", "--pipeline=training")
 
 

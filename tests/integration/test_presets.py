@@ -4,27 +4,17 @@ from pathlib import Path
 
 import pytest
 from kedro.config import OmegaConfigLoader
+from kedro.validation.type_extractor import TypeExtractor
 
-from sagan.data.config import AcquisitionConfig, PreprocessingConfig
-from sagan.metrics.config import EvaluationConfig
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
-from sagan.reporting.config import ReportingConfig
-from sagan.sampling.config import SamplingConfig
+from sagan.pipeline_registry import register_pipelines
 from sagan.settings import CONFIG_LOADER_ARGS
 from sagan.training.config import TrainingConfig
-from sagan.validation.config import DataValidationConfig
 
 CONF = Path(__file__).parents[2] / "conf"
-MODELS = {
-    "acquisition": AcquisitionConfig,
-    "data_validation": DataValidationConfig,
-    "preprocessing": PreprocessingConfig,
-    "training": TrainingConfig,
-    "sampling": SamplingConfig,
-    "evaluation": EvaluationConfig,
-    "reporting": ReportingConfig,
-}
+# each station's model, as its nodes' hints name it
+MODELS = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
 PRESETS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
 
 

@@ -45,7 +45,27 @@ def test_missing(tmp_path):
         GeneratorBundle.open(tmp_path)
 
 
+def test_a_flipped_bit_is_noticed(bundle):
+    weights = bundle.path / "generator.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    with pytest.raises(ValueError, match=r"safetensors was changed after it was written: SHA-256"):
+        bundle.load()
+
+
+def of_an_earlier_version(bundle):
+    """The same bundle without the weights' hash."""
+    path = bundle.path / "config.json"
+    config = json.loads(path.read_text())
+    del config["weights_sha256"]
+    path.write_text(json.dumps(config))
+    return GeneratorBundle.open(bundle.path)
+
+
 def test_damaged_weights(bundle):
+    bundle = of_an_earlier_version(bundle)
     weights = bundle.path / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
 
@@ -54,6 +74,8 @@ def test_damaged_weights(bundle):
 
 
 def test_a_pickle_in_place_of_the_weights_is_not_run(bundle, tmp_path):
+    bundle = of_an_earlier_version(bundle)
+
     class Payload:
         def __reduce__(self):
             return (tmp_path.joinpath("owned").touch, ())

@@ -24,11 +24,11 @@ def test_the_default_leaves_digits_and_a_movable_handle(tmp_path):
     folder = run(tmp_path, AcquisitionConfig(**parameters("acquisition")))
     assert isinstance(folder, ImageFolder)
     assert folder.facts()["images"] == {"train": 1501, "val": 296}
-    handle = json.loads((tmp_path / "data/01_raw/image_folder.json").read_text())
+    handle = json.loads((tmp_path / "data/01_raw/images/image_folder.json").read_text())
     assert handle["path"] == "digits"
     (tmp_path / "data").rename(tmp_path / "moved")
     moved = catalog_below(tmp_path / "moved").load("image_folder")
-    assert moved.path == tmp_path / "moved/01_raw/digits"
+    assert moved.path == tmp_path / "moved/01_raw/images/digits"
 
 
 def test_a_folder_is_named_where_it_lies(tmp_path):
@@ -41,4 +41,4 @@ def test_presets_ask_for_a_path(tmp_path, env):
     config = AcquisitionConfig(**parameters("acquisition", env))
     with pytest.raises(ValueError, match=r"--params=acquisition\.path=/your/images"):
         run(tmp_path, config)
-    assert not (tmp_path / "data/01_raw/image_folder.json").exists()
+    assert not (tmp_path / "data/01_raw/images/image_folder.json").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from kedro.io import AbstractDataset
+from kedro.utils import find_kedro_project
 from kedro_datasets._typing import JSONPreview
 
 from sagan.catalog.documents import JSONDataset
@@ -29,7 +30,7 @@ class Handle(Protocol):
 
 
 class HandleDataset(JSONDataset):
-    """A handle as JSON: `path` (relative inside the data folders, else absolute) and its facts."""
+    """A handle as JSON: `path` (relative inside the project, else absolute) and its facts."""
 
     @abstractmethod
     def handle_class(self) -> type[Handle]:
@@ -56,10 +57,10 @@ class HandleDataset(JSONDataset):
         return JSONPreview(self._filepath.read_text(encoding="utf-8"))
 
     def _portable(self, place: Path) -> str:
-        """A path that survives moving the data: relative when it is one of the data folders."""
+        """A path that holds in another clone: relative inside the project, or the data folders."""
         folder = self._filepath.parent.resolve()
         place = place.resolve()
-        if place.is_relative_to(folder.parent):
+        if place.is_relative_to(find_kedro_project(folder) or folder.parent):
             return Path(os.path.relpath(place, folder)).as_posix()
         return place.as_posix()
 
@@ -75,7 +76,39 @@ class ImageFolderDataset(HandleDataset):
 
 
 class ShardStoreDataset(HandleDataset):
-    """Preprocessed uint8 images in shards that training reads by memory map."""
+    """Preprocessed uint8 images in shards that training reads by memory map.
+
+    With an `address` the store is another machine's, published there: it is copied beside the
+    file, into `shards/<key>`, when it is first asked for.
+    """
+
+    def __init__(
+        self, *, filepath: str, address: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Bind the dataset to its file.
+
+        Args:
+            filepath: The JSON that names the store; made absolute to the project by Kedro.
+            address: A published store's folder, as fsspec writes it: `s3://bucket/shards/<key>`.
+            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+        """
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._address = address
+
+    def load(self) -> Any:  # noqa: ANN401 - a ShardStore, whose import costs numpy
+        """Open the store, once it is here.
+
+        Raises:
+            DatasetError: when it is missing or damaged, here or at its address.
+        """
+        if self._address is None:
+            return super().load()
+        from sagan.data.transfer import fetch_store
+
+        return fetch_store(self._address, self._filepath.parent / "shards")
+
+    def _exists(self) -> bool:
+        return self._address is not None or super()._exists()
 
     def handle_class(self) -> type[Handle]:
         """`sagan.data.shards.ShardStore`."""

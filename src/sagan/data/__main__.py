@@ -1,19 +1,29 @@
-"""`python -m sagan.data IMAGES --image-size 64 --out DIR`: a class folder becomes shards.
+"""`python -m sagan.data IMAGES --image-size 64 --out DIR`: images become shards.
 
-Stations 2 and 3 without Kedro, Great Expectations and pandas, for a machine that only trains. The
-images are checked and hashed as in validation, with fewer rules: every class folder has images,
-there are several classes, and few images are broken.
+Stations 1 to 3 without Kedro, Great Expectations and pandas, for a machine that only trains. Every
+source of station 1 serves (`--source kaggle`); the parameters are those of `acquisition` and
+`preprocessing`. The images are checked and hashed as in validation, with fewer rules: every class
+has images, there are several classes, and few images are broken.
 """
 
 import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from sagan.data.config import ManifestConfig, PreprocessingConfig
+from pydantic import ValidationError
+
+from sagan.data.config import (
+    AcquisitionConfig,
+    ManifestConfig,
+    PreprocessingConfig,
+    Source,
+)
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
+from sagan.schema import ClearError, describe_faults, load_settings
+from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger("sagan.data")
 
@@ -22,14 +32,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    fit_log_to_terminal()
     try:
         store = _build(options)
-    except (ValueError, OSError) as error:
+    except ValidationError as error:
+        sys.stderr.write("\n".join(describe_faults(error)) + "\n")
+        return 1
+    except (ValueError, OSError, ClearError) as error:
         logger.debug("", exc_info=True)
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; nothing incomplete is used, start again to rebuild\n")
+        sys.stderr.write("interrupted; what was finished is kept, the same command goes on\n")
         return 130
     sys.stdout.write(f"{store}\n")
     return 0
@@ -38,15 +52,32 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     default = PreprocessingConfig()
     allowed = {name: get_args(f.annotation) for name, f in PreprocessingConfig.model_fields.items()}
-    parser = argparse.ArgumentParser(prog="python -m sagan.data", description=__doc__)
-    parser.add_argument("images", type=Path, help="class folder: train/<class>/*, optional val/")
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan.data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("images", nargs="?", help="where the source lies; digits need none")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shard stores")
+    parser.add_argument("--source", default="folder", choices=get_args(Source))
+    parser.add_argument(
+        "--raw", type=Path, help="folder for what is extracted or linked; OUT/raw if not given"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other parameter of acquisition, such as classes='goldfish;crane'",
+    )
     parser.add_argument(
         "--image-size", type=int, default=default.image_size, choices=allowed["image_size"]
     )
+    parser.add_argument("--also-sizes", default="", help="more sizes in the same pass: '64;32'")
     parser.add_argument("--resizer", default=default.resizer, choices=allowed["resizer"])
     parser.add_argument("--shard-images", type=int, default=default.shard_images)
     parser.add_argument("--workers", type=int, default=0, help="threads; 0 takes all cores")
+    parser.add_argument("--publish-to", help="any fsspec address, such as s3://bucket/shards")
     parser.add_argument("--min-classes", type=int, default=2)
     parser.add_argument("--max-bad-fraction", type=float, default=0.001)
     return parser
@@ -55,11 +86,13 @@ def _parser() -> argparse.ArgumentParser:
 def _build(options: argparse.Namespace) -> Path:
     config = PreprocessingConfig(
         image_size=options.image_size,
+        also_sizes=options.also_sizes,
         resizer=options.resizer,
         shard_images=options.shard_images,
         workers=options.workers,
+        publish_to=options.publish_to,
     )
-    folder = ImageFolder.open(options.images)
+    folder = _acquired(options)
     if len(folder.class_names) < options.min_classes:
         raise ValueError(
             f"'{folder.path}' has {len(folder.class_names)} class ({folder.class_names[0]}), "
@@ -68,9 +101,17 @@ def _build(options: argparse.Namespace) -> Path:
         )
     images = _sound_images(folder, ManifestConfig(workers=config.workers), options.max_bad_fraction)
 
-    from sagan.data.shard_writer import build_shards  # torch, once the input is known to be good
+    from sagan.data.preprocessing import preprocess  # torch, once the input is known to be good
 
-    return build_shards(folder.path, images, options.out, config).path
+    return preprocess(folder, images, options.out, config).path
+
+
+def _acquired(options: argparse.Namespace) -> ImageFolder:
+    from sagan.data.sources import acquire
+
+    settings: dict[str, Any] = load_settings("acquisition", [], options.set)
+    settings |= {"source": options.source, "path": options.images}
+    return acquire(AcquisitionConfig(**settings), options.raw or options.out / "raw")
 
 
 def _sound_images(

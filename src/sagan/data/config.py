@@ -33,6 +33,16 @@ def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
     return value
 
 
+def _listed_numbers(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+    """As `_listed`, of whole numbers; one alone comes from the command line as a number."""
+    if isinstance(value, int):
+        return (value,)
+    parts = _listed(value)
+    if isinstance(value, str):
+        return tuple(int(part) if part.isdecimal() else part for part in parts)
+    return parts
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -103,14 +113,31 @@ class ManifestConfig(Config):
     )
 
 
+ImageSize = Literal[16, 32, 64, 128, 256]
+Sizes = Annotated[tuple[ImageSize, ...], BeforeValidator(_listed_numbers)]
+
+
 class PreprocessingConfig(Config):
     """Station 3: how images become shards."""
 
-    image_size: Literal[16, 32, 64, 128, 256] = Field(
-        default=128, description="Side of the square images, pixels"
+    image_size: ImageSize = Field(default=128, description="Side of the square images, pixels")
+    also_sizes: Sizes = Field(
+        default=(),
+        description="More sides that the same pass makes shards of, each a store of its own; "
+        "a list, or one string separated by ; or ,",
     )
-    resizer: Literal["bicubic_antialias", "bilinear_antialias"] = Field(
-        default="bicubic_antialias", description="Interpolation, by name"
+    resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
+        default="bicubic_antialias", description="Crop and interpolation, by name"
     )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
+    publish_to: str | None = Field(
+        default=None,
+        description="Where finished shards are copied as well, any fsspec address such as "
+        "s3://bucket/shards",
+    )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All sides, the training's first, each once."""
+        return tuple(dict.fromkeys((self.image_size, *self.also_sizes)))

@@ -3,15 +3,15 @@
 The rule. Grayscale is repeated over the three channels; CMYK is converted by Pillow; of 16 bits the
 high byte is kept; palettes are looked up; transparent pixels are laid over white; of an animation
 the first frame counts; colour profiles and EXIF orientation are ignored, as ImageNet's loaders do.
-Then the largest centre square is cut out (an odd margin leaves the extra pixel at the right or
-bottom) and resized with antialiasing.
 
 JPEG and PNG files of 8-bit gray or RGB, nearly all there are, are decoded by torchvision, which is
-the fastest; everything else, and what torchvision refuses, by Pillow.
+the fastest; everything else, and what torchvision refuses, by Pillow. A large JPEG may be asked for
+at a half, a quarter or an eighth of its size, which its decoder makes by leaving out frequencies.
 """
 
 import io
-from typing import TYPE_CHECKING
+import struct
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,18 +20,50 @@ from torch import Tensor
 
 from sagan.data.inspection import ALPHA_MODES, DEEP_MODES, FORMATS, MODES
 
-if TYPE_CHECKING:
-    from torchvision.transforms.v2 import InterpolationMode
-
-# bumped whenever the rule above changes, so that old shards are not taken for new ones
-RULE_VERSION = 1
+# markers of a JPEG that begin a frame, and those that stand alone, without a length
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
 
 
-def decode_rgb(data: bytes) -> Tensor:
+class JpegHeader(NamedTuple):
+    """What a JPEG says of itself."""
+
+    width: int
+    height: int
+    components: int
+    bits: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is gray or colour of 8 bits, as nearly all are."""
+        return self.bits == 8 and self.components in (1, 3)
+
+
+def jpeg_header(data: bytes) -> JpegHeader | None:
+    """The header of a JPEG file, read without opening it; None where it is none, or odd."""
+    if data[:2] != b"\xff\xd8":
+        return None
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker in _FRAMES:
+            bits, height, width, components = struct.unpack_from(">BHHB", data, place + 4)
+            return JpegHeader(width, height, components, bits)
+        if marker == 0xFF:  # padding
+            place += 1
+        elif marker in _ALONE:
+            place += 2
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return None
+
+
+def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
     """Decode an image file that validation found sound.
 
     Args:
         data: the file's bytes.
+        reduction: 1, 2, 4 or 8; above 1 only for a plain JPEG.
 
     Returns:
         uint8 [3, H, W], 0..255.
@@ -39,8 +71,15 @@ def decode_rgb(data: bytes) -> Tensor:
     Raises:
         OSError, ValueError: if it cannot be decoded.
     """
+    header = jpeg_header(data)
+    if header is not None and header.is_plain:
+        pixels = _decode_with_torchvision(data) if reduction == 1 else None
+        if pixels is not None:
+            return pixels
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        if (
+        if reduction > 1:
+            image.draft(image.mode, (image.width // reduction, image.height // reduction))
+        elif (
             image.format in {"JPEG", "MPO", "PNG"}
             and image.mode in {"L", "RGB"}
             and "transparency" not in image.info
@@ -49,37 +88,6 @@ def decode_rgb(data: bytes) -> Tensor:
             if pixels is not None:
                 return pixels
         return _decode_with_pillow(image)
-
-
-def square_resize(image: Tensor, image_size: int, resizer: str) -> Tensor:
-    """Cut out the largest centre square and resize it with antialiasing.
-
-    Args:
-        image: uint8 [3, H, W].
-        image_size: side of the result, pixels.
-        resizer: a name that `PreprocessingConfig.resizer` allows.
-
-    Returns:
-        uint8 [3, image_size, image_size].
-    """
-    from torchvision.transforms.v2.functional import resize
-
-    height, width = image.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image[:, top : top + side, left : left + side]
-    small: Tensor = resize(square, [image_size] * 2, _interpolation(resizer), antialias=True)
-    return small
-
-
-def _interpolation(resizer: str) -> "InterpolationMode":
-    from torchvision.transforms.v2 import InterpolationMode
-
-    modes = {
-        "bicubic_antialias": InterpolationMode.BICUBIC,
-        "bilinear_antialias": InterpolationMode.BILINEAR,
-    }
-    return modes[resizer]
 
 
 def _decode_with_torchvision(data: bytes) -> Tensor | None:

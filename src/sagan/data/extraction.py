@@ -5,13 +5,11 @@ when it is complete. A file that a killed run left with its full size is not wri
 """
 
 import errno
-import fcntl
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,26 +30,6 @@ class Placed(NamedTuple):
 
     entry: Entry
     place: str
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; another one that wants it is told, not mixed up with.
-
-    Raises:
-        BlockingIOError: if another process extracts into the folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reason = "another process is acquiring images into this folder; wait for it, or stop it"
-            raise BlockingIOError(errno.EAGAIN, reason, str(folder)) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def identity(archive: Path, part: str = "") -> dict[str, Any]:

@@ -1,19 +1,17 @@
 """Station 3, preprocessing: images become shards, each file whole or absent.
 
-The bytes do not depend on the number of workers. A store whose key is already there and sound is
-reused; a damaged or half-written one is made again.
+The bytes do not depend on the number of workers, nor on which other sizes the same pass makes. A
+store whose key is already there and sound is reused; of one that is not complete, the finished
+shards are kept.
 """
 
 import hashlib
-import io
-import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +21,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sagan.data.config import PreprocessingConfig
-from sagan.data.decoding import RULE_VERSION, decode_rgb, square_resize
 from sagan.data.image_folder import SPLITS
+from sagan.data.locking import alone_in
 from sagan.data.manifest import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
-from sagan.data.shards import (
-    FORMAT_VERSION,
-    INDEX,
-    ArrayFile,
-    ShardStore,
-    content_key,
-    index_checksum,
-)
-from sagan.files import replacing_file
+from sagan.data.progress import Progress, progress
+from sagan.data.resizing import RULE_VERSION, squares
+from sagan.data.shard_store_writer import Shard, StoreWriter, cut_into_shards, write_index
+from sagan.data.shards import FORMAT_VERSION, ShardStore, content_key, index_checksum
+from sagan.files import require_space
 
 logger = logging.getLogger(__name__)
 
@@ -46,77 +40,61 @@ LIBRARIES = ("pillow", "torch", "torchvision")
 def build_shards(
     root: Path, images: Sequence[ImageRecord], workspace: Path, config: PreprocessingConfig
 ) -> ShardStore:
-    """Make the shard store of these images, or find it made.
+    """`build_stores`, of which the one of `config.image_size` is returned."""
+    return build_stores(root, images, workspace, config)[0]
+
+
+def build_stores(
+    root: Path,
+    images: Sequence[ImageRecord],
+    workspace: Path,
+    config: PreprocessingConfig,
+    class_titles: Mapping[str, str] | None = None,
+) -> list[ShardStore]:
+    """Make the shard stores of these images, or find them made.
 
     Args:
         root: the image folder.
         images: the validated images; they are stored sorted by path.
         workspace: stores lie here, each in a folder named by its key.
-        config: size, resizer, images a shard, workers.
+        config: sizes, resizer, images a shard, workers.
+        class_titles: human names of classes, for whoever draws pictures of them.
+
+    Returns:
+        A store for each of `config.sizes`, in that order.
 
     Raises:
         ValueError: if there is no training image, or an image is not the one that was validated.
         OSError: if the disk is full, now or foreseeably; says needed and free bytes.
     """
     images = sorted(images)
-    by_split = {name: [image for image in images if image.split == name] for name in SPLITS}
-    if not by_split["train"]:
+    if not any(image.split == "train" for image in images):
         raise ValueError(f"no training image in the manifest ({len(images)} rows); expected some")
-    facts = _facts(images, config)
-    folder = workspace / facts["key"]
-    existing = _existing(folder)
-    if existing is not None:
-        logger.info("shards are up to date: %s", folder)
-        return existing
-    check_free_space(workspace, len(images), config.image_size)
-    _clear(folder)
-    with _one_torch_thread_each():
-        facts["splits"] = {
-            split: _write_split(
-                folder / split,
-                _labels(chosen, facts["class_names"]),
-                _squares(root, split, chosen, config),
-                config,
+    titles = dict(class_titles or {})
+    facts = _facts(images, config, titles)
+    with alone_in(workspace):
+        stores = {f["image_size"]: _existing(workspace / f["key"], titles) for f in facts}
+        missing = [f for f in facts if stores[f["image_size"]] is None]
+        shards = [
+            shard
+            for split in SPLITS
+            for shard in cut_into_shards(
+                split, [image for image in images if image.split == split], config.shard_images
             )
-            for split, chosen in by_split.items()
-            if chosen
-        }
-    facts["checksum"] = index_checksum(facts)
-    with replacing_file(folder / INDEX) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    return ShardStore.open(folder, verify_checksums=False)
+        ]
+        for made in _make(root, shards, workspace, missing, config) if missing else ():
+            stores[made.image_size] = made
+            logger.info("shards of %d px: %s", made.image_size, made.path)
+    return [store for store in stores.values() if store is not None]
 
 
-def check_free_space(workspace: Path, count: int, image_size: int) -> None:
-    """Say what the shards will take, and refuse when the disk has not that much.
-
-    Raises:
-        OSError: with needed and free bytes.
-    """
-    needed = count * (3 * image_size**2 + 8)
-    workspace.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(workspace).free
-    logger.info(
-        "%s images at %d px take %sB; %sB are free",
-        f"{count:,}",
-        image_size,
-        tqdm.format_sizeof(needed),
-        tqdm.format_sizeof(free),
-    )
-    if needed > free:
-        raise OSError(
-            f"not enough room for the shards in '{workspace}': {needed:,} bytes needed, "
-            f"{free:,} free; make room, or choose a smaller preprocessing.image_size"
-        )
-
-
-def load_square(
-    root: Path, image_size: int, resizer: str, record: ImageRecord
-) -> NDArray[np.uint8]:
+def load_squares(
+    root: Path, sizes: tuple[int, ...], resizer: str, record: ImageRecord
+) -> list[NDArray[np.uint8]]:
     """Read, verify, decode and resize one image.
 
     Returns:
-        uint8 [image_size, image_size, 3], contiguous.
+        uint8 [size, size, 3] for each of `sizes`, contiguous.
 
     Raises:
         ValueError: if the file is gone or is not the one that was validated; names it.
@@ -133,41 +111,109 @@ def load_square(
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
-        square = square_resize(decode_rgb(data), image_size, resizer)
+        return squares(data, sizes, resizer)
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
-    return square.permute(1, 2, 0).contiguous().numpy()
 
 
-def _facts(images: Sequence[ImageRecord], config: PreprocessingConfig) -> dict[str, Any]:
-    facts: dict[str, Any] = {
+def _facts(
+    images: Sequence[ImageRecord], config: PreprocessingConfig, titles: dict[str, str]
+) -> list[dict[str, Any]]:
+    """What the index of each size's store says, but for its files."""
+    shared: dict[str, Any] = {
         "format": FORMAT_VERSION,
         "data_hash": hash_records(images),
-        "image_size": config.image_size,
         "resizer": config.resizer,
         "versions": {name: version(name) for name in LIBRARIES} | {"rule": str(RULE_VERSION)},
         "class_names": sorted({image.class_name for image in images}),
     }
-    return facts | {"key": content_key(facts)}
+    shared |= {"class_titles": titles} if titles else {}
+    every = [shared | {"image_size": size} for size in config.sizes]
+    return [facts | {"key": content_key(facts)} for facts in every]
 
 
-def _existing(folder: Path) -> ShardStore | None:
+def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
+    """The store, if it is there and sound; class names that have come to be known are noted."""
     if not folder.exists():
         return None
     try:
-        return ShardStore.open(folder)
-    except (FileNotFoundError, ValueError) as error:
-        logger.warning("making the shards again: %s", error)
+        store = ShardStore.open(folder)
+    except FileNotFoundError:
+        return None  # a killed run's
+    except ValueError as error:
+        logger.warning("making shards again: %s", error)
         return None
+    if store.key != folder.name:
+        logger.warning("'%s' holds another store (%s); making it again", folder, store.key)
+        return None
+    if titles and store.class_titles != titles:
+        facts = store.index | {"class_titles": titles}
+        write_index(folder, facts | {"checksum": index_checksum(facts)})
+        return ShardStore.open(folder)
+    logger.info("shards are up to date: %s", folder)
+    return store
 
 
-def _clear(folder: Path) -> None:
-    """Take the index away first, so that the folder is no store until the new index is there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / INDEX).unlink(missing_ok=True)
-    for pattern in ("*.npy", ".*.saving"):
-        for left in folder.glob(pattern):
-            left.unlink()
+def _make(
+    root: Path,
+    shards: list[Shard],
+    workspace: Path,
+    facts: list[dict[str, Any]],
+    config: PreprocessingConfig,
+) -> list[ShardStore]:
+    """Make the stores that are missing in one pass over the images."""
+    writers = [StoreWriter(workspace / f["key"], f, shards) for f in facts]
+    _announce(workspace, shards, writers)
+    todo = [shard for shard in shards if any(writer.lacks(shard) for writer in writers)]
+    sizes = tuple(writer.image_size for writer in writers)
+    count = sum(len(shard.images) for shard in todo)
+
+    def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
+        return load_squares(root, sizes, config.resizer, record)
+
+    with _one_torch_thread_each(), progress("resizing", count) as bar:
+        every = (record for shard in todo for record in shard.images)
+        rows = ordered_map(load, every, config.workers)
+        for shard in todo:
+            _write(shard, writers, islice(rows, len(shard.images)), bar)
+    return [writer.finish() for writer in writers]
+
+
+def _write(
+    shard: Shard,
+    writers: list[StoreWriter],
+    rows: Iterable[list[NDArray[np.uint8]]],
+    bar: Progress,
+) -> None:
+    """Write one shard of every store that lacks it."""
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(writer.shard(shard)) if writer.lacks(shard) else None
+            for writer in writers
+        ]
+        for row in rows:
+            for file, square in zip(files, row, strict=True):
+                if file is not None:
+                    file.write(square)
+            bar.advance(1)
+
+
+def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) -> None:
+    """Say what the shards will take, and refuse when the disk has not that much.
+
+    Raises:
+        OSError: with needed and free bytes.
+    """
+    needed = sum(writer.missing_bytes() for writer in writers)
+    logger.info(
+        "%s images at %s px take %sB; %sB are free",
+        f"{sum(len(shard.images) for shard in shards):,}",
+        " and ".join(str(writer.image_size) for writer in writers),
+        tqdm.format_sizeof(needed),
+        tqdm.format_sizeof(shutil.disk_usage(workspace).free),
+    )
+    remedy = "make room, or choose a smaller preprocessing.image_size"
+    require_space(workspace, needed, remedy=remedy)
 
 
 @contextmanager
@@ -179,61 +225,3 @@ def _one_torch_thread_each() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _labels(images: list[ImageRecord], class_names: list[str]) -> NDArray[np.int64]:
-    label = {name: index for index, name in enumerate(class_names)}
-    return np.array([label[image.class_name] for image in images], dtype=np.int64)
-
-
-def _squares(
-    root: Path, split: str, images: list[ImageRecord], config: PreprocessingConfig
-) -> Iterator[NDArray[np.uint8]]:
-    """The resized images in order, uint8 [H, W, 3] each, with a progress bar."""
-    load = partial(load_square, root, config.image_size, config.resizer)
-    squares = ordered_map(load, images, config.workers)
-    # disable=None: no bar where nobody watches
-    yield from tqdm(
-        squares, total=len(images), desc=f"resizing {split}", unit=" images", disable=None
-    )
-
-
-def _write_split(
-    stem: Path,
-    labels: NDArray[np.int64],
-    squares: Iterator[NDArray[np.uint8]],
-    config: PreprocessingConfig,
-) -> dict[str, Any]:
-    """Write one split's shards and labels; returns its entry in the index."""
-    count, size, step = len(labels), config.image_size, config.shard_images
-    shards = [
-        _write_array(
-            stem.with_name(f"{stem.name}-{number:05d}.npy"),
-            (min(step, count - start), size, size, 3),
-            np.uint8,
-            islice(squares, step),
-        )
-        for number, start in enumerate(range(0, count, step))
-    ]
-    labels_file = _write_array(
-        stem.with_name(f"{stem.name}-labels.npy"), labels.shape, np.int64, iter([labels])
-    )
-    return {"labels": labels_file._asdict(), "shards": [shard._asdict() for shard in shards]}
-
-
-def _write_array(
-    path: Path, shape: tuple[int, ...], dtype: type[np.generic], rows: Iterator[NDArray[Any]]
-) -> ArrayFile:
-    """Write a .npy file row by row, hashing it on the way: one row in memory, not the shard."""
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header,
-        {"descr": np.dtype(dtype).newbyteorder("<").str, "fortran_order": False, "shape": shape},
-    )
-    digest = hashlib.sha256()
-    with replacing_file(path) as temporary, temporary.open("wb") as file:
-        for part in chain([header.getbuffer()], (row.data for row in rows)):
-            file.write(part)
-            digest.update(part)
-        size = file.tell()
-    return ArrayFile(file=path.name, images=shape[0], bytes=size, sha256=digest.hexdigest())

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from sagan.files import replace_folder
+from sagan.files import file_sha256, replace_folder
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
 
@@ -68,6 +68,7 @@ class GeneratorBundle:
         Raises:
             ValueError: where the weights are damaged or belong to another network.
         """
+        self._check_weights()
         with torch.device("meta"):  # no weights are drawn, and no random state moves
             generator = build_generator(
                 self._generator_config, image_size=self.image_size, num_classes=self.num_classes
@@ -82,6 +83,16 @@ class GeneratorBundle:
                 f"{self.path / WEIGHTS} does not fit its config.json: {error}"
             ) from None
         return generator.eval().requires_grad_(requires_grad=False).to(device)
+
+    def _check_weights(self) -> None:
+        """Safetensors takes a flipped bit for a weight."""
+        expected = self.config.get("weights_sha256")  # bundles of earlier versions have none
+        found = file_sha256(self.path / WEIGHTS)
+        if expected is not None and found != expected:
+            raise ValueError(
+                f"{self.path / WEIGHTS} was changed after it was written: SHA-256 {found[:12]}..., "
+                f"config.json has {expected[:12]}...; fetch the bundle again, or train again"
+            )
 
 
 def save_bundle(
@@ -114,6 +125,7 @@ def save_bundle(
         folder.mkdir()
         save_file(state, folder / WEIGHTS)
         (folder / WEIGHTS).chmod(0o644)  # the library makes it private
+        description["weights_sha256"] = file_sha256(folder / WEIGHTS)
         (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         replace_folder(folder, path)
     return GeneratorBundle.open(path)

@@ -21,6 +21,7 @@ from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
+from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw what the command line asks for; 0 on success, 1 after one clear message."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    fit_log_to_terminal()
     try:
         _draw(options)
     except (ValueError, OSError) as error:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sagan.terminal import fit_log_to_terminal
 from sagan.training.signals import EXIT_INTERRUPTED, leaving_at_once
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    fit_log_to_terminal()
     try:
         with leaving_at_once():  # while large libraries are imported
             summary = _train(options)

@@ -8,12 +8,12 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
-from tqdm import tqdm
-
 from sagan.data.archives import Archive, ArchiveRefused, open_archive
 from sagan.data.class_titles import find_titles
-from sagan.data.extraction import Placed, alone_in, announce, extract, identity, is_extracted
+from sagan.data.extraction import Placed, announce, extract, identity, is_extracted
 from sagan.data.image_folder import ImageFolder
+from sagan.data.locking import alone_in
+from sagan.data.progress import progress
 from sagan.data.sources.labels import read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 
@@ -95,8 +95,8 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
         needed = sum(entry.size_bytes for entry, _ in everything)
         announce(_called(archives), len(everything), needed, target.parent)
         both = _Several(opened, placed)
-        with tqdm(total=needed, desc="extracting", unit="B", unit_scale=True, disable=None) as bar:
-            extract(both, everything, target, made_of, on_bytes=bar.update)
+        with progress("extracting", needed, "B") as bar:
+            extract(both, everything, target, made_of, on_bytes=bar.advance)
 
 
 class _Several:

@@ -10,17 +10,16 @@ go into class folders by the devkit's labels as they are written.
 
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
-
-from tqdm import tqdm
+from typing import NamedTuple
 
 from sagan.data.archives import ArchiveRefused, Entry, Tar, Window, open_archive
-from sagan.data.extraction import Placed, alone_in, announce, extract, identity, is_extracted
+from sagan.data.extraction import Placed, announce, extract, identity, is_extracted
 from sagan.data.image_folder import first_five
+from sagan.data.locking import alone_in
 from sagan.data.parallel import ordered_map
+from sagan.data.progress import Progress, progress
 from sagan.data.sources.labels import WNID, read_devkit, read_val_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
@@ -107,7 +106,7 @@ def _extract_train(
         return chosen
     needed = sum(inner[name].size_bytes for name in left)
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
-    with _bar("extracting train", needed) as bar:
+    with progress("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
         for _ in ordered_map(write, left, _WRITERS):
             pass
@@ -129,7 +128,7 @@ def _files_in(total_bytes: int) -> int:
 
 
 def _extract_class(
-    archive: Path, target: Path, inner: dict[str, Entry], bar: "tqdm[NoReturn]", wnid: str
+    archive: Path, target: Path, inner: dict[str, Entry], bar: Progress, wnid: str
 ) -> None:
     member, size = inner[wnid].source, inner[wnid].size_bytes
     with archive.open("rb") as file:
@@ -140,7 +139,7 @@ def _extract_class(
                 images = Tar(tar, name, size)
                 placed = [Placed(entry, _flat(entry, name)) for entry in images.entries]
                 made_of = identity(archive, wnid)
-                extract(images, placed, target / wnid, made_of, on_bytes=bar.update)
+                extract(images, placed, target / wnid, made_of, on_bytes=bar.advance)
         except tarfile.TarError as error:
             raise ArchiveRefused(f"'{name}' is damaged or cut short: {error}") from error
 
@@ -159,8 +158,8 @@ def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]
         placed = list(_into_classes(images.entries, labels.val, set(chosen), archive))
         needed = sum(entry.size_bytes for entry, _ in placed)
         announce("val", len(placed), needed, target.parent)
-        with _bar("extracting val", needed) as bar:
-            extract(images, placed, target, made_of, on_bytes=bar.update)
+        with progress("extracting val", needed, "B") as bar:
+            extract(images, placed, target, made_of, on_bytes=bar.advance)
 
 
 def _into_classes(
@@ -179,10 +178,3 @@ def _into_classes(
         raise ArchiveRefused(
             f"{len(unknown):,} images of '{archive}' have no label: {first_five(unknown)}"
         )
-
-
-@contextmanager
-def _bar(what: str, total_bytes: int) -> Iterator["tqdm[NoReturn]"]:
-    """A bar of bytes, where somebody watches."""
-    with tqdm(total=total_bytes, desc=what, unit="B", unit_scale=True, disable=None) as bar:
-        yield bar

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from sagan.data.config import AcquisitionConfig
-from sagan.data.extraction import alone_in, finish, is_extracted
+from sagan.data.extraction import finish, is_extracted
+from sagan.data.locking import alone_in
 from sagan.data.parallel import ordered_map
+from sagan.data.progress import progress
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.files import require_space
 from sagan.schema import ClearError
@@ -138,8 +139,9 @@ def _write_pictures(folder: Path, images: NDArray[np.uint8], names: list[str], s
         Image.fromarray(np.ascontiguousarray(images[number])).save(path)
 
     written = ordered_map(write, range(len(names)), workers=0)
-    for _ in tqdm(written, total=len(names), desc=f"writing {split}", unit=" images", disable=None):
-        pass
+    with progress(f"writing {split}", len(names)) as bar:
+        for _ in written:
+            bar.advance(1)
 
 
 def _require_room(name: str, root: Path) -> None:

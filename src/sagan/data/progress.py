@@ -1,0 +1,74 @@
+"""How far a long pass is: a bar on a terminal, a line now and then in the log of a batch job."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+_LINE_SECONDS = 30.0
+
+
+class Progress:
+    """Counts what is done of a whole."""
+
+    def __init__(self, what: str, total: int, unit: str) -> None:
+        """Begin.
+
+        Args:
+            what: What is being done, such as "extracting train".
+            total: The whole, in units.
+            unit: "B" for bytes, else a plural such as "images".
+        """
+        self._what, self._total, self._unit = what, total, unit
+        self._done, self._start = 0, monotonic()
+        self._next_line = self._start + _LINE_SECONDS
+        self._live = sys.stderr.isatty()
+        space = "" if unit == "B" else " "
+        self._bar: tqdm[Any] = tqdm(
+            total=total,
+            desc=what,
+            unit=f"{space}{unit}",
+            unit_scale=unit == "B",
+            dynamic_ncols=True,
+            disable=not self._live,
+        )
+
+    def advance(self, done: int) -> None:
+        """Add what was done since."""
+        self._bar.update(done)
+        self._done += done
+        if not self._live and monotonic() >= self._next_line:
+            self._next_line = monotonic() + _LINE_SECONDS
+            self._say()
+
+    def close(self) -> None:
+        """End."""
+        self._bar.close()
+
+    def _say(self) -> None:
+        rate = self._done / (monotonic() - self._start)
+        left = (self._total - self._done) / rate if rate else 0
+        logger.info(
+            "%s: %.0f%%, %s%s/s, %s left",
+            self._what,
+            100 * self._done / max(self._total, 1),
+            tqdm.format_sizeof(rate),
+            "B" if self._unit == "B" else f" {self._unit}",
+            tqdm.format_interval(left),
+        )
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str = "images") -> Iterator[Progress]:
+    """A `Progress` that ends with the block."""
+    shown = Progress(what, total, unit)
+    try:
+        yield shown
+    finally:
+        shown.close()

@@ -1,0 +1,139 @@
+"""From a decoded image to a small square: one defined rule, and others' rules by name.
+
+The project's own, `bicubic_antialias`: the largest centre square is cut out (an odd margin leaves
+the extra pixel at the right or bottom) and resized with antialiasing, on bytes, by torch. Of a JPEG
+so large that at least twice the result is left, a half, a quarter or an eighth is decoded; the
+choice is the same for all sizes up to 128 px, so that one decoding serves them all.
+
+| name | crop | interpolation |
+|---|---|---|
+| `bicubic_antialias` | centre square, margin rounded down | torch, antialiased bicubic |
+| `bilinear_antialias` | the same | torch, antialiased bilinear |
+| `lanczos` | the same, of the image decoded whole | Pillow's Lanczos, as many GAN codes have it |
+| `sagan_release` | centre square, margin rounded up | Pillow's bilinear, and its way to bytes |
+
+`sagan_release` is what the released SAGAN code was fed with: records made by the converter of the
+improved-gan release (SciPy's `imresize`, which was Pillow's bilinear), which scaled to -1..1 and
+back and cut the fraction off, so that some grey levels came out one lower.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from sagan.data.decoding import JpegHeader, decode_rgb, jpeg_header
+
+# bumped whenever decoding, crop or interpolation change, so that old shards are not taken for new
+RULE_VERSION = 2
+
+_REDUCTIONS = (8, 4, 2)  # that a JPEG decoder knows
+_LEAST_LEFT = 2  # times the result's side must be left of a reduced image
+_SHARED_SIZE_PX = 128  # sizes up to this share one decoding
+
+# grey levels after the release's way: to -1..1, back, and the fraction cut off
+_RELEASE_LEVELS = ((np.arange(256) / 127.5 - 1.0 + 1.0) * (255.0 / 2.0)).astype(np.uint8)
+
+
+class Resizer(NamedTuple):
+    """One rule by name."""
+
+    resize: Callable[[Tensor, int], Tensor]
+    """From uint8 [3, H, W] and a side to uint8 [3, side, side]."""
+    may_reduce: bool
+    """Whether a large JPEG may be decoded at a fraction of its size."""
+
+
+def squares(data: bytes, sizes: tuple[int, ...], resizer: str) -> list[NDArray[np.uint8]]:
+    """Decode an image file and make its small squares.
+
+    Args:
+        data: the file's bytes.
+        sizes: sides of the squares, pixels.
+        resizer: a name that `PreprocessingConfig.resizer` allows.
+
+    Returns:
+        uint8 [side, side, 3] for each side, contiguous; each as if it were made alone.
+
+    Raises:
+        OSError, ValueError: if the file cannot be decoded.
+    """
+    rule, header = RESIZERS[resizer], jpeg_header(data)
+    decoded: dict[int, Tensor] = {}
+    made = []
+    for size in sizes:
+        reduction = reduction_of(header, size) if rule.may_reduce else 1
+        if reduction not in decoded:
+            decoded[reduction] = decode_rgb(data, reduction)
+        small = rule.resize(decoded[reduction], size)
+        made.append(np.ascontiguousarray(small.permute(1, 2, 0).numpy()))
+    return made
+
+
+def reduction_of(header: JpegHeader | None, size: int) -> int:
+    """By how much a JPEG is reduced as it is decoded: 1, 2, 4 or 8."""
+    if header is None or not header.is_plain:
+        return 1
+    side, least = min(header.width, header.height), _LEAST_LEFT * max(size, _SHARED_SIZE_PX)
+    return next((n for n in _REDUCTIONS if side // n >= least), 1)
+
+
+def square_resize(image: Tensor, image_size: int, resizer: str) -> Tensor:
+    """Cut out the largest centre square and resize it by a rule.
+
+    Args:
+        image: uint8 [3, H, W].
+        image_size: side of the result, pixels.
+        resizer: a name that `PreprocessingConfig.resizer` allows.
+
+    Returns:
+        uint8 [3, image_size, image_size].
+    """
+    return RESIZERS[resizer].resize(image, image_size)
+
+
+def _centre_square(image: Tensor, *, margin_up: bool = False) -> Tensor:
+    """The largest centre square, uint8 [3, S, S]; a view."""
+    height, width = image.shape[-2:]
+    side = min(height, width)
+    top, left = ((length - side + margin_up) // 2 for length in (height, width))
+    return image[:, top : top + side, left : left + side]
+
+
+def _with_torch(mode: str) -> Callable[[Tensor, int], Tensor]:
+    def resize(image: Tensor, size: int) -> Tensor:
+        # [1, 3, S, S]; byte by byte as in the file, for which torch has its fastest code
+        square = _centre_square(image)[None].contiguous(memory_format=torch.channels_last)
+        return interpolate(square, (size, size), mode=mode, antialias=True)[0]
+
+    return resize
+
+
+def _with_pillow(square: Tensor, size: int, method: Image.Resampling) -> NDArray[np.uint8]:
+    """Pillow's resize; uint8 [size, size, 3]."""
+    picture = Image.fromarray(np.ascontiguousarray(square.permute(1, 2, 0).numpy()))
+    return np.array(picture.resize((size, size), method))
+
+
+def _lanczos(image: Tensor, size: int) -> Tensor:
+    pixels = _with_pillow(_centre_square(image), size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def _sagan_release(image: Tensor, size: int) -> Tensor:
+    square = _centre_square(image, margin_up=True)
+    pixels = _RELEASE_LEVELS[_with_pillow(square, size, Image.Resampling.BILINEAR)]
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+RESIZERS = {
+    "bicubic_antialias": Resizer(_with_torch("bicubic"), may_reduce=True),
+    "bilinear_antialias": Resizer(_with_torch("bilinear"), may_reduce=True),
+    "lanczos": Resizer(_lanczos, may_reduce=False),
+    "sagan_release": Resizer(_sagan_release, may_reduce=False),
+}

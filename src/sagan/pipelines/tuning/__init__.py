@@ -1,0 +1,5 @@
+"""The tuning station: trials of the training in search of better parameters."""
+
+from sagan.pipelines.tuning.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

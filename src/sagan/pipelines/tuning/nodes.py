@@ -1,0 +1,34 @@
+"""Nodes of the tuning station."""
+
+from pathlib import Path
+from typing import Any
+
+from sagan.data.shards import ShardStore
+from sagan.training.config import TrainingConfig
+from sagan.training.signals import leaving_at_once
+from sagan.tuning.config import TuningConfig
+
+
+def tune_training(
+    image_shards: ShardStore,
+    tuning_workspace: Path,
+    evaluation_workspace: Path,
+    training: TrainingConfig,
+    config: TuningConfig,
+) -> tuple[str, dict[str, Any], str]:
+    """Work on the study until it has its trials; go on with it if it was interrupted.
+
+    Returns:
+        the best parameters, the study as JSON, its page.
+    """
+    with leaving_at_once():  # while large libraries are imported
+        from sagan.tuning.run import tune
+
+    outcome = tune(
+        config,
+        training,
+        image_shards,
+        tuning_workspace,
+        evaluation_workspace=evaluation_workspace,
+    )
+    return outcome.best_parameters, outcome.results, outcome.report

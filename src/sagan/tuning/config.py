@@ -1,0 +1,245 @@
+"""Parameters of the tuning station: what is searched, for what, and how."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from sagan.metrics.config import EvaluationConfig
+from sagan.schema import Config, Settings
+from sagan.tuning.objectives import check_objective
+
+Choice = bool | int | float | str | list[Any] | None
+
+
+class _Dimension(Config):
+    paths: tuple[str, ...] = Field(
+        (),
+        description="training parameters that take the value, dotted, such as "
+        "model.generator.base_channels; none: the one that the dimension is named by",
+    )
+
+
+class FloatDimension(_Dimension):
+    """A real number in a range."""
+
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = Field(False, description="evenly in the logarithm")
+    step: PositiveFloat | None = Field(None, description="grid from `low` on; null: none")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _check_range(self.low, self.high, log=self.log, step=self.step)
+        return self
+
+
+class IntDimension(_Dimension):
+    """A whole number in a range, both ends included."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    log: bool = Field(False, description="evenly in the logarithm")
+    step: PositiveInt = Field(1, description="grid from `low` on")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _check_range(self.low, self.high, log=self.log, step=self.step if self.step > 1 else None)
+        if not self.log and (self.high - self.low) % self.step:
+            raise ValueError(f"{self.high} is not on the grid {self.low}, +{self.step}, ...")
+        return self
+
+
+class CategoricalDimension(_Dimension):
+    """One of several values of any kind: numbers, texts, null, lists."""
+
+    type: Literal["categorical"]
+    choices: list[Choice] = Field(min_length=1)
+
+    @field_validator("choices")
+    @classmethod
+    def _once(cls, choices: list[Choice]) -> list[Choice]:
+        twice = [choice for number, choice in enumerate(choices) if choice in choices[:number]]
+        if twice:
+            raise ValueError(f"{twice[0]!r} stands twice among the choices")
+        return choices
+
+
+Dimension = Annotated[
+    FloatDimension | IntDimension | CategoricalDimension, Field(discriminator="type")
+]
+
+
+def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
+    if low > high:
+        raise ValueError(f"low {low} lies above high {high}")
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range needs low above 0, got {low}")
+    if log and step is not None:
+        raise ValueError("a logarithmic range has no step; leave one of both out")
+
+
+class SamplerConfig(Config):
+    """Which parameters are tried next."""
+
+    type: Literal["tpe", "random", "qmc", "nsgaii"] = Field(
+        "tpe", description="tree-structured Parzen estimator, random, quasi-Monte Carlo, or NSGA-II"
+    )
+    seed: NonNegativeInt = 0
+    startup_trials: NonNegativeInt = Field(
+        10, description="of tpe: random ones (warm starts count) before the model is used"
+    )
+    multivariate: bool = Field(True, description="of tpe: one model of all parameters together")
+    population: int = Field(50, ge=2, description="of nsgaii: trials in a generation")
+
+
+class PrunerConfig(Config):
+    """Which trials are not worth their remaining steps, by their scores while they train."""
+
+    type: Literal["median", "percentile", "successive_halving"] = Field(
+        "median",
+        description="median: worse than half of the earlier ones at the same score; percentile: "
+        "likewise, of a share; successive_halving: of each rung the best 1/reduction go on",
+    )
+    percentile: float = Field(
+        50.0, gt=0, lt=100, description="of percentile: the best so many percent go on"
+    )
+    startup_trials: NonNegativeInt = Field(5, description="complete ones before any is pruned")
+    first_score: PositiveInt = Field(1, description="number of the score of the earliest pruning")
+    reduction: int = Field(4, ge=2, description="of successive_halving")
+
+
+class TuningConfig(Config):
+    """One study: trials of the training with other parameters, each scored the same way."""
+
+    study: str = Field(
+        "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="its name in the storage"
+    )
+    storage: str | None = Field(
+        None,
+        description="null: a journal file in the workspace; a path: a journal file there; a "
+        "database URL (sqlite, postgresql, mysql); env:NAME: what that environment variable says",
+    )
+    trials: PositiveInt = Field(
+        30, description="of the study in all, over all workers, machines and resumptions [count]"
+    )
+    workers: PositiveInt = Field(
+        1, description="processes on this machine; other machines join by the same command"
+    )
+    timeout_seconds: PositiveFloat | None = Field(
+        None, description="no trial starts later than this after the command; null: no limit [s]"
+    )
+    objectives: list[str] = Field(
+        ["fid"],
+        min_length=1,
+        description="scores of the metrics file, train_seconds or parameters; each one's better "
+        "direction is its own. Several: the trials that no other beats in all are the best",
+    )
+    search_space: dict[str, Dimension] = Field(
+        min_length=1,
+        description="by training parameter, such as generator_lr or betas.1; null leaves one out "
+        "that another environment searches",
+    )
+    training: Settings = Field(
+        {}, description="training parameters of every trial, laid over those of the station"
+    )
+    score_every_images: PositiveInt = Field(
+        2_560_000, description="between scores of a trial, each a chance to prune it [images]"
+    )
+    protocol: EvaluationConfig = Field(
+        EvaluationConfig(), description="of scores (src/sagan/metrics/config.py)"
+    )
+    sampler: SamplerConfig = SamplerConfig()
+    pruner: PrunerConfig | None = Field(PrunerConfig(), description="null: every trial ends")
+    warm_starts: dict[str, Settings] = Field(
+        {"default": {}},
+        description="values tried first, in this order, by dimension; what one leaves out is the "
+        "station's own value; null leaves one out",
+    )
+    keep_checkpoints: bool = Field(
+        False, description="of all trials; false: only of the best and of unfinished ones"
+    )
+    failures_in_a_row: PositiveInt = Field(3, description="failed trials that stop the study")
+    retries: NonNegativeInt = Field(
+        2, description="times that the trial of a killed worker is started again"
+    )
+    heartbeat_seconds: PositiveInt = Field(
+        30, description="between signs of life of a trial; after 4 without one it is given up [s]"
+    )
+
+    @field_validator("search_space", "warm_starts", mode="before")
+    @classmethod
+    def _without_those_left_out(cls, entries: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(entries, dict):
+            return {name: entry for name, entry in entries.items() if entry is not None}
+        return entries
+
+    @model_validator(mode="after")
+    def _objectives_can_be_measured(self) -> Self:
+        for name in self.objectives:
+            check_objective(name, self.protocol)
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(f"objectives: one stands twice in {self.objectives}")
+        return self
+
+    @model_validator(mode="after")
+    def _pruning_needs_one_score(self) -> Self:
+        if self.pruner and (len(self.objectives) > 1 or self.objectives[0] in _KNOWN_AT_THE_END):
+            raise ValueError(
+                f"pruner: a trial is pruned by one score that improves while it trains, got "
+                f"objectives {self.objectives}; set pruner: null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_starts_are_in_the_space(self) -> Self:
+        for name, values in self.warm_starts.items():
+            for key, value in values.items():
+                if key not in self.search_space:
+                    known = ", ".join(self.search_space)
+                    raise ValueError(
+                        f"warm_starts.{name}.{key}: not searched; the search space has {known}"
+                    )
+                check_contains(self.search_space[key], value, f"warm_starts.{name}.{key}")
+        if len(self.warm_starts) > self.trials:
+            raise ValueError(
+                f"warm_starts: {len(self.warm_starts)} of them do not fit into {self.trials} trials"
+            )
+        return self
+
+
+_KNOWN_AT_THE_END = {"train_seconds", "parameters"}
+
+
+def check_contains(dimension: Dimension, value: Any, where: str) -> None:  # noqa: ANN401 - raw
+    """Refuse a value that a dimension cannot take.
+
+    Raises:
+        ValueError: naming the value's place, and what is allowed.
+    """
+    if isinstance(dimension, CategoricalDimension):
+        plain = list(value) if isinstance(value, tuple) else value
+        if plain not in dimension.choices:
+            raise ValueError(f"{where}: {plain!r} is none of the choices {dimension.choices}")
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{where}: expected a number, got {value!r}")
+    if not dimension.low <= value <= dimension.high:
+        raise ValueError(
+            f"{where}: {value} lies outside of {dimension.low} .. {dimension.high}; widen the "
+            "range, or leave the warm start out"
+        )
+    steps = (value - dimension.low) / dimension.step if dimension.step else 0.0
+    if not dimension.log and not math.isclose(steps, round(steps), abs_tol=1e-6):
+        raise ValueError(
+            f"{where}: {value} is not on the grid {dimension.low}, +{dimension.step}, ..."
+        )

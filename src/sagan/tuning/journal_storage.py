@@ -1,0 +1,151 @@
+"""Optuna's journal in a file, made fit for processes that are killed.
+
+Optuna's own backend takes a line that a killed process tore for the beginning of the next one,
+and the file is unreadable from then on; and it knows no heartbeat, so that a killed process's
+trial is running for ever.
+"""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import optuna
+from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
+
+logger = logging.getLogger(__name__)
+
+LOCK_SECONDS = 10  # a lock is held for milliseconds; older ones are a killed process's
+_BLOCK_BYTES = 4096
+
+
+class FileLock(JournalFileOpenLock):  # type: ignore[misc]
+    """Optuna's lock for files that machines share; a killed process's is broken after a while."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock what `path` stands for, by a file beside it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(path), grace_period=LOCK_SECONDS)
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class MendingLock(FileLock):
+    """The lock under which lines are added; whoever gets it first cuts a torn last line off."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock a journal file."""
+        super().__init__(path)
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait for the lock, then see to it that the file ends with a whole line."""
+        taken: bool = super().acquire()
+        try:
+            mend(self._path)
+        except BaseException:
+            self.release()
+            raise
+        return taken
+
+
+def mend(path: Path) -> int:
+    """Cut what follows the last whole line.
+
+    Returns:
+        bytes removed.
+    """
+    if not path.exists():
+        return 0
+    with path.open("rb+") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - _BLOCK_BYTES)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+            logger.warning("%s: a torn last line of %d bytes is cut off", path, size - end)
+    return size - end
+
+
+class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
+    """A journal whose running trials show a sign of life: a file each, beside it.
+
+    Times are those of the file system that holds them, one clock for all machines.
+    """
+
+    def __init__(self, path: Path, *, interval_seconds: int, grace_seconds: int) -> None:
+        """Open or begin the journal.
+
+        Args:
+            path: of the journal; its folder is made if need be.
+            interval_seconds: between signs of life [s].
+            grace_seconds: after so long without one a trial counts as given up [s].
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._signs = path.with_name(f"{path.name}.alive")
+        self._interval, self._grace = interval_seconds, grace_seconds
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            backend = JournalFileBackend(str(path), lock_obj=MendingLock(path))
+        super().__init__(backend)
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Show that a trial is alive."""
+        self._signs.mkdir(exist_ok=True)
+        (self._signs / str(trial_id)).touch()
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Note a trial's state; one that nobody works on any more shows no life."""
+        done: bool = super().set_trial_state_values(trial_id, state, values)
+        if state != TrialState.RUNNING:
+            (self._signs / str(trial_id)).unlink(missing_ok=True)
+        return done
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """Running trials without a sign of life for long; one that never gave any is not known."""
+        running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        now = self._now()
+        ages = {trial._trial_id: now - self._last(trial._trial_id, now) for trial in running}
+        return [trial_id for trial_id, age in ages.items() if age > self._grace]
+
+    def _last(self, trial_id: int, now: float) -> float:
+        try:
+            return (self._signs / str(trial_id)).stat().st_mtime
+        except FileNotFoundError:
+            return now
+
+    def _now(self) -> float:
+        """The time, by the clock of the file system."""
+        self._signs.mkdir(exist_ok=True)
+        probe = self._signs / f"clock-{os.getpid()}-{time.monotonic_ns()}"
+        probe.touch()
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink()
+
+    def get_heartbeat_interval(self) -> int:
+        """Seconds between signs of life."""
+        return self._interval
+
+    def get_heartbeat_stale_trial_callback(
+        self,
+    ) -> Callable[[optuna.Study, FrozenTrial], None] | None:
+        """None: the ledger starts such trials again."""
+        return None

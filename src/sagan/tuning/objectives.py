@@ -1,0 +1,88 @@
+"""What a study can be for: scores of the metrics file, training time, size."""
+
+from collections.abc import Callable
+
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.directions import lower_is_better
+from sagan.schema import unknown_key
+
+COSTS = {
+    "train_seconds": "time of training alone, without scores and saving [s]",
+    "parameters": "numbers that training adjusts, of both networks [count]",
+}
+
+# which scores a protocol measures, and what to set where it does not
+_MEASURED: tuple[tuple[frozenset[str], Callable[[EvaluationConfig], bool], str], ...] = (
+    (
+        frozenset({"fid", "kid", "fid_infinity", "intra_fid", "inception_score"}),
+        lambda protocol: protocol.features == "inception",
+        "protocol.features: inception",
+    ),
+    (
+        frozenset(
+            {
+                *("fd_classifier", "kd_classifier", "fd_classifier_infinity"),
+                *("intra_fd_classifier", "classifier_score"),
+            }
+        ),
+        lambda protocol: protocol.features == "classifier",
+        "protocol.features: classifier",
+    ),
+    (
+        frozenset({"fd_classifier", "recognised", "classes_hit", "class_entropy"}),
+        lambda protocol: protocol.classifier is not None,
+        "protocol.classifier",
+    ),
+    (
+        frozenset({"precision", "recall", "density", "coverage"}),
+        lambda protocol: protocol.neighbours is not None,
+        "protocol.neighbours",
+    ),
+    (
+        frozenset({"kid", "kd_classifier"}),
+        lambda protocol: protocol.kernel is not None,
+        "protocol.kernel",
+    ),
+    (
+        frozenset({"intra_fid", "intra_fd_classifier"}),
+        lambda protocol: protocol.intra_class,
+        "protocol.intra_class: true",
+    ),
+    (
+        frozenset({"fid_infinity", "fd_classifier_infinity"}),
+        lambda protocol: protocol.extrapolation_points > 0,
+        "protocol.extrapolation_points",
+    ),
+    (
+        frozenset({"near_copies"}),
+        lambda protocol: protocol.memorisation,
+        "protocol.memorisation: true",
+    ),
+)
+
+
+def minimised(objective: str) -> bool:
+    """Whether less of an objective is better."""
+    return objective in COSTS or lower_is_better(objective)
+
+
+def check_objective(name: str, protocol: EvaluationConfig) -> None:
+    """Refuse an objective that has no better direction, or that the protocol does not measure.
+
+    Raises:
+        ValueError: with the nearest name, or with what the protocol lacks.
+    """
+    if name in COSTS:
+        return
+    try:
+        lower_is_better(name)
+    except ValueError as error:
+        cost = unknown_key(name, COSTS)
+        message = cost.replace("key", "score") if "did you mean" in cost else str(error)
+        raise ValueError(f"objectives: {message}") from None
+    for names, measured, remedy in _MEASURED:
+        if name in names and not measured(protocol):
+            raise ValueError(
+                f"objectives: '{name}' is not measured by this protocol; set {remedy}, or choose "
+                "another score"
+            )

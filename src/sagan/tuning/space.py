@@ -1,0 +1,226 @@
+"""The search space: from data in the parameters to Optuna's distributions and to trainings."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sagan.schema import Settings, describe_faults, lay_over
+from sagan.training.config import TrainingConfig
+from sagan.training.presets import preset_paths
+from sagan.tuning.config import (
+    CategoricalDimension,
+    Dimension,
+    FloatDimension,
+    TuningConfig,
+    check_contains,
+)
+from sagan.tuning.objectives import COSTS
+from sagan.tuning.paths import check_path, value_at, with_value
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution, CategoricalChoiceType
+
+# what is set by the study, or does not change what is trained
+_NOT_SEARCHED = {
+    *("preset", "device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"),
+    *("scoring", "export", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images"),
+    *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
+}
+
+
+class SearchSpace:
+    """The dimensions of a study over one training configuration."""
+
+    def __init__(self, dimensions: Mapping[str, Dimension], base: TrainingConfig) -> None:
+        """Take the dimensions, and the training whose other parameters stay."""
+        self.dimensions = dict(dimensions)
+        self.base: Settings = base.model_dump(mode="json") | {"preset": None}
+        self._preset = base.preset
+
+    def check(self) -> None:
+        """Hold every path and every end of a range against the training's own model.
+
+        Raises:
+            ValueError: listing all faults, misspelt paths with the nearest known one.
+        """
+        faults = self._path_faults() or self._value_faults()
+        if faults:
+            listed = "\n".join(f"  {fault}" for fault in faults)
+            raise ValueError(f"tuning.search_space:\n{listed}")
+
+    def _path_faults(self) -> list[str]:
+        faults, taken = [], dict[str, str]()
+        for name in self.dimensions:
+            for path in self.paths(name):
+                try:
+                    check_path(path, TrainingConfig, self.base)
+                    self._check_searchable(path)
+                except ValueError as error:
+                    faults.append(str(error))
+                if path in taken:
+                    faults.append(f"{path}: set by {taken[path]} and by {name}")
+                taken[path] = name
+        return faults
+
+    def _check_searchable(self, path: str) -> None:
+        if path.split(".", maxsplit=1)[0] in _NOT_SEARCHED:
+            raise ValueError(f"{path}: the study sets it, or it does not change what is trained")
+        if self._preset and any(
+            path == fixed or path.startswith(f"{fixed}.") for fixed in preset_paths(self._preset)
+        ):
+            raise ValueError(
+                f"{path}: training.preset={self._preset} sets it itself; leave the preset out and "
+                "give its parameters (src/sagan/training/presets.yml)"
+            )
+
+    def _value_faults(self) -> list[str]:
+        """Faults of the training with one dimension at one of its ends, the others as they are."""
+        faults = []
+        for name, dimension in self.dimensions.items():
+            for value in _ends(dimension):
+                try:
+                    TrainingConfig.model_validate(self._laid(name, value, self.base))
+                except ValidationError as error:
+                    said = "; ".join(describe_faults(error))
+                    faults.append(f"{name}: {value!r} does not go with the training: {said}")
+        return faults
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        """The training parameters that a dimension sets."""
+        return self.dimensions[name].paths or (name,)
+
+    def _laid(self, name: str, value: Any, settings: Settings) -> Settings:  # noqa: ANN401
+        for path in self.paths(name):
+            settings = with_value(settings, path, value)
+        return settings
+
+    def own_values(self) -> dict[str, Any]:
+        """What the training has at each dimension without any tuning."""
+        return {name: value_at(self.base, self.paths(name)[0]) for name in self.dimensions}
+
+    def starting_points(self, warm_starts: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
+        """Each warm start complete, as Optuna takes it.
+
+        Raises:
+            ValueError: where one takes the training's own value, and that is not in the space.
+        """
+        points = {}
+        for name, given in warm_starts.items():
+            values = self.own_values() | dict(given)
+            for key, value in values.items():
+                check_contains(self.dimensions[key], value, f"tuning.warm_starts.{name}: {key}")
+            points[name] = {k: _encoded(self.dimensions[k], v) for k, v in values.items()}
+        return points
+
+    def distributions(self) -> "dict[str, BaseDistribution]":
+        """The dimensions as Optuna knows them; a choice that is a list is its JSON text."""
+        return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
+
+    def decoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Values as the training takes them, from those that Optuna stores."""
+        return {name: _decoded(self.dimensions[name], value) for name, value in params.items()}
+
+    def training(self, values: Mapping[str, Any]) -> TrainingConfig:
+        """The training with values laid over it.
+
+        Raises:
+            pydantic.ValidationError: if they do not go together.
+        """
+        settings = self.base
+        for name, value in values.items():
+            settings = self._laid(name, value, settings)
+        return TrainingConfig.model_validate(settings)
+
+    def changes(self, values: Mapping[str, Any]) -> Settings:
+        """Nested training parameters that hold the values alone; a list is given whole."""
+        changed: Settings = {}
+        settings = self.base
+        for name, value in values.items():
+            settings = self._laid(name, value, settings)
+        for name in values:
+            for path in self.paths(name):
+                whole = _without_indices(path, self.base)
+                layer: Any = copy.deepcopy(value_at(settings, whole))
+                for part in reversed(whole.split(".")):
+                    layer = {part: layer}
+                changed = lay_over(changed, layer)
+        return changed
+
+    def record(self) -> Settings:
+        """JSON-able, what makes two studies' spaces the same."""
+        return {
+            name: dimension.model_dump(mode="json") | {"paths": list(self.paths(name))}
+            for name, dimension in self.dimensions.items()
+        }
+
+
+def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingConfig:
+    """The training of a trial before any value is searched: the station's, with the study's own.
+
+    Raises:
+        ValueError: if they do not go together, or training would need several processes.
+    """
+    own = training.model_dump(mode="json") | {"preset": None}
+    taken = sorted({"preset", "scoring", "export"} & config.training.keys())
+    if taken:
+        raise ValueError(f"tuning.training: {', '.join(taken)} is set by the study itself")
+    scoring = {
+        "every_images": config.score_every_images,
+        "metric": next((name for name in config.objectives if name not in COSTS), None),
+        "protocol": config.protocol.model_dump(mode="json"),
+    }
+    laid = lay_over(own, config.training) | {"scoring": scoring, "keep_checkpoints": 1}
+    try:
+        made = TrainingConfig.model_validate(laid | {"export": "last"})
+    except ValidationError as error:
+        raise ValueError("\n".join(describe_faults(error, "tuning.training"))) from None
+    if made.world_size > 1:
+        raise ValueError(
+            f"training.devices {made.devices} x nnodes {made.nnodes}: a trial is trained by one "
+            "process; set training.devices=1 and tuning.workers to the number of GPUs"
+        )
+    return made.model_copy(update={"preset": training.preset})
+
+
+def _ends(dimension: Dimension) -> list[Any]:
+    if isinstance(dimension, CategoricalDimension):
+        return list(dimension.choices)
+    return list(dict.fromkeys([dimension.low, dimension.high]))
+
+
+def _distribution(dimension: Dimension) -> "BaseDistribution":
+    from optuna import distributions as d
+
+    if isinstance(dimension, CategoricalDimension):
+        choices: list[CategoricalChoiceType] = [_encoded(dimension, c) for c in dimension.choices]
+        return d.CategoricalDistribution(choices)
+    kind = d.FloatDistribution if isinstance(dimension, FloatDimension) else d.IntDistribution
+    return kind(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
+
+
+def _encoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a parameter
+    """As Optuna stores it: numbers, texts, None; lists as JSON text."""
+    listed = isinstance(dimension, CategoricalDimension) and isinstance(value, list | tuple)
+    return json.dumps(list(value)) if listed else value
+
+
+def _decoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a parameter
+    if isinstance(dimension, CategoricalDimension):
+        texts = {json.dumps(c): c for c in dimension.choices if isinstance(c, list)}
+        return texts.get(value, value) if isinstance(value, str) else value
+    return value
+
+
+def _without_indices(path: str, settings: Settings) -> str:
+    """The path up to the first list, which is a parameter as a whole."""
+    place: Any = settings
+    way: list[str] = []
+    for part in path.split("."):
+        if isinstance(place, list):
+            break
+        way.append(part)
+        place = place[part]
+    return ".".join(way)

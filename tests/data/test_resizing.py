@@ -1,0 +1,111 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sagan.data.config import PreprocessingConfig
+from sagan.data.decoding import jpeg_header
+from sagan.data.resizing import RESIZERS, reduction_of, square_resize, squares
+from tests.data.bad_images import ODD, encoded, photograph
+
+
+def smooth(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
+    """A picture without fine detail, as large as wanted."""
+    return photograph(size=(40, 30)).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+def test_every_resizer_that_can_be_asked_for_exists():
+    names = PreprocessingConfig.model_fields["resizer"].annotation.__args__
+    assert set(names) == set(RESIZERS)
+
+
+@pytest.mark.parametrize("resizer", RESIZERS)
+def test_several_sizes_from_one_pass_are_each_as_if_made_alone(resizer):
+    for data in (encoded(smooth((700, 560)), "JPEG"), encoded(photograph(), "PNG")):
+        together = squares(data, (64, 16, 128, 256), resizer)
+        assert [image.shape for image in together] == [(n, n, 3) for n in (64, 16, 128, 256)]
+        for size, image in zip((64, 16, 128, 256), together, strict=True):
+            (alone,) = squares(data, (size,), resizer)
+            assert np.array_equal(image, alone)
+            assert (image.dtype, image.flags.c_contiguous) == (np.uint8, True)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_header_of_a_jpeg_is_what_pillow_says_and_nothing_else_has_one(name):
+    data = ODD[name][0]()
+    header = jpeg_header(data)
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format != "JPEG":
+            assert header is None
+            return
+        assert (header.width, header.height) == image.size
+        assert header.is_plain == (image.mode in ("L", "RGB"))
+
+
+def test_a_jpeg_with_metadata_progressive_or_cut_short_has_a_header_or_none():
+    exif = Image.Exif()
+    exif[0x010E] = "a" * 3000
+    data = encoded(photograph(), "JPEG", exif=exif, progressive=True)
+    assert jpeg_header(data)[:2] == (40, 30)
+    for end in range(0, len(data), 7):
+        header = jpeg_header(data[:end])
+        assert header is None or header[:2] == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("sides", "size", "reduction"),
+    [
+        ((500, 375), 128, 1),
+        ((511, 900), 128, 1),
+        ((512, 900), 128, 2),
+        ((512, 900), 16, 2),  # one decoding for all sizes up to 128
+        ((512, 900), 256, 1),
+        ((1024, 1024), 256, 2),
+        ((1100, 1024), 64, 4),
+        ((9000, 9000), 128, 8),
+    ],
+)
+def test_only_a_large_jpeg_is_reduced_and_twice_the_result_is_left(sides, size, reduction):
+    header = jpeg_header(encoded(Image.new("RGB", sides), "JPEG"))
+    assert reduction_of(header, size) == reduction
+    assert reduction_of(None, size) == 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_reduced_jpeg_is_nearly_the_whole_one(mode):
+    data = encoded(smooth((1100, 1050), mode), "JPEG", quality=95)
+    (reduced,) = squares(data, (64,), "bicubic_antialias")
+    (whole,) = squares(
+        encoded(Image.open(io.BytesIO(data)).convert("RGB"), "PNG"), (64,), "lanczos"
+    )
+    assert np.abs(reduced.astype(int) - whole.astype(int)).mean() < 1
+
+
+def test_lanczos_is_pillows_of_the_centre_square():
+    photo = photograph(size=(60, 41))
+    (ours,) = squares(encoded(photo, "PNG"), (16,), "lanczos")
+    square = photo.crop((9, 0, 50, 41))
+    assert np.array_equal(ours, np.asarray(square.resize((16, 16), Image.Resampling.LANCZOS)))
+
+
+def test_sagan_release_is_what_the_released_code_was_fed_with():
+    """Margin rounded up, Pillow's bilinear, to -1..1 and back, the fraction cut off."""
+    photo = photograph(size=(60, 41))
+    (ours,) = squares(encoded(photo, "PNG"), (16,), "sagan_release")
+    square = photo.crop((10, 0, 51, 41))
+    small = np.array(square.resize((16, 16), Image.Resampling.BILINEAR))
+    scaled = small / 127.5 - 1.0
+    scaled += 1.0
+    scaled *= 255.0 / 2.0
+    assert np.array_equal(ours, scaled.astype("uint8"))
+    assert not np.array_equal(ours, small), "some levels come out one lower"
+    assert np.abs(ours.astype(int) - small).max() == 1
+
+
+def test_the_rules_crop_an_odd_margin_to_either_side():
+    image = torch.zeros(3, 4, 7, dtype=torch.uint8)
+    image[:, :, 1:5] = 200  # the columns that stay with the margin rounded down
+    assert square_resize(image, 4, "lanczos").unique().tolist() == [200]
+    assert 0 in square_resize(image, 4, "sagan_release").unique().tolist()

@@ -1,0 +1,57 @@
+"""An S3 bucket as DVC's remote, tried against a local S3 server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import command_in
+
+STAGE = "sampling@base"
+OUTS = (
+    "data/07_model_output/samples.npz",
+    "data/08_reporting/sample_grid.png",
+    "data/08_reporting/attention_maps.png",
+)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The server's address; its bucket is `runs`."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        address = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="runs")
+        yield address
+    finally:
+        server.stop()
+
+
+def test_what_was_pushed_to_a_bucket_is_pulled_elsewhere(
+    finished_project: Path, endpoint: str, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    command_in(finished_project)("git", "clone", "--quiet", ".", str(clone))
+    here, there = command_in(finished_project), command_in(clone)
+    for run in (here, there):
+        assert run("dvc", "remote", "add", "--local", "s3", "s3://runs/sagan").returncode == 0
+        for option in (("endpointurl", endpoint), ("verify", "true")):
+            assert run("dvc", "remote", "modify", "--local", "s3", *option).returncode == 0
+
+    pushed = here("dvc", "push", "--remote=s3", STAGE)
+    assert pushed.returncode == 0, pushed.stderr
+    assert "3 files pushed" in pushed.stdout
+    assert "in sync" in here("dvc", "status", "--remote=s3", STAGE).stdout
+    pulled = there("dvc", "pull", "--remote=s3", STAGE)
+    assert pulled.returncode == 0, pulled.stderr
+    for out in OUTS:
+        assert (clone / out).read_bytes() == (finished_project / out).read_bytes()
+    here("dvc", "remote", "remove", "--local", "s3")

@@ -1,0 +1,81 @@
+"""Kedro-Viz: the static site shows stations as namespaces, layers, and what was made."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from sagan.pipeline_registry import STATIONS
+from tests.integration.conftest import command_in
+
+LAYERS = ["raw", "intermediate", "primary", "model_input", "models", "model_output", "reporting"]
+PREVIEWS = {
+    "sample_grid": "ImagePreview",
+    "attention_maps": "ImagePreview",
+    "training_curves_plot": "PlotlyPreview",
+    "training_curves": "TablePreview",
+    "training_journal": "TablePreview",
+    "metrics": "JSONPreview",
+    "scores": "JSONPreview",
+    "manifest": "TablePreview",
+    "validated_manifest": "TablePreview",
+    "validation_report": "JSONPreview",
+    "generator_bundle": "JSONPreview",
+    "image_shards": "JSONPreview",
+}
+
+
+@pytest.fixture(scope="module")
+def site(finished_project: Path) -> Path:
+    built = command_in(finished_project)("kedro", "viz", "build", "--include-previews")
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert (finished_project / "build" / "index.html").is_file()
+    return finished_project / "build" / "api"
+
+
+@pytest.fixture(scope="module")
+def graph(site: Path) -> dict:
+    return json.loads((site / "main").read_text())
+
+
+def dataset(site: Path, graph: dict, name: str) -> dict:
+    (node,) = (node for node in graph["nodes"] if node["name"] == name and node["type"] == "data")
+    return json.loads((site / "nodes" / node["id"]).read_text())
+
+
+def test_every_station_is_a_namespace_that_holds_its_nodes(graph: dict) -> None:
+    assert set(graph["modular_pipelines"]) == {"__root__", *STATIONS}
+    nodes = [node for node in graph["nodes"] if node["type"] == "task"]
+    for station, create in STATIONS.items():
+        inside = {node["name"] for node in nodes if node["modular_pipelines"] == [station]}
+        assert inside == {node.name.split(".")[-1] for node in create().nodes}
+    children = {child["id"] for child in graph["modular_pipelines"]["__root__"]["children"]}
+    assert set(STATIONS) <= children
+
+
+def test_layers_come_in_the_streams_order_and_every_artefact_has_one(graph: dict) -> None:
+    assert graph["layers"] == LAYERS
+    artefacts = [node for node in graph["nodes"] if node["type"] == "data"]
+    assert [node["name"] for node in artefacts if node["layer"] is None] == []
+
+
+@pytest.mark.parametrize(("name", "kind"), PREVIEWS.items())
+def test_artefact_has_its_preview(site: Path, graph: dict, name: str, kind: str) -> None:
+    shown = dataset(site, graph, name)
+    assert shown["preview_type"] == kind
+    assert shown["preview"]
+
+
+def test_previews_are_the_artefacts(site: Path, graph: dict, finished_project: Path) -> None:
+    reporting = finished_project / "data" / "08_reporting"
+    grid = base64.b64decode(dataset(site, graph, "sample_grid")["preview"])
+    assert grid == (reporting / "sample_grid.png").read_bytes()
+    scores = json.loads(dataset(site, graph, "scores")["preview"])
+    assert scores == json.loads((reporting / "scores.json").read_text())
+    assert json.loads(dataset(site, graph, "validation_report")["preview"])["passed"] is True
+    table = dataset(site, graph, "manifest")["preview"]
+    assert {"path", "split", "class_name"} <= set(table["columns"])
+    assert len(table["data"]) == 20
+    curves = dataset(site, graph, "training_curves_plot")["preview"]
+    assert {"Losses", "Speed"} <= {trace["legendgroup"] for trace in curves["data"]}

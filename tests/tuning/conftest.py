@@ -1,0 +1,129 @@
+import pytest
+
+from sagan.data.shards import ShardStore
+from sagan.training.config import TrainingConfig
+from sagan.training.signals import StopRequest
+from sagan.tuning.config import TuningConfig
+from sagan.tuning.job import Job
+from sagan.tuning.ledger import Ledger
+from sagan.tuning.outcome import study_results
+from sagan.tuning.run import open_ledger, prepare, tune
+from sagan.tuning.worker import Worker
+from tests.small_world import small_shards
+from tests.tuning.objectives import bowl
+
+CLASSIFIER = {"epochs": 1, "base_channels": 4, "feature_dim": 4}
+PROTOCOL = {
+    "features": "classifier",
+    "classifier": CLASSIFIER,
+    "num_samples": 12,
+    "batch_size": 12,
+    "kernel": None,
+    "neighbours": None,
+    "intra_class": False,
+    "memorisation": False,
+    "bootstrap_resamples": 0,
+    "extrapolation_points": 0,
+    "device": "cpu",
+}
+STUDY = {
+    "study": "small",
+    "trials": 4,
+    "objectives": ["fd_classifier"],
+    "search_space": {
+        "generator_lr": {"type": "float", "low": 0.0001, "high": 0.01, "log": True},
+        "discriminator_steps": {"type": "int", "low": 1, "high": 3},
+        "model.generator.attention_resolutions": {
+            "type": "categorical",
+            "choices": [[], [8]],
+            "paths": [
+                "model.generator.attention_resolutions",
+                "model.discriminator.attention_resolutions",
+            ],
+        },
+    },
+    "training": {"total_images": 30},
+    "score_every_images": 10,
+    "protocol": PROTOCOL,
+    "sampler": {"type": "random"},
+    "pruner": None,
+    "heartbeat_seconds": 5,
+}
+TRAINING = {
+    "model": {
+        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
+        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
+    },
+    "device": "cpu",
+    "threads": 1,
+    "batch_size": 5,
+    "tensorboard": False,
+    "log_every_steps": 1,
+    "checkpoint_every_images": 10,
+    "generator_lr": 0.002,
+}
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory) -> ShardStore:
+    return small_shards(tmp_path_factory.mktemp("tuned"))
+
+
+@pytest.fixture
+def study():
+    """Build the parameters of a study of milliseconds, some keys replaced."""
+
+    def build(**changes) -> TuningConfig:
+        return TuningConfig.model_validate(STUDY | changes)
+
+    return build
+
+
+@pytest.fixture
+def training():
+    """Build the parameters of a training of seconds."""
+
+    def build(**changes) -> TrainingConfig:
+        return TrainingConfig.model_validate(TRAINING | changes)
+
+    return build
+
+
+@pytest.fixture
+def tuned(study, training, shards, tmp_path):
+    """Work on a study whose objective takes milliseconds."""
+
+    def run(objective=bowl, **changes):
+        return tune(study(**changes), training(), shards, tmp_path, objective=objective)
+
+    return run
+
+
+@pytest.fixture
+def opened(study, training, shards, tmp_path):
+    """Prepare a study and open it; nothing works on it."""
+
+    def open_it(objective=bowl, *, base=None, **changes) -> tuple[Job, Ledger]:
+        job = prepare(
+            study(**changes),
+            training(**(base or {})),
+            shards,
+            tmp_path,
+            features=None,
+            objective=objective,
+        )
+        return job, open_ledger(job, shards)
+
+    return open_it
+
+
+@pytest.fixture
+def alone(opened):
+    """Work on a study in this process, without a page; returns its results."""
+
+    def run(objective=bowl, **changes) -> dict:
+        job, ledger = opened(objective, **changes)
+        Worker(job).work(StopRequest())
+        return study_results(job, ledger)
+
+    return run

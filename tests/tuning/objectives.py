@@ -1,0 +1,64 @@
+"""Objectives of milliseconds, in a module of their own: worker processes import it by its name."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+
+from sagan.training.memory import OutOfMemory
+from sagan.training.steps import NonFiniteError
+from sagan.tuning.job import Attempt
+
+
+def bowl(attempt: Attempt) -> Mapping[str, float]:
+    """Least where the learning rate is 0.001; each score leaves a file."""
+    value = abs(attempt.values["generator_lr"] - 0.001) * 1000
+    for images in (10, 20, 30):
+        (attempt.folder / f"step-{images}").touch()
+        attempt.report(images, value + 1 / images)
+    return {"fd_classifier": value, "recall": 1 / (1 + value), "train_seconds": 2 - value}
+
+
+def killed_once(attempt: Attempt) -> Mapping[str, float]:
+    """The first attempt at trial 1 is killed as by the system when memory runs out."""
+    mark = attempt.folder.parent / "killed"
+    if attempt.folder.name == "trial-0001" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return bowl(attempt)
+
+
+def failing(attempt: Attempt) -> Mapping[str, float]:
+    """Trials 1 to 3 fail, each in its way."""
+    if attempt.number == 1:
+        raise NonFiniteError("generator", {"loss": float("nan")})
+    if attempt.number == 2:
+        raise OutOfMemory("out of memory on cuda with training.batch_size 512")
+    if attempt.number == 3:
+        return {"fd_classifier": float("nan")}
+    return bowl(attempt)
+
+
+def always_failing(attempt: Attempt) -> Mapping[str, float]:
+    raise RuntimeError("the disk is made of cheese")
+
+
+def slow(attempt: Attempt) -> Mapping[str, float]:
+    """Takes a while, unless it is asked to stop."""
+    from sagan.training.signals import TrainingInterrupted, stop_requests
+
+    (attempt.folder / "begun").touch()
+    with stop_requests() as stop:
+        for _ in range(3):
+            time.sleep(0.2)
+            if stop:
+                raise TrainingInterrupted
+    return bowl(attempt)
+
+
+def start_slow_study(config, training, shards_path, workspace) -> None:
+    """A study in a process of its own."""
+    from sagan.data.shards import ShardStore
+    from sagan.tuning.run import tune
+
+    tune(config, training, ShardStore.open(shards_path), workspace, objective=slow)

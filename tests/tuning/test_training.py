@@ -1,0 +1,78 @@
+"""Trials that are real trainings, of seconds."""
+
+import json
+
+import pytest
+
+from sagan.training.signals import StopRequest
+from sagan.tuning.objective import train_trial
+from sagan.tuning.worker import Worker
+
+
+def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
+    scores = iter([3.0, 2.0, 9.0])  # the second trial's first score is the last one asked for
+    monkeypatch.setattr(
+        "sagan.metrics.of_generator.evaluate_generator",
+        lambda *_, **__: {"fd_classifier": next(scores), "recall": 0.5},
+    )
+    job, ledger = opened(
+        train_trial,
+        trials=2,
+        pruner={"type": "median", "startup_trials": 1},
+        training={"total_images": 20},
+        keep_checkpoints=True,
+    )
+    Worker(job).work(StopRequest())
+
+    first, second = ledger.trials()
+    assert first.state.name == "COMPLETE"
+    assert first.values == [2.0]
+    assert first.intermediate_values == {1: 3.0, 2: 2.0}
+    numbers = first.user_attrs["numbers"]
+    assert numbers["recall"] == 0.5
+    assert numbers["train_seconds"] > 0
+    assert numbers["parameters"] > 1000
+    run = next(job.trial_folder(0).glob("*/summary.json")).parent
+    identity = json.loads((run / "identity.json").read_text())
+    assert identity["parameters"]["generator_lr"] == 0.002
+    assert (run / "generator" / "config.json").is_file()
+
+    assert second.state.name == "PRUNED"
+    journal = next(job.trial_folder(1).glob("*/journal.jsonl")).read_text().splitlines()
+    assert max(json.loads(line)["images_seen"] for line in journal) == 10
+
+
+def test_a_trial_stopped_amid_training_goes_on_from_its_checkpoint(opened, monkeypatch):
+    from sagan.training import run
+    from sagan.training.signals import TrainingInterrupted
+
+    job, ledger = opened(
+        train_trial,
+        trials=1,
+        training={"total_images": 20, "checkpoint_every_images": 10},
+        search_space={"generator_lr": {"type": "float", "low": 1e-4, "high": 0.01}},
+    )
+    worker = Worker(job)
+    note = worker.ledger.note
+
+    def interrupted(trial, name, value):
+        note(trial, name, value)
+        if value == 10:
+            raise TrainingInterrupted
+
+    monkeypatch.setattr(worker.ledger, "note", interrupted)
+    with pytest.raises(TrainingInterrupted):
+        worker.work(StopRequest())
+    assert [trial.state.name for trial in ledger.trials()] == ["WAITING"]
+
+    steps = []
+    loop = run.training_loop
+    monkeypatch.setattr(
+        run,
+        "training_loop",
+        lambda state, *rest: (steps.append(state.images_seen), loop(state, *rest))[1],
+    )
+    Worker(job).work(StopRequest())
+    assert steps == [10]
+    trial = ledger.trials()[0]
+    assert (trial.number, trial.state.name) == (0, "COMPLETE")
