@@ -12,7 +12,7 @@ from sagan.comparison.contestants import Entry, entries
 from sagan.comparison.measuring import Conditions, measure_entry
 from sagan.comparison.rows import Row, RowStore
 from sagan.data.shards import ShardStore
-from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.config import EvaluationConfig, SweepConfig
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
@@ -52,6 +52,7 @@ def run_comparison(
         ComparisonError: where runs failed, after all others were made.
     """
     planned = entries(config, training, shards)
+    evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
     store = RowStore(workspace / "rows", shards, evaluation)
     folders = Folders(workspace / "runs", features)
     common = Conditions(shards, evaluation, folders, store, config.keep_checkpoints)

@@ -35,3 +35,19 @@ def train_and_measure(
         workspace=comparison_workspace,
         features=evaluation_workspace,
     )
+
+
+def summarise_comparison(
+    comparison_rows: list[dict[str, Any]], comparison_workspace: Path, config: ComparisonConfig
+) -> tuple[dict[str, Any], Any, str]:
+    """The table with its verdict, samples of all contestants, and the page.
+
+    Returns:
+        JSON-able results, uint8 [height, width, 3], HTML.
+    """
+    from sagan.comparison.figures import sample_sheet
+    from sagan.comparison.page import render_page, results
+
+    found = results(comparison_rows, config.reference)
+    sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
+    return found, sheet, render_page(comparison_rows, found, sheet)

@@ -2,11 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from sagan.pipelines.comparison.nodes import train_and_measure
+from sagan.pipelines.comparison.nodes import summarise_comparison, train_and_measure
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Shards -> a row for every contestant and seed."""
+    """Shards -> a row for every contestant and seed -> table, samples, page."""
     return Pipeline(
         [
             Node(
@@ -21,6 +21,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 },
                 outputs="comparison_rows",
                 name="train_and_measure",
+            ),
+            Node(
+                summarise_comparison,
+                inputs=["comparison_rows", "comparison_workspace", "params:comparison"],
+                outputs=["comparison_results", "comparison_samples", "comparison_report"],
+                name="summarise_comparison",
             ),
         ],
         namespace="comparison",
