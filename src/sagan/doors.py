@@ -1,4 +1,4 @@
-"""Validation at the door: its suites are judged, and its verdict is asked for, before a run starts.
+"""What is looked for before a run starts: a validation's suites and verdict, and the device.
 
 A station that trains on shards made in an earlier run starts only where the validation report is
 there, is about the images of these shards, and found them fit.
@@ -13,6 +13,7 @@ from sagan.catalog.documents import parse_json
 from sagan.files import short
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
+COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
 SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
 
 
@@ -54,3 +55,17 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         )
     facts, verdict = (parse_json(path.read_text("utf-8"), str(path)) for path in (shards, report))
     require_verdict(verdict, facts.get("data_hash"), consequence)
+
+
+def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse CUDA that is asked for and absent, before hours of preprocessing.
+
+    Raises:
+        ValueError: saying what to do.
+    """
+    stations = {node.namespace for node in pipeline.nodes}
+    for station in sorted(stations & COMPUTING):
+        if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
+            from sagan.devices import choose_device
+
+            choose_device("cuda")
