@@ -64,6 +64,8 @@ class StreamHooks:
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
+        if "tuning" in stations:
+            _check_study(catalog)
         if not stations & {"training", "evaluation"}:
             return
         from sagan.metrics.config import EvaluationConfig
@@ -102,3 +104,15 @@ class StreamHooks:
         for name in ("sample_grid", "metrics", "report", "best_parameters", "tuning_report"):
             if name in pipeline.all_outputs():
                 logger.info("  %s", short(Path(catalog.get(name).filepath)))
+
+
+def _check_study(catalog: CatalogProtocol) -> None:
+    """Refuse a study that could not begin, before its images are prepared."""
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.door import check_study
+
+    check_study(
+        TuningConfig.model_validate(catalog.load("params:tuning")),
+        TrainingConfig.model_validate(catalog.load("params:training")),
+    )
