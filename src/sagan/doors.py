@@ -1,4 +1,4 @@
-"""Validation at the door: its suites are judged, and its verdict is asked for, before a run starts.
+"""What is looked for before a run starts: a validation's suites and verdict, and the device.
 
 A station that trains on shards made in an earlier run starts only where the validation report is
 there, is about the images of these shards, and found them fit.
@@ -13,6 +13,7 @@ from sagan.catalog.documents import parse_json
 from sagan.files import short
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
+COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
 SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
 
 
@@ -54,3 +55,38 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         )
     facts, verdict = (parse_json(path.read_text("utf-8"), str(path)) for path in (shards, report))
     require_verdict(verdict, facts.get("data_hash"), consequence)
+
+
+def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse CUDA that is asked for and absent, before hours of preprocessing.
+
+    Raises:
+        ValueError: saying what to do.
+    """
+    stations = {node.namespace for node in pipeline.nodes}
+    for station in sorted(stations & COMPUTING):
+        if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
+            from sagan.devices import choose_device
+
+            choose_device("cuda")
+
+
+def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a study that could not begin, before its images are prepared.
+
+    Raises:
+        ValueError: for parameters that do not go together, or CUDA that is absent.
+        FileNotFoundError: when scores need the Inception weights, and they are absent.
+    """
+    if "tuning" not in {node.namespace for node in pipeline.nodes}:
+        return
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.door import check_study as check
+
+    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    check(TuningConfig.model_validate(catalog.load("params:tuning")), training)
+    if training.device == "cuda":
+        from sagan.devices import choose_device
+
+        choose_device("cuda")

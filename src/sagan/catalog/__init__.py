@@ -9,6 +9,7 @@ from typing import Any
 
 _MODULES = {
     "CSVDataset": "tables",
+    "EvaluationPicturesDataset": "arrays",
     "GeneratorBundleDataset": "handles",
     "ImageFolderDataset": "handles",
     "JSONDataset": "documents",
