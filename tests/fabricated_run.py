@@ -1,5 +1,6 @@
 """The artefacts of a run that never was: plausible in shape and size, for the reader's side."""
 
+import json
 import math
 
 import numpy as np
@@ -81,6 +82,44 @@ def picture(height: int = 660, width: int = 720) -> np.ndarray:
     return np.repeat(wave[..., None], 3, axis=2)
 
 
+def _truncated(truncation: float, distance: float, precision: float, recall: float) -> dict:
+    shares = {"precision": precision, "recall": recall}
+    return {"truncation": truncation, "frechet_distance": distance, **shares}
+
+
+def score_events() -> list[dict]:
+    """Small evaluations of the run: the third is the best."""
+    values = (55.0, 26.15, 3.25, 3.75)
+    scored = {"event": "score", "metric": "fd_classifier", "train_seconds": 9.0}
+    return [
+        {**scored, "step": 100 * n, "images_seen": 6400 * n, "value": value, "scores": {}}
+        for n, value in enumerate(values, start=1)
+    ]
+
+
+def pictures(image_size: int = 16, num_classes: int = 10) -> dict[str, np.ndarray]:
+    """As the evaluation leaves them: two pairs, and samples of three classes."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, image_size, image_size), np.uint8)
+    ends = np.array([1, 2, num_classes - 1])
+    return {
+        "pair_samples": images[:2],
+        "pair_sample_labels": np.array([2, 7]),
+        "pair_sample_indices": np.array([202, 7]),
+        "pair_drawn": np.array([False, True]),
+        "pair_neighbours": images[2:8].reshape(2, 3, 3, image_size, image_size),
+        "pair_neighbour_labels": np.array([[2, 2, 3], [7, 7, 7]]),
+        "pair_neighbour_indices": np.array([[327, 1, 2], [3, 4, 5]]),
+        "pair_distances": np.array([[1.5556, 1.6, 1.7], [3.25, 3.5, 3.75]]),
+        "class_labels": ends,
+        "class_distances": np.array([41.5, 12.0, 5.8]),
+        "class_samples": images[8:20],
+        "class_sample_labels": np.repeat(ends, 4),
+        "class_real": images[20:29],
+        "class_real_labels": np.repeat(ends, 3),
+        "metadata": np.array(json.dumps({"samples": metrics()["protocol"]["samples"]})),
+    }
+
+
 def metrics() -> dict:
     return {
         "fd_classifier": 12.3456,
@@ -99,12 +138,13 @@ def metrics() -> dict:
             "intra_class": {"table": {"digit_1": 41.5, "digit_0": 5.8, "digit_2": None}},
             "recognised_by_class": {"digit_1": 0.98, "digit_0": 1.0, "digit_2": None},
             "truncation_sweep": [
-                {"truncation": 0.5, "precision": 0.95, "recall": 0.2},
-                {"truncation": 1.0, "precision": 0.9, "recall": 0.4},
+                _truncated(0.5, 149.0, 0.95, 0.2),
+                _truncated(1.0, 31.0, 0.9, 0.4),
             ],
             "nearest_training_images": {
                 "training_images": "1,501 of 1,501",
-                "closest": [{"sample": 202, "training_image": 327, "distance": 1.5556}],
+                "closest": [{"sample": 202, "training_images": [327], "distances": [1.5556]}],
+                "drawn": [{"sample": 7, "training_images": [1], "distances": [3.25]}],
             },
         },
         "self_test": {"halves": 0.4, "precision": 0.92, "recall": 0.94},

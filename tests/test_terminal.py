@@ -52,6 +52,12 @@ def test_a_path_is_never_broken() -> None:
     assert path in fitted(f"written to {path} at last").split("\n")
 
 
+@pytest.mark.usefixtures("terminal")
+def test_a_command_to_copy_is_left_whole() -> None:
+    command = "  curl --location --output /root/.cache/weights.pth https://example.org/" + "x" * 60
+    assert fitted(f"place them with\n{command}\nor so") == f"place them with\n{command}\nor so"
+
+
 def test_what_goes_to_a_file_keeps_its_lines() -> None:
     assert not sys.stderr.isatty()
     assert fitted(LONG) == LONG
@@ -64,6 +70,12 @@ def test_a_log_line_goes_on_below_its_message() -> None:
     assert len(lines) > 1
     assert lines[0].startswith("INFO    shards are")
     assert all(len(line) <= 80 and line.startswith(" " * 8 + "word") for line in lines[1:])
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_message_of_several_lines_stays_in_its_column() -> None:
+    lines = TerminalFormatter("%(levelname)-7s %(message)s").format(record("one\n  two"))
+    assert lines == "INFO    one\n          two"
 
 
 def test_terminal_handlers_are_fitted_and_log_files_left_alone(tmp_path: Path) -> None:

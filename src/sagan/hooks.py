@@ -10,6 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sagan.doors import check_device, check_expectations, check_study, check_verdict
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
@@ -46,15 +47,23 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Say before hours of training, not after them, that a file must be fetched by hand.
+        """Say before hours of work, not after them, what would stop it.
 
-        A run with the evaluation is refused; one that trains for a later evaluation is warned.
+        Faulty expectations, a study that could not begin, images without a passing validation,
+        and a device that is not there are refused. Where a file must be fetched by hand, a run
+        with the evaluation is refused; one that trains for a later evaluation is warned.
 
         Raises:
-            FileNotFoundError: when the Inception weights are asked for and absent.
+            ValueError: when expectations are faulty, the images were not found fit, or CUDA is
+                asked for and absent.
+            FileNotFoundError: when the Inception weights are.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
+        check_expectations(pipeline, catalog)
+        check_verdict(pipeline, catalog)
+        check_device(pipeline, catalog)
+        check_study(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
         if not stations & {"training", "evaluation"}:
             return
@@ -77,6 +86,15 @@ class StreamHooks:
         """Say which node of how many starts."""
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
+        """Where images failed validation, take away what an earlier validation let through."""
+        from sagan.data.verdict import ValidationFailed
+
+        if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
+            for name in node.outputs:
+                Path(catalog.get(name).filepath).unlink(missing_ok=True)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -2,10 +2,13 @@
 
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
 from pathlib import Path
+
+_COMMAND = re.compile(r" +\S+ --?\w")  # an indented line with an option
 
 
 def shortened(text: str) -> str:
@@ -43,8 +46,11 @@ class TerminalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one or a few lines."""
-        line = shortened(super().format(record))
-        return fitted(line, indent=max(0, line.find(record.getMessage()[:20])))
+        text = shortened(super().format(record))
+        start = max(0, text.find(record.getMessage()[:20]))
+        if sys.stderr.isatty():
+            text = text.replace("\n", "\n" + " " * start)
+        return fitted(text, indent=start)
 
 
 def fit_log_to_terminal() -> None:
@@ -58,12 +64,14 @@ def fit_log_to_terminal() -> None:
 
 
 def _broken(line: str, width: int, first: int, indent: int) -> str:
+    if _COMMAND.match(line):  # to be copied as it is
+        return line
     own = len(line) - len(line.lstrip(" "))
     broken = textwrap.wrap(
         line,
         width,
         initial_indent=" " * first,
-        subsequent_indent=" " * (indent or own),
+        subsequent_indent=" " * max(indent, own),
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -27,6 +27,9 @@ evaluation:
   classifier:
     epochs: 1
     base_channels: 4
+  sweep:
+    truncations: [1.0]
+    num_samples: 20
 """
 
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")

@@ -16,6 +16,7 @@ from tests.drawn_images import draw_image_folder
 from tests.integration.conftest import command_in, environment
 
 GRID = "data/08_reporting/sample_grid.png"
+PHOTOS, TINY = "data/01_raw/photos", "data/tiny_imagenet64"
 
 
 @pytest.fixture(scope="module")
@@ -184,26 +185,31 @@ def test_metrics_plots_and_graph_are_shown(finished_project: Path) -> None:
 
 
 def test_another_preset_is_four_lines(finished_project: Path, tmp_path: Path) -> None:
-    """Listed in dvc.yaml, with the images' place in its parameters; changed images are noticed."""
+    """Listed in dvc.yaml, its images imported; where those change, its stages are to run again."""
     project, images = tmp_path / "project", tmp_path / "images"
     shutil.copytree(finished_project, project, symlinks=True)
+    run = command_in(project)
     draw_image_folder(images, per_class=3, size=64)
-    listed = (project / "dvc.yaml").read_text().replace("/path/to/images", str(images))
+    assert run("dvc", "import-url", str(images), PHOTOS).returncode == 0
+    listed = (project / "dvc.yaml").read_text().replace("/path/to/images", PHOTOS)
     for line in ("tiny_imagenet64:", "  data: ", "  source: ", "  raw: "):
         listed = listed.replace(f"      # {line}", f"      {line}")
     (project / "dvc.yaml").write_text(listed)
     parameters = project / "conf/tiny_imagenet64/parameters_acquisition.yml"
-    parameters.write_text(parameters.read_text().replace("path: null", f"path: {images}"))
-    run = command_in(project)
+    parameters.write_text(parameters.read_text().replace("path: null", f"path: {PHOTOS}"))
+    untracked = run("git", "status", "--short", "--untracked-files=all").stdout
+    assert f"?? {PHOTOS}.dvc" in untracked
+    assert f"{PHOTOS}/" not in untracked
 
     done = run("dvc", "repro", "acquisition")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Running stage 'acquisition@tiny_imagenet64'" in done.stdout
     assert "Running stage 'acquisition@base'" not in done.stdout
-    assert (project / "data/tiny_imagenet64/01_raw/images/image_folder.json").is_file()
+    handle = json.loads((project / TINY / "01_raw/images/image_folder.json").read_text())
+    assert handle["path"] == "../../../01_raw/photos"  # holds in any clone
 
-    assert json.loads(run("dvc", "status", "--json", "acquisition").stdout) == {}
     next(images.glob("train/*/*.png")).unlink()
+    assert run("dvc", "update", f"{PHOTOS}.dvc").returncode == 0
     changed = json.loads(run("dvc", "status", "--json", "acquisition").stdout)
     assert set(changed) == {"acquisition@tiny_imagenet64"}
 

@@ -120,8 +120,8 @@ def test_the_reference_itself_gets_full_marks(shards, config, workspace):
     assert metrics["memorisation"] == 1, "it is the training set"
     assert metrics["near_copies"] == 1
     closest = metrics["details"]["nearest_training_images"]["closest"]
-    assert [pair["sample"] for pair in closest] == [pair["training_image"] for pair in closest]
-    assert all(pair["distance"] < 1e-3 for pair in closest)
+    assert [pair["sample"] for pair in closest] == [pair["training_images"][0] for pair in closest]
+    assert all(pair["distances"][0] < 1e-3 for pair in closest)
 
 
 def test_noise_is_far_in_every_number(shards, config, workspace):

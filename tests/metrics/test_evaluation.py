@@ -102,6 +102,27 @@ def test_a_reference_of_another_split_is_refused(shards, config, workspace):
         run(real_batches(shards), shards, config, workspace, reference)
 
 
+def test_the_reference_may_be_a_draw_and_says_so(shards, config, workspace):
+    some = config.model_copy(update={"reference_count": 50})
+    drawn, whole = (reference_statistics(shards, c, workspace, CPU) for c in (some, config))
+
+    assert (drawn.count, drawn.protocol["part"]) == (50, "50 drawn")
+    assert 0 < np.abs(drawn.mean - whole.mean).max() < np.abs(whole.mean).max()
+    reference = run(real_batches(shards), shards, some, workspace, drawn)["protocol"]["reference"]
+    assert (reference["count"], reference["part"]) == (50, "50 drawn")
+    with pytest.raises(ValueError, match=r"count: got 50, expected 72\n  part: got 50 drawn"):
+        run(real_batches(shards), shards, config, workspace, drawn)
+
+
+def test_a_draw_of_all_is_all_and_of_more_is_refused(shards, config, workspace):
+    everything = config.model_copy(update={"reference_count": 72})
+    too_many = config.model_copy(update={"reference_count": 73})
+
+    assert reference_statistics(shards, everything, workspace, CPU).protocol["part"] == "all"
+    with pytest.raises(ValueError, match="73 real images asked for, split train has 72"):
+        reference_statistics(shards, too_many, workspace, CPU)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

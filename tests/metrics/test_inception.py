@@ -2,8 +2,10 @@ import copy
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torchvision.models.inception import BasicConv2d
 
@@ -15,7 +17,10 @@ from sagan.metrics.inception import (
     build_inception,
     fold_batch_norm,
     require_weights,
+    resize_as_pil_bicubic,
+    resize_as_pytorch_fid,
 )
+from sagan.metrics.storage import cache_key
 
 CPU = torch.device("cpu")
 
@@ -44,6 +49,47 @@ def test_equals_pytorch_fid(weights, fid_network):
     assert features.shape == (3, 2048)
     assert expected.std(dim=0).mean() > 0.01 * expected.mean(), "the features tell images apart"
     assert torch.allclose(features, expected, rtol=1e-4, atol=1e-4 * float(expected.mean()))
+
+
+def as_pil_resizes(image):
+    """clean-fid's way: each channel a PIL image of floats, bicubic, clipped; uint8 [3, H, W]."""
+    channels = [
+        Image.fromarray(channel.numpy().astype(np.float32)).resize((299, 299), Image.BICUBIC)
+        for channel in image
+    ]
+    return torch.from_numpy(np.stack([np.asarray(channel) for channel in channels]).clip(0, 255))
+
+
+@pytest.mark.parametrize("size", [(32, 32), (128, 128), (640, 448)], ids=str)
+def test_the_bicubic_resizer_is_pils(size):
+    """Smaller, where antialiasing matters, and larger; noise, which overshoots 0 and 255."""
+    source = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=source)
+
+    resized = resize_as_pil_bicubic(image[None].float())[0]
+
+    expected = as_pil_resizes(image)
+    assert expected.min() == 0
+    assert torch.allclose(resized, expected, rtol=0, atol=0.02)  # of 255 grey levels
+    assert not torch.allclose(resize_as_pytorch_fid(image[None].float())[0], expected, atol=5)
+
+
+def test_another_resizer_gives_other_features_under_other_names(weights):
+    source = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, 40, 40), dtype=torch.uint8, generator=source)
+    usual = InceptionFeatures(weights, CPU)
+
+    bicubic = InceptionFeatures(weights, CPU, "pil_bicubic")
+
+    resized = torch.stack([as_pil_resizes(image) for image in images])
+    with torch.inference_mode():
+        expected = build_inception(weights)(2 * (resized / 255) - 1).flatten(1)
+    features = bicubic(images)
+    assert torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.mean()))
+    assert not torch.allclose(features, usual(images), rtol=1e-3)
+    assert (bicubic.metric, bicubic.kernel_metric) == ("fid_pil_bicubic", "kid_pil_bicubic")
+    assert cache_key(bicubic.protocol) != cache_key(usual.protocol)
+    assert bicubic.protocol["resizer"].startswith("PIL's bicubic to 299x299, antialiased")
 
 
 def test_folding_takes_every_part_of_the_batch_norms(weights, fid_network):

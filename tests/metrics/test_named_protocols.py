@@ -84,6 +84,10 @@ def test_parameters_that_contradict_a_demanded_protocol_are_refused_at_the_door(
         EvaluationConfig(protocol="fid50k_train", num_samples=100)
     with pytest.raises(ValidationError, match="did you mean 'fid50k_train'"):
         EvaluationConfig(protocol="fid50k_trian")
+    with pytest.raises(ValidationError, match="resizer: got PIL's bicubic"):
+        EvaluationConfig(protocol="fid50k_train", inception_resizer="pil_bicubic")
+    with pytest.raises(ValidationError, match="reference_images: got drawn, expected all"):
+        EvaluationConfig(protocol="fid50k_train", reference_count=10_000)
     assert EvaluationConfig(protocol="fid50k_train").num_samples == 50_000
 
 

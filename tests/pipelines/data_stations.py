@@ -18,6 +18,8 @@ def catalog_below(folder: Path, **values: Any) -> DataCatalog:
     for station in STATIONS:
         text = (CONF / f"base/catalog_{station}.yml").read_text()
         entries |= yaml.safe_load(text.replace("${globals:data_root}", str(folder)))
+    suites = entries["expectation_suites"]
+    suites["filepath"] = str(CONF.parent / suites["filepath"])
     catalog = DataCatalog.from_config(entries)
     for name, value in values.items():
         catalog[name] = value

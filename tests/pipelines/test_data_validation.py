@@ -2,12 +2,13 @@ import pytest
 from kedro.runner import SequentialRunner
 
 from sagan.data.image_folder import ImageFolder
+from sagan.data.verdict import ValidationFailed
 from sagan.pipelines.data_validation import create_pipeline
 from sagan.validation.config import DataValidationConfig
-from sagan.validation.gate import ValidationFailed
+from sagan.validation.suites import read_suites
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
-from tests.validation.suites import small_config
+from tests.validation.suites import documents, entry_of, small_config
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def test_kedro_makes_the_config_model_of_the_parameters():
 
 @pytest.mark.parametrize("env", ["base", "tiny_imagenet64", "imagenet128"])
 def test_committed_parameters_are_sound(env):
-    DataValidationConfig(**parameters("data_validation", env))
+    config = DataValidationConfig(**parameters("data_validation", env))
+    suites = read_suites(documents(), config)
+    assert (config.known_classes is None) == bool(suites.skipped)
 
 
 def test_a_sound_data_set_goes_on(root):
@@ -38,6 +41,13 @@ def test_a_sound_data_set_goes_on(root):
     assert len(catalog.load("manifest")) == len(catalog.load("validated_manifest")) == 30
     assert catalog.load("validation_report")["passed"]
     assert "Data validation" in catalog.load("data_docs")
+
+
+def test_the_report_carries_what_people_call_the_classes(root):
+    (root / "class_names.json").write_text('{"00_circle": "circle, disc"}')
+    catalog = catalog_for(root)
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert catalog.load("validation_report")["class_titles"] == {"00_circle": "circle, disc"}
 
 
 def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
@@ -51,9 +61,9 @@ def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
 
 def test_a_faulty_suite_is_refused_before_any_image_is_read(root):
     catalog = catalog_for(root)
-    values = small_config().model_dump()
-    values["suite"]["images"]["path_once"]["type"] = "expect_wonders"
-    catalog["params:data_validation"] = DataValidationConfig(**values)
-    with pytest.raises(ValueError, match=r"images\.path_once: unknown expectation type"):
+    suites = documents()
+    entry_of(suites, "images", "path_once")["type"] = "expect_wonders"
+    catalog["expectation_suites"] = suites
+    with pytest.raises(ValueError, match=r"images\.json, path_once: unknown expectation type"):
         SequentialRunner().run(create_pipeline(), catalog)
     assert not catalog.exists("manifest")

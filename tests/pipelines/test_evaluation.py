@@ -1,3 +1,4 @@
+import json
 from typing import get_type_hints
 
 import numpy as np
@@ -6,7 +7,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from sagan.catalog import StatisticsDataset
+from sagan.catalog import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
 from sagan.metrics.config import EvaluationConfig
 from sagan.pipelines.evaluation import create_pipeline
 from tests.small_world import small_bundle, small_shards
@@ -40,7 +41,8 @@ def run(shards, bundle, config, workspace) -> DataCatalog:
     )
     # what another node reads must outlive the run: memory is freed after its last reader
     catalog["reference_statistics"] = StatisticsDataset(filepath=str(workspace / "reference.npz"))
-    catalog["metrics"] = MemoryDataset()
+    catalog["metrics"] = JSONDataset(filepath=str(workspace / "metrics.json"))
+    catalog["evaluation_pictures"] = MemoryDataset()
     SequentialRunner().run(create_pipeline(), catalog)
     return catalog
 
@@ -63,6 +65,9 @@ def test_makes_metrics_and_reference_statistics(shards, config, tmp_path):
     assert reference["mu"].shape == (8,)
     assert reference["sigma"].shape == (8, 8)
     assert not any(array.dtype.hasobject for array in reference.values())
+    pictures = catalog["evaluation_pictures"].load()
+    assert set(EvaluationPicturesDataset.required) == set(pictures)
+    assert json.loads(str(pictures["metadata"]))["samples"] == metrics["protocol"]["samples"]
 
 
 def test_is_the_same_again(shards, config, tmp_path):

@@ -1,9 +1,11 @@
 import pytest
+from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest import build_manifest, data_hash
+from sagan.data.verdict import ValidationFailed
 from sagan.pipelines.preprocessing import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
@@ -20,8 +22,14 @@ def catalog_for(root):
     )
     folder = ImageFolder.open(root)
     catalog.save("image_folder", folder)
-    catalog.save("validated_manifest", build_manifest(folder, ManifestConfig(workers=1)))
+    manifest = build_manifest(folder, ManifestConfig(workers=1))
+    catalog.save("validated_manifest", manifest)
+    catalog.save("validation_report", verdict(data_hash(manifest)))
     return catalog
+
+
+def verdict(found, **changes):
+    return {"data_hash": found, "expectations": [{}], "passed": True, "failures": []} | changes
 
 
 def test_kedro_makes_the_config_model_of_the_parameters():
@@ -40,6 +48,30 @@ def test_shards_of_the_validated_images(root):
     assert store.path.parent == root.parent / "data/05_model_input/shards"
     assert store.facts()["images"] == {"train": 24, "val": 6}
     assert store.data_hash == data_hash(catalog.load("validated_manifest"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"passed": False, "failures": ["class_count: found 3"]}, "failed 1 critical exp(?s:.*)3"),
+        ({"data_hash": "other"}, "belongs to another data set .*preprocessing does not start; run"),
+        ({"expectations": []}, "holds no expectation"),
+    ],
+)
+def test_images_that_no_validation_found_fit_become_no_shards(root, changes, said):
+    """An earlier validation's manifest may lie there still, of this or another data set."""
+    catalog = catalog_for(root)
+    catalog.save("validation_report", catalog.load("validation_report") | changes)
+    with pytest.raises(ValidationFailed, match=said):
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert not catalog.exists("image_shards")
+
+
+def test_without_a_report_there_are_no_shards(root):
+    catalog = catalog_for(root)
+    (root.parent / "data/08_reporting/validation_report.json").unlink()
+    with pytest.raises(DatasetError, match=r"validation_report\.json does not exist"):
+        SequentialRunner().run(create_pipeline(), catalog)
 
 
 def test_an_image_changed_after_validation_stops_the_station(root):

@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from sagan.catalog import JSONDataset
+from sagan.catalog import EvaluationPicturesDataset, JSONDataset
 from sagan.pipelines.reporting import create_pipeline
 from sagan.reporting.config import ReportingConfig
 from tests import fabricated_run as run
@@ -18,7 +18,7 @@ class Bundle:
     config = run.bundle_config()
 
 
-def report(metrics: object) -> str:
+def report(metrics: object, pictures: object) -> str:
     catalog = DataCatalog(
         {
             "validation_report": MemoryDataset(run.validation_report()),
@@ -28,6 +28,7 @@ def report(metrics: object) -> str:
             "sample_grid": MemoryDataset(run.picture(60, 60)),
             "attention_maps": MemoryDataset(run.picture(60, 60)),
             "metrics": metrics,
+            "evaluation_pictures": pictures,
             "parameters": MemoryDataset({"reporting": ReportingConfig()}),
             "params:reporting": MemoryDataset(ReportingConfig(title="In memory")),
             "training_curves_plot": MemoryDataset(copy_mode="assign"),
@@ -42,13 +43,16 @@ def report(metrics: object) -> str:
 
 
 def test_station_leaves_the_page_and_the_curves() -> None:
-    page = report(MemoryDataset(run.metrics()))
+    page = report(MemoryDataset(run.metrics()), MemoryDataset(run.pictures()))
     assert "<h1>In memory</h1>" in page
     assert "12.35" in page
 
 
 def test_station_goes_without_metrics_where_the_catalog_lets_it(tmp_path) -> None:
-    page = report(JSONDataset(filepath=str(tmp_path / "metrics.json"), missing_is_none=True))
+    page = report(
+        JSONDataset(filepath=str(tmp_path / "metrics.json"), missing_is_none=True),
+        EvaluationPicturesDataset(filepath=str(tmp_path / "pictures.npz"), missing_is_none=True),
+    )
     assert "The evaluation has not run" in page
 
 

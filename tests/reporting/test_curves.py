@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sagan.reporting.charts import line_chart, nice_ticks, short_number
-from sagan.reporting.curves import Chart, Curve, charts, curves_figure
+from sagan.reporting.charts import chart_data, line_chart, nice_ticks, short_number
+from sagan.reporting.curves import Chart, Curve, Mark, charts, curves_figure
 from tests import fabricated_run as run
 
 OLDER = ["Losses", "Attention", "Logits", "Speed"]
@@ -78,7 +78,7 @@ def test_ticks_are_round_even_and_span_the_range(low: float, high: float) -> Non
 def test_chart_is_well_formed_and_its_line_runs_from_left_to_right_and_top_is_large() -> None:
     curve = Curve('a <"b">', [0.0, 50.0, 100.0], [0.0, 1.0, 0.5])
     svg = ElementTree.fromstring(line_chart(Chart("T & U", "unit", [curve])))
-    (line,) = [path for path in svg.iter("path") if path.get("class") == "c0"]
+    (line,) = [path for path in svg.iter("path") if path.get("class") == "c0 line"]
     points = line.get("d").removeprefix("M").replace("L", " ").split()
     xs, ys = [float(p) for p in points[::2]], [float(p) for p in points[1::2]]
     assert xs == sorted(xs)
@@ -107,3 +107,40 @@ def test_plotly_figure_holds_the_same_curves() -> None:
     assert len(figure.data) == 14
     assert len(figure.data[0].x) == 50
     curves_figure([], points=50)  # a journal without records is no error
+
+
+def test_scores_while_training_are_a_curve_with_the_best_marked() -> None:
+    chart = charts([*run.older_journal(20), *run.score_events()], points=100)[0]
+
+    assert chart.title == "Score while training"
+    assert "fd classifier" in chart.unit
+    assert "lower is better" in chart.unit
+    assert chart.curves[0].x == [6400.0, 12800.0, 19200.0, 25600.0]
+    assert chart.mark == Mark("best", 19200.0, 3.25)
+    assert "best: 3.25 at 19,200 images seen" in line_chart(chart)
+
+
+def test_of_a_score_that_is_better_high_the_highest_is_the_best_and_none_is_no_point() -> None:
+    events = [{**event, "metric": "precision"} for event in run.score_events()]
+    events[0]["value"] = None  # not finite when it was measured
+
+    (chart,) = charts(events, points=100)
+
+    assert chart.mark == Mark("best", 12800.0, 26.15)
+    assert len(chart.curves[0].x) == 3
+
+
+def test_a_score_without_better_and_worse_is_drawn_and_not_marked() -> None:
+    events = [{**event, "metric": "memorisation"} for event in run.score_events()]
+
+    (chart,) = charts(events, points=100)
+
+    assert chart.mark is None
+    assert len(chart.curves[0].x) == 4
+
+
+def test_the_scripts_data_are_the_curves_to_six_digits() -> None:
+    curve = Curve("a", [64.0, 128.0], [1 / 3, 1e-9])
+    data = chart_data(Chart("t", "u", [curve], Mark("best", 64.0, 1 / 3)))
+    assert data["curves"] == [{"x": [64, 128], "y": [0.333333, 1e-9]}]
+    assert data["mark"] == [64, 0.333333]

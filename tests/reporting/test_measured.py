@@ -3,20 +3,43 @@
 import re
 
 from sagan.reporting.facts import headline
-from sagan.reporting.measured import class_distances, metric_tables
+from sagan.reporting.measured import class_distances, metric_tables, truncation_charts
 from sagan.reporting.plane import MARGIN, SIDE, Point, precision_recall_plane
 from tests import fabricated_run as run
 
 
 def test_scores_have_words_shares_in_percent_and_intervals():
-    scores = dict(metric_tables(run.metrics())["scores"])
+    scores = {entry["name"]: entry for entry in metric_tables(run.metrics())["scores"]}
 
     recognised = scores["samples recognised as the class asked for"]
-    assert recognised == "97.1% (95%: 96.0% to 98.0%; Wilson)"
-    assert scores["precision: samples among the real images"] == "87.1%"
-    assert scores["fd classifier, extrapolated to infinitely many samples"] == "11.5"
+    assert (recognised["value"], recognised["interval"]) == (
+        "97.1%",
+        "96.0% to 98.0% (95%, Wilson)",
+    )
+    precision = scores["precision: samples among the real images"]
+    assert (precision["value"], precision["interval"], precision["real"]) == ("87.1%", "", "92.0%")
+    name = "Fréchet distance in the classifier's features, extrapolated to infinitely many samples"
+    assert scores[name]["value"] == "11.5"
     within = "Fréchet distance within a class, mean over the classes (lower is better)"
-    assert scores[within] == "20"
+    assert scores[within]["value"] == "20"
+
+
+def test_the_protocol_is_told_in_words_and_what_is_missing_by_name():
+    tables = metric_tables(run.metrics())
+
+    assert tables["told"].startswith("No named protocol. 1,000 samples against 1,797 real images")
+    assert tables["absent"] == "a kernel distance, memorisation"
+
+
+def test_the_truncation_curve_has_its_axis_and_is_in_order():
+    unordered = run.metrics()["details"]["truncation_sweep"][::-1]
+
+    distance, shares = truncation_charts({"truncation_sweep": unordered})
+
+    assert distance.x_label == "truncation of the latents [standard deviations]"
+    assert (distance.curves[0].x, distance.curves[0].y) == ([0.5, 1.0], [149.0, 31.0])
+    assert [curve.name for curve in shares.curves] == ["precision", "recall"]
+    assert truncation_charts({}) == []
 
 
 def test_large_tables_are_drawn_and_not_listed():
@@ -24,14 +47,14 @@ def test_large_tables_are_drawn_and_not_listed():
 
     listed = {name for name, _ in tables["rest"]}
     assert not any("intra_class" in name or "recognised_by_class" in name for name in listed)
-    assert "self_test.halves" in listed
-    assert any("202" in value for _, value in tables["pairs"])
+    assert "real images against real images.halves" in listed
+    assert tables["pairs"] == [("training images", "1,501 of 1,501")]
 
 
 def test_classes_are_bars_the_worst_first_without_those_left_out():
-    bars = class_distances(run.metrics()["details"])
+    bars = class_distances(run.metrics()["details"], {"digit_1": "one, single"})
 
-    assert [bar["name"] for bar in bars] == ["digit_1", "digit_0"]
+    assert [bar["name"] for bar in bars] == ["digit_1 one", "digit_0"]
     assert bars[0]["percent"] == 100
     assert bars[1]["percent"] == 100 * 5.8 / 41.5
     assert bars[0]["value"] == "41.5, 98% recognised"
@@ -40,7 +63,7 @@ def test_classes_are_bars_the_worst_first_without_those_left_out():
 def test_of_many_classes_both_ends_are_shown():
     table = {f"class {index:03d}": float(index) for index in range(1000)}
 
-    names = [bar["name"] for bar in class_distances({"intra_class": {"table": table}})]
+    names = [bar["name"] for bar in class_distances({"intra_class": {"table": table}}, {})]
 
     assert names[:10] == [f"class {index:03d}" for index in range(999, 989, -1)]
     assert names[10:] == [f"class {index:03d}" for index in range(9, -1, -1)]
@@ -73,9 +96,11 @@ def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
 
     tables = metric_tables(old)
 
-    assert tables["scores"] == [("FID (Inception features; lower is better)", "18.28")]
+    (fid,) = tables["scores"]
+    assert (fid["name"], fid["value"]) == ("FID (Inception features; lower is better)", "18.28")
+    assert fid["real"] == "2"
     assert tables["plane"] is None
-    assert tables["classes"] == tables["pairs"] == []
+    assert tables["classes"] == tables["pairs"] == tables["truncation"] == []
 
 
 def test_the_first_numbers_stay_a_handful():

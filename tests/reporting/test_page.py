@@ -3,12 +3,14 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.page import Contents, render_report
 from tests import fabricated_run as run
 
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # a name, never fetched
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -38,9 +40,10 @@ def contents(**changed) -> Contents:
         "bundle": run.bundle_config(),
         "journal": run.journal(),
         "summary": run.summary(),
-        "sample_grid": run.picture(),
-        "attention_maps": run.picture(160, 960),
+        "sample_grid": run.picture(66, 72),
+        "attention_maps": run.picture(40, 240),
         "metrics": run.metrics(),
+        "pictures": run.pictures(),
         "parameters": {
             "training": {"batch_size": 64, "model": {"image_size": 32}},
             "reporting": ReportingConfig(),
@@ -55,8 +58,9 @@ def page() -> str:
 
 
 def text(page: str) -> str:
-    """What a reader sees, without pictures and styles."""
-    return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+    """What a reader sees, without pictures, styles and scripts."""
+    unseen = r"<style>.*?</style>|<script.*?</script>|<[^>]+>"
+    return re.sub(r"\s+", " ", re.sub(unseen, " ", page, flags=re.DOTALL))
 
 
 def test_page_is_sound_html_without_any_outside_reference(page: str) -> None:
@@ -64,11 +68,21 @@ def test_page_is_sound_html_without_any_outside_reference(page: str) -> None:
     parser.feed(page)
     assert parser.open == []
     assert parser.addresses
-    assert all(address.startswith("data:image/png;base64,") for address in parser.addresses)
-    assert "http" not in page
+    inside = ("data:image/png;base64,", "data:image/webp;base64,", "#", "data:,")
+    assert all(address.startswith(inside) for address in parser.addresses)
+    assert "http" not in page.replace(SVG_NAMESPACE, "")
     assert "url(" not in page
     assert "@import" not in page
-    assert "<script" not in page
+    assert "fetch" not in page
+    assert "XMLHttpRequest" not in page
+
+
+def test_the_sections_that_are_linked_exist(page: str) -> None:
+    parser = Nesting()
+    parser.feed(page)
+    linked = [address[1:] for address in parser.addresses if address.startswith("#")]
+    assert len(linked) == 9
+    assert all(f'id="{name}"' in page for name in linked)
 
 
 def test_page_is_silent_about_studies_and_where_they_live() -> None:
@@ -89,6 +103,12 @@ def test_page_tells_everything(page: str) -> None:
         "recognised as the class asked for",
         "97.1%",
         "reference.split train",
+        "1,000 samples against 1,797 real images of train",
+        "The samples nearest to any training image",
+        "digit_2 beside digit_2, digit_3 at 1.556",
+        "Samples drawn at random",
+        "digit_7 at 3.25",
+        "digit_9 distance 5.8",
         "digit_9 197",
         "passed every class has images",
         "data hash abc123",
@@ -171,6 +191,74 @@ def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
     ):
         shown = text(render_report(ReportingConfig(), contents(**changed)))
         assert f"The generator is of run {run.RUN}, the {name} of run ffffffffffff" in shown
+
+
+def test_classes_are_called_what_people_call_them() -> None:
+    report = run.validation_report() | {"class_titles": {"digit_9": "nine, the last"}}
+    shown = text(render_report(ReportingConfig(), contents(validation_report=report)))
+    assert "digit_9 nine distance 5.8" in shown
+    assert "digit_9 nine 197" in shown
+
+
+def test_offenders_are_shown_and_what_was_not_looked_at_is_told() -> None:
+    offender = {"expectation": "path_once", "path": "train/<a>.png", "said": "twice"}
+    report = run.validation_report() | {
+        "pictures": [offender | {"picture": "data:image/jpeg;base64,AAAA"}],
+        "skipped": [{"name": "known", "description": "classes are known", "reason": "no list"}],
+    }
+    page = render_report(ReportingConfig(), contents(validation_report=report))
+    assert 'src="data:image/jpeg;base64,AAAA"' in page
+    assert "train/&lt;a&gt;.png path_once: twice" in text(page)
+    assert "1 not looked at known classes are known no list" in text(page)
+
+
+def test_pictures_of_other_samples_or_of_none_are_told() -> None:
+    other = run.pictures() | {"metadata": np.array('{"samples": {"count": 3}}')}
+    shown = text(render_report(ReportingConfig(), contents(pictures=other)))
+    assert "not of the samples that were measured" in shown
+    shown = text(render_report(ReportingConfig(), contents(pictures=None)))
+    assert "The evaluation left no pictures" in shown
+    assert "Samples drawn at random" not in shown
+
+
+def test_what_was_not_measured_is_named() -> None:
+    bare = {name: value for name, value in run.metrics().items() if name != "details"}
+    bare = {name: value for name, value in bare.items() if name not in {"precision", "recall"}}
+    nothing = {name: array[:0] for name, array in run.pictures().items() if name != "metadata"}
+    nothing["metadata"] = run.pictures()["metadata"]
+    page = render_report(ReportingConfig(), contents(metrics=bare, pictures=nothing))
+    assert "Not measured: a kernel distance, precision and recall, memorisation." in text(page)
+    assert 'id="classes"' not in page
+    assert 'id="neighbours"' not in page
+
+
+def test_scores_while_training_are_drawn_and_no_warnings() -> None:
+    page = render_report(
+        ReportingConfig(), contents(journal=[*run.older_journal(20), *run.score_events()])
+    )
+    assert "Score while training" in text(page)
+    assert "best: 3.25" in text(page)
+    assert "Training" not in warning_section(page)
+
+
+def test_a_run_of_a_thousand_classes_stays_a_page_that_can_be_sent() -> None:
+    names = [f"n{index:08d}" for index in range(1000)]
+    table = {name: 1.0 + index for index, name in enumerate(names)}
+    measured = run.metrics()
+    measured["details"]["intra_class"] = {"table": table}
+    page = render_report(
+        ReportingConfig(),
+        contents(
+            bundle=run.bundle_config() | {"class_names": names, "image_size": 128},
+            metrics=measured,
+            pictures=run.pictures(image_size=128, num_classes=1000),
+        ),
+    )
+    assert len(page) < 5_000_000
+    shown = text(page)
+    assert "The worst and the best classes, the worst first" in shown
+    assert "n00000999 distance 5.8" in shown
+    assert "n00000500" not in shown
 
 
 def test_a_page_without_warnings_has_no_warning_section() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 _MODULES = {
     "CSVDataset": "tables",
+    "EvaluationPicturesDataset": "arrays",
     "GeneratorBundleDataset": "handles",
     "ImageFolderDataset": "handles",
     "JSONDataset": "documents",
+    "JSONFolderDataset": "folders",
     "JSONLinesDataset": "documents",
     "PNGDataset": "arrays",
     "ParquetDataset": "tables",

@@ -101,3 +101,14 @@ class StatisticsDataset(ArraysDataset):
     """Feature statistics in pytorch-fid's format (`mu` [D], `sigma` [D, D]) and their metadata."""
 
     required = ("mu", "sigma")
+
+
+class EvaluationPicturesDataset(ArraysDataset):
+    """What `sagan.metrics.pictures` makes: images beside what they are compared with."""
+
+    required = (
+        *("pair_samples", "pair_sample_labels", "pair_sample_indices", "pair_drawn"),
+        *("pair_neighbours", "pair_neighbour_labels", "pair_neighbour_indices", "pair_distances"),
+        *("class_labels", "class_distances", "class_samples", "class_sample_labels"),
+        *("class_real", "class_real_labels", "metadata"),
+    )

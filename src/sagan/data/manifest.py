@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,16 +15,14 @@ from tqdm import tqdm
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
-from sagan.data.inspection import ImageFacts, inspect_file
+from sagan.data.inspection import ImageFacts
+from sagan.data.manifest_parts import COUNTS, inspect_in_parts, inspect_place
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-COLUMNS = (*ImagePath._fields, *ImageFacts._fields)
-COUNTS = ("width", "height", "bytes")
 
 
 class ImageRecord(NamedTuple):
@@ -41,27 +40,31 @@ def scan_images(
 ) -> Iterator[tuple[ImagePath, ImageFacts]]:
     """Inspect every file of the folder, in its order whatever the number of workers."""
     total = sum(folder.facts()["images"].values())
-    inspected = ordered_map(partial(_inspect, folder.path, config), folder, config.workers)
+    inspected = ordered_map(partial(inspect_place, folder.path, config), folder, config.workers)
     # disable=None: no bar where nobody watches
     yield from tqdm(inspected, total=total, desc="checking images", unit=" images", disable=None)
 
 
-def build_manifest(folder: ImageFolder, config: ManifestConfig) -> "pd.DataFrame":
+def build_manifest(
+    folder: ImageFolder, config: ManifestConfig, workspace: Path | None = None
+) -> "pd.DataFrame":
     """One row an image: path, split, class_name, width, height, mode, format, bytes, sha256, ...
 
     Args:
         folder: the images.
         config: workers and limits.
+        workspace: where parts are kept until `remove_parts`, so that a killed scan goes on where
+            it was; None keeps none.
 
     Returns:
         A table with the columns `COLUMNS`; `decodable` is boolean, and `reason` says why not.
         Counts are nullable integers: unknown where a file could not be read that far.
     """
     import pandas as pd
+    import pyarrow as pa
 
-    rows = [(*place, *facts) for place, facts in scan_images(folder, config)]
-    manifest = pd.DataFrame(rows, columns=list(COLUMNS))
-    manifest = manifest.astype(dict.fromkeys(COUNTS, "Int64") | {"decodable": "bool"})
+    whole = pa.concat_tables(inspect_in_parts(folder, config, workspace))
+    manifest: pd.DataFrame = whole.to_pandas().astype(dict.fromkeys(COUNTS, "Int64"))
     bad = int((~manifest["decodable"]).sum())
     logger.info("checked %s images; %s cannot be decoded", f"{len(manifest):,}", f"{bad:,}")
     return manifest
@@ -78,21 +81,18 @@ def data_hash(manifest: "pd.DataFrame") -> str:
 
     Rows that cannot be decoded are left out, so that a manifest and its validated part agree.
     """
-    return hash_records(records(manifest))
+    rows = manifest.loc[manifest["decodable"].astype(bool), ["path", "sha256"]]
+    return _hash_pairs(zip(rows["path"].tolist(), rows["sha256"].tolist(), strict=True))
 
 
 def hash_records(images: Iterable[ImageRecord]) -> str:
     """`data_hash` of records; 64 hexadecimal digits."""
+    return _hash_pairs((image.path, image.sha256) for image in images)
+
+
+def _hash_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     digest = hashlib.sha256()
-    for path, sha256 in sorted((image.path, image.sha256) for image in images):
-        digest.update(f"{path}\0{sha256}\n".encode())
+    lines = (f"{path}\0{sha256}\n" for path, sha256 in sorted(pairs))
+    while part := "".join(islice(lines, 4096)):
+        digest.update(part.encode())
     return digest.hexdigest()
-
-
-def _inspect(root: Path, config: ManifestConfig, place: ImagePath) -> tuple[ImagePath, ImageFacts]:
-    try:
-        place.path.encode()
-    except UnicodeEncodeError:  # neither Parquet nor JSON could hold the name
-        plain = place.path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        return place._replace(path=plain), ImageFacts(reason="file name is not UTF-8")
-    return place, inspect_file(root / place.path, config)

@@ -17,7 +17,7 @@ import torch
 
 from sagan.data.shards import ShardStore
 from sagan.files import file_sha256, replacing_file
-from sagan.metrics.config import ClassifierConfig, EvaluationConfig
+from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
 from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features import Batch
 from sagan.metrics.references import reference_statistics
@@ -79,7 +79,7 @@ def _measure(options: argparse.Namespace) -> None:
     size = (shards.image_size, shards.image_size)
     if images.shape[2:] != size:
         raise ValueError(f"{options.samples}: images are {images.shape[2:]}, the shards' {size}")
-    config = read_config(options.config).model_copy(update={"num_samples": len(images)})
+    config = _of_a_file(read_config(options.config), len(images))
     device = torch.device(options.device)
     workspace = options.workspace or options.out.parent / "features"
     reference = reference_statistics(shards, config, workspace, device)
@@ -97,6 +97,13 @@ def _measure(options: argparse.Namespace) -> None:
     with replacing_file(options.out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     logger.info("%s", options.out)
+
+
+def _of_a_file(config: EvaluationConfig, count: int) -> EvaluationConfig:
+    """The part of a configuration that samples drawn before can follow."""
+    if config.sweep.truncations:
+        logger.info("no truncation curve: it needs a generator to draw from")
+    return config.model_copy(update={"num_samples": count, "sweep": SweepConfig()})
 
 
 def _parser() -> argparse.ArgumentParser:

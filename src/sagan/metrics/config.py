@@ -66,12 +66,22 @@ class EvaluationConfig(Config):
         "number is called fid), or the classifier (it is called fd_classifier)",
     )
     num_samples: int = Field(50_000, ge=MIN_SAMPLES, description="generated images, classes evenly")
-    reference_split: str = Field("train", description="real images compared with, all of them")
+    reference_split: str = Field("train", description="real images compared with")
+    reference_count: int | None = Field(
+        None,
+        ge=MIN_SAMPLES,
+        description="of that split, a uniform draw of so many for the Fréchet distance; null: all",
+    )
     seed: NonNegativeInt = Field(0, description="of the generated images' latents")
     truncation: float | None = Field(
         None, ge=0.01, description="of the latents, standard deviations; null: none"
     )
     batch_size: PositiveInt = Field(64, description="images generated and looked at once")
+    inception_resizer: Literal["pytorch_fid", "pil_bicubic"] = Field(
+        "pytorch_fid",
+        description="to Inception's 299 px: pytorch-fid's own (bilinear, not antialiased), or as "
+        "clean-fid does (PIL's bicubic, antialiased, in floats: the number is fid_pil_bicubic)",
+    )
     inception_weights: Path | None = Field(
         None, description="file of Inception's weights; null: torch's cache"
     )

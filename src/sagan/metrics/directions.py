@@ -20,8 +20,9 @@ def lower_is_better(score: str) -> bool:
     Raises:
         ValueError: for a score that is no measure of better and worse, naming the nearest.
     """
-    if score in _LOWER:
+    name = score.replace("_pil_bicubic", "")  # of another resizer, the same score
+    if name in _LOWER:
         return True
-    if score in _HIGHER:
+    if name in _HIGHER:
         return False
     raise ValueError(unknown_key(score, _LOWER | _HIGHER).replace("key", "score"))

@@ -63,7 +63,7 @@ def evaluate(
             samples, or features are NaN or infinite.
     """
     extractor = feature_extractor(config, shards, workspace, device)
-    check_reference(reference, shards, config.reference_split, extractor)
+    check_reference(reference, shards, config, extractor)
     _check_draws(config, draw)
     name_protocol(_protocol(config, reference, origin, config.num_samples), config.protocol)
     bench = Bench(shards, config, workspace, device, extractor, reference)

@@ -51,6 +51,6 @@ def feature_extractor(
     """
     weights = require_weights(config)
     if weights is not None:
-        return InceptionFeatures(weights, device)
+        return InceptionFeatures(weights, device, config.inception_resizer)
     classifier = config.classifier or ClassifierConfig()
     return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))

@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sagan.files import file_sha256
 from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.named_protocols import INCEPTION_RESIZERS
 
 DIMENSIONS = 2048
 INPUT_PX = 299
@@ -58,19 +59,42 @@ def require_weights(config: EvaluationConfig) -> Path | None:
     return path
 
 
+def resize_as_pytorch_fid(images: Tensor) -> Tensor:
+    """Float [N, 3, H, W] -> [N, 3, 299, 299]: bilinear, not antialiased."""
+    return F.interpolate(images, size=(INPUT_PX, INPUT_PX), mode="bilinear", align_corners=False)
+
+
+def resize_as_pil_bicubic(images: Tensor) -> Tensor:
+    """Float [N, 3, H, W], 0..255 -> [N, 3, 299, 299]: as PIL resizes a channel of floats.
+
+    Antialiased where it makes images smaller, and clipped (Parmar, Zhang and Zhu 2022, clean-fid).
+    """
+    size = (INPUT_PX, INPUT_PX)
+    resized = F.interpolate(images, size=size, mode="bicubic", align_corners=False, antialias=True)
+    return resized.clamp(0, 255)
+
+
+RESIZERS = {"pytorch_fid": resize_as_pytorch_fid, "pil_bicubic": resize_as_pil_bicubic}
+
+
 class InceptionFeatures:
-    """Pool-3 features: bilinear to 299 px, -1..1, 2,048 numbers an image."""
+    """Pool-3 features: to 299 px, -1..1, 2,048 numbers an image."""
 
-    metric = "fid"
-    kernel_metric = "kid"
-    label_score = "inception_score"
-
-    def __init__(self, weights: Path, device: torch.device) -> None:
+    def __init__(self, weights: Path, device: torch.device, resizer: str = "pytorch_fid") -> None:
         """Load the network; see `require_weights` for the file.
+
+        Args:
+            weights: their file.
+            device: where the network is to run.
+            resizer: one of `RESIZERS`; another than pytorch-fid's own stands in the numbers' names.
 
         Raises:
             ValueError: if the file holds no weights of this network.
         """
+        suffix = "" if resizer == "pytorch_fid" else f"_{resizer}"
+        self.metric, self.kernel_metric = f"fid{suffix}", f"kid{suffix}"
+        self.label_score = f"inception_score{suffix}"
+        self._resizer = resizer
         network, head = build_inception_with_head(weights)
         self._network, self._head = network.to(device), head.to(device)
         self._device = device
@@ -82,7 +106,7 @@ class InceptionFeatures:
         return {
             "network": f"Inception 2015-12-05, pool 3, of pytorch-fid {version('pytorch-fid')}",
             "dimensions": DIMENSIONS,
-            "resizer": f"bilinear to {INPUT_PX}x{INPUT_PX}, not antialiased, corners not aligned",
+            "resizer": INCEPTION_RESIZERS[self._resizer],
             "input": "uint8 / 255, then 2 x - 1",
             "weights_sha256": self._sha256,
         }
@@ -98,8 +122,7 @@ class InceptionFeatures:
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 [N, 3, H, W] -> float32 [N, 2048] on the network's device."""
         with torch.inference_mode():
-            x = images.to(self._device).float() / 255
-            x = F.interpolate(x, size=(INPUT_PX, INPUT_PX), mode="bilinear", align_corners=False)
+            x = RESIZERS[self._resizer](images.to(self._device).float()) / 255
             features: Tensor = self._network(2 * x - 1).flatten(1)
         return features
 

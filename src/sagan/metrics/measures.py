@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from sagan.metrics.accuracy_scores import StoredImages, accuracy_scores
 from sagan.metrics.bench import Bench
-from sagan.metrics.distances import nearest
+from sagan.metrics.distances import Neighbours, nearest
 from sagan.metrics.extrapolation import extrapolate
 from sagan.metrics.intervals import bootstrap_interval, wilson_interval
 from sagan.metrics.intra_class import intra_class_distances, intra_class_warnings
@@ -19,7 +21,8 @@ from sagan.metrics.sample_pass import SamplePass
 
 ENOUGH_SAMPLES = 50_000  # for a Fréchet distance as it is commonly reported
 FEWEST_TO_EXTRAPOLATE = 200
-PAIRS_SHOWN = 8  # samples beside their nearest training images, the nearest ones
+PAIRS_SHOWN = 8  # samples beside their nearest training images: the nearest, and as many drawn
+NEIGHBOURS_SHOWN = 3  # training images beside each
 
 
 @dataclass
@@ -180,24 +183,37 @@ def _memorisation(bench: Bench, kept: Kept, measured: Measured) -> None:
         return
     training, held_out = bench.real("train"), bench.real("val")
     base = bench.on_device(training)
-    found = nearest(bench.on_device(kept), base, what="nearest training images")
+    beside = min(NEIGHBOURS_SHOWN, len(base))
+    found = nearest(bench.on_device(kept), base, beside, what="nearest training images")
     distances = found.distances[:, 0].cpu()
     unseen = nearest(bench.on_device(held_out), base).distances[:, 0].cpu()
     result = memorisation(distances.numpy(), unseen.numpy())
     measured.scores |= {"memorisation": result.score, "near_copies": result.near_copies}
     closest = torch.argsort(distances, stable=True)[:PAIRS_SHOWN]
-    places = training.indices[found.indices[:, 0].cpu()[closest]].tolist()
-    samples, lengths = kept.indices[closest].tolist(), distances[closest].tolist()
+    order = np.random.default_rng(0).permutation(len(distances))
+    drawn = torch.from_numpy(order[:PAIRS_SHOWN])
     measured.details["nearest_training_images"] = {
         "training_images": f"{len(training.rows):,} of {training.seen:,}",
         "held_out_images": f"{len(held_out.rows):,} of {held_out.seen:,}, split val",
         "median_distance": float(distances.median()),
         "median_distance_held_out": float(unseen.median()),
-        "closest": [
-            {"sample": sample, "training_image": place, "distance": length}
-            for sample, place, length in zip(samples, places, lengths, strict=True)
-        ],
+        "closest": _pairs(closest, kept, training, found),
+        "drawn": _pairs(drawn, kept, training, found),
     }
+
+
+def _pairs(chosen: Tensor, kept: Kept, training: Kept, found: Neighbours) -> list[dict[str, Any]]:
+    """Places of some samples in their series, and of the training images nearest to each."""
+    places = training.indices[found.indices[chosen].cpu()]
+    return [
+        {"sample": sample, "training_images": near, "distances": lengths}
+        for sample, near, lengths in zip(
+            kept.indices[chosen].tolist(),
+            places.tolist(),
+            found.distances[chosen].tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _accuracy(bench: Bench, images: Kept, measured: Measured) -> None:

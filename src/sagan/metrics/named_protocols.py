@@ -11,7 +11,12 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from sagan.schema import Config
 
-INCEPTION_RESIZER = "bilinear to 299x299, not antialiased, corners not aligned"
+# from the stored images to Inception's input, by the names of `evaluation.inception_resizer`
+INCEPTION_RESIZERS = {
+    "pytorch_fid": "bilinear to 299x299, not antialiased, corners not aligned",
+    "pil_bicubic": "PIL's bicubic to 299x299, antialiased, floats clipped to 0..255",
+}
+INCEPTION_RESIZER = INCEPTION_RESIZERS["pytorch_fid"]
 
 
 class NamedProtocol(Config):
@@ -108,7 +113,11 @@ def refusal(name: str, differing: list[str]) -> str:
 
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a protocol that the parameters decide."""
-    return {key: config[key] for key in _CONFIGURED}
+    inception = config["features"] == "inception"
+    return {key: config[key] for key in _CONFIGURED} | {
+        "resizer": INCEPTION_RESIZERS[config["inception_resizer"]] if inception else "none",
+        "reference_images": "all" if config["reference_count"] is None else "drawn",
+    }
 
 
 def _followed(protocol: Mapping[str, Any]) -> dict[str, Any]:

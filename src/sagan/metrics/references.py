@@ -22,7 +22,7 @@ from sagan.metrics.storage import cache_key
 
 logger = logging.getLogger(__name__)
 
-PARTS = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
+HALVES = {"even": 0, "odd": 1}
 
 
 def reference_statistics(
@@ -40,19 +40,40 @@ def reference_statistics(
             f"expected one of {', '.join(shards.splits)}"
         )
     extractor = feature_extractor(config, shards, workspace, device)
-    return split_statistics(shards, config.reference_split, extractor, config, workspace)
+    split = config.reference_split
+    part = reference_part(shards, config)
+    return split_statistics(shards, split, extractor, config, workspace, part=part)
+
+
+def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:
+    """Which images of the reference split are compared with: "all", or how many of them.
+
+    Raises:
+        ValueError: if more are asked for than there are.
+    """
+    asked, there = config.reference_count, len(shards.split(config.reference_split))
+    if asked is None or asked == there:
+        return "all"
+    if asked > there:
+        raise ValueError(
+            f"evaluation.reference_count: {asked:,} real images asked for, split "
+            f"{config.reference_split} has {there:,}; ask for at most as many, or null for all"
+        )
+    return f"{asked} drawn"
 
 
 def check_reference(
-    reference: Statistics, shards: ShardStore, split: str, extractor: FeatureExtractor
+    reference: Statistics, shards: ShardStore, config: EvaluationConfig, extractor: FeatureExtractor
 ) -> None:
-    """Refuse statistics of another data set, resolution, split, network or count.
+    """Refuse statistics of another data set, resolution, resizer, split, network or count.
 
     Raises:
         ValueError: naming what differs, got and expected.
     """
     got = {"count": reference.count, **reference.protocol}
-    expected = {"count": len(shards.split(split)), **_protocol(shards, split, extractor, "all")}
+    split, part = config.reference_split, reference_part(shards, config)
+    count = len(_chosen(len(shards.split(split)), part))
+    expected = {"count": count, **_protocol(shards, split, extractor, part)}
     differing = [key for key in expected if got.get(key) != expected[key]]
     if differing:
         lines = [f"  {key}: got {got.get(key)}, expected {expected[key]}" for key in differing[:5]]
@@ -72,7 +93,7 @@ def split_statistics(
     *,
     part: str = "all",
 ) -> Statistics:
-    """Statistics of a split, or of every other image of it (part: even, odd)."""
+    """Statistics of a split, or of a part of it: every other image (even, odd), or "n drawn"."""
     protocol = _protocol(shards, split, extractor, part)
     path = workspace / f"statistics-{cache_key(protocol)}.npz"
     if path.is_file():
@@ -81,13 +102,23 @@ def split_statistics(
         except ValueError as error:
             logger.warning("%s; taking them again", error)
     images = shards.split(split)
-    indices = np.arange(len(images))[PARTS[part]]
+    indices = _chosen(len(images), part)
 
     features = _features(images, indices, extractor, config.batch_size, split)
     statistics = measure_statistics(features, protocol)
     with replacing_file(path) as temporary:
         statistics.save(temporary)
     return statistics
+
+
+def _chosen(count: int, part: str) -> np.ndarray:
+    """Places of a part's images in a split of `count`: int64 [n], ascending."""
+    if part == "all":
+        return np.arange(count)
+    if part in HALVES:
+        return np.arange(HALVES[part], count, 2)
+    drawn = int(part.removesuffix(" drawn"))
+    return np.sort(np.random.default_rng(0).choice(count, drawn, replace=False))
 
 
 def self_test(

@@ -1,9 +1,11 @@
 """Curves out of the training journal: what is drawn together, thinned to what a picture shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+from sagan.metrics.directions import lower_is_better
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -51,12 +53,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point that stands out of a chart, and why."""
+
+    name: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
 class Chart:
     """Curves that share their axes."""
 
     title: str
     unit: str
     curves: list[Curve]
+    mark: Mark | None = None
+    x_label: str = "images seen"
 
 
 def charts(journal: Journal, points: int) -> list[Chart]:
@@ -67,8 +80,8 @@ def charts(journal: Journal, points: int) -> list[Chart]:
         points: Points a curve at most; more are averaged in groups of neighbours.
 
     Returns:
-        The charts that have anything to show: losses, diversity, attention, logits, speed, ...;
-        a journal of an earlier version has fewer columns.
+        The charts that have anything to show: scores while training with the best marked, losses,
+        diversity, attention, logits, speed, ...; a journal of an earlier version has fewer columns.
     """
     steps = [record for record in journal if "event" not in record and "images_seen" in record]
     keys = list(dict.fromkeys(key for record in steps for key in record))
@@ -81,7 +94,7 @@ def charts(journal: Journal, points: int) -> list[Chart]:
         for title, unit, names in _GROUPS
     ]
     kept = (Chart(c.title, c.unit, [line for line in c.curves if line.x]) for c in drawn)
-    return [chart for chart in kept if chart.curves]
+    return [*_score_charts(journal), *(chart for chart in kept if chart.curves)]
 
 
 def curves_figure(journal: Journal, points: int) -> "Figure":
@@ -118,6 +131,32 @@ def curves_figure(journal: Journal, points: int) -> "Figure":
             figure.add_trace(line, row=place // _COLUMNS + 1, col=place % _COLUMNS + 1)
     figure.update_xaxes(title_text="images seen", row=rows)
     return figure.update_layout(height=260 * rows + 80, template="plotly_white")
+
+
+def _score_charts(journal: Journal) -> Iterator[Chart]:
+    """Small evaluations of the run, a chart for each metric that it was watched by."""
+    found: dict[str, Curve] = {}
+    for record in journal:
+        value = record.get("value") if record.get("event") == "score" else None
+        if isinstance(value, int | float) and isfinite(value):
+            metric = str(record["metric"])
+            curve = found.setdefault(metric, Curve(metric.replace("_", " "), [], []))
+            curve.x.append(float(record["images_seen"]))
+            curve.y.append(float(value))
+    for metric, curve in found.items():
+        mark, told = _best(metric, curve)
+        yield Chart("Score while training", f"{curve.name}, small protocol{told}", [curve], mark)
+
+
+def _best(metric: str, curve: Curve) -> tuple[Mark | None, str]:
+    """The best score and which way is better; nothing for a metric that has no better."""
+    try:
+        lower = lower_is_better(metric)
+    except ValueError:
+        return None, ""
+    best = (min if lower else max)(curve.y)
+    direction = "lower" if lower else "higher"
+    return Mark("best", curve.x[curve.y.index(best)], best), f"; {direction} is better"
 
 
 def _expanded(names: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:

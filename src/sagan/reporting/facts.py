@@ -13,9 +13,17 @@ _SHARES = {
     *("memorisation", "near_copies"),
 }
 # of the scores, those among the first numbers; the others stand under Metrics
-_HEADLINE = ("fid", "fd_classifier", "precision", "recall", "recognised", "diversity_mean")
+_HEADLINE = (
+    "fid",
+    "fid_pil_bicubic",
+    "fd_classifier",
+    "precision",
+    "recall",
+    "recognised",
+    "diversity_mean",
+)
 # events that belong to a healthy run; any other is a warning, one of a later version too
-_ORDINARY_EVENTS = {"resumed", "interrupted"}
+_ORDINARY_EVENTS = {"resumed", "interrupted", "score"}
 _WARNINGS_SHOWN = 8  # of the training, at the top of the page; all of them stand under Training
 _LISTED_VALUES = 12  # entries of a list that a table cell shows
 
@@ -45,13 +53,35 @@ def warnings(
     journal: Sequence[Facts],
     summary: Facts,
     metrics: Facts | None,
+    *,
+    pictures: Facts | None,
 ) -> list[str]:
-    """What a reader must know before believing the rest."""
+    """What a reader must know before believing the rest.
+
+    Args:
+        validation_report: As the data validation station leaves it.
+        bundle: The generator's `config.json`.
+        journal: The training's.
+        summary: The training's.
+        metrics: The evaluation's, or None.
+        pictures: Whose samples the evaluation's pictures show, as `protocol.samples` of its
+            metrics; or None.
+    """
     said = []
     if metrics is None:
         said.append(
             "The evaluation has not run: this page has no metrics. "
             "`kedro run --pipeline=evaluate` measures the generator and writes the page anew."
+        )
+    elif pictures is None:
+        said.append(
+            "The evaluation left no pictures (it is of an earlier version): no nearest training "
+            "images and no classes are shown. `kedro run --pipeline=evaluate` makes them."
+        )
+    elif pictures != metrics["protocol"]["samples"]:
+        said.append(
+            "The pictures of nearest training images and of classes are not of the samples that "
+            "were measured: run the evaluation again."
         )
     said += _mixed_runs(bundle, summary, metrics or {})
     said += _training_warnings(journal)
@@ -62,63 +92,6 @@ def warnings(
     for source in (validation_report, metrics or {}):
         said += [str(text) for text in (*source.get("failures", ()), *source.get("warnings", ()))]
     return said
-
-
-def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any]:
-    """The validation's findings.
-
-    Args:
-        validation_report: As the data validation station leaves it.
-        classes_listed: Up to so many classes are shown one by one.
-
-    Returns:
-        `classes` (bars) or, for many classes, `class_summary`; `counts` and `facts` of the images;
-        `expectations`, each with its outcome; `quarantine`, the files left out and why.
-    """
-    report = validation_report
-    by_class = {
-        str(name): sum(splits.values())
-        for name, splits in report.get("class_histogram", {}).items()
-    }
-    few = len(by_class) <= classes_listed
-    return {
-        "classes": class_bars(by_class) if few else [],
-        "class_summary": [] if few else rows(class_summary(by_class)),
-        "counts": rows(
-            {label(name): value for name, value in report.get("counts", {}).items()}
-            | {label(name): value for name, value in report.get("facts", {}).items()}
-            | {"data hash": report.get("data_hash")}
-        ),
-        "expectations": [
-            {
-                "sign": "passed" if outcome["passed"] else f"failed ({outcome['severity']})",
-                "description": outcome["description"],
-                "observed": outcome["observed"],
-            }
-            for outcome in report.get("expectations", ())
-        ],
-        "quarantine": report.get("quarantine", []),
-    }
-
-
-def class_bars(images_by_class: Mapping[str, int]) -> list[dict[str, Any]]:
-    """One bar a class; `percent` is relative to the largest."""
-    largest = max(images_by_class.values(), default=0) or 1
-    return [
-        {"name": name, "images": count, "percent": 100 * count / largest}
-        for name, count in images_by_class.items()
-    ]
-
-
-def class_summary(images_by_class: Mapping[str, int]) -> Facts:
-    """How evenly the images fall on the classes."""
-    counts = sorted(images_by_class.values())
-    return {
-        "classes": len(counts),
-        "fewest images in a class": counts[0],
-        "median": counts[len(counts) // 2],
-        "most": counts[-1],
-    }
 
 
 def event(record: Facts) -> str:

@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sagan.reporting.curves import Chart, Curve
 from sagan.reporting.facts import Facts, label, rows, score, score_items
+from sagan.reporting.found import titled
 from sagan.reporting.plane import Point, precision_recall_plane
 
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
     "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
+    "fid_pil_bicubic": "FID with PIL's antialiased bicubic resizer (lower is better)",
+    "kid_pil_bicubic": "KID with PIL's antialiased bicubic resizer (0 is best; unbiased)",
     "kid": "KID, kernel distance in Inception's features (0 is best; unbiased)",
     "kd_classifier": "kernel distance in the classifier's features (0 is best; unbiased)",
     "inception_score": "Inception score (higher is better)",
@@ -25,43 +29,89 @@ _SCORES = {
     "memorisation": "nearer to a training image than validation images (new: 50%, copies: 100%)",
     "near_copies": "as near to a training image as 5% of validation images (new: 5%)",
 }
-_APART = {"intervals", "warnings", "protocol", "details"}
+_APART = {"intervals", "warnings", "protocol", "details", "self_test"}
 _TABLES = {"recognised_by_class", "intra_class", "truncation_sweep", "nearest_training_images"}
+# what a full evaluation has, by the beginning or the end of a score's name
+_FAMILIES = {
+    "a Fréchet distance": ("fid", "fd_"),
+    "a kernel distance": ("kid", "kd_"),
+    "precision and recall": ("precision",),
+    "recognition by the classifier": ("recognised",),
+    "diversity within a class": ("diversity_",),
+    "the distance within a class": ("intra_",),
+    "memorisation": ("memorisation",),
+}
 CLASSES_SHOWN = 10  # at either end, where there are more
 
 
-def metric_tables(metrics: Facts) -> dict[str, Any]:
+def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The scores with their intervals, what stands beside them, and the protocol.
 
     Args:
         metrics: The metrics file; one of an older version, without intervals and details, too.
+        titles: Human names by class.
 
     Returns:
-        `scores`, `rest` and `protocol` as rows; `classes`, bars; `plane`, SVG, or None; `pairs`,
-        the samples nearest to a training image, as rows.
+        `scores` with `name`, `value`, `interval` and `real`, that of real images; `told`, under
+        which protocol, and `absent`, what was not measured, in words; `rest` and `protocol` as
+        rows; `classes`, bars; `plane`, SVG, or None; `truncation`, charts; `pairs`, facts about the
+        nearest training images, as rows.
     """
     scores, details = dict(score_items(metrics)), metrics.get("details", {})
-    intervals = metrics.get("intervals", {})
+    intervals, real = metrics.get("intervals", {}), metrics.get("self_test", {})
     rest = {key: value for key, value in metrics.items() if key not in {*scores, *_APART}}
     beside = {key: value for key, value in details.items() if key not in _TABLES}
+    nearest = details.get("nearest_training_images", {})
     return {
         "scores": [
-            (_name(name), score(name, value) + _interval(name, intervals.get(name)))
+            {
+                "name": _name(name),
+                "value": score(name, value),
+                "interval": _interval(name, intervals.get(name)),
+                "real": score(name, real[name]) if name in real else "",
+            }
             for name, value in scores.items()
         ],
-        "rest": rows(rest | beside),
+        "told": _told(metrics.get("protocol", {}), real),
+        "absent": ", ".join(_absent(scores)),
+        "rest": rows(rest | beside | {"real images against real images": real}),
         "protocol": rows(metrics.get("protocol", {})),
-        "classes": class_distances(details),
+        "classes": class_distances(details, titles or {}),
         "plane": _plane(metrics),
-        "pairs": rows(details.get("nearest_training_images", {})),
+        "truncation": truncation_charts(details),
+        "pairs": rows({label(k): v for k, v in nearest.items() if k not in {"closest", "drawn"}}),
     }
 
 
-def class_distances(details: Facts) -> list[dict[str, Any]]:
+def truncation_charts(details: Facts) -> list[Chart]:
+    """Distance, and precision and recall, over the latents' truncation; none without a sweep.
+
+    Args:
+        details: Of the metrics file.
+    """
+    points = sorted(details.get("truncation_sweep", ()), key=lambda point: point["truncation"])
+    if not points:
+        return []
+    axis = "truncation of the latents [standard deviations]"
+    x = [float(point["truncation"]) for point in points]
+
+    def curve(name: str, key: str) -> Curve:
+        return Curve(name, x, [float(point[key]) for point in points])
+
+    distance = curve("Fréchet distance", "frechet_distance")
+    shares = [curve("precision", "precision"), curve("recall", "recall")]
+    return [
+        Chart("Fréchet distance", "over truncation; lower is better", [distance], x_label=axis),
+        Chart("Precision and recall", "over truncation", shares, x_label=axis),
+    ]
+
+
+def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """One bar a class, the worst first; of many classes the ten at either end.
 
     Args:
         details: Of the metrics file.
+        titles: Human names by class.
 
     Returns:
         `name`, `value` (text) and `percent` of the largest distance.
@@ -77,7 +127,7 @@ def class_distances(details: Facts) -> list[dict[str, Any]]:
     right = details.get("recognised_by_class", {})
     return [
         {
-            "name": name,
+            "name": titled(name, titles),
             "value": score("distance", value) + _recognised(right.get(name)),
             "percent": 100 * value / largest,
         }
@@ -104,7 +154,8 @@ def _name(name: str) -> str:
     if name.startswith("intra_"):
         return "Fréchet distance within a class, mean over the classes (lower is better)"
     if name.endswith("_infinity"):
-        return f"{label(name.removesuffix('_infinity'))}, extrapolated to infinitely many samples"
+        finite = _name(name.removesuffix("_infinity")).partition(" (")[0]
+        return f"{finite}, extrapolated to infinitely many samples"
     return _SCORES.get(name, label(name))
 
 
@@ -112,7 +163,29 @@ def _interval(name: str, interval: Mapping[str, Any] | None) -> str:
     if interval is None:
         return ""
     low, high = score(name, interval["low"]), score(name, interval["high"])
-    return f" ({interval['level']:.0%}: {low} to {high}; {interval['method']})"
+    return f"{low} to {high} ({interval['level']:.0%}, {interval['method']})"
+
+
+def _told(protocol: Facts, real: Facts) -> str:
+    """The protocol in a sentence: what the numbers may be compared with."""
+    samples, reference = protocol.get("samples", {}), protocol.get("reference", {})
+    name = protocol.get("name")
+    said = [f"Protocol {name}." if name else "No named protocol."]
+    if "count" in samples and "count" in reference:
+        said.append(
+            f"{samples['count']:,} samples against {reference['count']:,} real images of "
+            f"{reference.get('split', 'the reference')}."
+        )
+    if "between" in real:
+        said.append(f"Last column: the same numbers of real images, {real['between']}.")
+    return " ".join([*said, "Numbers of another protocol are not comparable."])
+
+
+def _absent(scores: Facts) -> Iterator[str]:
+    """The measures of a full evaluation that this file has not."""
+    for family, beginnings in _FAMILIES.items():
+        if not any(name.startswith(beginnings) for name in scores):
+            yield family
 
 
 def _recognised(share: float | None) -> str:

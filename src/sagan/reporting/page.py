@@ -1,7 +1,5 @@
 """The report: one HTML page that needs nothing beside itself, not even a network."""
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +9,12 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from sagan.reporting import facts, measured
-from sagan.reporting.charts import line_chart
+from sagan.reporting import facts, found, measured, pictures
+from sagan.reporting.charts import chart_data, line_chart
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.curves import Chart, Journal, charts
 
+SMALLEST_TILE_PX, LARGEST_TILE_PX = 56, 96  # of one image on the page
 _STATIONS = ("acquisition", "data_validation", "preprocessing", "training", "sampling")
 _OTHERS = {"tuning", "comparison"}  # of no account to this run; and a storage's URL may be secret
 
@@ -35,6 +34,8 @@ class Contents:
     """uint8 [H, W, 3]."""
     metrics: Mapping[str, Any] | None
     """None: the evaluation has not run."""
+    pictures: Mapping[str, np.ndarray] | None
+    """The evaluation's, as `sagan.metrics.pictures` made them; None: there are none."""
     parameters: Mapping[str, Any]
     """Every station's parameters: plain mappings, or the models that Kedro made of them."""
 
@@ -56,36 +57,73 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    c = contents
     return environment.get_template("report.html.j2").render(
         title=config.title,
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        headline=facts.headline(c.bundle, c.summary, c.metrics),
-        warnings=facts.warnings(c.validation_report, c.bundle, c.journal, c.summary, c.metrics),
-        sample_grid=data_uri(c.sample_grid),
-        attention_maps=data_uri(c.attention_maps),
-        charts=[_drawn(chart) for chart in charts(c.journal, config.curve_points)],
-        events=[facts.event(record) for record in c.journal if "event" in record],
-        metrics=None if c.metrics is None else measured.metric_tables(c.metrics),
-        data=facts.data_summary(c.validation_report, config.classes_listed),
-        parameters=[(name, facts.rows(c.parameters[name])) for name in _in_order(c.parameters)],
-        training=facts.rows({k: v for k, v in c.summary.items() if k != "fingerprint"}),
-        fingerprint=facts.rows(c.summary.get("fingerprint", {})),
-        generator=facts.rows(c.bundle),
+        **_told(contents),
+        **_trained(config, contents),
+        **_measured(contents),
+        sample_grid=pictures.data_uri(contents.sample_grid),
+        attention_maps=pictures.data_uri(contents.attention_maps),
+        data=found.data_summary(contents.validation_report, config.classes_listed),
+        parameters=[
+            (name, facts.rows(contents.parameters[name])) for name in _in_order(contents.parameters)
+        ],
+        generator=facts.rows(contents.bundle),
     )
 
 
-def data_uri(picture: np.ndarray) -> str:
-    """A picture as a `data:` address.
+def _told(c: Contents) -> dict[str, Any]:
+    shown = None if c.pictures is None else pictures.origin(c.pictures)
+    return {
+        "run": c.summary.get("fingerprint", {}).get("run"),
+        "headline": facts.headline(c.bundle, c.summary, c.metrics),
+        "warnings": facts.warnings(
+            c.validation_report, c.bundle, c.journal, c.summary, c.metrics, pictures=shown
+        ),
+    }
 
-    Args:
-        picture: uint8 [H, W, 3].
-    """
-    from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _trained(config: ReportingConfig, c: Contents) -> dict[str, Any]:
+    events = [record for record in c.journal if record.get("event", "score") != "score"]
+    return {
+        "charts": [_drawn(chart) for chart in charts(c.journal, config.curve_points)],
+        "events": [facts.event(record) for record in events],
+        "training": facts.rows({k: v for k, v in c.summary.items() if k != "fingerprint"}),
+        "fingerprint": facts.rows(c.summary.get("fingerprint", {})),
+    }
+
+
+def _measured(c: Contents) -> dict[str, Any]:
+    """Numbers and pictures of the evaluation; pictures without numbers are not shown."""
+    titles, arrays = c.validation_report.get("class_titles", {}), c.pictures
+    names = [found.titled(name, titles) for name in c.bundle["class_names"]]
+    tables = None if c.metrics is None else measured.metric_tables(c.metrics, titles)
+    if tables is not None:
+        tables["truncation"] = [_drawn(chart) for chart in tables["truncation"]]
+    if tables is None or arrays is None:
+        return {
+            "metrics": tables,
+            "pairs": {"nearest": [], "drawn": []},
+            "class_pictures": [],
+            **_layout(c, []),
+        }
+    classes = pictures.class_pictures(arrays, names)
+    return {
+        "metrics": tables,
+        "pairs": pictures.nearest_pairs(arrays, names),
+        "class_pictures": classes,
+        **_layout(c, classes),
+    }
+
+
+def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:
+    side = c.bundle["image_size"]
+    return {
+        "tile_px": int(np.clip(side, SMALLEST_TILE_PX, LARGEST_TILE_PX)),
+        "small": side < SMALLEST_TILE_PX,  # enlarged, and each pixel is to be seen
+        "many_classes": len(classes) < len(c.bundle["class_names"]),
+    }
 
 
 def _in_order(parameters: Mapping[str, Any]) -> list[str]:
@@ -95,5 +133,11 @@ def _in_order(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:
-    names = [curve.name for curve in chart.curves]
-    return {"title": chart.title, "unit": chart.unit, "names": names, "svg": line_chart(chart)}
+    return {
+        "title": chart.title,
+        "unit": chart.unit,
+        "names": [curve.name for curve in chart.curves],
+        "mark": None if chart.mark is None else f"{chart.mark.name}: {chart.mark.y:.4g}",
+        "svg": line_chart(chart),
+        "data": chart_data(chart),
+    }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-SIDE, MARGIN = 260, 40  # in the units of the text size
+SIDE, MARGIN = 260, 50  # in the units of the text size
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -51,7 +51,9 @@ def precision_recall_plane(points: Sequence[Point]) -> str:
         mark = f'<circle class="c{point.colour} dot" cx="{x:.1f}" cy="{y:.1f}" r="4">'
         parts.append(f"{mark}<title>{escape(_told(point))}</title></circle>")
     middle = MARGIN + SIDE / 2
-    parts.append(f'<text class="axis" x="{middle:.0f}" y="{size - 2}">recall</text></svg>')
+    parts.append(f'<text class="axis" x="{middle:.0f}" y="{size - 2}">recall</text>')
+    upright = f'transform="rotate(-90)" x="{-8 - SIDE / 2:.0f}" y="12"'
+    parts.append(f'<text class="axis" {upright}>precision</text></svg>')
     return "".join(parts)
 
 

@@ -7,11 +7,12 @@ table, a null in a looked-at column, and an expectation that raised are critical
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sagan.validation.config import DataValidationConfig, ExpectationConfig, Table
+from sagan.validation.config import ExpectationConfig, Table
+from sagan.validation.suites import Expected, columns_of
 from sagan.validation.tables import ROW_NAMES
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Outcome(NamedTuple):
     offenders: list[str]
     """The first rows that are not as expected."""
     unexpected_count: int | None = None
+    offending_rows: tuple[tuple[str, str], ...] = ()
+    """Name and value of some more of them, where rows have names."""
 
     @classmethod
     def failed(cls, table: Table, name: str, entry: ExpectationConfig, observed: str) -> Self:
@@ -54,6 +57,10 @@ class Outcome(NamedTuple):
             offenders=[],
         )
 
+    def summary(self) -> dict[str, Any]:
+        """What the report tells of it."""
+        return {name: value for name, value in self._asdict().items() if name != "offending_rows"}
+
     def sentence(self) -> str:
         """One line for a person: what was expected, what was found, where."""
         where = f": {', '.join(self.offenders)}" if self.offenders else ""
@@ -62,7 +69,7 @@ class Outcome(NamedTuple):
         return f"{self.name}: {self.description} ({bounds}); found {self.observed}{where}{more}"
 
 
-def build_expectations(config: DataValidationConfig) -> dict[Table, list[Any]]:
+def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:
     """The suite as Great Expectations' objects, by table.
 
     Raises:
@@ -71,38 +78,44 @@ def build_expectations(config: DataValidationConfig) -> dict[Table, list[Any]]:
     _import_quietly()
     built: dict[Table, list[Any]] = {}
     problems = []
-    for table, name, entry in config.expectations():
+    for table, name, entry in expected:
         try:
             built.setdefault(table, []).append(_build(name, entry))
         except ValueError as error:
-            problems.append(f"- {table}.{name}: {error}")
+            problems.append(f"- {table}.json, {name}: {error}")
     if problems:
-        raise ValueError("data_validation.suite cannot be used:\n" + "\n".join(problems))
+        listed = "\n".join(problems)
+        raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
     return built
 
 
 def run_suite(
-    tables: dict[Table, "pd.DataFrame"], config: DataValidationConfig
+    tables: Mapping[Table, "pd.DataFrame"],
+    expected: Sequence[Expected],
+    thresholds: dict[str, int | float],
 ) -> tuple[list[Outcome], dict[str, Any]]:
     """Hold every expectation against its table.
 
     Args:
         tables: as `build_tables` makes them.
-        config: suite and thresholds.
+        expected: what is looked at.
+        thresholds: numbers that the suites quote.
 
     Returns:
         One outcome an expectation, in the suite's order, and Great Expectations' own results by
         table, for its renderer.
     """
-    expectations = build_expectations(config)
+    expectations = build_expectations(expected)
     results: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for table, wanted in expectations.items():
+        entries = [one.entry for one in expected if one.table == table]
         if not len(tables[table]):
             errors[table] = "an empty table"
             continue
         try:
-            results[table] = _validate(table, tables[table], wanted, config.thresholds)
+            rows = _looked_at(tables[table], entries)
+            results[table] = _validate(table, rows, wanted, thresholds)
         except Exception as error:  # the report must tell of it, whatever it is
             logger.exception("Great Expectations failed on the table '%s'", table)
             errors[table] = f"an error: {error}"
@@ -118,9 +131,17 @@ def run_suite(
             tables[table],
             by_name.get((table, name)),
         )
-        for table, name, entry in config.expectations()
+        for table, name, entry in expected
     ]
     return outcomes, results
+
+
+def _looked_at(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":
+    """The columns that are asked for alone: the library hashes every cell that it is given."""
+    wanted = {name for entry in entries for name in columns_of(entry.kwargs)}
+    if any("condition" in key for entry in entries for key in entry.kwargs):
+        return rows  # a condition may look at any
+    return rows[[name for name in rows.columns if name in wanted]]
 
 
 def _import_quietly() -> None:
@@ -174,11 +195,7 @@ def _validate(
         .get_batch({"dataframe": rows})
     )
     suite = gx.ExpectationSuite(name=table, expectations=wanted)
-    row_name = ROW_NAMES[table]
-    result_format: dict[str, Any] = {"result_format": "SUMMARY"}
-    if row_name:
-        result_format["unexpected_index_column_names"] = [row_name]
-    return batch.validate(suite, result_format=result_format, expectation_parameters=thresholds)
+    return batch.validate(suite, result_format="SUMMARY", expectation_parameters=thresholds)
 
 
 def _judge(
@@ -200,11 +217,16 @@ def _judge(
     found = result.result
     if found.get("element_count") == 0:  # a row_condition may leave nothing to look at
         return outcome._replace(observed="no row to look at")
+    columns = [name for name in columns_of(entry.kwargs) if name in rows]
+    named = tuple(_named_rows(found, rows, ROW_NAMES[outcome.table], columns))
+    values = [_readable(value) for value in found.get("partial_unexpected_list") or []]
+    shown = [f"{name} ({value})" if value else name for name, value in named] or values
     return outcome._replace(
         severity=entry.severity,
         passed=bool(result.success),
         observed=_observed(found),
-        offenders=_offenders(found, ROW_NAMES[outcome.table]),
+        offenders=shown[:OFFENDERS],
+        offending_rows=named,
         unexpected_count=found.get("unexpected_count"),
     )
 
@@ -222,10 +244,8 @@ def _nulls(entry: ExpectationConfig, rows: "pd.DataFrame") -> str:
     """The looked-at columns that have nulls, and how many; none is looked for where asked."""
     if entry.type in ABOUT_NULLS:
         return ""
-    keys = ("column", "column_A", "column_B")
-    columns = [entry.kwargs[key] for key in keys if key in entry.kwargs]
-    columns += entry.kwargs.get("column_list", [])
-    counts = {name: int(rows[name].isna().sum()) for name in columns if name in rows.columns}
+    looked_at = [name for name in columns_of(entry.kwargs) if name in rows]
+    counts = {name: int(rows[name].isna().sum()) for name in looked_at}
     return ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
 
 
@@ -237,13 +257,15 @@ def _observed(found: dict[str, Any]) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
-def _offenders(found: dict[str, Any], row_name: str | None) -> list[str]:
-    """Names of the first rows that are not as expected, with the value."""
-    rows = found.get("partial_unexpected_index_list") or []
-    if row_name is None:
-        return [str(value) for value in (found.get("partial_unexpected_list") or [])[:OFFENDERS]]
-    named = []
-    for row in rows[:OFFENDERS]:
-        values = [str(value) for key, value in row.items() if key != row_name]
-        named.append(f"{row[row_name]} ({', '.join(values)})" if values else str(row[row_name]))
-    return named
+def _named_rows(
+    found: dict[str, Any], rows: "pd.DataFrame", row_name: str | None, columns: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Name and values of the rows that the library lists, where rows have names."""
+    for label in (found.get("partial_unexpected_index_list") or []) if row_name else []:
+        row = rows.loc[label]
+        values = [row[name] for name in columns if name != row_name]
+        yield str(row[row_name]), ", ".join(_readable(value) for value in values)
+
+
+def _readable(value: Any) -> str:  # noqa: ANN401 - a cell of any table
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,19 +1,24 @@
 """The four tables that expectations are held against, all made of the manifest.
 
 images            one row an image, whatever its state
-decodable_images  the rows that go on
-classes           one row a class: its images by split
+decodable_images  the rows that go on, and what their files have to do with one another
+classes           one row a class: its images by split, its label
 dataset           one row: totals
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sagan.data.manifest import COLUMNS
+import numpy as np
+
+from sagan.data.manifest_parts import COLUMNS, COUNTS
 from sagan.validation.config import Table
+from sagan.validation.copies import find_copies, first_of_its_kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
+AGAIN = "make it again: kedro run --pipelines=data_validation"
 # the column that names a row of the table in messages
 ROW_NAMES: dict[Table, str | None] = {
     "images": "path",
@@ -21,10 +26,32 @@ ROW_NAMES: dict[Table, str | None] = {
     "classes": "class_name",
     "dataset": None,
 }
+# formats by ending; MPO is a JPEG with a second picture behind the first
+FORMATS_BY_SUFFIX = {
+    "jpg": {"JPEG", "MPO"},
+    "jpeg": {"JPEG", "MPO"},
+    "png": {"PNG"},
+    "webp": {"WEBP"},
+    "gif": {"GIF"},
+    "bmp": {"BMP"},
+    "tif": {"TIFF"},
+    "tiff": {"TIFF"},
+    "ppm": {"PPM"},
+    "pgm": {"PPM"},
+    "pbm": {"PPM"},
+    "pnm": {"PPM"},
+}
 
 
-def build_tables(manifest: "pd.DataFrame") -> dict[Table, "pd.DataFrame"]:
+def build_tables(
+    manifest: "pd.DataFrame", known_classes: Sequence[str] | None = None
+) -> dict[Table, "pd.DataFrame"]:
     """Make the tables.
+
+    Args:
+        manifest: one row an image.
+        known_classes: names that class folders must have, in the order of their labels; with them
+            the classes have the columns `known` and `known_label`.
 
     Raises:
         ValueError: if the manifest lacks a column or says not of every image whether it decodes.
@@ -33,25 +60,63 @@ def build_tables(manifest: "pd.DataFrame") -> dict[Table, "pd.DataFrame"]:
     if missing:
         raise ValueError(
             f"the manifest lacks the columns {', '.join(missing)}; expected {', '.join(COLUMNS)}; "
-            "make it again: kedro run --pipelines=data_validation"
+            f"{AGAIN}"
         )
     for name in ("split", "class_name", "decodable"):
         if manifest[name].isna().any():
             raise ValueError(
                 f"the manifest has {int(manifest[name].isna().sum()):,} rows without {name}; "
-                "make it again: kedro run --pipelines=data_validation"
+                f"{AGAIN}"
             )
-    decodable = manifest[manifest["decodable"].astype(bool)]
-    classes = _classes(manifest, decodable)
+    decodable = _decodable(manifest)
+    classes = _classes(manifest, decodable, known_classes)
     return {
-        "images": manifest,
+        "images": _images(manifest),
         "decodable_images": decodable,
         "classes": classes,
         "dataset": _dataset(manifest, decodable, classes),
     }
 
 
-def _classes(manifest: "pd.DataFrame", decodable: "pd.DataFrame") -> "pd.DataFrame":
+def _images(manifest: "pd.DataFrame") -> "pd.DataFrame":
+    lower = manifest["path"].str.lower()
+    return manifest.assign(case_twin=first_of_its_kind(lower, manifest["path"]))
+
+
+def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows that go on, with shape, name and copies judged."""
+    rows = manifest[manifest["decodable"].astype(bool)]
+    sides = rows[["width", "height"]].to_numpy(dtype=np.float64, na_value=np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        aspect = sides.max(axis=1, initial=0) / sides.min(axis=1, initial=np.inf)
+    # the library compares NumPy's numbers a hundred times faster than pandas' nullable ones
+    counts = {
+        name: rows[name].to_numpy(dtype=np.float64 if rows[name].isna().any() else np.int64)
+        for name in COUNTS
+    }
+    return rows.assign(
+        **counts,
+        aspect_ratio=aspect,
+        name_fits_format=_name_fits_format(rows),
+        **find_copies(rows),
+    )
+
+
+def _name_fits_format(rows: "pd.DataFrame") -> list[bool]:
+    """Whether each file's ending is one of its format's; an unknown ending fits none."""
+    fits = {
+        (suffix, name): name in formats
+        for suffix, formats in FORMATS_BY_SUFFIX.items()
+        for name in rows["format"].dropna().unique()
+    }
+    suffixes = (str(path).rpartition(".")[2].lower() for path in rows["path"].tolist())
+    pairs = zip(suffixes, rows["format"].tolist(), strict=True)
+    return [fits.get(pair, False) for pair in pairs]
+
+
+def _classes(
+    manifest: "pd.DataFrame", decodable: "pd.DataFrame", known_classes: Sequence[str] | None
+) -> "pd.DataFrame":
     """One row a class; images count only where they decode."""
     import pandas as pd
 
@@ -60,14 +125,25 @@ def _classes(manifest: "pd.DataFrame", decodable: "pd.DataFrame") -> "pd.DataFra
     counts = counts.reindex(index=names, columns=["train", "val"], fill_value=0)
     splits = [split for split in counts.columns if (manifest["split"] == split).any()]
     totals = manifest.groupby("class_name").size().reindex(names)
-    return pd.DataFrame(
+    bad = (totals - counts.sum(axis=1)).to_numpy()
+    table = pd.DataFrame(
         {
             "class_name": names,
+            "label": range(len(names)),
             "train_images": counts["train"].to_numpy(),
             "val_images": counts["val"].to_numpy(),
-            "bad_images": (totals - counts.sum(axis=1)).to_numpy(),
+            "bad_images": bad,
+            "bad_fraction": bad / totals.to_numpy(),
             "in_every_split": (counts[splits] > 0).all(axis=1).to_numpy(),
         }
+    )
+    if known_classes is None:
+        return table
+    place = {name: index for index, name in enumerate(known_classes)}
+    present = sorted((name for name in names if name in place), key=place.__getitem__)
+    label = {name: index for index, name in enumerate(present)}  # -1: not known at all
+    return table.assign(
+        known=[name in place for name in names], known_label=[label.get(n, -1) for n in names]
     )
 
 
@@ -77,13 +153,25 @@ def _dataset(
     """The one row of totals."""
     import pandas as pd
 
+    train, val = (int(classes[name].sum()) for name in ("train_images", "val_images"))
     bad = len(manifest) - len(decodable)
+    copies = int(decodable["copy_of"].notna().sum())
+    leaked = int(decodable["copy_in_train"].notna().sum())
+    smallest = classes["train_images"].min() if len(classes) else 0
     totals = {
         "images": len(manifest),
         "bad_images": bad,
         "bad_fraction": bad / len(manifest) if len(manifest) else 1.0,
         "classes": len(classes),
-        "train_images": int(classes["train_images"].sum()),
-        "val_images": int(classes["val_images"].sum()),
+        "train_images": train,
+        "val_images": val,
+        "copies": copies,
+        "copy_fraction": copies / len(decodable) if len(decodable) else 0.0,
+        "leaked_images": leaked,
+        "leaked_fraction": leaked / val if val else 0.0,
+        # a class without any counts as one of half an image: JSON knows no infinity
+        "class_ratio": float(classes["train_images"].max() / max(smallest, 0.5))
+        if len(classes)
+        else 0.0,
     }
     return pd.DataFrame([totals])

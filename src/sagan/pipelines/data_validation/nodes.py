@@ -1,5 +1,6 @@
 """The nodes of station 2: look, judge, and only then open the gate."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagan.data.image_folder import ImageFolder
@@ -13,24 +14,39 @@ else:
     DataFrame = object
 
 
-def make_manifest(config: DataValidationConfig, image_folder: ImageFolder) -> DataFrame:
+def make_manifest(
+    config: DataValidationConfig,
+    expectation_suites: dict[str, Any],
+    image_folder: ImageFolder,
+    workspace: Path,
+) -> DataFrame:
     """Read every image; a suite that could not be used is refused before that."""
     from sagan.data.manifest import build_manifest
+    from sagan.validation.known_classes import read_known_classes
     from sagan.validation.suite import build_expectations
+    from sagan.validation.suites import read_suites
 
-    build_expectations(config)
-    return build_manifest(image_folder, config.manifest)
+    build_expectations(read_suites(expectation_suites, config).expected)
+    read_known_classes(config.known_classes)
+    return build_manifest(image_folder, config.manifest, workspace)
 
 
 def report_on_manifest(
-    config: DataValidationConfig, manifest: DataFrame
-) -> tuple[dict[str, Any], str]:
-    """Hold the suite against the manifest; returns the report and the Data Docs page."""
+    config: DataValidationConfig,
+    expectation_suites: dict[str, Any],
+    manifest: DataFrame,
+    image_folder: ImageFolder,
+    workspace: Path,
+) -> tuple[dict[str, Any], str, DataFrame]:
+    """Hold the suites against the manifest; returns report, Data Docs page, quarantine list."""
+    from sagan.data.manifest_parts import remove_parts
     from sagan.validation.data_docs import data_docs_page
-    from sagan.validation.report import validate_manifest
+    from sagan.validation.report import quarantine, validate_manifest
 
-    report, results = validate_manifest(manifest, config)
-    return report, data_docs_page(report, results)
+    remove_parts(workspace)  # the manifest is saved by now
+    report, results = validate_manifest(manifest, expectation_suites, config, image_folder.path)
+    report["class_titles"] = image_folder.class_titles  # for people, further on
+    return report, data_docs_page(report, results), quarantine(manifest)
 
 
 def open_gate(manifest: DataFrame, report: dict[str, Any]) -> DataFrame:

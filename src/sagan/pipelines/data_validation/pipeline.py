@@ -11,19 +11,30 @@ from sagan.pipelines.data_validation.nodes import make_manifest, open_gate, repo
 
 
 def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
-    """`image_folder` -> `manifest`, `validation_report`, `data_docs`, `validated_manifest`."""
+    """`image_folder`, `expectation_suites` -> `manifest`, `validated_manifest` and the verdict."""
     return Pipeline(
         [
             node(
                 make_manifest,
-                inputs=["params:data_validation", "image_folder"],
+                inputs=[
+                    "params:data_validation",
+                    "expectation_suites",
+                    "image_folder",
+                    "manifest_workspace",
+                ],
                 outputs="manifest",
                 name="make_manifest",
             ),
             node(
                 report_on_manifest,
-                inputs=["params:data_validation", "manifest"],
-                outputs=["validation_report", "data_docs"],
+                inputs=[
+                    "params:data_validation",
+                    "expectation_suites",
+                    "manifest",
+                    "image_folder",
+                    "manifest_workspace",
+                ],
+                outputs=["validation_report", "data_docs", "quarantine"],
                 name="report_on_manifest",
             ),
             node(

@@ -44,3 +44,15 @@ def evaluate_generator(
         evaluation_workspace,
         reference=Statistics.from_arrays(reference_statistics),
     )
+
+
+def draw_pictures(
+    generator_bundle: GeneratorBundle,
+    image_shards: ShardStore,
+    metrics: dict[str, Any],
+    config: EvaluationConfig,
+) -> dict[str, np.ndarray]:
+    """The few samples that the metrics name, and the real images that they stand beside."""
+    from sagan.metrics.pictures import evaluation_pictures
+
+    return evaluation_pictures(generator_bundle, image_shards, metrics, config)

@@ -2,11 +2,15 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from sagan.pipelines.evaluation.nodes import evaluate_generator, measure_reference
+from sagan.pipelines.evaluation.nodes import (
+    draw_pictures,
+    evaluate_generator,
+    measure_reference,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Shards and generator bundle -> reference statistics, metrics."""
+    """Shards and generator bundle -> reference statistics, metrics, pictures."""
     return Pipeline(
         [
             Node(
@@ -26,6 +30,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 ],
                 outputs="metrics",
                 name="evaluate_generator",
+            ),
+            Node(
+                draw_pictures,
+                inputs=["generator_bundle", "image_shards", "metrics", "params:evaluation"],
+                outputs="evaluation_pictures",
+                name="draw_pictures",
             ),
         ],
         namespace="evaluation",

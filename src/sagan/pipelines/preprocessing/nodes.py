@@ -1,7 +1,7 @@
 """The node of station 3."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
@@ -19,10 +19,15 @@ def make_shards(
     config: PreprocessingConfig,
     image_folder: ImageFolder,
     validated_manifest: DataFrame,
+    validation_report: dict[str, Any],
     workspace: Path,
 ) -> ShardStore:
     """Decode and resize the validated images into shards, or find them made."""
-    from sagan.data.manifest import records
+    from sagan.data.manifest import data_hash, records
     from sagan.data.preprocessing import preprocess
+    from sagan.data.verdict import require_verdict
+
+    found = data_hash(validated_manifest)
+    require_verdict(validation_report, found, "preprocessing does not start")
 
     return preprocess(image_folder, records(validated_manifest), workspace, config)

@@ -8,7 +8,7 @@ from sagan.pipelines.preprocessing.nodes import make_shards
 
 
 def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
-    """`image_folder`, `validated_manifest`, `shards_workspace` -> `image_shards`."""
+    """Images, `validated_manifest` and its `validation_report` -> `image_shards`."""
     return Pipeline(
         [
             node(
@@ -17,6 +17,7 @@ def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
                     "params:preprocessing",
                     "image_folder",
                     "validated_manifest",
+                    "validation_report",
                     "shards_workspace",
                 ],
                 outputs="image_shards",

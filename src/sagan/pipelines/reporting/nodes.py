@@ -39,10 +39,11 @@ def write_report(
     sample_grid: np.ndarray,
     attention_maps: np.ndarray,
     metrics: dict[str, Any] | None,
+    evaluation_pictures: dict[str, np.ndarray] | None,
     parameters: dict[str, Any],
     config: ReportingConfig,
 ) -> str:
-    """The page; `metrics` is None where the evaluation has not run, and the page says so."""
+    """The page; where the evaluation has not run, its parts are None, and the page says so."""
     from sagan.reporting.page import Contents, render_report
 
     contents = Contents(
@@ -53,6 +54,7 @@ def write_report(
         sample_grid=sample_grid,
         attention_maps=attention_maps,
         metrics=metrics,
+        pictures=evaluation_pictures,
         parameters=parameters,
     )
     return render_report(config, contents)

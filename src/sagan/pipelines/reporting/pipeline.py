@@ -31,6 +31,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "sample_grid": "sample_grid",
                     "attention_maps": "attention_maps",
                     "metrics": "metrics",
+                    "evaluation_pictures": "evaluation_pictures",
                     "parameters": "parameters",
                     "config": "params:reporting",
                 },

@@ -1,0 +1,57 @@
+"""The verdict of validation, and what must not happen without it.
+
+Every station that reads images or shards asks for it; the report itself is the validation room's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ValidationFailed(ValueError):  # noqa: N818 - reads as the sentence that it is
+    """The data set is not fit to train on; the message gives every reason."""
+
+
+def require_verdict(report: object, found_hash: object, consequence: str) -> None:
+    """See to it that a report judges this very data set, and well.
+
+    Args:
+        report: a validation report, whatever it holds.
+        found_hash: data hash of what is about to be used.
+        consequence: what happens otherwise, for the message.
+
+    Raises:
+        ValidationFailed: if it judges another data set, checked nothing, or found it unfit.
+    """
+    again = f"{consequence}; run kedro run --pipelines=data_validation"
+    if not isinstance(report, Mapping):
+        raise ValidationFailed(f"the validation report holds nothing: {again}")
+    expected = report.get("data_hash")
+    if found_hash != expected:
+        raise ValidationFailed(
+            f"the validation report belongs to another data set (data hash {expected}; found "
+            f"{found_hash}): {again}"
+        )
+    if not report.get("expectations"):
+        raise ValidationFailed(
+            f"the validation report holds no expectation; nothing was checked: {again}"
+        )
+    if report.get("passed") is not True:
+        raise ValidationFailed(_message(report))
+
+
+def _message(report: Mapping[str, Any]) -> str:
+    failures = report.get("failures", [])
+    many = "expectation" if len(failures) == 1 else "expectations"
+    lines = [f"the data set failed {len(failures)} critical {many}:"]
+    lines += [f"- {failure}" for failure in failures]
+    bad = report.get("quarantine", [])
+    if bad:
+        lines.append(f"{report['counts']['bad_images']:,} images cannot be decoded:")
+        lines += [f"- {image['path']}: {image['reason']}" for image in bad[:5]]
+        lines += ["- ..."] if len(bad) > 5 else []
+    lines.append(
+        "repair the images, or change what is expected (data_validation.thresholds, .severity, "
+        "conf/base/expectations), then validate again; all details, with pictures, are in "
+        "data_docs.html and validation_report.json"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""What is looked for before a run starts: a validation's suites and verdict, and the device.
+
+A station that trains on shards made in an earlier run starts only where the validation report is
+there, is about the images of these shards, and found them fit.
+"""
+
+from pathlib import Path
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from sagan.catalog.documents import parse_json
+from sagan.files import short
+
+TRAINING = frozenset({"training", "tuning", "comparison"})
+COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
+SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
+
+
+def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse faulty suites before images are fetched or read.
+
+    Raises:
+        ValueError: naming all that is wrong with them.
+    """
+    if SUITES not in pipeline.inputs():
+        return
+    from sagan.validation.config import DataValidationConfig
+    from sagan.validation.suites import read_suites
+
+    config = DataValidationConfig.model_validate(catalog.load("params:data_validation"))
+    read_suites(catalog.load(SUITES), config)
+
+
+def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to train on shards whose images no validation found fit.
+
+    Raises:
+        FileNotFoundError: when there is no validation report.
+        ValidationFailed: when it is about other images, or found these unfit.
+    """
+    stations = {node.namespace for node in pipeline.nodes} & TRAINING
+    if not stations or SHARDS not in pipeline.inputs():
+        return  # in one run with the gate, nothing comes past it
+    from sagan.data.verdict import require_verdict
+
+    shards, report = (Path(catalog.get(name).filepath) for name in (SHARDS, REPORT))
+    if not shards.is_file():
+        return  # loading them says so better
+    consequence = f"{min(stations)} does not start"
+    if not report.is_file():
+        raise FileNotFoundError(
+            f"{short(report)} does not exist: {consequence} without the validation report of its "
+            "images; run kedro run --pipelines=data_validation, or dvc pull"
+        )
+    facts, verdict = (parse_json(path.read_text("utf-8"), str(path)) for path in (shards, report))
+    require_verdict(verdict, facts.get("data_hash"), consequence)
+
+
+def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse CUDA that is asked for and absent, before hours of preprocessing.
+
+    Raises:
+        ValueError: saying what to do.
+    """
+    stations = {node.namespace for node in pipeline.nodes}
+    for station in sorted(stations & COMPUTING):
+        if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
+            from sagan.devices import choose_device
+
+            choose_device("cuda")
+
+
+def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a study that could not begin, before its images are prepared.
+
+    Raises:
+        ValueError: for parameters that do not go together, or CUDA that is absent.
+        FileNotFoundError: when scores need the Inception weights, and they are absent.
+    """
+    if "tuning" not in {node.namespace for node in pipeline.nodes}:
+        return
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.door import check_study as check
+
+    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    check(TuningConfig.model_validate(catalog.load("params:tuning")), training)
+    if training.device == "cuda":
+        from sagan.devices import choose_device
+
+        choose_device("cuda")

@@ -1,0 +1,180 @@
+"""The images behind the numbers: samples beside their nearest training images, classes at the ends.
+
+The metrics file says which (places in the series of samples and in the shards). Sample i of a seed
+is the same image in any batch, so that the few that are shown are drawn again, and the evaluation
+keeps none of its thousands.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from sagan.data.shards import ShardSplit, ShardStore
+from sagan.devices import choose_device
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.questions import check_generator
+from sagan.models.bundle import GeneratorBundle
+from sagan.sampling.generate import generate
+from sagan.sampling.latents import sample_latents
+
+IMAGES_A_CLASS = 8  # samples, and as many real images
+
+Arrays = dict[str, np.ndarray]
+
+
+def evaluation_pictures(
+    bundle: GeneratorBundle,
+    shards: ShardStore,
+    metrics: Mapping[str, Any],
+    config: EvaluationConfig,
+) -> Arrays:
+    """Draw again the samples that the metrics file names, and take the real images beside them.
+
+    Args:
+        bundle: the generator that was measured.
+        shards: the images it was measured against.
+        metrics: as `evaluate_generator` left it.
+        config: the protocol it was measured under.
+
+    Returns:
+        With images uint8 [n, 3, H, W] and labels int64 [n]:
+        `pair_samples` [P, ...], `pair_sample_labels`, `pair_sample_indices` (places in the series),
+        `pair_drawn` bool [P] (drawn at random; else one of the nearest);
+        `pair_neighbours` [P, k, 3, H, W], nearest first, `pair_neighbour_labels` and
+        `pair_neighbour_indices` [P, k] (places in split train), `pair_distances` float64 [P, k];
+        `class_labels` int64 [C], the worst first, `class_distances` float64 [C];
+        `class_samples`, `class_sample_labels`, `class_real`, `class_real_labels`;
+        `metadata`: JSON text, whose samples they are. P and C are 0 where that was not measured.
+
+    Raises:
+        ValueError: if the metrics are of another generator, or of a version that named no pictures.
+    """
+    check_generator(bundle, shards)
+    _check_metrics(metrics, bundle, config)
+    details = metrics["details"]
+    pairs = _pairs(details.get("nearest_training_images"))
+    classes = _classes(details.get("intra_class"), shards.class_names)
+    of_classes = _first_samples(classes, bundle.num_classes, config.num_samples)
+    asked = np.concatenate([pairs["pair_sample_indices"], of_classes])
+    images = _samples(bundle, asked, config)
+    count = len(pairs["pair_sample_indices"])
+    train = shards.split("train") if "train" in shards.splits else None
+    return {
+        **pairs,
+        "pair_samples": images[:count],
+        "pair_sample_labels": pairs["pair_sample_indices"] % bundle.num_classes,
+        **_neighbours(train, pairs["pair_neighbour_indices"], bundle.image_size),
+        "class_labels": classes,
+        "class_distances": _distances(details.get("intra_class"), shards.class_names, classes),
+        "class_samples": images[count:],
+        "class_sample_labels": of_classes % bundle.num_classes,
+        **_real_images(shards.split(config.reference_split), classes),
+        "metadata": np.array(json.dumps(_metadata(metrics), sort_keys=True)),
+    }
+
+
+def _metadata(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {"samples": metrics["protocol"]["samples"]}
+
+
+def _check_metrics(
+    metrics: Mapping[str, Any], bundle: GeneratorBundle, config: EvaluationConfig
+) -> None:
+    measured = metrics["protocol"]["samples"]
+    expected = {
+        "seed": config.seed,
+        "truncation": config.truncation,
+        "generator": json.loads(json.dumps(bundle.facts)),
+    }
+    differing = [name for name, value in expected.items() if measured.get(name) != value]
+    if differing:
+        raise ValueError(
+            f"the metrics are of other samples than these would be ({', '.join(differing)} "
+            "differ): run the evaluation from its first node"
+        )
+    nearest = metrics["details"].get("nearest_training_images", {"drawn": []})
+    if "drawn" not in nearest:
+        raise ValueError(
+            "the metrics are of an earlier version, which did not say what to show: run the "
+            "evaluation from its first node"
+        )
+
+
+def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:
+    """The places of the pairs: the nearest ones, then those drawn at random."""
+    closest, drawn = (nearest["closest"], nearest["drawn"]) if nearest else ([], [])
+    entries = [*closest, *drawn]
+    width = len(entries[0]["training_images"]) if entries else 0
+    places = [entry["training_images"] for entry in entries]
+    distances = [entry["distances"] for entry in entries]
+    return {
+        "pair_sample_indices": np.array([entry["sample"] for entry in entries], dtype=np.int64),
+        "pair_drawn": np.arange(len(entries)) >= len(closest),
+        "pair_neighbour_indices": np.array(places, dtype=np.int64).reshape(len(entries), width),
+        "pair_distances": np.array(distances, dtype=np.float64).reshape(len(entries), width),
+    }
+
+
+def _neighbours(train: ShardSplit | None, places: np.ndarray, image_size: int) -> Arrays:
+    shape = (*places.shape, 3, image_size, image_size)
+    if train is None or places.size == 0:
+        return {
+            "pair_neighbours": np.zeros(shape, dtype=np.uint8),
+            "pair_neighbour_labels": np.zeros(places.shape, dtype=np.int64),
+        }
+    return {
+        "pair_neighbours": train.read(places.ravel()).numpy().reshape(shape),
+        "pair_neighbour_labels": train.labels[places],
+    }
+
+
+def _classes(intra_class: Mapping[str, Any] | None, names: Sequence[str]) -> np.ndarray:
+    """Labels of the worst and the best classes, the worst first, each once."""
+    if intra_class is None:
+        return np.zeros(0, dtype=np.int64)
+    ordered = dict.fromkeys([*intra_class["worst"], *reversed(intra_class["best"])])
+    labels = {name: label for label, name in enumerate(names)}
+    return np.array([labels[name] for name in ordered], dtype=np.int64)
+
+
+def _distances(
+    intra_class: Mapping[str, Any] | None, names: Sequence[str], classes: np.ndarray
+) -> np.ndarray:
+    table = intra_class["table"] if intra_class else {}
+    return np.array([table[names[label]] for label in classes], dtype=np.float64)
+
+
+def _first_samples(classes: np.ndarray, num_classes: int, num_samples: int) -> np.ndarray:
+    """Places of the first samples of each class within the evaluation's series, int64 [n]."""
+    rounds = np.arange(IMAGES_A_CLASS) * num_classes
+    places = (classes[:, None] + rounds).ravel()
+    return places[places < num_samples]
+
+
+def _samples(bundle: GeneratorBundle, places: np.ndarray, config: EvaluationConfig) -> np.ndarray:
+    """The samples at these places of the series: uint8 [n, 3, H, W]."""
+    if len(places) == 0:
+        return np.zeros((0, 3, bundle.image_size, bundle.image_size), dtype=np.uint8)
+    device = choose_device(config.device)
+    latents = [
+        sample_latents(1, bundle.latent_dim, config.seed, config.truncation, first_index=place)
+        for place in places.tolist()
+    ]
+    labels = torch.from_numpy(places % bundle.num_classes)
+    generator = bundle.load(str(device))
+    batches = generate(generator, torch.cat(latents), labels, config.batch_size, device)
+    return torch.cat(list(batches)).numpy()
+
+
+def _real_images(split: ShardSplit, classes: np.ndarray) -> Arrays:
+    """Real images of the classes, evenly chosen among each one's."""
+    chosen = []
+    for label in classes.tolist():
+        places = np.flatnonzero(split.labels == label)
+        count = min(IMAGES_A_CLASS, len(places))
+        chosen.append(places[np.linspace(0, len(places) - 1, count).round().astype(np.int64)])
+    places = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+    return {"class_real": split.read(places).numpy(), "class_real_labels": split.labels[places]}

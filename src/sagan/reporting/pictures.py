@@ -1,0 +1,98 @@
+"""Images on the page: encoded into it, and laid out beside what they are compared with."""
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sagan.reporting.facts import number
+
+LOSSLESS_BYTES = 128 * 1024  # of a picture; a larger one is compressed, or the page grows too heavy
+LOSSLESS_TILE_BYTES = 4 * 1024  # of a single image, of which a page has hundreds
+QUALITY = 90  # of WebP
+
+
+def data_uri(picture: np.ndarray, *, lossless_bytes: int = LOSSLESS_BYTES) -> str:
+    """A picture as a `data:` address: PNG, or, of a large one, WebP.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        lossless_bytes: A PNG may have so many.
+    """
+    from PIL import Image
+
+    image, kind = Image.fromarray(picture), "png"
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    if buffer.tell() > lossless_bytes:
+        buffer, kind = io.BytesIO(), "webp"
+        image.save(buffer, format="WEBP", quality=QUALITY, method=4)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def nearest_pairs(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Any]:
+    """Samples beside their nearest training images.
+
+    Args:
+        arrays: The evaluation's pictures.
+        names: Of the classes, by label.
+
+    Returns:
+        `nearest` and `drawn` (at random), a list each of `sample`, `neighbours` (`data:`
+        addresses), `asked` and `found` (classes), `distance` (text) and `told` (for who sees no
+        pictures).
+    """
+    groups: dict[str, list[dict[str, Any]]] = {"nearest": [], "drawn": []}
+    for i, drawn in enumerate(arrays["pair_drawn"]):
+        asked = names[int(arrays["pair_sample_labels"][i])]
+        found = [names[int(label)] for label in arrays["pair_neighbour_labels"][i]]
+        distance = number(float(arrays["pair_distances"][i][0]))
+        index = int(arrays["pair_sample_indices"][i])
+        groups["drawn" if drawn else "nearest"].append(
+            {
+                "sample": _tile(arrays["pair_samples"][i]),
+                "neighbours": [_tile(image) for image in arrays["pair_neighbours"][i]],
+                "asked": asked,
+                "found": ", ".join(dict.fromkeys(found)),
+                "distance": distance,
+                "told": f"sample {index:,} of {asked} beside its nearest training images, of "
+                f"{', '.join(found)}",
+            }
+        )
+    return groups
+
+
+def class_pictures(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Samples beside real images of the classes at either end, the worst first.
+
+    Args:
+        arrays: The evaluation's pictures.
+        names: Of the classes, by label.
+    """
+    return [
+        {
+            "name": names[int(label)],
+            "distance": number(float(distance)),
+            "samples": _tiles(arrays["class_samples"][arrays["class_sample_labels"] == label]),
+            "real": _tiles(arrays["class_real"][arrays["class_real_labels"] == label]),
+        }
+        for label, distance in zip(arrays["class_labels"], arrays["class_distances"], strict=True)
+    ]
+
+
+def origin(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Whose samples they are: as the metrics file's `protocol.samples`."""
+    samples: dict[str, Any] = json.loads(str(arrays["metadata"]))["samples"]
+    return samples
+
+
+def _tiles(images: Iterable[np.ndarray]) -> list[str]:
+    return [_tile(image) for image in images]
+
+
+def _tile(image: np.ndarray) -> str:
+    """uint8 [3, H, W] -> a `data:` address."""
+    return data_uri(image.transpose(1, 2, 0), lossless_bytes=LOSSLESS_TILE_BYTES)

@@ -1,0 +1,53 @@
+"""Small pictures of the images that are not as expected, to stand on a page by themselves."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sagan.data.inspection import FORMATS
+
+SIDE_PX = 112
+EACH = 6  # of one expectation, so that no single fault takes the whole page
+
+
+def offender_pictures(
+    root: Path, images: Mapping[str, Sequence[tuple[str, str]]], limit: int
+) -> list[dict[str, Any]]:
+    """Thumbnails of offending images.
+
+    Args:
+        root: the image folder.
+        images: path and what is said of it, by name of the expectation that it failed.
+        limit: pictures in all.
+
+    Returns:
+        one entry a picture: `expectation`, `path`, `said`, and `picture` as a data address, or
+        None where the file shows nothing.
+    """
+    chosen = [(name, *image) for name, listed in images.items() for image in listed[:EACH]]
+    return [
+        {"expectation": name, "path": path, "said": said, "picture": _thumbnail(root / path)}
+        for name, path, said in chosen[:limit]
+    ]
+
+
+def _thumbnail(path: Path) -> str | None:
+    """A small JPEG as a data address; None where the file is gone, broken or too large."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+                return None
+            image.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))
+            small = image.convert("RGBA")
+        small.thumbnail((SIDE_PX, SIDE_PX))
+        ground = Image.new("RGBA", small.size, "white")
+        buffer = io.BytesIO()
+        Image.alpha_composite(ground, small).convert("RGB").save(buffer, "JPEG", quality=80)
+    # whatever is wrong with the file is told elsewhere; the page goes without its picture
+    except Exception:
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

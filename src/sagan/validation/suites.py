@@ -1,0 +1,148 @@
+"""The suites as a user keeps them: a JSON file a table, in Great Expectations' own form.
+
+They are read and judged here without the library, so that a fault in one is told before anything
+runs; whether its types and arguments are the library's is for `suite.build_expectations` to say.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, get_args
+
+from pydantic import ValidationError
+
+from sagan.schema import describe_faults, unknown_key
+from sagan.validation.config import DataValidationConfig, ExpectationConfig, SuiteConfig, Table
+
+TABLES: tuple[Table, ...] = get_args(Table)
+# columns that are there only where the parameters name the known classes
+ABOUT_KNOWN_CLASSES = frozenset({"known", "known_label"})
+COLUMN_KEYS = ("column", "column_A", "column_B")
+
+
+class Expected(NamedTuple):
+    """One expectation, with the severity that the parameters leave it."""
+
+    table: Table
+    name: str
+    entry: ExpectationConfig
+
+
+class Skipped(NamedTuple):
+    """One expectation that is not looked at, and why."""
+
+    table: Table
+    name: str
+    description: str
+    reason: str
+
+
+class Suites(NamedTuple):
+    """What is looked at and what is not, in the order of the files."""
+
+    expected: tuple[Expected, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def read_suites(documents: Mapping[str, Any], config: DataValidationConfig) -> Suites:
+    """Judge the suites' files together with the parameters.
+
+    Args:
+        documents: parsed JSON by file stem, which is the table's name.
+        config: thresholds, severities, known classes.
+
+    Raises:
+        ValueError: on everything that is wrong with them, at once.
+    """
+    found, faults = _entries(documents)
+    faults += _shared_names(found)
+    faults += _threshold_faults(found, config.thresholds)
+    names = [name for _, name, _ in found]
+    faults += [
+        f"data_validation.severity: {unknown_key(name, names)}"
+        for name in config.severity
+        if name not in names
+    ]
+    expected, skipped = [], []
+    for one in found:
+        reason = _why_skipped(one, config)
+        if reason:
+            skipped.append(Skipped(one.table, one.name, one.entry.description, reason))
+        else:
+            severity = config.severity.get(one.name, one.entry.severity)
+            entry = one.entry.model_copy(update={"severity": severity})
+            expected.append(one._replace(entry=entry))
+    if found and not any(one.entry.severity == "critical" for one in expected):
+        faults.append("no critical expectation is left, so nothing could fail; keep at least one")
+    if faults:
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
+    return Suites(tuple(expected), tuple(skipped))
+
+
+def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
+    """The columns that an expectation looks at."""
+    return [
+        *(kwargs[key] for key in COLUMN_KEYS if key in kwargs),
+        *kwargs.get("column_list", []),
+        *kwargs.get("column_set", []),
+    ]
+
+
+def _entries(documents: Mapping[str, Any]) -> tuple[list[Expected], list[str]]:
+    """The sound suites' expectations, and the faults of the others."""
+    found: list[Expected] = []
+    faults: list[str] = []
+    if not documents:
+        faults.append(f"there is no suite; expected {', '.join(f'{name}.json' for name in TABLES)}")
+    for table in TABLES:
+        if table not in documents:
+            continue
+        try:
+            suite = SuiteConfig.model_validate(documents[table])
+        except ValidationError as error:
+            faults += [f"{table}.json: {fault}" for fault in describe_faults(error)]
+            continue
+        found += [Expected(table, entry.meta.name, entry) for entry in suite.expectations]
+    unknown = [name for name in documents if name not in TABLES]
+    faults += [
+        f"{name}.json: {unknown_key(name, TABLES).replace('key', 'table', 1)}" for name in unknown
+    ]
+    return found, faults
+
+
+def _shared_names(found: list[Expected]) -> Iterator[str]:
+    owner: dict[str, Table] = {}
+    for table, name, _ in found:
+        if name in owner:
+            yield f"{table}.json: the name '{name}' is taken in {owner[name]}.json"
+        owner.setdefault(name, table)
+
+
+def _threshold_faults(found: list[Expected], thresholds: Mapping[str, float]) -> Iterator[str]:
+    quoted = {name for _, _, entry in found for name in _quoted(entry.kwargs)}
+    for name in sorted(quoted - thresholds.keys()):
+        yield f"a suite quotes a threshold that data_validation.thresholds has not: '{name}'"
+    for name in sorted(thresholds.keys() - quoted):
+        yield (
+            f"data_validation.thresholds: {unknown_key(name, quoted)}; no suite quotes it (to "
+            "leave an expectation out, set data_validation.severity.<its name> to skip)"
+        )
+
+
+def _why_skipped(one: Expected, config: DataValidationConfig) -> str:
+    if config.severity.get(one.name) == "skip":
+        return f"data_validation.severity.{one.name} is skip"
+    if config.known_classes is None and ABOUT_KNOWN_CLASSES & {*columns_of(one.entry.kwargs)}:
+        return "data_validation.known_classes is not set"
+    return ""
+
+
+def _quoted(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of an expectation's kwargs
+    """Names of the thresholds that a part of an expectation quotes."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$PARAMETER"), str):
+            yield value["$PARAMETER"]
+        for part in value.values():
+            yield from _quoted(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _quoted(part)
