@@ -10,7 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.doors import check_device, check_expectations, check_verdict
+from sagan.doors import check_device, check_expectations, check_study, check_verdict
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
@@ -49,9 +49,9 @@ class StreamHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say before hours of work, not after them, what would stop it.
 
-        Faulty expectations, images without a passing validation, and a device that is not there
-        are refused. Where a file must be fetched by hand, a run with the evaluation is refused;
-        one that trains for a later evaluation is warned.
+        Faulty expectations, a study that could not begin, images without a passing validation,
+        and a device that is not there are refused. Where a file must be fetched by hand, a run
+        with the evaluation is refused; one that trains for a later evaluation is warned.
 
         Raises:
             ValueError: when expectations are faulty, the images were not found fit, or CUDA is
@@ -63,6 +63,7 @@ class StreamHooks:
         check_expectations(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
+        check_study(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
         if not stations & {"training", "evaluation"}:
             return

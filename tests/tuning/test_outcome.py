@@ -57,7 +57,8 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     for title in (
         "History of fd_classifier",
         "What fd_classifier depends on",
-        "fd_classifier over each parameter",
+        "fd_classifier over discriminator_steps, generator_lr, "
+        "model.generator.attention_resolutions",
         "Parameters together, by fd_classifier",
         "fd_classifier while training",
     ):

@@ -1,5 +1,7 @@
 """The search space as data: what is refused before anything runs, and what trials get."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -8,6 +10,7 @@ from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace, trial_training
 from tests.tuning.conftest import PROTOCOL, STUDY
 
+ROOT = Path(__file__).parents[2]
 RATE = {"type": "float", "low": 0.0001, "high": 0.01, "log": True}
 
 
@@ -117,6 +120,35 @@ def test_the_trainings_own_values_must_be_in_the_space_to_be_tried(space):
     narrow = space({"generator_lr": RATE | {"high": 0.001}})
     with pytest.raises(ValueError, match=r"warm_starts.default: generator_lr: 0.002 lies outside"):
         narrow.starting_points({"default": {}})
+
+
+def test_an_environment_leaves_out_what_base_searches(study):
+    config = study(
+        search_space=STUDY["search_space"] | {"generator_lr": None},
+        warm_starts={"default": {}, "fast": None},
+    )
+    assert list(config.search_space) == [
+        "discriminator_steps",
+        "model.generator.attention_resolutions",
+    ]
+    assert list(config.warm_starts) == ["default"]
+
+
+@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+def test_the_study_of_every_environment_can_begin(environment, monkeypatch):
+    from kedro.config import OmegaConfigLoader
+
+    from sagan.settings import CONFIG_LOADER_ARGS
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.door import check_study
+
+    monkeypatch.setattr("sagan.metrics.inception.require_weights", lambda config: None)
+    loader = OmegaConfigLoader(ROOT / "conf", env=environment, **CONFIG_LOADER_ARGS)
+    parameters = loader["parameters"]
+    check_study(
+        TuningConfig.model_validate(parameters["tuning"]),
+        TrainingConfig.model_validate(parameters["training"]),
+    )
 
 
 def test_lists_are_choices_and_elements_of_lists_are_searched(space):

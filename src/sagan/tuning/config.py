@@ -145,7 +145,9 @@ class TuningConfig(Config):
         "direction is its own. Several: the trials that no other beats in all are the best",
     )
     search_space: dict[str, Dimension] = Field(
-        min_length=1, description="by training parameter, such as generator_lr or betas.1"
+        min_length=1,
+        description="by training parameter, such as generator_lr or betas.1; null leaves one out "
+        "that another environment searches",
     )
     training: Settings = Field(
         {}, description="training parameters of every trial, laid over those of the station"
@@ -161,7 +163,7 @@ class TuningConfig(Config):
     warm_starts: dict[str, Settings] = Field(
         {"default": {}},
         description="values tried first, in this order, by dimension; what one leaves out is the "
-        "station's own value",
+        "station's own value; null leaves one out",
     )
     keep_checkpoints: bool = Field(
         False, description="of all trials; false: only of the best and of unfinished ones"
@@ -173,6 +175,13 @@ class TuningConfig(Config):
     heartbeat_seconds: PositiveInt = Field(
         30, description="between signs of life of a trial; after 4 without one it is given up [s]"
     )
+
+    @field_validator("search_space", "warm_starts", mode="before")
+    @classmethod
+    def _without_those_left_out(cls, entries: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(entries, dict):
+            return {name: entry for name, entry in entries.items() if entry is not None}
+        return entries
 
     @model_validator(mode="after")
     def _objectives_can_be_measured(self) -> Self:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FEWEST = 2  # complete trials that say anything of importance or shape
+_ABREAST = 3  # slices in one figure
 _WIDE = 20  # the greatest value is so many times the least
 _HEIGHT_PX = 420
 _MARGIN_PX = {"l": 70, "r": 30, "t": 20, "b": 60}
@@ -67,11 +68,12 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
                 "trials this is a hint.",
                 importance,
             )
-        yield Plot(
-            f"{name} over each parameter",
-            "One point a complete trial, later ones darker.",
-            _log_where_wide(v.plot_slice(study, **told), study, number),
-        )
+        for some in _rows(study):
+            yield Plot(
+                f"{name} over {', '.join(some)}",
+                "One point a complete trial, later ones darker.",
+                _log_where_wide(v.plot_slice(study, params=some, **told), study, number),
+            )
         yield Plot(
             f"Parameters together, by {name}",
             "One line a complete trial; drag along an axis to choose a range.",
@@ -83,6 +85,12 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
             "One line a trial; those that end early were pruned. Steps are numbers of scores.",
             _log_where_wide(v.plot_intermediate_values(study), study, 0),
         )
+
+
+def _rows(study: "Study") -> list[list[str]]:
+    """Names of searched parameters, as many together as one figure shows side by side."""
+    names = sorted({name for trial in study.get_trials(deepcopy=False) for name in trial.params})
+    return [names[first : first + _ABREAST] for first in range(0, len(names), _ABREAST)]
 
 
 def _target(number: int) -> "Callable[[FrozenTrial], float]":

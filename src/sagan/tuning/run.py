@@ -11,6 +11,7 @@ from sagan.training.config import TrainingConfig
 from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.crew import Crew
+from sagan.tuning.door import check_study
 from sagan.tuning.job import Job, Objective
 from sagan.tuning.ledger import ERROR, Ledger, finished
 from sagan.tuning.outcome import Outcome, outcome_of
@@ -96,12 +97,11 @@ def prepare(
         StorageError: the storage's name means nothing.
     """
     if objective is None:
-        from sagan.metrics.inception import require_weights
         from sagan.tuning.objective import train_trial
 
-        require_weights(config.protocol)
         objective = train_trial
-    job = Job(
+    check_study(config, training)
+    return Job(
         config=config,
         training=trial_training(config, training),
         place=Place.of(config.storage, workspace),
@@ -110,8 +110,6 @@ def prepare(
         features=features or workspace / "features",
         objective=objective,
     )
-    job.space.check()
-    return job
 
 
 def _look_at_real_images(job: Job, shards: ShardStore) -> None:

@@ -1,0 +1,170 @@
+"""Whether tuned parameters train better than the default ones: `python -m benchmarks.tuning`.
+
+The study chose its best trial by one seed, and the best of many noisy scores is partly luck. Here
+both sets of parameters are trained with the same budget and with seeds that the study has not
+seen, and evaluated under the station's own protocol with latents of another seed. Prints a line a
+run, then one JSON line: means with 95% intervals over seeds (Student's t), and the difference's
+(Welch's); `better` where that one does not hold 0. Status 1 where the objective is not better.
+
+Needs a finished study (`kedro run --pipeline=tune`). Twice `--seeds` runs of the full budget, as
+many at once as asked.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.digits_quality import shards_path
+from sagan.metrics.directions import lower_is_better
+
+SIDES = ("default", "tuned")
+FIRST_SEED = 101  # studies train with seed 0 unless told otherwise
+LATENTS_SEED = 1  # of the evaluation's samples; scores in a study use 0
+SHOWN = ("fd_classifier", "fid", "precision", "recall", "coverage", "recognised", "diversity_mean")
+LEVEL = 0.95
+
+Run = tuple[str, int]
+
+
+def main() -> int:
+    """Train, evaluate, print the table, then the JSON line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.tuning", description=__doc__)
+    parser.add_argument("--data-root", type=Path, default=Path("data"))
+    parser.add_argument("--best", type=Path, help="best_parameters.yml; default: the data root's")
+    parser.add_argument(
+        "--config", type=Path, action="append", help="parameters_training.yml files, base first"
+    )
+    parser.add_argument(
+        "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
+    )
+    parser.add_argument("--seeds", type=int, default=3, help=f"of each: {FIRST_SEED}, ...")
+    parser.add_argument("--total-images", type=int, help="budget; default: the training's own")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument("--objective", default="fd_classifier", help="the study's")
+    parser.add_argument("--out", type=Path, help="keep the runs here; else they are thrown away")
+    options = parser.parse_args()
+    best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
+    if not best.is_file():
+        raise SystemExit(f"{best} is not there; run a study first: kedro run --pipeline=tune")
+    configs = options.config or [Path("conf/base/parameters_training.yml")]
+    files = {"default": configs, "tuned": [*configs, best]}
+    shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
+    runs = [(side, FIRST_SEED + n) for n in range(options.seeds) for side in SIDES]
+    with tempfile.TemporaryDirectory() as temporary:
+        out = options.out or Path(temporary)
+
+        def trained(run: Run) -> dict[str, Any]:
+            return train(shards, out, files[run[0]], run[1], options.total_images)
+
+        with ThreadPoolExecutor(options.jobs) as pool:
+            made = dict(zip(runs, pool.map(trained, runs), strict=True))
+        results = {
+            run: evaluate(summary, shards, options.evaluation, out / "features")
+            for run, summary in made.items()
+        }
+    print(table(results))
+    summary = summarise(results, options.objective)
+    print(json.dumps(summary))
+    return 0 if summary["better"] else 1
+
+
+def train(
+    shards: Path, out: Path, configs: Sequence[Path], seed: int, total_images: int | None
+) -> dict[str, Any]:
+    """One run; its last line of JSON."""
+    command = [sys.executable, "-m", "sagan.training", str(shards), "--out", str(out)]
+    for config in configs:
+        command += ["--config", str(config)]
+    changes = [f"seed={seed}", "tensorboard=false", "scoring.every_images=0", "export=last"]
+    changes += [f"total_images={total_images}"] if total_images else []
+    for change in changes:
+        command += ["--set", change]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def evaluate(
+    trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
+) -> dict[str, float]:
+    """The scores of a run under the evaluation station's protocol."""
+    from sagan.data.shards import ShardStore
+    from sagan.metrics.config import EvaluationConfig
+    from sagan.metrics.of_generator import evaluate_generator
+    from sagan.models.bundle import GeneratorBundle
+    from sagan.schema import load_settings
+
+    settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
+    bundle = GeneratorBundle.open(Path(trained["generator_bundle"]))
+    found = evaluate_generator(
+        bundle, ShardStore.open(shards), EvaluationConfig.model_validate(settings), features
+    )
+    scores = {name: float(found[name]) for name in SHOWN if name in found}
+    return scores | {"train_seconds": float(trained["train_seconds"])}
+
+
+def table(results: dict[Run, dict[str, float]]) -> str:
+    """A line a run."""
+    names = list(next(iter(results.values())))
+    lines = [f"{'':>8} {'seed':>4}" + "".join(f" {name[:14]:>14}" for name in names)]
+    for (side, seed), scores in sorted(results.items()):
+        lines.append(f"{side:>8} {seed:>4}" + "".join(f" {scores[name]:>14.4g}" for name in names))
+    return "\n".join(lines)
+
+
+def summarise(results: dict[Run, dict[str, float]], objective: str) -> dict[str, Any]:
+    """Means with their intervals, the differences', and whether the objective is better."""
+    names = list(next(iter(results.values())))
+    values = {
+        side: {
+            name: [s[name] for (of, _), s in sorted(results.items()) if of == side]
+            for name in names
+        }
+        for side in SIDES
+    }
+    summary: dict[str, Any] = {"seeds": sorted({seed for _, seed in results})}
+    for side in SIDES:
+        summary[side] = {name: interval(values[side][name]) for name in names}
+    summary["tuned_minus_default"] = {
+        name: difference(values["tuned"][name], values["default"][name]) for name in names
+    }
+    found = summary["tuned_minus_default"][objective]
+    better = False
+    if found["high"] is not None:
+        better = found["high"] < 0 if lower_is_better(objective) else found["low"] > 0
+    return summary | {"objective": objective, "better": better}
+
+
+def interval(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and interval by Student's t; without ends for a single value."""
+    from scipy import stats
+
+    mean = sum(values) / len(values)
+    low = high = None
+    if len(values) > 1:
+        half = stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1) * stats.sem(values)
+        low, high = round(mean - half, 4), round(mean + half, 4)
+    return {"mean": round(mean, 4), "low": low, "high": high, "n": len(values)}
+
+
+def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """Difference of means and its interval by Welch's t; without ends for single values."""
+    from scipy import stats
+
+    mean = sum(ours) / len(ours) - sum(theirs) / len(theirs)
+    low = high = None
+    if min(len(ours), len(theirs)) > 1:
+        found = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(LEVEL)
+        low, high = round(float(found.low), 4), round(float(found.high), 4)
+    return {"mean": round(mean, 4), "low": low, "high": high}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

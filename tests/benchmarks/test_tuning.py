@@ -1,0 +1,54 @@
+import pytest
+
+from benchmarks.tuning import difference, interval, summarise, table
+
+
+def results(tuned):
+    """fd_classifier of three seeds each."""
+    found = {}
+    for seed, (default, value) in enumerate(zip([3.5, 3.9, 3.7], tuned, strict=True)):
+        found["default", seed] = {"fd_classifier": default, "recall": 0.5 + seed / 100}
+        found["tuned", seed] = {"fd_classifier": value, "recall": 0.5 + value / 1000}
+    return found
+
+
+def test_clearly_better_and_by_how_much():
+    summary = summarise(results([2.5, 2.7, 2.6]), "fd_classifier")
+    assert summary["better"] is True
+    assert summary["seeds"] == [0, 1, 2]
+    assert summary["default"]["fd_classifier"]["mean"] == pytest.approx(3.7)
+    assert summary["tuned_minus_default"]["fd_classifier"]["mean"] == pytest.approx(-1.1)
+    assert summary["tuned_minus_default"]["fd_classifier"]["high"] < 0
+
+
+def test_within_the_noise_of_seeds_is_not_better():
+    summary = summarise(results([3.1, 4.2, 3.4]), "fd_classifier")
+    assert summary["tuned_minus_default"]["fd_classifier"]["mean"] < 0
+    assert summary["better"] is False
+
+
+def test_more_recall_is_better():
+    assert summarise(results([2.5, 2.7, 2.6]), "recall")["better"] is False
+    better = results([2.5, 2.7, 2.6])
+    for (side, _), scores in better.items():
+        scores["recall"] += side == "tuned"
+    assert summarise(better, "recall")["better"] is True
+
+
+def test_one_seed_shows_nothing():
+    one = {key: scores for key, scores in results([1.0, 1.0, 1.0]).items() if key[1] == 0}
+    summary = summarise(one, "fd_classifier")
+    assert summary["tuned"]["fd_classifier"] == {"mean": 1.0, "low": None, "high": None, "n": 1}
+    assert summary["better"] is False
+
+
+def test_intervals_are_students_and_welchs():
+    assert interval([1.0, 2.0, 3.0]) == {"mean": 2.0, "low": -0.4841, "high": 4.4841, "n": 3}
+    # equal variances and counts: Welch's is Student's with 4 degrees of freedom
+    found = difference([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+    assert found["mean"] == -1.0
+    assert found["high"] - found["low"] == pytest.approx(2 * 2.7764 * (2 / 3) ** 0.5, abs=1e-3)
+
+
+def test_a_line_a_run():
+    assert len(table(results([1.0, 1.0, 1.0])).splitlines()) == 1 + 6
