@@ -4,9 +4,10 @@ import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 
-from sagan.doors import COMPUTING, check_device
+from sagan.doors import COMPUTING, check_device, check_study
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
+from tests.tuning.conftest import STUDY, TRAINING
 
 PIPELINES = register_pipelines()
 
@@ -42,3 +43,24 @@ def test_stations_that_compute_are_those_with_a_device() -> None:
 
     models = TypeExtractor(dict(PIPELINES)).extract_types_from_pipelines()
     assert {name for name, model in models.items() if "device" in model.model_fields} == COMPUTING
+
+
+@pytest.mark.parametrize(
+    ("study", "training", "said"),
+    [
+        ({"search_space": {"generator_lrr": STUDY["search_space"]["generator_lr"]}}, {}, "nearest"),
+        ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
+        ({"storage": "redis://host"}, {}, "of no known kind"),
+        ({}, {"device": "cuda"}, "cuda was asked for"),
+    ],
+)
+def test_a_study_that_could_not_begin_is_refused_before_its_images_are_made(
+    study: dict, training: dict, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    entries = {"params:tuning": STUDY | study, "params:training": TRAINING | training}
+    catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+    with pytest.raises((ValueError, OSError)) as refused:
+        check_study(PIPELINES["tune"], catalog)
+    assert said.replace("nearest", "did you mean 'generator_lr'") in str(refused.value)
+    check_study(PIPELINES["train"], catalog)  # is nothing to it

@@ -69,3 +69,24 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             from sagan.devices import choose_device
 
             choose_device("cuda")
+
+
+def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a study that could not begin, before its images are prepared.
+
+    Raises:
+        ValueError: for parameters that do not go together, or CUDA that is absent.
+        FileNotFoundError: when scores need the Inception weights, and they are absent.
+    """
+    if "tuning" not in {node.namespace for node in pipeline.nodes}:
+        return
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.door import check_study as check
+
+    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    check(TuningConfig.model_validate(catalog.load("params:tuning")), training)
+    if training.device == "cuda":
+        from sagan.devices import choose_device
+
+        choose_device("cuda")

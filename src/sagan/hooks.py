@@ -10,7 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.doors import check_device, check_expectations, check_verdict
+from sagan.doors import check_device, check_expectations, check_study, check_verdict
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
@@ -49,9 +49,9 @@ class StreamHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say before hours of work, not after them, what would stop it.
 
-        Faulty expectations, images without a passing validation, and a device that is not there
-        are refused. Where a file must be fetched by hand, a run with the evaluation is refused;
-        one that trains for a later evaluation is warned.
+        Faulty expectations, a study that could not begin, images without a passing validation,
+        and a device that is not there are refused. Where a file must be fetched by hand, a run
+        with the evaluation is refused; one that trains for a later evaluation is warned.
 
         Raises:
             ValueError: when expectations are faulty, the images were not found fit, or CUDA is
@@ -63,9 +63,8 @@ class StreamHooks:
         check_expectations(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
+        check_study(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
-        if "tuning" in stations:
-            _check_study(catalog)
         if not stations & {"training", "evaluation"}:
             return
         from sagan.metrics.config import EvaluationConfig
@@ -104,15 +103,3 @@ class StreamHooks:
         for name in ("sample_grid", "metrics", "report", "best_parameters", "tuning_report"):
             if name in pipeline.all_outputs():
                 logger.info("  %s", short(Path(catalog.get(name).filepath)))
-
-
-def _check_study(catalog: CatalogProtocol) -> None:
-    """Refuse a study that could not begin, before its images are prepared."""
-    from sagan.training.config import TrainingConfig
-    from sagan.tuning.config import TuningConfig
-    from sagan.tuning.door import check_study
-
-    check_study(
-        TuningConfig.model_validate(catalog.load("params:tuning")),
-        TrainingConfig.model_validate(catalog.load("params:training")),
-    )

@@ -132,6 +132,13 @@ def test_samples_without_labels_are_refused(tmp_path: Path) -> None:
         dataset.save({"images": data["images"]})
 
 
+def test_pictures_of_another_version_are_refused_by_what_they_lack(tmp_path: Path) -> None:
+    dataset = sagan.catalog.EvaluationPicturesDataset(filepath=str(tmp_path / "pictures.npz"))
+    np.savez(dataset.filepath, pair_samples=np.zeros(3), metadata=np.array("{}"))
+    with pytest.raises(DatasetError, match=r"expected arrays pair_samples, .*got metadata, pair_s"):
+        dataset.load()
+
+
 def test_picture_of_floats_is_refused(tmp_path: Path) -> None:
     dataset, _ = make("PNGDataset", tmp_path)
     with pytest.raises(DatasetError, match="uint8"):

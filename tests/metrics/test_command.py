@@ -18,7 +18,8 @@ def samples(shards, tmp_path):
 @pytest.fixture
 def parameters(config, tmp_path):
     path = tmp_path / "parameters_evaluation.yml"
-    path.write_text(yaml.safe_dump({"evaluation": config.model_dump(mode="json")}))
+    settings = config.model_dump(mode="json", exclude={"sweep"})
+    path.write_text(yaml.safe_dump({"evaluation": settings}))
     return path
 
 
@@ -32,6 +33,20 @@ def test_writes_metrics(samples, parameters, shards, workspace, tmp_path):
     assert metrics["fd_classifier"] == pytest.approx(0, abs=1e-4)
     assert metrics["protocol"]["samples"]["file"] == "samples.npz"
     assert [path.name for path in out.parent.iterdir()] == ["metrics.json"]
+
+
+def test_a_truncation_curve_is_left_out_and_said(samples, parameters, shards, workspace, caplog):
+    """The pipeline's own parameters ask for one; a file cannot be drawn from again."""
+    with parameters.open("a") as file:
+        file.write("  sweep: {truncations: [0.5]}\n")
+    out = parameters.parent / "metrics.json"
+    arguments = [str(samples), str(shards.path), "--out", str(out), "--config", str(parameters)]
+
+    with caplog.at_level("INFO"):
+        assert main([*arguments, "--workspace", str(workspace)]) == 0
+
+    assert "no truncation curve" in caplog.text
+    assert "truncation_sweep" not in json.loads(out.read_text())["details"]
 
 
 @pytest.mark.parametrize("fault", ["pickle", "text", "shape", "size", "missing"])

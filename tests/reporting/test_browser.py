@@ -216,6 +216,8 @@ def test_paper_is_light_and_has_all_that_was_closed(opened: Open) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     assert luminance(page, "h1", "color") < 0.05
     assert luminance(page, "figure.chart", "backgroundColor") > 0.9
+    printed = "bar => getComputedStyle(bar).printColorAdjust"
+    assert page.locator(".bars i").first.evaluate(printed) == "exact", "bars are backgrounds"
     assert not page.locator("nav").is_visible()
     assert not page.locator("p.scripted").is_visible()
 
