@@ -62,10 +62,12 @@ def test_a_distance_is_averaged_as_a_ratio(rows):
 
 
 def test_an_interval_of_a_share_stays_a_share():
-    (record,) = summarise([row("a", seed, recognised=value) for seed, value in enumerate((0.95, 0.9))])
+    (record,) = summarise(
+        [row("a", seed, recognised=value) for seed, value in enumerate((0.95, 0.9))]
+    )
 
     found = record["metrics"]["recognised"]
-    assert 0 < found["low"] < 0.9 < found["mean"] < found["high"] < 1
+    assert 0 < found["low"] < 0.9 < found["mean"] < found["high"] <= 1
 
 
 def test_one_seed_has_no_interval_and_no_verdict():
@@ -117,6 +119,33 @@ def test_more_diversity_than_real_images_is_no_merit():
     (one,) = contrasts(summarise(rows), "sagan", ["diversity_mean"])
 
     assert one.reference_is == "better"
+
+
+def test_too_little_and_too_much_diversity_are_equally_far_from_real_images():
+    rows = [
+        row(name, seed, diversity_mean=value + 0.01 * seed)
+        for name, value in (("sagan", 0.79), ("noise", 1.19))
+        for seed in range(3)
+    ]
+
+    (one,) = contrasts(summarise(rows), "sagan", ["diversity_mean"])
+
+    assert one.reference_is == "within noise"  # 0.20 below 1 and 0.20 above: alike
+
+
+def test_a_share_near_one_does_not_hide_a_wide_gap():
+    shares = {"sagan": (0.984, 0.996, 0.909), "other": (0.171, 0.309, 0.119)}
+    rows = [
+        row(name, seed, recognised=value)
+        for name, values in shares.items()
+        for seed, value in enumerate(values)
+    ]
+
+    (one,) = contrasts(summarise(rows), "sagan", ["recognised"])
+
+    assert one.reference_is == "better"
+    sagan, other = (np.arcsin(np.sqrt(values)) for values in shares.values())
+    assert one.p == pytest.approx(stats.ttest_ind(sagan, other, equal_var=False).pvalue)
 
 
 def test_holm_is_monotone_and_keeps_what_could_not_be_tested():

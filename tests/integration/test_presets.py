@@ -1,11 +1,13 @@
 """The environments in conf/: each complete and valid; imagenet128 is the paper's run."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation.type_extractor import TypeExtractor
 
+from sagan.comparison.contestants import entries
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.pipeline_registry import register_pipelines
@@ -26,6 +28,17 @@ def parameters(preset: str) -> dict:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_configures_every_station(preset):
     assert parameters(preset).keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_presets_contestants_can_be_built(preset):
+    chosen = parameters(preset)
+    images = SimpleNamespace(image_size=chosen["preprocessing"].image_size, num_classes=10)
+
+    runs = entries(chosen["comparison"], chosen["training"], images)
+
+    assert {run.contestant for run in runs} >= {"sagan", "sngan_projection", "acgan"}
+    assert len({run.training.total_images for run in runs}) == 1
 
 
 def test_presets_write_to_folders_of_their_own():

@@ -60,7 +60,7 @@ def contrasts(
             continue
         p_values = holm({name: _p(metric, ours, one) for name, one in theirs.items()})
         for name, one in theirs.items():
-            verdict = _verdict(metric, ours["mean"], one["mean"], p_values[name])
+            verdict = _verdict(metric, ours, one, p_values[name])
             means = (ours["mean"], one["mean"])
             found.append(Contrast(name, metric, *means, p_values[name], verdict))
     return found
@@ -97,7 +97,7 @@ def holm(p_values: dict[str, float | None]) -> dict[str, float | None]:
 
 def _p(metric: str, ours: dict[str, Any], theirs: dict[str, Any]) -> float | None:
     """Welch's two-sided p of equal means, on the score's scale; None below two seeds a side."""
-    sides = (ours["values"], theirs["values"])
+    sides = (_compared(metric, ours), _compared(metric, theirs))
     if min(map(len, sides)) < 2:
         return None
     there = scale(metric, [*sides[0], *sides[1]]).there
@@ -107,11 +107,18 @@ def _p(metric: str, ours: dict[str, Any], theirs: dict[str, Any]) -> float | Non
     return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
 
 
-def _verdict(metric: str, ours: float, theirs: float, p: float | None) -> str:
+def _verdict(metric: str, ours: dict[str, Any], theirs: dict[str, Any], p: float | None) -> str:
     if p is None:
         return UNKNOWN
     if p >= LEVEL:
         return SAME
     if metric in _AS_REAL:
-        return BETTER if abs(1 - ours) < abs(1 - theirs) else WORSE
-    return BETTER if (ours < theirs) == lower_is_better(metric) else WORSE
+        first, second = (float(np.mean(_compared(metric, one))) for one in (ours, theirs))
+        return BETTER if first < second else WORSE
+    return BETTER if (ours["mean"] < theirs["mean"]) == lower_is_better(metric) else WORSE
+
+
+def _compared(metric: str, record: dict[str, Any]) -> list[float]:
+    """What is tested: the values; for a score that is best at 1, how far each seed is from it."""
+    values: list[float] = record["values"]
+    return [abs(1 - value) for value in values] if metric in _AS_REAL else values
