@@ -13,18 +13,17 @@ class Scale(NamedTuple):
     words: str
 
 
-def _logit(share: float) -> float:
-    inside = min(max(share, _NEAREST), 1 - _NEAREST)  # 0 and 1 themselves are infinitely far
-    return math.log(inside / (1 - inside))
+def _angle(share: float) -> float:
+    return math.asin(math.sqrt(min(max(share, 0.0), 1.0)))
 
 
-def _share(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit))
+def _share(angle: float) -> float:
+    return math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2
 
 
-_NEAREST = 1e-4  # to 0 and to 1
 _PLAIN = Scale(float, float, "mean")
-_SHARE = Scale(_logit, _share, "mean of logits")
+# the arcsine of the root evens out that shares near 0 and 1 vary less
+_SHARE = Scale(_angle, _share, "mean of arcsines")
 # a distance's spread grows with the distance: 5 +- 1 is as much noise as 30 +- 6
 _RATIO = Scale(math.log, math.exp, "geometric mean")
 _SHARES = {"recognised", "precision", "recall", "coverage", "classes_hit"}
@@ -32,7 +31,7 @@ _DISTANCES = {"fid", "fd_classifier", "intra_fid", "intra_fd_classifier"}
 
 
 def scale(metric: str, values: list[float]) -> Scale:
-    """Logarithms for Fréchet distances, logits for shares, else the numbers as they are."""
+    """Logarithms for Fréchet distances, arcsines for shares, else the numbers as they are."""
     if metric in _DISTANCES and min(values) > 0:
         return _RATIO
     return _SHARE if metric in _SHARES else _PLAIN
