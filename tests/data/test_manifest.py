@@ -8,7 +8,7 @@ from PIL import ImageFile
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.inspection import inspect_file
-from sagan.data.manifest import build_manifest, data_hash, records
+from sagan.data.manifest import build_manifest, data_hash, hash_records, records
 from sagan.data.manifest_parts import COLUMNS
 from tests.data.bad_images import BAD, ODD, bomb
 from tests.drawn_images import draw_image_folder
@@ -119,6 +119,7 @@ def test_the_data_hash_is_of_the_sound_images_only(root):
     assert data_hash(manifest) == before
     assert data_hash(manifest[manifest["decodable"]]) == before
     assert data_hash(manifest.sample(frac=1, random_state=0)) == before
+    assert hash_records(records(manifest)) == before  # the same of records, one by one
     assert len(records(manifest)) == len(manifest) - 1
 
 

@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
+
+HASHED_ROWS = 65_536  # at a time
 
 
 class ImageRecord(NamedTuple):
@@ -81,18 +82,22 @@ def data_hash(manifest: "pd.DataFrame") -> str:
 
     Rows that cannot be decoded are left out, so that a manifest and its validated part agree.
     """
+    import pyarrow as pa
+
     rows = manifest.loc[manifest["decodable"].astype(bool), ["path", "sha256"]]
-    return _hash_pairs(zip(rows["path"].tolist(), rows["sha256"].tolist(), strict=True))
+    pairs = pa.table({name: pa.array(rows[name], pa.large_string()) for name in rows.columns})
+    pairs = pairs.sort_by([("path", "ascending"), ("sha256", "ascending")])  # as Python sorts
+    digest = hashlib.sha256()
+    for part in pairs.to_batches(max_chunksize=HASHED_ROWS):
+        columns = (part.column(name).to_pylist() for name in ("path", "sha256"))
+        lines = (f"{path}\0{sha256}\n" for path, sha256 in zip(*columns, strict=True))
+        digest.update("".join(lines).encode())
+    return digest.hexdigest()
 
 
 def hash_records(images: Iterable[ImageRecord]) -> str:
     """`data_hash` of records; 64 hexadecimal digits."""
-    return _hash_pairs((image.path, image.sha256) for image in images)
-
-
-def _hash_pairs(pairs: Iterable[tuple[str, str]]) -> str:
     digest = hashlib.sha256()
-    lines = (f"{path}\0{sha256}\n" for path, sha256 in sorted(pairs))
-    while part := "".join(islice(lines, 4096)):
-        digest.update(part.encode())
+    for path, sha256 in sorted((image.path, image.sha256) for image in images):
+        digest.update(f"{path}\0{sha256}\n".encode())
     return digest.hexdigest()

@@ -57,6 +57,9 @@ def inspect_in_parts(
 
     Yields:
         tables with the columns `COLUMNS`.
+
+    Raises:
+        ValueError: if files came or went meanwhile.
     """
     total = sum(folder.facts()["images"].values())
     home = None if workspace is None else _home(workspace, config)
@@ -64,24 +67,38 @@ def inspect_in_parts(
     known = sum(len(table) for table in kept.values())
     if known:
         logger.info("%s of %s images were looked at before", f"{known:,}", f"{total:,}")
-    missing = (place for number, places in _parts(folder) if number not in kept for place in places)
-    looked_at = ordered_map(partial(_row, folder.path, config), missing, config.workers)
-    # disable=None: no bar where nobody watches
-    rows = tqdm(
-        looked_at, total=total, initial=known, desc="checking images", unit=" images", disable=None
-    )
+    rows = _looked_at(folder, config, frozenset(kept), known, total)
+    found = 0
     for number in range(-(-total // PART_IMAGES)):
         table = kept.pop(number, None)
         if table is None:
             table = _table(list(islice(rows, PART_IMAGES)))
             if home is not None:
                 _save(table, _file(home, number))
+        found += len(table)
         yield table.drop_columns([CHANGED])
+    if found != total or next(rows, None) is not None:
+        raise ValueError(
+            f"'{folder.path}' changed while it was looked at: it had {total:,} images at first; "
+            "validate again when nothing writes there: kedro run --pipelines=data_validation"
+        )
 
 
 def remove_parts(workspace: Path) -> None:
     """Take all parts away, once the manifest that they were for is saved."""
     shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _looked_at(
+    folder: ImageFolder, config: ManifestConfig, done: frozenset[int], known: int, total: int
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of all images whose part is not done, with a progress bar."""
+    missing = (place for number, places in _parts(folder) if number not in done for place in places)
+    inspected = ordered_map(partial(_row, folder.path, config), missing, config.workers)
+    # disable=None: no bar where nobody watches
+    yield from tqdm(
+        inspected, total=total, initial=known, desc="checking images", unit=" images", disable=None
+    )
 
 
 def _parts(folder: ImageFolder) -> Iterator[tuple[int, list[ImagePath]]]:

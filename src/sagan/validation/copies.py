@@ -25,35 +25,41 @@ def find_copies(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
     """
     import pandas as pd
 
-    paths = decodable["path"].to_numpy(dtype=object)
-    content = pd.factorize(decodable["sha256"])[0]
-    unknown = content < 0  # no hash: equal to nothing
-    content[unknown] = np.arange(len(content))[unknown] + len(content)
-    in_train = (decodable["split"] == "train").to_numpy()
-    classes = pd.factorize(decodable["class_name"])[0]
-
-    first_in_split = _first(2 * content + in_train)
-    first = _first(content)
-    in_training = pd.Series(np.flatnonzero(in_train), index=content[in_train])
-    in_training = in_training[~in_training.index.duplicated()]
-    twins = in_training.reindex(content).fillna(-1).to_numpy(dtype=np.int64)
+    # few files are copies; a missing hash is equal to nothing
+    several = (decodable["sha256"].duplicated(keep=False) & decodable["sha256"].notna()).to_numpy()
+    copied = decodable[several]
+    paths = copied["path"].to_numpy(dtype=object)
+    content = pd.factorize(copied["sha256"])[0]
+    in_train = (copied["split"] == "train").to_numpy()
+    classes = pd.factorize(copied["class_name"])[0]
 
     rows = np.arange(len(content))
-    other_class = np.where(classes != classes[first], first, -1) if len(rows) else rows
-    return {
-        "copy_of": _named(paths, np.where(first_in_split != rows, first_in_split, -1)),
-        "copy_in_train": _named(paths, np.where(in_train, -1, twins)),
-        "copy_in_other_class": _named(paths, other_class),
+    first, first_in_split = _first(content), _first(2 * content + in_train)
+    in_training = dict(zip(content[in_train][::-1], rows[in_train][::-1], strict=True))
+    twins = np.array([in_training.get(code, -1) for code in content], dtype=np.int64)
+    found = {
+        "copy_of": np.where(first_in_split != rows, first_in_split, -1),
+        "copy_in_train": np.where(in_train, -1, twins),
+        "copy_in_other_class": np.where(classes != classes[first], first, -1),
     }
+    return {name: _spread(_named(paths, twin), several) for name, twin in found.items()}
 
 
 def first_of_its_kind(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.object_]":
     """For every row the path of an earlier one with the same text, or None."""
     import pandas as pd
 
-    first = _first(pd.factorize(texts)[0])
-    rows = np.arange(len(first))
-    return _named(paths.to_numpy(dtype=object), np.where(first != rows, first, -1))
+    several = texts.duplicated(keep=False).to_numpy()
+    first = _first(pd.factorize(texts[several])[0])
+    twins = np.where(first != np.arange(len(first)), first, -1)
+    return _spread(_named(paths[several].to_numpy(dtype=object), twins), several)
+
+
+def _spread(values: "NDArray[np.object_]", places: NDArray[np.bool_]) -> "NDArray[np.object_]":
+    """The values at these places, None at all others."""
+    spread = np.full(len(places), None, dtype=object)
+    spread[places] = values
+    return spread
 
 
 def _first(codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -95,7 +94,8 @@ def _histogram(classes: "pd.DataFrame") -> dict[str, dict[str, int]]:
 def _facts(decodable: "pd.DataFrame") -> dict[str, Any]:
     """Formats, modes and the range of sides of the images that go on."""
     facts: dict[str, Any] = {
-        name: dict(Counter(decodable[name].tolist()).most_common()) for name in ("format", "mode")
+        name: {str(kind): int(count) for kind, count in decodable[name].value_counts().items()}
+        for name in ("format", "mode")
     }
     for name in ("width", "height", "bytes"):
         values = decodable[name].dropna().to_numpy(dtype="int64")

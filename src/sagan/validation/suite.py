@@ -137,7 +137,7 @@ def run_suite(
 
 
 def _looked_at(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":
-    """The columns that are asked for alone: the library hashes every cell that it is given."""
+    """The columns that are asked for alone: the library copies what it is given."""
     wanted = {name for entry in entries for name in columns_of(entry.kwargs)}
     if any("condition" in key for entry in entries for key in entry.kwargs):
         return rows  # a condition may look at any
@@ -148,7 +148,11 @@ def _import_quietly() -> None:
     """Import the library with its telemetry and its chatter off."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    import great_expectations  # noqa: F401
+    from great_expectations.execution_engine import pandas_execution_engine
+
+    # no batch is too small to go without a fingerprint, which nothing here asks for: hashing every
+    # cell took a fifth of the time at ImageNet's size
+    pandas_execution_engine.HASH_THRESHOLD = 0
 
 
 def _build(name: str, entry: ExpectationConfig) -> Any:  # noqa: ANN401 - the library is untyped
