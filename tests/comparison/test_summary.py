@@ -67,7 +67,7 @@ def test_an_interval_of_a_share_stays_a_share():
     )
 
     found = record["metrics"]["recognised"]
-    assert 0 < found["low"] < 0.9 < found["mean"] < found["high"] <= 1
+    assert 0 < found["low"] < 0.95 < found["mean"] < found["high"] <= 1
 
 
 def test_one_seed_has_no_interval_and_no_verdict():
@@ -206,3 +206,18 @@ def test_the_page_needs_nothing_from_elsewhere(rows):
     assert " src=" not in page.replace(' src="data:', "")
     assert "SNGAN-projection" in page  # the paper's, apart
     assert "18.65" in page
+
+
+def test_the_page_names_each_pairs_p(rows):
+    rows = [*rows, row("gone", 0, status="diverged")]
+    found = results(rows, "sagan")
+
+    page = render_page(rows, found, None)
+
+    (far,) = (
+        one
+        for one in found["contrasts"]
+        if (one["contestant"], one["metric"]) == ("far", "fd_classifier")
+    )
+    assert f'<td>better<br><span class="quiet">p {far["p"]:.2g}</span></td>' in page
+    assert "<td>within noise<br>" in page

@@ -85,7 +85,7 @@ def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"cell": _cell, "heading": _heading}
+    environment.globals |= {"cell": _cell, "heading": _heading, "p_value": _p_value}
     published = yaml.safe_load(Path(__file__).with_name("published.yml").read_text("utf-8"))
     shown = [name for name in found["metrics"] if name in _JUDGED]
     return environment.get_template("comparison.html.j2").render(
@@ -129,6 +129,10 @@ def _cell(record: dict[str, Any] | None) -> str:
         return "-"
     text = f"{record['mean']:.3g}"
     return f"{text} ({record['low']:.3g} to {record['high']:.3g})" if "low" in record else text
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.2g}" if p >= 0.001 else "< 0.001"
 
 
 def _data_url(image: np.ndarray) -> str:

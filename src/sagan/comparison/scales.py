@@ -22,9 +22,8 @@ def _share(angle: float) -> float:
 
 
 _PLAIN = Scale(float, float, "mean")
-# evens out the spread of a share, up to 0 and 1 (Bartlett 1947); logits would make of 0.99 and
-# 0.999 a difference like that of 0.5 and 0.91
-_SHARE = Scale(_angle, _share, "mean of arcsine roots")
+# the arcsine of the root evens out that shares near 0 and 1 vary less
+_SHARE = Scale(_angle, _share, "mean of arcsines")
 # a distance's spread grows with the distance: 5 +- 1 is as much noise as 30 +- 6
 _RATIO = Scale(math.log, math.exp, "geometric mean")
 _SHARES = {"recognised", "precision", "recall", "coverage", "classes_hit"}
@@ -32,7 +31,7 @@ _DISTANCES = {"fid", "fd_classifier", "intra_fid", "intra_fd_classifier"}
 
 
 def scale(metric: str, values: list[float]) -> Scale:
-    """Logarithms for Fréchet distances, arcsines of roots for shares, else the numbers as they are."""
+    """Logarithms for Fréchet distances, arcsines for shares, else the numbers as they are."""
     if metric in _DISTANCES and min(values) > 0:
         return _RATIO
     return _SHARE if metric in _SHARES else _PLAIN
