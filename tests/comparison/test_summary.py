@@ -62,9 +62,8 @@ def test_a_distance_is_averaged_as_a_ratio(rows):
 
 
 def test_an_interval_of_a_share_stays_a_share():
-    (record,) = summarise(
-        [row("a", seed, recognised=value) for seed, value in enumerate((0.95, 0.9))]
-    )
+    shares = (0.99, 0.9, 0.95)
+    (record,) = summarise([row("a", seed, recognised=shares[seed]) for seed in range(3)])
 
     found = record["metrics"]["recognised"]
     assert 0 < found["low"] < 0.95 < found["mean"] < found["high"] <= 1
