@@ -127,5 +127,6 @@ def _pictures(
             if path not in known or outcome.name == "every_image_decodes":
                 continue
             beside = [(said, "")] if said in known else []
-            wanted.setdefault(outcome.name, []).extend([(path, "" if beside else said), *beside])
+            caption = "" if beside or said in {"True", "False"} else said
+            wanted.setdefault(outcome.name, []).extend([(path, caption), *beside])
     return offender_pictures(root, wanted, limit)
