@@ -94,7 +94,7 @@ def _parameter(parameter: click.Parameter) -> click.Parameter:
     taking_lists.callback = split_params
     taking_lists.help = (
         "Parameters for this run alone, comma-separated; a dot goes a level down, and values are "
-        "YAML: training.seed=1,training.betas=[0.0,0.9],acquisition.path=null"
+        "YAML: training.seed=1,training.betas=[0.0,0.9]"
     )
     return taking_lists
 

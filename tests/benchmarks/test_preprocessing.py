@@ -23,8 +23,8 @@ def test_time_and_difference_are_measured(tmp_path):
     files = sorted(draw_image_folder(tmp_path, size=32).glob("train/*/*.png"))
     contest = preprocessing.contestants(16, "bicubic_antialias")
     spent = preprocessing.interleave(contest, files, rounds=2)
-    assert {name: len(rounds) for name, rounds in spent.items()} == dict.fromkeys(contest, 2)
-    assert all(seconds > 0 for rounds in spent.values() for seconds in rounds)
+    assert spent.keys() == contest.keys()
+    assert all(0 < seconds < 60 for seconds in spent.values())
     ours, other = contest["ours"], contest["crop first"]
     assert preprocessing.mean_abs_diff(ours, ours, files) == 0
     assert 0 < preprocessing.mean_abs_diff(ours, other, files) < 20

@@ -1,5 +1,6 @@
-"""Shard stores at any address of fsspec; here `memory://` and folders."""
+"""Shard stores at any address of fsspec; here `memory://`, folders, and S3."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -155,3 +156,36 @@ def test_the_command_copies_either_way(store, address, tmp_path, capsys):
     assert Path(capsys.readouterr().out.strip()) == tmp_path / "here" / store.key
     assert main([f"{address}/none", str(tmp_path / "here")]) == 1
     assert "there is no shard store at" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bucket(monkeypatch) -> Iterator[str]:
+    """An S3 bucket on this machine."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        keys = {"key": "testing", "secret": "testing", "endpoint_url": f"http://{host}:{port}"}
+        monkeypatch.setitem(fsspec.config.conf, "s3", keys)
+        boto3.client(
+            "s3",
+            endpoint_url=keys["endpoint_url"],
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            region_name="us-east-1",
+        ).create_bucket(Bucket="bucket")
+        yield "s3://bucket/shards"
+    finally:
+        server.stop()
+
+
+def test_a_bucket_on_s3_serves(store, bucket, tmp_path):
+    publish_store(store, bucket)
+    assert contents(fetch_store(bucket, tmp_path / "here").path) == contents(store.path)
+    with pytest.raises(TransferFailed, match="there is no shard store at"):
+        fetch_store(f"{bucket}/none", tmp_path)
+    with pytest.raises(TransferFailed, match="bucket does not exist"):
+        publish_store(store, "s3://misspelt/shards")

@@ -43,6 +43,13 @@ def test_a_sound_data_set_goes_on(root):
     assert "Data validation" in catalog.load("data_docs")
 
 
+def test_the_report_carries_what_people_call_the_classes(root):
+    (root / "class_names.json").write_text('{"00_circle": "circle, disc"}')
+    catalog = catalog_for(root)
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert catalog.load("validation_report")["class_titles"] == {"00_circle": "circle, disc"}
+
+
 def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
     catalog = catalog_for(root, min_classes=4)
     with pytest.raises(ValidationFailed, match="class_count"):

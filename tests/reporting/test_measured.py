@@ -52,9 +52,9 @@ def test_large_tables_are_drawn_and_not_listed():
 
 
 def test_classes_are_bars_the_worst_first_without_those_left_out():
-    bars = class_distances(run.metrics()["details"])
+    bars = class_distances(run.metrics()["details"], {"digit_1": "one, single"})
 
-    assert [bar["name"] for bar in bars] == ["digit_1", "digit_0"]
+    assert [bar["name"] for bar in bars] == ["digit_1 one", "digit_0"]
     assert bars[0]["percent"] == 100
     assert bars[1]["percent"] == 100 * 5.8 / 41.5
     assert bars[0]["value"] == "41.5, 98% recognised"
@@ -63,7 +63,7 @@ def test_classes_are_bars_the_worst_first_without_those_left_out():
 def test_of_many_classes_both_ends_are_shown():
     table = {f"class {index:03d}": float(index) for index in range(1000)}
 
-    names = [bar["name"] for bar in class_distances({"intra_class": {"table": table}})]
+    names = [bar["name"] for bar in class_distances({"intra_class": {"table": table}}, {})]
 
     assert names[:10] == [f"class {index:03d}" for index in range(999, 989, -1)]
     assert names[10:] == [f"class {index:03d}" for index in range(9, -1, -1)]

@@ -193,6 +193,25 @@ def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
         assert f"The generator is of run {run.RUN}, the {name} of run ffffffffffff" in shown
 
 
+def test_classes_are_called_what_people_call_them() -> None:
+    report = run.validation_report() | {"class_titles": {"digit_9": "nine, the last"}}
+    shown = text(render_report(ReportingConfig(), contents(validation_report=report)))
+    assert "digit_9 nine distance 5.8" in shown
+    assert "digit_9 nine 197" in shown
+
+
+def test_offenders_are_shown_and_what_was_not_looked_at_is_told() -> None:
+    offender = {"expectation": "path_once", "path": "train/<a>.png", "said": "twice"}
+    report = run.validation_report() | {
+        "pictures": [offender | {"picture": "data:image/jpeg;base64,AAAA"}],
+        "skipped": [{"name": "known", "description": "classes are known", "reason": "no list"}],
+    }
+    page = render_report(ReportingConfig(), contents(validation_report=report))
+    assert 'src="data:image/jpeg;base64,AAAA"' in page
+    assert "train/&lt;a&gt;.png path_once: twice" in text(page)
+    assert "1 not looked at known classes are known no list" in text(page)
+
+
 def test_pictures_of_other_samples_or_of_none_are_told() -> None:
     other = run.pictures() | {"metadata": np.array('{"samples": {"count": 3}}')}
     shown = text(render_report(ReportingConfig(), contents(pictures=other)))

@@ -112,5 +112,5 @@ def _decode_with_pillow(image: Image.Image) -> Tensor:
         picture = image.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, picture)
-    rgb = np.array(image.convert("RGB"))  # [H, W, 3]
+    rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))  # [H, W, 3]
     return torch.from_numpy(rgb).permute(2, 0, 1)

@@ -63,7 +63,7 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
     needed = needed_bytes + files * _BLOCK_BYTES // 2
     free = shutil.disk_usage(folder).free
     logger.info(
-        "extracting %s: %s files, %sB, to %s; %sB are free",
+        "extracting %s: about %s files, %sB, to %s; %sB are free",
         what,
         f"{files:,}",
         tqdm.format_sizeof(needed),

@@ -23,6 +23,8 @@ from sagan.terminal import fit_log_to_terminal
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 8 << 20
+# these have no folders; to make one would make a bucket out of a misspelt name
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
 
 class TransferFailed(ClearError, OSError):  # noqa: N818 - reads as the sentence that it is
@@ -42,7 +44,8 @@ def publish_store(store: ShardStore, address: str) -> None:
     files = store.files()
     remote, root = _remote(address)
     try:
-        remote.makedirs(root, exist_ok=True)
+        if not _OBJECT_STORES & {*_protocols(remote)}:
+            remote.makedirs(root, exist_ok=True)
         there = {name.rstrip("/").rsplit("/", 1)[-1]: size for name, size in _sizes(remote, root)}
         left = [file for file in files if there.get(file.file) != file.bytes]
         if left and INDEX in there:
@@ -131,9 +134,18 @@ def _remote(address: str) -> tuple[Any, str]:
     return remote, root.rstrip("/")
 
 
+def _protocols(remote: Any) -> tuple[str, ...]:  # noqa: ANN401 - fsspec is untyped
+    names: str | tuple[str, ...] = remote.protocol
+    return (names,) if isinstance(names, str) else names
+
+
 def _sizes(remote: Any, root: str) -> list[tuple[str, int]]:  # noqa: ANN401 - fsspec is untyped
+    """What lies at an address; object stores have no empty folders."""
     remote.invalidate_cache()
-    return [(entry["name"], entry["size"]) for entry in remote.ls(root, detail=True)]
+    try:
+        return [(entry["name"], entry["size"]) for entry in remote.ls(root, detail=True)]
+    except FileNotFoundError:
+        return []
 
 
 def _said(error: Exception) -> str:

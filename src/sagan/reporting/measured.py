@@ -5,6 +5,7 @@ from typing import Any
 
 from sagan.reporting.curves import Chart, Curve
 from sagan.reporting.facts import Facts, label, rows, score, score_items
+from sagan.reporting.found import titled
 from sagan.reporting.plane import Point, precision_recall_plane
 
 _SCORES = {
@@ -43,11 +44,12 @@ _FAMILIES = {
 CLASSES_SHOWN = 10  # at either end, where there are more
 
 
-def metric_tables(metrics: Facts) -> dict[str, Any]:
+def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The scores with their intervals, what stands beside them, and the protocol.
 
     Args:
         metrics: The metrics file; one of an older version, without intervals and details, too.
+        titles: Human names by class.
 
     Returns:
         `scores` with `name`, `value`, `interval` and `real`, that of real images; `told`, under
@@ -74,7 +76,7 @@ def metric_tables(metrics: Facts) -> dict[str, Any]:
         "absent": ", ".join(_absent(scores)),
         "rest": rows(rest | beside | {"real images against real images": real}),
         "protocol": rows(metrics.get("protocol", {})),
-        "classes": class_distances(details),
+        "classes": class_distances(details, titles or {}),
         "plane": _plane(metrics),
         "truncation": truncation_charts(details),
         "pairs": rows({label(k): v for k, v in nearest.items() if k not in {"closest", "drawn"}}),
@@ -104,11 +106,12 @@ def truncation_charts(details: Facts) -> list[Chart]:
     ]
 
 
-def class_distances(details: Facts) -> list[dict[str, Any]]:
+def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """One bar a class, the worst first; of many classes the ten at either end.
 
     Args:
         details: Of the metrics file.
+        titles: Human names by class.
 
     Returns:
         `name`, `value` (text) and `percent` of the largest distance.
@@ -124,7 +127,7 @@ def class_distances(details: Facts) -> list[dict[str, Any]]:
     right = details.get("recognised_by_class", {})
     return [
         {
-            "name": name,
+            "name": titled(name, titles),
             "value": score("distance", value) + _recognised(right.get(name)),
             "percent": 100 * value / largest,
         }

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from sagan.reporting import facts, measured, pictures
+from sagan.reporting import facts, found, measured, pictures
 from sagan.reporting.charts import chart_data, line_chart
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.curves import Chart, Journal, charts
@@ -65,7 +65,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         **_measured(contents),
         sample_grid=pictures.data_uri(contents.sample_grid),
         attention_maps=pictures.data_uri(contents.attention_maps),
-        data=facts.data_summary(contents.validation_report, config.classes_listed),
+        data=found.data_summary(contents.validation_report, config.classes_listed),
         parameters=[
             (name, facts.rows(contents.parameters[name])) for name in _in_order(contents.parameters)
         ],
@@ -96,8 +96,9 @@ def _trained(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _measured(c: Contents) -> dict[str, Any]:
     """Numbers and pictures of the evaluation; pictures without numbers are not shown."""
-    names, arrays = c.bundle["class_names"], c.pictures
-    tables = None if c.metrics is None else measured.metric_tables(c.metrics)
+    titles, arrays = c.validation_report.get("class_titles", {}), c.pictures
+    names = [found.titled(name, titles) for name in c.bundle["class_names"]]
+    tables = None if c.metrics is None else measured.metric_tables(c.metrics, titles)
     if tables is not None:
         tables["truncation"] = [_drawn(chart) for chart in tables["truncation"]]
     if tables is None or arrays is None:

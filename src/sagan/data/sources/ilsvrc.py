@@ -30,7 +30,7 @@ TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_devkit_t12.tar.gz",
 )
 # threads that write; a disk is hardly faster with more
-_WRITERS = 8
+_WRITERS = 4
 
 
 class _Labels(NamedTuple):
