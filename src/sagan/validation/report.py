@@ -40,8 +40,9 @@ def validate_manifest(
 
     Returns:
         The report, with the keys `passed`, `data_hash`, `suites_hash`, `counts`, `expectations`,
-        `skipped`, `failures`, `warnings`, `class_histogram`, `class_titles`, `facts`, `quarantine`, `offenders`,
-        `pictures`, `versions`; and Great Expectations' own results by table, for `data_docs_page`.
+        `skipped`, `failures`, `warnings`, `class_histogram`, `class_titles`, `facts`,
+        `quarantine`, `offenders`, `pictures`, `versions`; and Great Expectations' own results by
+        table, for `data_docs_page`.
     """
     suites = read_suites(documents, config)
     tables = build_tables(manifest, read_known_classes(config.known_classes))
