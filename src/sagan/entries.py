@@ -35,7 +35,7 @@ def check_catalog(entries: Mapping[str, Any], artefacts: Set[str]) -> None:
         ValueError: listing all faults at once.
     """
     faults = [
-        f"{name}: no entry, so that it would be lost with the process"
+        f"{name}: no entry, so it would be lost with the process (type: MemoryDataset means that)"
         for name in _without_entry(entries, artefacts)
     ]
     for name in sorted(artefacts & entries.keys()):

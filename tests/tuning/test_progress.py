@@ -48,7 +48,7 @@ def test_the_bar_has_the_best_and_fits_80_columns(ledger, monkeypatch):
         ledger.complete(ledger.claim(), [3.7712345])
         progress.show()
     frames = [frame for frame in screen.getvalue().replace("\n", "\r").split("\r") if frame.strip()]
-    assert frames[1].endswith("? left")
+    assert frames[1].endswith("0 running, ? left")
     assert "best fd_classifier 3.771 (trial 0), 00:00 left" in frames[-1]
     assert frames[-1].startswith("tuning 1/4|")
     assert max(map(len, frames)) <= 80

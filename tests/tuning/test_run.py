@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from sagan.training.signals import TrainingInterrupted
+from sagan.tuning.crew import WorkerFailed
 from sagan.tuning.run import TuningFailed
 from tests.tuning.objectives import (
     always_failing,
     bowl,
     killed_once,
+    leaving,
     slow,
     start_slow_study,
 )
@@ -77,7 +79,21 @@ def test_a_killed_workers_trial_is_failed_and_tried_again(tuned, caplog):
     trials = tuned(killed_once, trials=3).results["trials"]
     assert {trial["state"] for trial in trials} == {"complete"}
     assert [trial["number"] for trial in trials] == [0, 2, 3]  # 2 stands in for 1
-    assert "worker 0 was killed by signal 9; another takes over" in caplog.messages
+    assert "worker 0 was ended by signal 9; another takes over" in caplog.messages
+
+
+def test_a_worker_that_somebody_else_stops_is_replaced(tuned, tmp_path, caplog):
+    first = tmp_path / "small" / "trial-0000" / "begun"
+    asking = after(first.exists, lambda: os.kill(worker_pids()[0], signal.SIGTERM))
+    trials = tuned(slow, trials=1).results["trials"]
+    asking.join()
+    assert [(trial["number"], trial["state"]) for trial in trials] == [(0, "complete")]
+    assert "worker 0 was ended by signal 15; another takes over" in caplog.messages
+
+
+def test_a_worker_that_ends_by_itself_ends_the_study(tuned):
+    with pytest.raises(WorkerFailed, match=r"a worker ended with status 3; see .*small/workers"):
+        tuned(leaving)
 
 
 def test_several_failures_in_a_row_stop_the_study(tuned, tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import signal
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sagan.schema import ClearError
-from sagan.training.signals import signals_kept
+from sagan.training.signals import EXIT_INTERRUPTED, signals_kept
 from sagan.tuning.job import Job
 from sagan.tuning.processes import machine
 from sagan.tuning.worker_process import run_worker
@@ -79,20 +80,22 @@ class Crew:
             said = _said(end)
             del self._processes[number]
             end.close()
-            if code == 1 or said:
-                raise WorkerFailed(said or f"a worker ended by itself; see {self._log_folder()}")
-            if code < 0:
-                self._replace(number, code)
+            if code < 0 or code == EXIT_INTERRUPTED:  # by others: here nobody has asked it to
+                self._replace(number, -code if code < 0 else signal.SIGTERM)
+            elif code or said:
+                raise WorkerFailed(
+                    said or f"a worker ended with status {code}; see {self._log_folder()}"
+                )
         return bool(self._processes)
 
-    def _replace(self, number: int, code: int) -> None:
+    def _replace(self, number: int, by: int) -> None:
         self._replaced += 1
         if self._replaced > _REPLACEMENTS:
             raise WorkerFailed(
-                f"{self._replaced} workers were killed (the last by signal {-code}); is there "
+                f"{self._replaced} workers were killed (the last by signal {by}); is there "
                 "memory for so many? set a smaller tuning.workers"
             )
-        logger.warning("worker %d was killed by signal %d; another takes over", number, -code)
+        logger.warning("worker %d was ended by signal %d; another takes over", number, by)
         self._start(number)
 
     def _log_folder(self) -> str:

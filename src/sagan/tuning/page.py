@@ -69,6 +69,8 @@ def _breakable(name: str) -> Markup:
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - a parameter, a number
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool) or not isinstance(value, float | int):
         return json.dumps(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

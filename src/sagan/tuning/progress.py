@@ -74,7 +74,7 @@ class StudyProgress:
 
     def _summary(self, done: int, best: "Sequence[FrozenTrial]") -> str:
         if not best:
-            return self._left(done)
+            return f"{self._ledger.running()} running, {self._left(done)}"
         if len(self._objectives) > 1:
             return f"{len(best)} on the front, {self._left(done)}"
         return f"best {self._values(best[0])} (trial {best[0].number}), {self._left(done)}"

@@ -171,6 +171,8 @@ def _work(job: Job, ledger: Ledger, stop: StopRequest, known: int) -> None:
             time.sleep(_LOOK_SECONDS)
         progress.show()
         _stop_failing(ledger, config, known)
+        if ledger.left():
+            logger.info("no time is left: %d trials are; the same command goes on", ledger.left())
 
 
 def _stop_failing(ledger: Ledger, config: TuningConfig, known: int) -> None:
