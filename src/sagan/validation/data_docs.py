@@ -6,6 +6,7 @@ scripts from the network, so only its sections are taken, into a page with a sty
 
 import re
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 SCRIPTS = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
@@ -29,7 +30,13 @@ def data_docs_page(report: dict[str, Any], results: dict[str, Any]) -> str:
     template = files("sagan.validation").joinpath("data_docs.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True)
     rendered = {table: _sections(table, result) for table, result in results.items()}
-    return environment.from_string(template).render(report=report, rendered=rendered)
+    pictures = {
+        name: list(shown)
+        for name, shown in groupby(report["pictures"], key=lambda image: image["expectation"])
+    }
+    return environment.from_string(template).render(
+        report=report, rendered=rendered, pictures=pictures
+    )
 
 
 def _sections(table: str, result: Any) -> str:  # noqa: ANN401 - the library is untyped

@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest import data_hash
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.known_classes import read_known_classes
@@ -28,7 +28,7 @@ def validate_manifest(
     manifest: "pd.DataFrame",
     documents: Mapping[str, Any],
     config: DataValidationConfig,
-    images: Path | None = None,
+    folder: ImageFolder | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Hold the suites against the manifest.
 
@@ -36,12 +36,13 @@ def validate_manifest(
         manifest: one row an image.
         documents: the suites' parsed JSON by table.
         config: thresholds, severities, known classes.
-        images: the image folder, for pictures of offenders; None goes without.
+        folder: the images, for pictures of offenders and names of classes; None goes without.
 
     Returns:
         The report, with the keys `passed`, `data_hash`, `suites_hash`, `counts`, `expectations`,
-        `skipped`, `failures`, `warnings`, `class_histogram`, `facts`, `quarantine`, `offenders`,
-        `pictures`, `versions`; and Great Expectations' own results by table, for `data_docs_page`.
+        `skipped`, `failures`, `warnings`, `class_histogram`, `class_titles`, `facts`,
+        `quarantine`, `offenders`, `pictures`, `versions`; and Great Expectations' own results by
+        table, for `data_docs_page`.
     """
     suites = read_suites(documents, config)
     tables = build_tables(manifest, read_known_classes(config.known_classes))
@@ -59,10 +60,11 @@ def validate_manifest(
         "failures": _sentences(failed, "critical"),
         "warnings": _sentences(failed, "warning"),
         "class_histogram": _histogram(tables["classes"]),
+        "class_titles": dict(folder.class_titles) if folder else {},
         "facts": _facts(tables["decodable_images"]),
         "quarantine": _quarantine_listed(manifest),
         "offenders": {outcome.name: outcome.offenders for outcome in failed if outcome.offenders},
-        "pictures": _pictures(images, tables["images"], failed, config.pictures),
+        "pictures": _pictures(folder, tables["images"], failed, config.pictures),
         "versions": {"great_expectations": version("great_expectations")},
     }
     return report, results
@@ -115,10 +117,10 @@ def _quarantine_listed(manifest: "pd.DataFrame") -> list[dict[str, str]]:
 
 
 def _pictures(
-    root: Path | None, images: "pd.DataFrame", failed: list[Outcome], limit: int
+    folder: ImageFolder | None, images: "pd.DataFrame", failed: list[Outcome], limit: int
 ) -> list[dict[str, Any]]:
     """Pictures of offenders, beside those that they are copies of."""
-    if root is None:
+    if folder is None:
         return []
     wanted: dict[str, list[tuple[str, str]]] = {}
     known = set(images["path"]) if failed and limit else set()
@@ -127,5 +129,6 @@ def _pictures(
             if path not in known or outcome.name == "every_image_decodes":
                 continue
             beside = [(said, "")] if said in known else []
-            wanted.setdefault(outcome.name, []).extend([(path, "" if beside else said), *beside])
-    return offender_pictures(root, wanted, limit)
+            caption = "" if beside or said in {"True", "False"} else said
+            wanted.setdefault(outcome.name, []).extend([(path, caption), *beside])
+    return offender_pictures(folder.path, wanted, limit)

@@ -211,8 +211,11 @@ def _judge(
     """Turn one result into an outcome; what the library lets pass by default stays failed."""
     if result is None:
         return outcome
-    kwargs = dict(result.expectation_config.kwargs)
-    kwargs.pop("batch_id", None)
+    kwargs = {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in result.expectation_config.kwargs.items()
+        if key != "batch_id"
+    }
     outcome = outcome._replace(expected=kwargs)
     if raised := list(_exceptions(result.exception_info)):
         return outcome._replace(observed=f"an error: {raised[0]}")
@@ -223,13 +226,13 @@ def _judge(
         return outcome._replace(observed="no row to look at")
     columns = [name for name in columns_of(entry.kwargs) if name in rows]
     named = tuple(_named_rows(found, rows, ROW_NAMES[outcome.table], columns))
-    values = [_readable(value) for value in found.get("partial_unexpected_list") or []]
-    shown = [f"{name} ({value})" if value else name for name, value in named] or values
+    shown = [f"{name} ({value})" if value else name for name, value in named[:OFFENDERS]]
+    of_one_row = ROW_NAMES[outcome.table] is None and len(columns) == 1 and len(rows) == 1
     return outcome._replace(
         severity=entry.severity,
         passed=bool(result.success),
-        observed=_observed(found),
-        offenders=shown[:OFFENDERS],
+        observed=_readable(rows[columns[0]].iloc[0].item()) if of_one_row else _observed(found),
+        offenders=shown,
         offending_rows=named,
         unexpected_count=found.get("unexpected_count"),
     )

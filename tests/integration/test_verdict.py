@@ -1,0 +1,88 @@
+"""No station trains on images that validation did not find fit, and none such are left lying."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kedro.io import DataCatalog
+
+from sagan.data.verdict import ValidationFailed
+from sagan.doors import check_expectations, check_verdict
+from sagan.hooks import StreamHooks
+from sagan.pipeline_registry import register_pipelines
+from tests.validation.suites import documents, entry_of, small_config
+
+PIPELINES = register_pipelines()
+SOUND = {"data_hash": "abc", "expectations": [{}], "passed": True, "failures": []}
+
+
+def catalog_in(folder: Path, shards: object, report: object) -> DataCatalog:
+    """A catalog of the two files that the door looks at."""
+    entries = {"image_shards": "image_shards.json", "validation_report": "report.json"}
+    for name, content in (("image_shards.json", shards), ("report.json", report)):
+        if content is not None:
+            (folder / name).write_text(json.dumps(content))
+    return DataCatalog.from_config(
+        {
+            name: {"type": "sagan.catalog.JSONDataset", "filepath": str(folder / file)}
+            for name, file in entries.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["training", "tuning"])
+def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: str) -> None:
+    check_verdict(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, SOUND))
+
+
+@pytest.mark.parametrize("name", ["training", "tuning"])
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (SOUND | {"data_hash": "other"}, "belongs to another data set"),
+        (SOUND | {"passed": False, "failures": ["class_count: 3"]}, "failed 1 critical"),
+        (SOUND | {"expectations": []}, "holds no expectation"),
+        ([], "holds nothing"),
+    ],
+)
+def test_no_other_verdict_does(tmp_path: Path, name: str, report: object, said: str) -> None:
+    catalog = catalog_in(tmp_path, {"data_hash": "abc"}, report)
+    with pytest.raises(ValidationFailed, match=said):
+        check_verdict(PIPELINES[name], catalog)
+
+
+def test_a_missing_report_is_told_with_the_remedy(tmp_path: Path) -> None:
+    catalog = catalog_in(tmp_path, {"data_hash": "abc"}, None)
+    with pytest.raises(FileNotFoundError, match=r"report\.json does not exist: training does not"):
+        check_verdict(PIPELINES["training"], catalog)
+
+
+@pytest.mark.parametrize("name", ["train", "tune", "sampling", "evaluation", "data_validation"])
+def test_runs_with_the_gate_inside_and_stations_that_do_not_train_pass(
+    tmp_path: Path, name: str
+) -> None:
+    check_verdict(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, None))
+
+
+def test_faulty_suites_are_told_before_images_are_fetched() -> None:
+    suites = documents()
+    entry_of(suites, "images", "path_once")["severity"] = "fatal"
+    catalog = DataCatalog()
+    catalog["expectation_suites"] = suites
+    catalog["params:data_validation"] = small_config()
+    with pytest.raises(ValueError, match=r"images\.json: .*got 'fatal'"):
+        check_expectations(PIPELINES["train"], catalog)
+    check_expectations(PIPELINES["training"], catalog)  # which does not read them
+
+
+def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(tmp_path: Path) -> None:
+    earlier = tmp_path / "validated_manifest.parquet"
+    earlier.write_bytes(b"of another day")
+    entry = {"type": "sagan.catalog.ParquetDataset", "filepath": str(earlier)}
+    catalog = DataCatalog.from_config({"validated_manifest": entry})
+    (gate,) = [node for node in PIPELINES["train"].nodes if node.name.endswith("open_gate")]
+    hooks = StreamHooks()
+    hooks.on_node_error(OSError("no space"), gate, catalog)  # no verdict
+    assert earlier.exists()
+    hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
+    assert not earlier.exists()
