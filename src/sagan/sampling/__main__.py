@@ -1,7 +1,7 @@
 """Pictures from a generator bundle, without the rest of the pipeline.
 
-`python -m sagan.sampling BUNDLE --out DIR` (or `python -m sagan sample`) needs only the bundle's folder, PyTorch, NumPy, Pillow,
-safetensors and pydantic.
+`python -m sagan.sampling BUNDLE --out DIR`, or `python -m sagan sample`, needs only the bundle's
+folder, PyTorch, NumPy, Pillow, safetensors and pydantic.
 """
 
 import argparse
