@@ -41,7 +41,7 @@ from sagan.data.sources.class_folder import unpacked
 
 IMAGENET_IMAGES = 1_281_167
 CORES = 16
-_BLOCK_IMAGES = 25  # each contestant in turn: long enough for its code to be warm
+_BLOCK_IMAGES = 100  # each contestant in turn: long enough for its code and data to be warm
 
 Contestant = Callable[[Path], NDArray[np.uint8]]  # file -> uint8 [S, S, 3]
 

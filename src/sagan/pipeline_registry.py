@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from sagan.pipelines import (
     acquisition,
+    comparison,
     data_validation,
     evaluation,
     preprocessing,
@@ -30,6 +31,7 @@ STATIONS = {
 # beside the stream: they run its stations' functions many times, and stand on its shards
 STUDIES = {
     "tuning": tuning.create_pipeline,
+    "comparison": comparison.create_pipeline,
 }
 
 
@@ -45,4 +47,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         **stations,
         **studies,
         "tune": sum(in_order[:3], studies["tuning"]),  # from nothing to better parameters
+        "compare": sum(in_order[:3], studies["comparison"]),  # from nothing to a table
     }

@@ -28,7 +28,7 @@ def adopted(environment: str) -> bool:
 WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "evaluation_workspace"}
 WORKSPACES |= {"manifest_workspace"}
 SUITES = {"expectation_suites"}  # the user's own
-STUDY_WORKSPACES = {"tuning_workspace"}
+STUDY_WORKSPACES = {"tuning_workspace", "comparison_workspace"}
 EVERY_STATION = [*STATIONS, *STUDIES]
 PIPELINES = register_pipelines()
 
@@ -38,7 +38,14 @@ def loader(environment: str) -> OmegaConfigLoader:
 
 
 def test_registered_names_are_those_people_type() -> None:
-    assert list(PIPELINES) == ["__default__", "train", "evaluate", *EVERY_STATION, "tune"]
+    assert list(PIPELINES) == [
+        "__default__",
+        "train",
+        "evaluate",
+        *EVERY_STATION,
+        "tune",
+        "compare",
+    ]
 
 
 def test_composites_hold_the_stations_they_promise() -> None:
@@ -50,6 +57,7 @@ def test_composites_hold_the_stations_they_promise() -> None:
     assert stations("train") == set(order[:5])
     assert stations("evaluate") == set(order[4:])
     assert stations("tune") == {*order[:3], "tuning"}
+    assert stations("compare") == {*order[:3], "comparison"}
 
 
 @pytest.mark.parametrize("station", EVERY_STATION)

@@ -1,0 +1,1 @@
+"""Several model configurations under one budget and one protocol, over several seeds."""

@@ -1,0 +1,64 @@
+"""`python -m sagan.comparison ROWS --runs DIR --out DIR`: tables and pictures to keep and cite."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sagan.files import replacing_file
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the rows, table and verdict as text, samples and curves as pictures, and the page."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan.comparison",
+        description="Write a comparison's tables, pictures and page into a folder.",
+    )
+    parser.add_argument("rows", type=Path, help="comparison_rows.json")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the comparison's runs")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--reference", default="sagan", help="contestant to hold others against")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        _publish(options)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from sagan.comparison.figures import learning_curves, sample_sheet
+    from sagan.comparison.page import markdown_table, render_page, results
+
+    rows = json.loads(options.rows.read_text(encoding="utf-8"))
+    if options.reference not in {row["contestant"] for row in rows}:
+        raise ValueError(f"--reference: no contestant '{options.reference}' in {options.rows}")
+    found, sheet = results(rows, options.reference), sample_sheet(rows, options.runs)
+    distance = found["metrics"][0]
+    verdict = "".join(f"- {sentence}\n" for sentence in found["verdict"])
+    texts = {
+        "rows.json": json.dumps(rows, indent=1) + "\n",
+        "table.md": markdown_table(found),
+        "verdict.md": verdict,
+        "comparison.html": render_page(rows, found, sheet),
+        f"curves_{distance}.svg": learning_curves(rows, distance),
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with replacing_file(options.out / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    with replacing_file(options.out / "samples.png") as temporary:
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+    logger.info("%s", options.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

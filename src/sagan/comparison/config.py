@@ -1,0 +1,75 @@
+"""Configuration of the comparison station (`params:comparison`)."""
+
+from collections import Counter
+from typing import Any, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from sagan.schema import Config, unknown_key
+from sagan.training.presets import PRESETS
+
+
+class ContestantConfig(Config):
+    """One model configuration: a published one, one's own, or a published one changed."""
+
+    name: str = Field(description="in tables and pictures", min_length=1)
+    preset: str | None = Field(
+        None,
+        description="a published configuration laid over the parameters of training "
+        f"(src/sagan/training/presets.yml): {', '.join(PRESETS)}; null: none",
+    )
+    parameters: dict[str, Any] = Field(
+        {},
+        description="parameters of training laid over that, nested as in parameters_training.yml",
+    )
+
+    @field_validator("preset")
+    @classmethod
+    def _a_known_preset(cls, preset: str | None) -> str | None:
+        if preset is not None and preset not in PRESETS:
+            raise ValueError(unknown_key(preset, PRESETS).replace("key", "preset"))
+        return preset
+
+
+class ComparisonConfig(Config):
+    """Contestants times seeds; each run has the same budget and is evaluated alike."""
+
+    contestants: tuple[ContestantConfig, ...] = Field(
+        tuple(
+            ContestantConfig(name=name, preset=name)
+            for name in ("sagan", "sngan_projection", "acgan")
+        ),
+        min_length=1,
+        description="model configurations, the rows of the table",
+    )
+    reference: str = Field("sagan", description="the contestant that the others are held against")
+    seeds: tuple[NonNegativeInt, ...] = Field(
+        (0, 1, 2), min_length=1, description="of weights, data order, latents; a run for each"
+    )
+    total_images: PositiveInt | None = Field(
+        None, description="budget of each run; null: training.total_images [images]"
+    )
+    score_every_images: PositiveInt | None = Field(
+        None,
+        description="between points of the learning curves; null: training.scoring.every_images "
+        "[images]",
+    )
+    workers: PositiveInt = Field(
+        1, description="runs at once, each a process; where there are GPUs each takes one in turn"
+    )
+    keep_checkpoints: bool = Field(
+        False, description="keep the working checkpoints of a run after it has been measured"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_told_apart(self) -> Self:
+        names = Counter(one.name for one in self.contestants)
+        doubled = [name for name, count in names.items() if count > 1]
+        if doubled:
+            raise ValueError(f"contestants need names of their own, got twice: {doubled}")
+        if self.reference not in names:
+            found = unknown_key(self.reference, names).replace("key", "contestant")
+            raise ValueError(f"reference: {found}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: each once, got {list(self.seeds)}")
+        return self

@@ -1,0 +1,92 @@
+"""From contestants and seeds to runs of training, all checked before the first one starts."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from sagan.comparison.config import ComparisonConfig, ContestantConfig
+from sagan.data.shards import ShardStore
+from sagan.schema import describe_faults, lay_over
+from sagan.training.config import TrainingConfig
+from sagan.training.presets import lay_preset
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the comparison."""
+
+    contestant: str
+    preset: str | None
+    seed: int
+    training: TrainingConfig
+
+    @property
+    def name(self) -> str:
+        """As it is told."""
+        return f"{self.contestant}, seed {self.seed}"
+
+
+def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardStore) -> list[Entry]:
+    """All runs, seed by seed, so that an unfinished comparison has seen every contestant.
+
+    Args:
+        config: contestants, seeds, budget.
+        training: what contestants are laid over.
+        shards: the images; their size decides which networks there can be.
+
+    Raises:
+        ValueError: naming each contestant that is not valid, with its faults.
+    """
+    if training.preset is not None:
+        raise ValueError(
+            f"training.preset is {training.preset}: a comparison lays the contestants' presets "
+            "over training itself; leave it null"
+        )
+    faults: list[str] = []
+    configured = {}
+    for contestant in config.contestants:
+        try:
+            configured[contestant.name] = _lay(contestant, config, training)
+            _check_networks(configured[contestant.name], shards)
+        except ValidationError as error:
+            faults += [f"{contestant.name}: {fault}" for fault in describe_faults(error)]
+        except ValueError as error:
+            faults.append(f"{contestant.name}: {error}")
+    if faults:
+        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
+    return [
+        Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
+        for seed in config.seeds
+        for one in config.contestants
+    ]
+
+
+def _lay(
+    contestant: ContestantConfig, config: ComparisonConfig, training: TrainingConfig
+) -> TrainingConfig:
+    """Training with the preset, then the contestant's own parameters, then the common budget."""
+    fixed = {"seed", "total_images", "preset"} & contestant.parameters.keys()
+    if fixed:
+        raise ValueError(f"parameters: {', '.join(sorted(fixed))} are the comparison's to set")
+    settings = training.model_dump()
+    if contestant.preset is not None:
+        settings = lay_preset(settings, contestant.preset)
+    settings = lay_over(settings, contestant.parameters)
+    settings["total_images"] = config.total_images or training.total_images
+    if config.score_every_images is not None:
+        settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
+    # laid already: the model would lay it once more, over the contestant's own parameters
+    return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
+
+
+def _check_networks(training: TrainingConfig, shards: ShardStore) -> None:
+    """Build both networks without memory: what they refuse is refused now."""
+    import torch
+
+    from sagan.models.discriminator import build_discriminator
+    from sagan.models.generator import build_generator
+
+    sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
+    with torch.device("meta"):
+        build_generator(training.model.generator, **sizes)
+        build_discriminator(training.model.discriminator, **sizes)

@@ -1,0 +1,139 @@
+"""The comparison as a table in Markdown and as a page that opens offline."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from sagan.comparison.figures import learning_curves
+from sagan.comparison.rows import Row
+from sagan.comparison.summary import DISTANCES, metric_names, summarise
+from sagan.comparison.verdict import contrasts, sentences
+from sagan.metrics.directions import lower_is_better
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_JUDGED = (*DISTANCES, "recognised", "recall", "coverage", "diversity_mean")
+_COST = {
+    "parameters_generator": "parameters of G",
+    "parameters_discriminator": "of D",
+    "images_per_second": "images/s",
+    "train_seconds": "training [s]",
+}
+
+
+def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
+    """All that table and page show, JSON-able: contestants, contrasts, metrics, protocol."""
+    summary, names = summarise(rows), metric_names(rows)
+    trained = [row for row in rows if row["status"] == "trained"]
+    judged = contrasts(summary, reference, [name for name in names if name in _JUDGED])
+    return {
+        "reference": reference,
+        "total_images": rows[0]["total_images"],
+        "verdict": list(sentences(judged, reference)),
+        "metrics": names,
+        "contestants": summary,
+        "contrasts": [one.record() for one in judged],
+        "protocol": trained[0]["protocol"] if trained else None,
+        "fingerprint": trained[0]["fingerprint"] if trained else None,
+    }
+
+
+def markdown_table(found: dict[str, Any]) -> str:
+    """Mean and interval of each score, a row a contestant."""
+    names = found["metrics"]
+    lines = [
+        "| contestant | seeds | diverged, collapsed | " + " | ".join(map(_heading, names)) + " |",
+        "|---|---|---|" + "---|" * len(names),
+    ]
+    for record in found["contestants"]:
+        cells = [_cell(record["metrics"].get(name)) for name in names]
+        failed = f"{record['diverged']}, {record['collapsed']}"
+        lines.append(
+            f"| {record['contestant']} | {record['trained']} | {failed} | "
+            + " | ".join(cells)
+            + " |"
+        )
+    lines += [
+        "",
+        "| contestant | " + " | ".join(_COST.values()) + " |",
+        "|---|" + "---|" * len(_COST),
+    ]
+    for record in found["contestants"]:
+        cells = [f"{record['cost'][name]:,.0f}" if record["cost"] else "" for name in _COST]
+        lines.append(f"| {record['contestant']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | None) -> str:
+    """One self-contained HTML page.
+
+    Args:
+        rows: as `run_comparison` gives them.
+        found: of `results`.
+        sheet: uint8 [height, width, 3] of `sample_sheet`; None where nothing was trained.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"cell": _cell, "heading": _heading}
+    published = yaml.safe_load(Path(__file__).with_name("published.yml").read_text("utf-8"))
+    shown = [name for name in found["metrics"] if name in _JUDGED]
+    return environment.get_template("comparison.html.j2").render(
+        found=found,
+        judged=shown,
+        cost=_COST,
+        troubles=[row for row in rows if row["status"] != "trained" or row["warnings"]],
+        curves={name: learning_curves(rows, name) for name in shown if _has_curve(rows, name)},
+        sheet=None if sheet is None else _data_url(sheet),
+        attention=_attention(rows),
+        published=published,
+    )
+
+
+def _attention(rows: Sequence[Row]) -> list[tuple[str, str, float, float]]:
+    """Contestant, block, mean |gamma| and mean entropy over the seeds."""
+    gathered: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in rows:
+        values = row.get("attention", {})
+        for key, gamma in values.items():
+            block = key.removeprefix("gamma/")
+            entropy = values.get(f"attention_entropy/{block}")
+            if key.startswith("gamma/") and entropy is not None:
+                gathered.setdefault((row["contestant"], block), []).append((abs(gamma), entropy))
+    means = {place: np.mean(pairs, axis=0) for place, pairs in gathered.items()}
+    return [(*place, float(mean[0]), float(mean[1])) for place, mean in means.items()]
+
+
+def _has_curve(rows: Sequence[Row], metric: str) -> bool:
+    return any(metric in point["scores"] for row in rows for point in row["curve"])
+
+
+def _heading(name: str) -> str:
+    if name.startswith("diversity"):
+        return f"{name} (1 as real images)"
+    return f"{name} ({'lower' if lower_is_better(name) else 'higher'} is better)"
+
+
+def _cell(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "-"
+    text = f"{record['mean']:.3g}"
+    return f"{text} ({record['low']:.3g} to {record['high']:.3g})" if "low" in record else text
+
+
+def _data_url(image: np.ndarray) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,136 @@
+"""Several runs of a comparison at once, each a process of its own.
+
+A process has its own memory and signals: one that is killed takes no other with it, and each saves
+a checkpoint when all are asked to stop.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from sagan.comparison.contestants import Entry
+from sagan.comparison.measuring import Conditions, measure_entry
+from sagan.comparison.rows import Row
+from sagan.schema import ClearError
+from sagan.training.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 0.5  # between looks for a signal
+
+
+def measure_in_processes(
+    open_entries: list[Entry], common: Conditions, workers: int
+) -> Iterator[tuple[Entry, Row | str]]:
+    """Each entry with its row, or why there is none, as they come to an end.
+
+    Raises:
+        TrainingInterrupted: asked to stop; all processes have saved then.
+    """
+    waiting, slots = deque(open_entries), list(range(workers))
+    running: dict[BaseProcess, tuple[Entry, int]] = {}
+    with stop_requests(patient=True) as stop:
+        try:
+            while (waiting or running) and not stop:
+                while waiting and slots:
+                    entry, slot = waiting.popleft(), slots.pop(0)
+                    running[_start(entry, slot, common)] = entry, slot
+                for process in _ended(running):
+                    entry, slot = running.pop(process)
+                    slots.append(slot)
+                    if process.exitcode == EXIT_INTERRUPTED:  # signalled alone, or with this one
+                        stop.signal_name = stop.signal_name or "a signal"
+                        continue
+                    yield entry, _outcome(process, entry, common)
+        finally:
+            _stop_all(running)
+    if stop:
+        logger.warning("%s: saved; the same command goes on", stop.signal_name)
+        raise TrainingInterrupted
+
+
+def _start(entry: Entry, slot: int, common: Conditions) -> BaseProcess:
+    # daemonic: none outlives an ordinary end of this process
+    process = multiprocessing.get_context("spawn").Process(
+        target=_work, args=(entry, slot, common), daemon=True, name=entry.name
+    )
+    process.start()
+    return process
+
+
+def _ended(running: dict[BaseProcess, tuple[Entry, int]]) -> list[BaseProcess]:
+    """Those that have come to an end, after a short wait."""
+    wait([process.sentinel for process in running], timeout=_LOOK_SECONDS)
+    ended = [process for process in running if not process.is_alive()]
+    for process in ended:
+        process.join()
+    return ended
+
+
+def _outcome(process: BaseProcess, entry: Entry, common: Conditions) -> Row | str:
+    row = common.rows.load(entry)
+    if row is not None:
+        return row
+    message = _message_file(entry, common)
+    if message.is_file():
+        text = message.read_text(encoding="utf-8")
+        message.unlink()
+        return text
+    code = process.exitcode or 0
+    if code < 0:
+        return f"its process ended with signal {-code} (killed for memory, perhaps)"
+    return f"its process ended with status {code}"
+
+
+def _stop_all(running: dict[BaseProcess, tuple[Entry, int]]) -> None:
+    """Ask those still running to save and end, and wait for them."""
+    for process in running:
+        if process.pid is not None and process.is_alive():
+            os.kill(process.pid, signal.SIGTERM)
+    for process in running:
+        process.join()
+
+
+def _work(entry: Entry, slot: int, common: Conditions) -> None:
+    """One process: one run."""
+    logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
+    logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
+    _take_one_gpu(slot)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        measure_entry(entry, common)
+    except (ClearError, OSError, ValueError) as error:
+        _message_file(entry, common).write_text(str(error), encoding="utf-8")
+        sys.exit(1)
+
+
+def _take_one_gpu(slot: int) -> None:
+    """Of the GPUs that may be used, see one alone; before CUDA is touched in this process."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
+    if found:
+        os.environ["CUDA_VISIBLE_DEVICES"] = found[slot % len(found)]
+
+
+def _end_with_parent() -> None:
+    """When the comparison itself is killed, its runs save and end too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _message_file(entry: Entry, common: Conditions) -> Path:
+    runs = common.folders.runs
+    runs.mkdir(parents=True, exist_ok=True)
+    return runs / f"{common.rows.path(entry).stem}.failed.txt"

@@ -1,0 +1,50 @@
+"""The rows of a comparison on disk: one JSON file a measured run, named by what it depends on."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from sagan.comparison.contestants import Entry
+from sagan.data.shards import ShardStore
+from sagan.files import replacing_file
+from sagan.metrics.config import EvaluationConfig
+
+Row = dict[str, Any]
+_PLACES = {"device", "inception_weights"}  # where it is computed does not make it another number
+
+
+class RowStore:
+    """Rows that have been measured; what is found here is not trained again."""
+
+    def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
+        """Bind to a folder, which need not exist, and to what all rows depend on."""
+        self._folder, self._shards = folder, shards
+        self._protocol = evaluation.model_dump(mode="json", exclude=_PLACES)
+
+    def path(self, entry: Entry) -> Path:
+        """Where an entry's row lies, named by its parameters, data, code and protocol."""
+        from sagan.training.fingerprint import run_identity
+
+        depends = {
+            "run": run_identity(entry.training, self._shards),
+            "scoring": entry.training.scoring.model_dump(mode="json"),
+            "evaluation": self._protocol,
+        }
+        text = json.dumps(depends, sort_keys=True)
+        return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+    def load(self, entry: Entry) -> Row | None:
+        """The row, under the contestant's name of today; None where it was not measured yet."""
+        try:
+            row: Row = json.loads(self.path(entry).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return row | {"contestant": entry.contestant, "preset": entry.preset}
+
+    def save(self, entry: Entry, row: Row) -> None:
+        """Write a row, whole or not at all."""
+        target = self.path(entry)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_file(target) as temporary:
+            temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,5 @@
+"""Several model configurations under one budget and protocol."""
+
+from sagan.pipelines.comparison.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

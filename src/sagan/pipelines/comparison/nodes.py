@@ -1,0 +1,53 @@
+"""Nodes of the comparison station."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagan.comparison.config import ComparisonConfig
+from sagan.metrics.config import EvaluationConfig
+from sagan.training.config import TrainingConfig
+from sagan.training.signals import leaving_at_once
+
+if TYPE_CHECKING:
+    from sagan.data.shards import ShardStore
+else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
+    ShardStore = Any
+
+
+def train_and_measure(
+    *,
+    image_shards: ShardStore,
+    comparison_workspace: Path,
+    evaluation_workspace: Path,
+    config: ComparisonConfig,
+    training: TrainingConfig,
+    evaluation: EvaluationConfig,
+) -> list[dict[str, Any]]:
+    """Train and evaluate every contestant with every seed; what was measured before is kept."""
+    with leaving_at_once():  # while large libraries are imported
+        from sagan.comparison.running import run_comparison
+
+    return run_comparison(
+        config=config,
+        training=training,
+        evaluation=evaluation,
+        shards=image_shards,
+        workspace=comparison_workspace,
+        features=evaluation_workspace,
+    )
+
+
+def summarise_comparison(
+    comparison_rows: list[dict[str, Any]], comparison_workspace: Path, config: ComparisonConfig
+) -> tuple[dict[str, Any], Any, str]:
+    """The table with its verdict, samples of all contestants, and the page.
+
+    Returns:
+        JSON-able results, uint8 [height, width, 3], HTML.
+    """
+    from sagan.comparison.figures import sample_sheet
+    from sagan.comparison.page import render_page, results
+
+    found = results(comparison_rows, config.reference)
+    sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
+    return found, sheet, render_page(comparison_rows, found, sheet)

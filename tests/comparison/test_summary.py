@@ -1,0 +1,180 @@
+"""From rows to table, verdict and page."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sagan.comparison.__main__ import main
+from sagan.comparison.figures import learning_curves, sample_sheet
+from sagan.comparison.page import markdown_table, render_page, results
+from sagan.comparison.summary import summarise
+from sagan.comparison.verdict import contrasts, holm, sentences
+from tests.small_world import small_bundle
+
+
+def row(contestant, seed, *, status="trained", **metrics):
+    made = {"contestant": contestant, "preset": None, "seed": seed, "total_images": 36_000}
+    if status == "diverged":
+        return made | {"status": status, "message": "not finite", "metrics": {}, "curve": []}
+    points = [{"images_seen": n, "train_seconds": n / 100, "scores": metrics} for n in (100, 200)]
+    return made | {
+        "status": status,
+        "message": "",
+        "run": f"{contestant}{seed}",
+        "bundle": f"{contestant}{seed}/generator",
+        "warnings": [],
+        "collapsed": False,
+        "train_seconds": 100.0,
+        "images_per_second": 360.0,
+        "parameters_generator": 1000,
+        "parameters_discriminator": 2000,
+        "fingerprint": {"run": f"{contestant}{seed}"},
+        "metrics": metrics,
+        "protocol": {"name": None},
+        "curve": points,
+        "attention": {"gamma/generator/8x8": -0.2, "attention_entropy/generator/8x8": 0.9},
+    }
+
+
+@pytest.fixture
+def rows():
+    distances = {"sagan": (5.0, 6.0, 5.5), "near": (5.2, 6.3, 5.1), "far": (25.0, 31.0, 40.0)}
+    return [
+        row(name, seed, fd_classifier=values[seed], recall=0.6 + 0.01 * seed, diversity_mean=0.9)
+        for seed in range(3)
+        for name, values in distances.items()
+    ]
+
+
+def test_a_distance_is_averaged_as_a_ratio(rows):
+    sagan, *_ = summarise(rows)
+
+    found = sagan["metrics"]["fd_classifier"]
+    logs = np.log([5.0, 6.0, 5.5])
+    low, high = stats.t.interval(0.95, 2, logs.mean(), stats.sem(logs))
+    assert found["mean"] == pytest.approx(np.exp(logs.mean()))
+    assert (found["low"], found["high"]) == pytest.approx((np.exp(low), np.exp(high)))
+    assert found["seeds"] == [0, 1, 2]
+    assert found["std"] == pytest.approx(0.5)
+    assert sagan["cost"]["parameters_generator"] == 1000
+
+
+def test_an_interval_of_a_share_stays_a_share():
+    shares = (0.99, 0.9, 0.95)
+    (record,) = summarise([row("a", seed, recognised=shares[seed]) for seed in range(3)])
+
+    found = record["metrics"]["recognised"]
+    assert 0 < found["low"] < 0.95 < found["mean"] < found["high"] <= 1
+
+
+def test_one_seed_has_no_interval_and_no_verdict():
+    rows = [row("sagan", 0, fd_classifier=1.0), row("other", 0, fd_classifier=9.0)]
+
+    found = results(rows, "sagan")
+
+    assert "low" not in found["contestants"][0]["metrics"]["fd_classifier"]
+    assert "has too few seeds to be told from other (9)" in found["verdict"][0]
+
+
+def test_a_diverged_run_counts_and_has_no_numbers(rows):
+    found = results([*rows, row("gone", 0, status="diverged")], "sagan")
+
+    gone = found["contestants"][-1]
+    assert (gone["diverged"], gone["trained"], gone["metrics"]) == (1, 0, {})
+    assert "| gone | 0 | 1, 0 | - |" in markdown_table(found)
+    assert "gone" not in "".join(found["verdict"])
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_verdict_knows_noise_from_difference(rows):
+    by_name = {
+        one.contestant: one for one in contrasts(summarise(rows), "sagan", ["fd_classifier"])
+    }
+
+    assert by_name["far"].reference_is == "better"
+    assert by_name["near"].reference_is == "within noise"
+    logs = [np.log([5.0, 6.0, 5.5]), np.log([25.0, 31.0, 40.0])]
+    p = stats.ttest_ind(*logs, equal_var=False).pvalue
+    assert by_name["far"].p == pytest.approx(min(1.0, 2 * p))
+    (sentence,) = sentences(list(by_name.values()), "sagan")
+    assert sentence.startswith("fd_classifier: sagan (5.48) is better than far (31.4); cannot be")
+
+
+def test_the_same_difference_the_other_way_round(rows):
+    found = contrasts(summarise(rows), "far", ["fd_classifier"])
+
+    assert [one.reference_is for one in found] == ["worse", "worse"]
+
+
+def test_more_diversity_than_real_images_is_no_merit():
+    rows = [
+        row(name, seed, diversity_mean=value + 0.01 * seed)
+        for name, value in (("sagan", 0.9), ("noise", 1.5))
+        for seed in range(3)
+    ]
+
+    (one,) = contrasts(summarise(rows), "sagan", ["diversity_mean"])
+
+    assert one.reference_is == "better"
+
+
+def test_holm_is_monotone_and_keeps_what_could_not_be_tested():
+    # by hand: 3 * 0.01, then 2 * 0.02, then max(0.04, 1 * 0.03)
+    assert holm({"a": 0.02, "b": 0.01, "c": 0.03, "d": None}) == {
+        "a": pytest.approx(0.04),
+        "b": pytest.approx(0.03),
+        "c": pytest.approx(0.04),
+        "d": None,
+    }
+
+
+def test_curves_have_a_line_for_each_contestant(rows):
+    drawn = learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
+
+    assert drawn.startswith("<svg")
+    for name in ("sagan", "near", "far", "real images seen"):
+        assert name in drawn
+    assert drawn == learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
+
+
+def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):
+    for name in ("sagan", "near", "far"):
+        small_bundle(tmp_path / f"{name}0" / "generator")
+
+    sheet = sample_sheet(rows, tmp_path)
+
+    assert sheet.dtype == np.uint8
+    height = sheet.shape[0] - 24
+    thirds = [sheet[12 + i * height // 3 : 12 + (i + 1) * height // 3, -300:] for i in range(3)]
+    assert np.array_equal(thirds[0], thirds[1])  # three times the same generator
+    with pytest.raises(ValueError, match="nothing to draw"):
+        sample_sheet([row("gone", 0, status="diverged")], tmp_path)
+
+
+def test_everything_is_published(rows, tmp_path, capsys):
+    for name in ("sagan", "near", "far"):
+        small_bundle(tmp_path / f"{name}0" / "generator")
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    out = tmp_path / "out"
+    command = [str(tmp_path / "rows.json"), "--runs", str(tmp_path), "--out", str(out)]
+
+    assert main(command) == 0
+
+    assert {path.name for path in out.iterdir()} == {
+        *("rows.json", "table.md", "verdict.md", "comparison.html", "samples.png"),
+        "curves_fd_classifier.svg",
+    }
+    assert json.loads((out / "rows.json").read_text()) == rows
+    assert main([*command, "--reference", "nobody"]) == 1
+    assert "no contestant 'nobody'" in capsys.readouterr().err
+
+
+def test_the_page_needs_nothing_from_elsewhere(rows):
+    page = render_page(rows, results(rows, "sagan"), np.zeros((8, 8, 3), np.uint8))
+
+    assert "https://" not in page.replace("https://matplotlib.org/", "")
+    assert " src=" not in page.replace(' src="data:', "")
+    assert "SNGAN-projection" in page  # the paper's, apart
+    assert "18.65" in page
