@@ -1,11 +1,18 @@
-"""The project as a program: `sagan run ...` or `python -m sagan ...`, in the project's folder."""
+"""The project as a program: `sagan run ...` in the project's folder, `sagan sample ...` anywhere.
+
+`python -m sagan` does the same. Sampling needs a generator bundle, torch and its friends; no Kedro.
+"""
 
 import sys
 from pathlib import Path
 
 
 def main() -> None:
-    """Run pipelines, as `kedro run` does."""
+    """Run pipelines, as `kedro run` does; or draw samples from a generator bundle."""
+    if sys.argv[1:2] == ["sample"]:
+        from sagan.sampling.__main__ import main as sample
+
+        sys.exit(sample(sys.argv[2:], prog="sagan sample"))
     from kedro.framework.cli.utils import find_run_command
     from kedro.framework.project import configure_project
 

@@ -63,9 +63,17 @@ def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):
     absent = ["kedro", "matplotlib", "pandas", "sklearn", "great_expectations", "dvc", "scipy"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent})); "
-        "from sagan.sampling.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        "from sagan.__main__ import main; main()"
     )
-    command = [sys.executable, "-c", code, str(bundle.path), "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "sample",
+        str(bundle.path),
+        "--out",
+        str(tmp_path / "out"),
+    ]
 
     subprocess.run([*command, "--count", "1"], check=True, capture_output=True)
 

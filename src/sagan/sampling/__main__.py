@@ -1,7 +1,7 @@
 """Pictures from a generator bundle, without the rest of the pipeline.
 
-`python -m sagan.sampling BUNDLE --out DIR` needs only the bundle's folder, PyTorch, NumPy, Pillow,
-safetensors and pydantic.
+`python -m sagan.sampling BUNDLE --out DIR`, or `python -m sagan sample`, needs only the bundle's
+folder, PyTorch, NumPy, Pillow, safetensors and pydantic.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from sagan.terminal import fit_log_to_terminal
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan.sampling") -> int:
     """Draw what the command line asks for; 0 on success, 1 after one clear message."""
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     fit_log_to_terminal()
     try:
@@ -97,10 +97,10 @@ def _draw(options: argparse.Namespace) -> None:
     _save_png(options.out / "attention_maps.png", attention)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     defaults = SamplingConfig()
     parser = argparse.ArgumentParser(
-        prog="python -m sagan.sampling",
+        prog=prog,
         description="Draw samples and attention maps from a generator bundle.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
