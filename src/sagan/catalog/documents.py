@@ -97,12 +97,16 @@ class PlotlyDataset(FileDataset):
         return PlotlyPreview(parse_json(self._filepath.read_text("utf-8"), str(self._filepath)))
 
 
-def parse_json(text: str, origin: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+REMAKE = "remove the file and run the station that writes it again"
+
+
+def parse_json(text: str, origin: str, remedy: str = REMAKE) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Parse JSON.
 
     Args:
         text: The document.
         origin: Where it came from, for the message.
+        remedy: What the user can do, for the message.
 
     Raises:
         ValueError: naming the origin and the place of the fault.
@@ -110,10 +114,7 @@ def parse_json(text: str, origin: str) -> Any:  # noqa: ANN401 - whatever JSON h
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{origin} is not valid JSON ({error}); remove the file and run the station that "
-            "writes it again"
-        ) from error
+        raise ValueError(f"{origin} is not valid JSON ({error}); {remedy}") from error
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a NumPy scalar or array, or a path

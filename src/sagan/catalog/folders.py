@@ -35,7 +35,7 @@ class JSONFolderDataset(AbstractDataset[Any, dict[str, Any]]):  # type: ignore[m
         if not self._filepath.is_dir():
             raise FileNotFoundError(f"{self._filepath} does not exist: expected a folder of JSON")
         return {
-            path.stem: parse_json(path.read_text(encoding="utf-8"), str(path))
+            path.stem: parse_json(path.read_text(encoding="utf-8"), str(path), "mend it there")
             for path in sorted(self._filepath.glob("*.json"))
         }
 

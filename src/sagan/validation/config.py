@@ -22,7 +22,7 @@ class DataValidationConfig(Config):
     thresholds: dict[str, int | float] = Field(
         default={}, description='Numbers that the suites quote as {"$PARAMETER": name}'
     )
-    severity: dict[str, Severity | Literal["skip"]] = Field(
+    severity: dict[str, Literal["critical", "warning", "skip"]] = Field(
         default={},
         description="Severity by name of the expectation, over what its suite says; skip leaves it",
     )
