@@ -15,7 +15,7 @@ SHOWN = {
     "01_data": (3, "no two files of a split have the same content"),
     "02_training_curves": (2, "images_per_second"),
     "03_samples_and_attention": (6, "image/png"),
-    "04_evaluation": (3, "fd_classifier_infinity"),
+    "04_evaluation": (3, "samples.generator.images_seen"),
 }
 
 
