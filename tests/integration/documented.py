@@ -14,6 +14,7 @@ INLINE = re.compile(r"`((?:kedro (?:run|viz|jupyter|package|registry)|python -m)
 # executed by a test: how the command begins -> a file of tests/, and what stands in it
 TESTED = {
     "kedro registry list": ("integration/test_documented_commands.py", '"registry", "list"'),
+    "kedro explore": ("integration/test_cli.py", '"kedro", "explore"'),
     "kedro jupyter": ("integration/test_documented_commands.py", '"jupyter", "lab"'),
     "kedro viz": ("integration/test_viz.py", '"viz", "build"'),
     "dvc repro": ("integration/test_reproduce.py", '"dvc", "repro"'),
