@@ -161,3 +161,11 @@ def test_looking_changes_no_file_and_the_pure_part_needs_no_gradio(explorer, bun
     explorer.view(Place(End(0), End(1), share=0.4))
     assert GeneratorBundle.open(bundle.path).load().num_classes == 3
     assert "gradio" not in vars(sys.modules["sagan.exploring.views"])
+
+
+def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):
+    explorer = Explorer(small_bundle(tmp_path / "plain", attention=()))
+    assert explorer.resolutions == ()
+    view = explorer.view(Place(End(0)))
+    assert view.maps == {}
+    assert view.image.shape == (3, 16, 16)

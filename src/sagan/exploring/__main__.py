@@ -55,10 +55,10 @@ def explore(
     if find_spec("gradio") is None:
         raise ImportError(MISSING)
     from sagan.exploring.views import Explorer
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.sampling.opening import open_bundle
 
     port = free_port(port)
-    bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
+    bundles = [open_bundle(path) for path in (bundle, compare) if path is not None]
     check_alike(bundles)
     explorers = [Explorer(opened, device) for opened in bundles]
     from sagan.exploring import page

@@ -24,6 +24,7 @@ from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
+from sagan.sampling.opening import open_bundle
 from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def parse_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
 def _draw(options: argparse.Namespace) -> None:
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError("--device cuda: torch sees no CUDA device; use --device cpu")
-    bundle = GeneratorBundle.open(options.bundle)
+    bundle = open_bundle(options.bundle)
     generator = bundle.load(options.device)
     latents, class_labels = _chosen(options, bundle)
     classes = list(dict.fromkeys(class_labels.tolist()))
