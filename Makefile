@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup train test lint lock clean
+.PHONY: setup train test lint docs lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -30,6 +30,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the pages of docs/ as a site in site/; `.venv/bin/mkdocs serve` shows it while one writes
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group lab --group docs \

@@ -109,3 +109,44 @@ run = click.Command(
     help="Run pipelines, `train` to begin with; nothing named: all stations.",
 )
 cli.add_command(run)
+
+
+@cli.command("explore")
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
+@click.option("--env", "-e", default="base", show_default=True, help="Whose generator to open.")
+@click.option("--compare", type=click.Path(path_type=Path), help="Another bundle to set beside it.")
+@click.option("--port", type=int, help="Default: the first free one from 7860.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--no-browser", is_flag=True, help="Print the address, open no tab.")
+def explore(
+    *,
+    bundle: Path | None,
+    env: str,
+    compare: Path | None,
+    port: int | None,
+    device: str,
+    no_browser: bool,
+) -> None:
+    """Look into a generator: a page on this machine.
+
+    Click on a sample, and see where the generator attends from there. BUNDLE is its folder; left
+    out, what training left in the environment.
+    """
+    from sagan.exploring.__main__ import explore as serve
+
+    try:
+        fit_log_to_terminal()
+        place = bundle or _trained(env)
+        serve(place, compare, port=port, device=device, open_browser=not no_browser)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        raise click.ClickException(fitted_error(str(error))) from None
+
+
+def _trained(env: str) -> Path:
+    """Folder of the bundle in the environment's catalog."""
+    from kedro.framework.session import KedroSession
+
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    with KedroSession.create(project_path=project, env=env) as session:
+        catalog = session.load_context().catalog
+        return Path(catalog.get("generator_bundle").filepath)

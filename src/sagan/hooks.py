@@ -100,6 +100,13 @@ class StreamHooks:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say how long it took, and where the pictures and the page are."""
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
-        for name in ("sample_grid", "metrics", "report", "best_parameters", "tuning_report"):
+        for name in (
+            "sample_grid",
+            "metrics",
+            "report",
+            "best_parameters",
+            "tuning_report",
+            "shared_generator",
+        ):
             if name in pipeline.all_outputs():
                 logger.info("  %s", short(Path(catalog.get(name).filepath)))

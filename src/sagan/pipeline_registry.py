@@ -11,6 +11,7 @@ from sagan.pipelines import (
     comparison,
     data_validation,
     evaluation,
+    export,
     preprocessing,
     reporting,
     sampling,
@@ -28,6 +29,11 @@ STATIONS = {
     "reporting": reporting.create_pipeline,
 }
 
+# after the stream, on demand: what leaves the project
+OUTLETS = {
+    "export": export.create_pipeline,
+}
+
 # beside the stream: they run its stations' functions many times, and stand on its shards
 STUDIES = {
     "tuning": tuning.create_pipeline,
@@ -38,6 +44,7 @@ STUDIES = {
 def register_pipelines() -> dict[str, Pipeline]:
     """Every station by its own name, and the runs composed of them in the stream's order."""
     stations = {name: create() for name, create in STATIONS.items()}
+    outlets = {name: create() for name, create in OUTLETS.items()}
     studies = {name: create() for name, create in STUDIES.items()}
     in_order = list(stations.values())
     return {
@@ -45,6 +52,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "train": sum(in_order[:5], start=Pipeline([])),  # from nothing to samples
         "evaluate": sum(in_order[4:], start=Pipeline([])),  # from a generator to the report
         **stations,
+        **outlets,
         **studies,
         "tune": sum(in_order[:3], studies["tuning"]),  # from nothing to better parameters
         "compare": sum(in_order[:3], studies["comparison"]),  # from nothing to a table

@@ -53,6 +53,15 @@ def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
     assert done.stderr == "Error: unknown pipeline 'trian'; did you mean 'train'?\n"
 
 
+def test_explore_names_what_is_missing(project: Path) -> None:
+    done = command_in(project)("kedro", "explore", "--env=tiny_imagenet64", "--no-browser")
+    assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    assert "no generator bundle at" in said
+    assert "data/tiny_imagenet64/06_models/generator" in said.replace(" ", "")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("raised", "status"),
     [

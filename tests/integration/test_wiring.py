@@ -10,7 +10,7 @@ from kedro.io import DataCatalog
 from kedro.validation.type_extractor import TypeExtractor
 
 from sagan.parameters import check_parameters
-from sagan.pipeline_registry import STATIONS, STUDIES, register_pipelines
+from sagan.pipeline_registry import OUTLETS, STATIONS, STUDIES, register_pipelines
 from sagan.schema import Config
 from sagan.settings import CONFIG_LOADER_ARGS
 
@@ -29,7 +29,7 @@ WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "eva
 WORKSPACES |= {"manifest_workspace"}
 SUITES = {"expectation_suites"}  # the user's own
 STUDY_WORKSPACES = {"tuning_workspace", "comparison_workspace"}
-EVERY_STATION = [*STATIONS, *STUDIES]
+EVERY_STATION = [*STATIONS, *OUTLETS, *STUDIES]
 PIPELINES = register_pipelines()
 
 

@@ -60,15 +60,15 @@ def test_draws_a_picture_and_changes_nothing(generator):
 def test_each_map_belongs_to_its_query(generator, monkeypatch):
     """Heat tiles get the row of the attention map at the point's own position."""
     seen = []
-    tile = attention_maps._heat_tile
+    tile = attention_maps.heat_tile
     monkeypatch.setattr(
-        attention_maps, "_heat_tile", lambda sample, w: seen.append(w) or tile(sample, w)
+        attention_maps, "heat_tile", lambda sample, w: seen.append(w) or tile(sample, w)
     )
 
     draw(generator, query_points=3)
 
     latents, labels = sample_latents(3, generator.latent_dim, 0), torch.arange(3)
-    images, maps = attention_maps._look(generator, latents, labels)
+    images, maps = attention_maps.look(generator, latents, labels)
     points = [choose_query_points(image, 3) for image in images]
     expected = [
         maps[8][n, (row // 2) * 8 + column // 2] for n in range(3) for row, column in points[n]
@@ -80,7 +80,7 @@ def test_heat_is_brightest_where_attention_is(generator):
     weights = np.full(16, 0.01)
     weights[4 * 3 + 0] = 0.85  # lowest row, left
 
-    tile = np.asarray(attention_maps._heat_tile(Image.new("RGB", (64, 64)), weights)).sum(axis=2)
+    tile = np.asarray(attention_maps.heat_tile(Image.new("RGB", (64, 64)), weights)).sum(axis=2)
 
     row, column = divmod(int(tile.argmax()), 64)
     assert row >= 48

@@ -22,6 +22,45 @@ def test_writes_pictures_and_samples(bundle, tmp_path):
     assert Image.open(tmp_path / "sample_grid.png").mode == "RGB"
 
 
+def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
+    first = [str(bundle.path), "--out", str(tmp_path / "one"), "--classes", "2,0", "--count", "2"]
+    assert main([*first, "--truncation", "0.7", "--seed", "5", "--npz"]) == 0
+    kept = tmp_path / "one" / "samples.npz"
+
+    again = ["--out", str(tmp_path / "two"), "--latents", str(kept), "--npz"]
+    assert main([str(bundle.path), *again]) == 0
+
+    with np.load(kept) as one, np.load(tmp_path / "two" / "samples.npz") as two:
+        assert all((one[name] == two[name]).all() for name in ("images", "latents", "class_labels"))
+        assert abs(one["latents"]).max() <= 0.7
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.zeros(1)}, "no .npz with latents and class_labels"),
+        (
+            {"latents": np.zeros((1, 5)), "class_labels": np.zeros(1, int)},
+            "expected latents [N, 12]",
+        ),
+        ({"latents": np.full((1, 12), np.nan), "class_labels": np.zeros(1, int)}, "not finite"),
+        ({"latents": np.zeros((1, 12)), "class_labels": np.array([9])}, "outside 0..2: [9]"),
+        ({"latents": np.array([{}]), "class_labels": np.zeros(1, int)}, "no .npz with"),
+    ],
+)
+def test_latents_that_do_not_fit_are_refused(bundle, tmp_path, capsys, arrays, message):
+    np.savez(tmp_path / "kept.npz", **arrays)
+    latents = ["--latents", str(tmp_path / "kept.npz")]
+    assert main([str(bundle.path), "--out", str(tmp_path / "out"), *latents]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_no_image_is_no_count(bundle, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(bundle.path), "--out", str(tmp_path), "--count", "0"])
+    assert "expected at least 1, got 0" in capsys.readouterr().err
+
+
 def test_same_latents_down_a_column(bundle, tmp_path):
     arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--npz"]
 
@@ -35,6 +74,8 @@ def test_same_latents_down_a_column(bundle, tmp_path):
     ("extra", "message"),
     [
         (["--classes", "dog,77"], "2 of 2 unknown: dog, 77"),
+        (["--classes", "01_sqare"], "did you mean 01_square?"),
+        (["--truncation", "0"], "truncation must be positive"),
         (["--truncation", "-1"], "truncation must be positive"),
         (["--seed", "-1"], "seed must not be negative"),
         (["--query-points", "9"], r"expected 1..8"),

@@ -130,6 +130,11 @@ class GeneratorBundleDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
         self._filepath = Path(filepath)
         self.metadata = metadata
 
+    @property
+    def filepath(self) -> Path:
+        """The bundle's folder."""
+        return self._filepath
+
     def load(self) -> Any:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
         """Open the bundle.
 
@@ -142,7 +147,7 @@ class GeneratorBundleDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
         return GeneratorBundle.open(self._filepath)
 
     def save(self, data: Any) -> None:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
-        """Copy the bundle's folder here, whole or not at all."""
+        """Copy the bundle's folder, with all else in it, here, whole or not at all."""
         replace_folder(Path(data.path), self._filepath)
 
     def preview(self) -> JSONPreview:

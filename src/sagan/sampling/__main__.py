@@ -8,11 +8,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from sagan.files import replacing_file
 from sagan.models.bundle import GeneratorBundle
@@ -53,9 +56,11 @@ def parse_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
     asked = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [name for name in asked if name not in labels]
     if unknown or not asked:
+        near = get_close_matches(unknown[0], class_names, n=1) if unknown else []
         raise ValueError(
             f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
-            f"expected names such as {', '.join(class_names[:5])}, "
+            + (f"did you mean {near[0]}? " if near else "")
+            + f"expected names such as {', '.join(class_names[:5])}, "
             f"or numbers 0..{len(class_names) - 1}"
         )
     return [labels[name] for name in asked]
@@ -66,13 +71,8 @@ def _draw(options: argparse.Namespace) -> None:
         raise ValueError("--device cuda: torch sees no CUDA device; use --device cpu")
     bundle = GeneratorBundle.open(options.bundle)
     generator = bundle.load(options.device)
-    classes = parse_classes(options.classes, bundle.class_names)
-    arguments = (bundle.latent_dim, options.seed, options.truncation)
-    if options.same_latents:
-        latents = column_latents(len(classes), options.count, *arguments)
-    else:
-        latents = sample_latents(len(classes) * options.count, *arguments)
-    class_labels = torch.tensor(classes).repeat_interleave(options.count)
+    latents, class_labels = _chosen(options, bundle)
+    classes = list(dict.fromkeys(class_labels.tolist()))
     batches = generate(generator, latents, class_labels, options.batch_size, options.device)
     images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
 
@@ -80,7 +80,7 @@ def _draw(options: argparse.Namespace) -> None:
     kept = np.concatenate([np.flatnonzero(labels == k)[: options.columns] for k in shown])
     grid = class_grid(images[kept], labels[kept], bundle.class_names, options.tile)
     rows = choose_classes(len(classes), options.attention_samples)
-    firsts = [row * options.count for row in rows]
+    firsts = [int((labels == classes[row]).argmax()) for row in rows]
     attention = attention_picture(
         generator,
         latents[firsts],
@@ -92,9 +92,44 @@ def _draw(options: argparse.Namespace) -> None:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     if options.npz:
-        _save_samples(options.out / "samples.npz", images, labels)
+        _save_samples(options.out / "samples.npz", images, labels, latents.numpy())
     _save_png(options.out / "sample_grid.png", grid)
     _save_png(options.out / "attention_maps.png", attention)
+
+
+def _chosen(options: argparse.Namespace, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
+    """Latents float32 [N, Z] and labels int64 [N]."""
+    if options.latents is not None:
+        return load_latents(options.latents, bundle)
+    classes = parse_classes(options.classes, bundle.class_names)
+    arguments = (bundle.latent_dim, options.seed, options.truncation)
+    if options.same_latents:
+        latents = column_latents(len(classes), options.count, *arguments)
+    else:
+        latents = sample_latents(len(classes) * options.count, *arguments)
+    return latents, torch.tensor(classes).repeat_interleave(options.count)
+
+
+def load_latents(path: Path, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
+    """What an `.npz` with `latents` and `class_labels` asks for: float32 [N, Z], int64 [N].
+
+    Raises:
+        ValueError: if it is damaged, holds Python objects, or does not fit the bundle.
+        FileNotFoundError: if it is not there.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            latents, labels = (np.asarray(file[name]) for name in ("latents", "class_labels"))
+    except (BadZipFile, EOFError, KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: no .npz with latents and class_labels ({error})") from None
+    wanted = f"{path}: expected latents [N, {bundle.latent_dim}] and N integer class_labels"
+    found = f"got {latents.dtype} {[*latents.shape]} and {labels.dtype} {[*labels.shape]}"
+    fits = latents.shape == (len(labels), bundle.latent_dim) if labels.ndim == 1 else False
+    if not fits or not len(labels) or latents.dtype.kind != "f" or labels.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, {found}")
+    if not np.isfinite(latents).all():
+        raise ValueError(f"{wanted}, got some that are not finite")
+    return torch.from_numpy(latents.astype(np.float32)), torch.from_numpy(labels.astype(np.int64))
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -112,7 +147,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     option("--seed", type=int, default=defaults.seed, help="of the latents")
     option("--truncation", type=float, help="redraw latent components beyond this; off if left out")
     option("--same-latents", action="store_true", help="one latent vector all down a column")
-    option("--npz", action="store_true", help="save all images and labels as samples.npz too")
+    option("--npz", action="store_true", help="save all images, labels and latents too")
+    option("--latents", type=Path, metavar="NPZ", help="draw what samples.npz has, again")
     option("--rows", type=_positive, default=defaults.classes, help="classes drawn at most")
     option("--columns", type=_positive, default=10, help="images a class drawn at most")
     option("--tile", type=_positive, default=defaults.tile_px, help="side of a drawn image [px]")
@@ -130,10 +166,12 @@ def _positive(text: str) -> int:
     return value
 
 
-def _save_samples(path: Path, images: np.ndarray, class_labels: np.ndarray) -> None:
+def _save_samples(
+    path: Path, images: np.ndarray, class_labels: np.ndarray, latents: np.ndarray
+) -> None:
     # an open file, or NumPy appends its own suffix
     with replacing_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, images=images, class_labels=class_labels)
+        np.savez(file, images=images, class_labels=class_labels, latents=latents)
     logger.info("%s", path)
 
 

@@ -82,7 +82,7 @@ def attention_picture(
         raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     if not generator.attention_resolutions:
         return drawing.notice(NO_ATTENTION)
-    images, maps = _look(generator, latents.to(device), class_labels.to(device))
+    images, maps = look(generator, latents.to(device), class_labels.to(device))
     names = [class_names[label] for label in class_labels.tolist()]
     blocks = [
         _draw_resolution(images, maps[resolution], names, query_points, tile_px)
@@ -143,7 +143,7 @@ def _detail(image: np.ndarray) -> np.ndarray:
     return F.adaptive_avg_pool2d(deviation, POINT_GRID)[0, 0].double().numpy()
 
 
-def _look(
+def look(
     generator: Generator, latents: Tensor, class_labels: Tensor
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Images uint8 [N, 3, H, W] and maps {r: float [N, r*r, (r/2)*(r/2)]}."""
@@ -164,7 +164,7 @@ def _draw_resolution(
     query_points: int,
     tile_px: int,
 ) -> Image.Image:
-    """One block of the picture: a title, column heads, a row a sample; maps as of `_look`."""
+    """One block of the picture: a title, column heads, a row a sample; maps as of `look`."""
     resolution = round(maps.shape[1] ** 0.5)
     factor = drawing.enlargement(images.shape[-1], tile_px)
     side = images.shape[-1] * factor
@@ -217,9 +217,9 @@ def _draw_row(
         centre = (column * factor + factor // 2, row * factor + factor // 2)
         position = row * resolution // size * resolution + column * resolution // size
         weights = attention[position]
-        tile = _heat_tile(sample, weights)
+        tile = heat_tile(sample, weights)
         for picture in (marked, tile):
-            _dot(picture, centre, QUERY_COLOURS[k])
+            mark_point(picture, centre, QUERY_COLOURS[k])
         x, y = corner[0] + (k + 1) * (side + GAP_PX), corner[1]
         page.paste(tile, (x, y))
         caption, below = f"{weights.max() * weights.size:.1f}x", (x + side // 2, y + side + 4)
@@ -227,7 +227,7 @@ def _draw_row(
     page.paste(marked, corner)
 
 
-def _heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
+def heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
     """The sample in grey under the heat of one map; weights [(r/2)*(r/2)], summing to 1."""
     keys = round(len(weights) ** 0.5)
     share = Image.fromarray((weights / weights.max()).reshape(keys, keys).astype(np.float32))
@@ -239,7 +239,7 @@ def _heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
     return Image.fromarray((grey * (1 - cover) + colour * cover).round().astype(np.uint8))
 
 
-def _dot(tile: Image.Image, centre: tuple[int, int], colour: tuple[int, int, int]) -> None:
+def mark_point(tile: Image.Image, centre: tuple[int, int], colour: tuple[int, int, int]) -> None:
     """A disc with a white rim, drawn four times as large first so that its edge is smooth."""
     radius, fine = max(5, tile.width // 26), 4
     size = 2 * radius + 1

@@ -1,0 +1,128 @@
+"""What the site has beside its pages: the README's sections, and the tables of parameters.
+
+A page says `<!-- readme: Two commands -->` or `<!-- parameters: training -->` where they belong, so
+that neither is written twice.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sagan.pipeline_registry import register_pipelines
+
+ROOT = Path(__file__).parents[1]
+MARK = re.compile(r"^<!-- (readme|parameters): (.+?) -->$", re.MULTILINE)
+# a link out of docs/, such as to the source, leads nowhere on the site
+OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
+
+
+def on_config(config: Any) -> Any:  # noqa: ANN401 - MkDocs' own class
+    """Leave out of the navigation what a checkout does not have yet."""
+    docs = Path(config["docs_dir"])
+    config["nav"] = [kept for entry in config["nav"] if (kept := _present(entry, docs))]
+    return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own classes
+    """Put sections and tables where the page asks for them."""
+    makers = {"readme": readme_section, "parameters": parameter_table}
+    markdown = MARK.sub(lambda mark: makers[mark[1]](mark[2]), markdown)
+    return OUTSIDE.sub(r"\1 (`\2`)", markdown)
+
+
+def readme_section(title: str) -> str:
+    """A section of the README by its heading, with links as they are on the site.
+
+    Raises:
+        ValueError: if the README has no such section.
+    """
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, found, rest = readme.partition(f"\n## {title}\n")
+    if not found:
+        raise ValueError(f"README.md has no section '{title}'")
+    return re.sub(r"\]\(docs/", "](", rest.split("\n## ")[0]).strip()
+
+
+def parameter_table(station: str) -> str:
+    """Every parameter of a station as a Markdown table, out of its configuration model.
+
+    Raises:
+        KeyError: if no station has that name.
+    """
+    rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    for path, kind, default, told in parameters(_models()[station]):
+        rows.append(f"| `{path}` | {_cell(kind)} | {default} | {_cell(told)} |")
+    return "\n".join(rows)
+
+
+def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Dotted path, type, default and meaning of each parameter, those of nested models too."""
+    for name, field in model.model_fields.items():
+        path, told = prefix + name, field.description or ""
+        nested = _nested(field)
+        if nested is None:
+            yield path, _type_name(field.annotation), _default(field), told
+            continue
+        if type(None) in get_args(field.annotation):
+            yield path, "block or null", _default(field), told
+        yield from parameters(nested, f"{path}.")
+
+
+@cache
+def _models() -> dict[str, type[BaseModel]]:
+    """Of each station, the model that its nodes ask for: what Kedro itself checks against."""
+    return dict(TypeExtractor(register_pipelines()).extract_types_from_pipelines())
+
+
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    kinds = [field.annotation, *get_args(field.annotation)]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    whole = get_origin(field.annotation) not in {list, tuple, dict}
+    return models[0] if len(models) == 1 and whole else None
+
+
+def _type_name(kind: Any) -> str:  # noqa: ANN401 - any annotation
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is None:
+        name = getattr(kind, "__name__", str(kind))
+        return {"NoneType": "null", "Any": "any", "str": "text"}.get(name, name)
+    if hasattr(kind, "__metadata__"):
+        return _type_name(inner[0])
+    if origin is Literal:
+        return " or ".join(str(value) for value in inner)
+    if origin in {list, tuple, dict}:
+        held = _type_name(inner[-1 if origin is dict else 0])
+        return f"mapping to {held}" if origin is dict else f"list of {held}"
+    return " or ".join(_type_name(part) for part in inner)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined:
+        return "null"
+    if isinstance(value, tuple | list) and any(isinstance(one, BaseModel) for one in value):
+        return _cell(", ".join(getattr(one, "name", "...") for one in value))
+    if isinstance(value, BaseModel):
+        return "as below"
+    text = str(list(value) if isinstance(value, tuple) else value)
+    return f"`{text.lower() if isinstance(value, bool) else text}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "or").replace("<", "&lt;")
+
+
+def _present(entry: Any, docs: Path) -> Any:  # noqa: ANN401 - a page, or a section of pages
+    (title, below), *_ = entry.items()
+    if isinstance(below, str):
+        return entry if (docs / below).is_file() else None
+    return {title: [kept for page in below if (kept := _present(page, docs))]}

@@ -1,0 +1,123 @@
+"""`sagan explore BUNDLE`: the page, on this machine alone, until Ctrl-C."""
+
+import argparse
+import logging
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from sagan.terminal import fit_log_to_terminal
+
+logger = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+MISSING = "the explorer needs Gradio: pip install 'sagan[explore]' (or: uv pip install gradio)"
+
+
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan.exploring") -> int:
+    """Serve the page; 0 after Ctrl-C, 1 after one clear message."""
+    options = _parser(prog).parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asking itself whether it is up
+    fit_log_to_terminal()
+    try:
+        explore(options.bundle, options.compare, port=options.port, device=options.device)
+    except (ValueError, OSError, ImportError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def explore(
+    bundle: Path,
+    compare: Path | None = None,
+    *,
+    port: int | None = None,
+    device: str = "cpu",
+    open_browser: bool = False,
+) -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        bundle: Folder of the generator.
+        compare: Folder of another one, for the same classes and latents.
+        port: None: the first free one from 7860.
+        device: cpu or cuda.
+        open_browser: Open a tab there.
+
+    Raises:
+        ImportError: without Gradio.
+        OSError: when a bundle is missing or the port is taken.
+        ValueError: when a bundle is damaged, or the two do not go together.
+    """
+    if find_spec("gradio") is None:
+        raise ImportError(MISSING)
+    from sagan.exploring.views import Explorer
+    from sagan.models.bundle import GeneratorBundle
+
+    port = free_port(port)
+    bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
+    check_alike(bundles)
+    explorers = [Explorer(opened, device) for opened in bundles]
+    from sagan.exploring import page
+
+    with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+        blocks = page.build(explorers[0], explorers[1] if compare else None, Path(folder))
+        page.launch(blocks, HOST, port, folder, inbrowser=open_browser)
+        logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
+        blocks.block_thread()
+
+
+def check_alike(bundles: Sequence["GeneratorBundle"]) -> None:  # type: ignore[name-defined] # noqa: F821
+    """Refuse two generators that cannot be asked the same.
+
+    Raises:
+        ValueError: naming what differs.
+    """
+    first = bundles[0]
+    for other in bundles[1:]:
+        for name in ("class_names", "latent_dim", "image_size"):
+            got, expected = getattr(other, name), getattr(first, name)
+            if got != expected:
+                raise ValueError(
+                    f"--compare {other.path}: its {name} differ from those of {first.path}; "
+                    "compare generators of the same images, such as raw and averaged weights"
+                )
+
+
+def free_port(port: int | None) -> int:
+    """The port asked for, or the first free one from 7860.
+
+    Raises:
+        OSError: when it is taken.
+    """
+    for candidate in [port] if port is not None else range(7860, 7960):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    asked = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
+    raise OSError(f"{asked}; choose another with --port, or leave it out")
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Look into a generator: click on a sample, see where it attends from there. "
+        "The page is served on this machine alone.",
+    )
+    option = parser.add_argument
+    option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
+    option("--compare", type=Path, metavar="BUNDLE", help="another, at the same latents and point")
+    option("--port", type=int, help="default: the first free one from 7860")
+    option("--device", choices=("cpu", "cuda"), default="cpu")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Node of the export station."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sagan.sharing.config import ExportConfig
+
+if TYPE_CHECKING:
+    from sagan.models.bundle import GeneratorBundle
+    from sagan.sharing.folder import SharedFolder
+else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
+    GeneratorBundle = SharedFolder = Any
+
+
+def share_generator(
+    generator_bundle: GeneratorBundle,
+    sample_grid: np.ndarray,
+    validation_report: dict[str, Any],
+    metrics: dict[str, Any] | None,
+    config: ExportConfig,
+) -> SharedFolder:
+    """The bundle with card, picture, numbers and program, in a folder to give away."""
+    from sagan.sharing.folder import make_folder
+
+    return make_folder(config, generator_bundle, sample_grid, validation_report, metrics)

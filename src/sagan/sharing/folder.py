@@ -1,0 +1,74 @@
+"""The folder that stands alone: bundle, card, picture, numbers, program."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sagan.models.bundle import CONFIG, WEIGHTS, GeneratorBundle
+from sagan.sharing.card import check_metrics, model_card
+from sagan.sharing.config import ExportConfig
+from sagan.sharing.program import PROGRAM, write_program
+
+
+@dataclass(frozen=True)
+class SharedFolder:
+    """A finished folder in a temporary place, which goes when this object does."""
+
+    path: Path
+    keeper: "tempfile.TemporaryDirectory[str]"
+
+
+def make_folder(
+    config: ExportConfig,
+    bundle: GeneratorBundle,
+    sample_grid: np.ndarray,
+    validation: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None,
+) -> SharedFolder:
+    """Make the folder, all of it checked.
+
+    Args:
+        config: The station's.
+        bundle: The trained generator.
+        sample_grid: uint8 [H, W, 3].
+        validation: The validation report of its images.
+        metrics: The evaluation's, if there was one.
+
+    Raises:
+        ValueError: when weights are damaged, metrics are another generator's, or the program
+            draws something else than the generator.
+    """
+    check_metrics(bundle, metrics)
+    keeper = tempfile.TemporaryDirectory(prefix="sagan-export-")
+    path = Path(keeper.name) / "generator"
+    path.mkdir()
+    generator = bundle.load()  # checks the weights
+    for name in (CONFIG, WEIGHTS):
+        shutil.copy2(bundle.path / name, path / name)
+    program = None
+    if config.program:
+        program = write_program(
+            generator,
+            path / PROGRAM,
+            samples=config.checked_samples,
+            tolerance=config.tolerance,
+        )
+        _write_json(path / "program.json", program)
+    if metrics is not None:
+        _write_json(path / "metrics.json", metrics)
+    Image.fromarray(sample_grid).save(path / "sample_grid.png", optimize=True)
+    card = model_card(config, bundle, validation, metrics, program)
+    (path / "README.md").write_text(card, encoding="utf-8")
+    return SharedFolder(path, keeper)
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,189 @@
+"""No command of README and docs rots unseen: each is held against the code that it starts.
+
+Commands of ours are parsed by their own parsers: pipelines, environments, parameters, modules,
+options and files must exist, and parameters must pass the configuration models. Others stand in a
+table with the test that executes them, or the reason why none does.
+"""
+
+import argparse
+import importlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.pipeline import Pipeline
+
+from sagan.cli import run as kedro_run
+from sagan.parameters import check_environment, check_parameters, check_preset
+from sagan.pipeline_registry import register_pipelines
+from sagan.settings import CONFIG_LOADER_ARGS
+from tests.integration.conftest import ROOT, command_in, environment
+from tests.integration.documented import (
+    MAY_BE_MISSING,
+    TESTED,
+    UNTESTED,
+    Command,
+    documented,
+    expected_file,
+    longest_prefix,
+)
+
+COMMANDS = documented()
+ADOPTED = {"tuned", "tiny_imagenet64_tuned"}  # environments that `sagan.tuning adopt` writes
+
+
+class UnderstoodError(Exception):
+    """The command line was understood; nothing is to be run."""
+
+
+def of_kind(*begin: str) -> list[Command]:
+    found = [c for c in COMMANDS if tuple(c.words[: len(begin)]) == begin]
+    return list(dict.fromkeys(found))
+
+
+def named(command: Command) -> str:
+    return f"{command.page}: {command.text[:70]}"
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> dict[str, Pipeline]:
+    return register_pipelines()
+
+
+def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
+    """A `kedro run` that could start, but for the user's own images and machines."""
+    options = kedro_run.make_context("run", list(words)).params
+    asked = [options.get("pipeline"), *(options.get("pipelines") or [])]
+    for name in filter(None, asked):
+        assert name in pipelines
+    environment = options.get("env")
+    if environment in ADOPTED:
+        environment = None
+    check_environment(str(ROOT / "conf"), environment)
+    given = options["params"] or {}
+    loader = OmegaConfigLoader(
+        str(ROOT / "conf"), env=environment, runtime_params=given, **CONFIG_LOADER_ARGS
+    )
+    parameters = loader["parameters"]
+    check_parameters(parameters, pipelines)
+    check_preset(parameters, given)
+
+
+def test_there_are_commands() -> None:
+    pages = {command.page for command in COMMANDS}
+    assert {"README.md", "training.md", "tuning.md", "reproduce.md"} <= pages
+    assert len(COMMANDS) > 80
+
+
+@pytest.mark.parametrize("command", of_kind("kedro", "run"), ids=named)
+def test_run_is_sound(command: Command, pipelines: dict[str, Pipeline]) -> None:
+    hold_run([re.sub(r"<\w+>", "name", word) for word in command.words[2:]], pipelines)
+
+
+@pytest.mark.parametrize("command", of_kind("python", "-m"), ids=named)
+def test_program_takes_its_options(
+    command: Command, pipelines: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, *words = command.words[2:]
+    if (module, *words[:1]) == ("sagan", "run"):
+        return hold_run(words[1:], pipelines)
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(self: argparse.ArgumentParser, *given: object, **named: object) -> None:
+        parse(self, *given, **named)
+        raise UnderstoodError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    monkeypatch.setattr(sys, "argv", [module, *words])
+    package = (ROOT / "src" / module.replace(".", "/")).is_dir()
+    program = importlib.import_module(f"{module}.__main__" if package else module)
+    # where a page only names a program, its parser may ask for what it needs
+    with pytest.raises(UnderstoodError if words else (UnderstoodError, SystemExit)):
+        program.main()
+    return None
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=named)
+def test_every_command_is_known(command: Command) -> None:
+    words = command.words
+    if words[:2] in (["kedro", "run"], ["python", "-m"]):
+        return  # held against the code above; the rooms' own tests execute them
+    name = words[0].partition("=")[0]  # of an assignment, what is set
+    prefix = longest_prefix(command.text if name == words[0] else name, TESTED | UNTESTED)
+    assert prefix, f"{command.page}: who executes `{command.text}`?"
+    if prefix in TESTED:
+        path, said = TESTED[prefix]
+        assert said in expected_file(path).read_text(), f"{path} no longer runs `{prefix}`"
+
+
+@pytest.mark.parametrize("command", of_kind("make"), ids=named)
+def test_make_has_the_target(command: Command) -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert command.words[1] in targets
+
+
+def test_named_programs_are_installed() -> None:
+    names = {command.words[0] for command in COMMANDS} - MAY_BE_MISSING
+    assert {"kedro", "dvc", "tensorboard", "optuna-dashboard"} <= names
+    for name in names - {"source", "export", "cd"}:
+        if "=" not in name:
+            assert shutil.which(name) or (Path(sys.executable).parent / name).exists(), name
+
+
+def holds(parameters: dict, path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(parameters, dict) or part not in parameters:
+            return False
+        parameters = parameters[part]
+    return True
+
+
+def test_named_files_and_parameters_exist() -> None:
+    found = 0
+    for command in COMMANDS:
+        for word in command.words:
+            file, _, change = word.partition(":")
+            if not re.match(r"conf/\w+/\w+\.yml$", file):
+                continue
+            found += 1
+            if not (ROOT / file).is_file():
+                assert file.split("/")[1] in ADOPTED, command
+            elif change:
+                path = change.partition("=")[0].split(".")
+                files = (ROOT / "conf/base" / Path(file).name, ROOT / file)
+                assert any(holds(yaml.safe_load(one.read_text()), path) for one in files), command
+    assert found > 3
+
+
+def test_pipelines_are_listed(project: Path) -> None:
+    run = command_in(project)
+    listed = run("kedro", "registry", "list")
+    assert listed.returncode == 0, listed.stderr
+    assert set(yaml.safe_load(listed.stdout)) == set(register_pipelines())
+
+
+def test_jupyter_gets_a_kernel_with_the_catalog(project: Path, tmp_path: Path) -> None:
+    """As Kedro users expect: `catalog`, `context`, `pipelines`, `session` are there."""
+    settings = environment(project) | {"JUPYTER_DATA_DIR": str(tmp_path)}
+    words = ["kedro", "jupyter", "lab", "--help"]
+    done = subprocess.run(words, cwd=project, env=settings, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kernel = json.loads((tmp_path / "kernels/kedro_sagan/kernel.json").read_text())
+    assert "kedro.ipython" in kernel["argv"]
+
+
+def test_a_command_that_rots_is_found(pipelines: dict[str, Pipeline]) -> None:
+    with pytest.raises(AssertionError):
+        hold_run(["--pipeline=trian"], pipelines)
+    with pytest.raises(ValueError, match="generator_rate"):
+        hold_run(["--pipeline=train", "--params=training.generator_rate=1"], pipelines)
+    with pytest.raises(ValueError, match="unknown environment"):
+        hold_run(["--env=imagenet"], pipelines)
+    with pytest.raises(AssertionError, match="who executes"):
+        test_every_command_is_known(Command("a page", "frobnicate --now"))

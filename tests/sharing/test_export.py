@@ -1,0 +1,140 @@
+"""The folder that is given away: whole, checked, and honest about what was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from safetensors.torch import load_file, save_file
+
+from sagan.catalog import GeneratorBundleDataset
+from sagan.models.bundle import GeneratorBundle
+from sagan.pipelines.export import create_pipeline
+from sagan.sampling.__main__ import main as sample
+from sagan.sampling.latents import sample_latents
+from sagan.sharing.card import MetricsOfAnother
+from sagan.sharing.config import ExportConfig
+from sagan.sharing.folder import make_folder
+from sagan.sharing.program import ProgramDiffers, largest_difference, write_program
+from tests import fabricated_run as run
+from tests.small_world import small_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> GeneratorBundle:
+    return small_bundle(tmp_path_factory.mktemp("trained") / "generator")
+
+
+def measured(bundle: GeneratorBundle) -> dict:
+    metrics = run.metrics()
+    metrics["protocol"]["samples"] |= {"generator": bundle.facts, "truncation": None, "seed": 0}
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def shared(bundle, tmp_path_factory) -> Path:
+    """What the station leaves."""
+    target = tmp_path_factory.mktemp("shared") / "shared_generator"
+    catalog = DataCatalog(
+        {
+            "generator_bundle": MemoryDataset(bundle, copy_mode="assign"),
+            "sample_grid": MemoryDataset(run.picture(60, 60)),
+            "validation_report": MemoryDataset(run.validation_report()),
+            "metrics": MemoryDataset(measured(bundle)),
+            "params:export": MemoryDataset(ExportConfig(title="Shapes", license="mit")),
+            "shared_generator": GeneratorBundleDataset(filepath=str(target)),
+        }
+    )
+    SequentialRunner().run(create_pipeline(), catalog)
+    return target
+
+
+def test_the_folder_has_all_and_opens_as_a_bundle(shared, bundle):
+    assert {path.name for path in shared.iterdir()} == {
+        *("README.md", "config.json", "generator.safetensors", "generator.pt2"),
+        *("metrics.json", "program.json", "sample_grid.png"),
+    }
+    assert GeneratorBundle.open(shared).config == bundle.config
+
+
+def test_pictures_are_drawn_from_the_folder_alone(shared, tmp_path):
+    assert sample([str(shared), "--classes", "1", "--count", "1", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "sample_grid.png").is_file()
+
+
+def test_the_card_has_a_head_and_all_facts(shared, bundle):
+    card = (shared / "README.md").read_text()
+    _, head, body = card.split("---\n", 2)
+    assert yaml.safe_load(head)["license"] == "mit"
+    assert "sagan" in yaml.safe_load(head)["tags"]
+    for said in (
+        "# Shapes",
+        "`00_circle`, `01_square`, `02_triangle`",
+        "| images | 1,836 |",
+        "| `recognised` | 0.971 (95%: 0.96 to 0.98) |",
+        "1,000 samples (without truncation, seed 0) against 1,797 images of the split `train`",
+        "biased upwards",
+        "## Limits",
+    ):
+        assert said in body
+    assert "None" not in body
+    assert "\n\n\n" not in body
+
+
+def test_the_program_draws_the_same_without_this_project(shared, bundle):
+    program = torch.export.load(shared / "generator.pt2").module()
+    latents, labels = sample_latents(3, bundle.latent_dim, 7), torch.tensor([2, 0, 1])
+    torch.testing.assert_close(
+        program(latents, labels), bundle.load()(latents, labels), atol=1e-4, rtol=0
+    )
+    found = json.loads((shared / "program.json").read_text())
+    assert 0 <= found["largest_difference"] <= found["tolerance"]
+    assert found["torch"] == torch.__version__
+
+
+def test_a_program_of_other_weights_is_found_out(shared, bundle):
+    generator = bundle.load()
+    generator.to_rgb.bias.add_(1.0)
+    assert largest_difference(shared / "generator.pt2", generator, 2) > 0.01
+
+
+def test_a_difference_beyond_the_tolerance_is_an_error(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.sharing.program.largest_difference", lambda *_: float("nan"))
+    with pytest.raises(ProgramDiffers, match=r"by up to nan .*export\.program=false"):
+        write_program(bundle.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
+
+
+def make(bundle, metrics=None):
+    config = ExportConfig(program=False)
+    return make_folder(config, bundle, run.picture(9, 9), run.validation_report(), metrics)
+
+
+def test_without_metrics_the_card_says_so(bundle):
+    folder = make(bundle)
+    card = (folder.path / "README.md").read_text()
+    assert "Nothing was measured" in card
+    assert "licence of these weights is not stated" in card
+    assert not (folder.path / "metrics.json").exists()
+    assert "torch.export" not in card
+
+
+def test_metrics_of_another_generator_are_refused(bundle):
+    with pytest.raises(MetricsOfAnother, match="kedro run --pipeline=evaluation"):
+        make(bundle, run.metrics())
+
+
+def test_damaged_weights_are_not_given_away(tmp_path):
+    bundle = small_bundle(tmp_path / "generator")
+    weights = tmp_path / "generator" / "generator.safetensors"
+    tensors = load_file(weights)
+    weights.write_bytes(weights.read_bytes()[:-64])
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        make(bundle)
+    tensors.pop("to_rgb.weight")
+    save_file(tensors, weights)
+    del bundle.config["weights_sha256"]  # as earlier versions wrote it
+    with pytest.raises(ValueError, match=r"does not fit its config\.json"):
+        make(bundle)

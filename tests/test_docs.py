@@ -1,0 +1,92 @@
+"""The pages build into a site that needs no network, and quote what the source says."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sagan.training.config import TrainingConfig
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("site")
+    words = ("-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(target))
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_hooks", DOCS / "site_hooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_is_on_the_site(site: Path) -> None:
+    pages = {path.stem for path in DOCS.glob("*.md")}
+    assert pages <= {path.stem for path in site.glob("*.html")}
+    assert len(pages) >= 12
+
+
+def test_site_loads_nothing_from_the_network(site: Path) -> None:
+    """Links may lead elsewhere; scripts, styles, pictures, fonts may not."""
+    loading = re.compile(
+        r'<(?:script|img|iframe|source)[^>]+src=["\']?(?:https?:)?//[^"\'> ]+'
+        r'|<link[^>]+rel=["\']?(?:stylesheet|preconnect|preload)[^>]+'
+        r'href=["\']?(?:https?:)?//[^> ]+'
+    )
+    for page in site.glob("**/*.html"):
+        assert not loading.findall(page.read_text()), page
+
+
+def test_equations_are_the_browsers_own(site: Path) -> None:
+    page = (site / "sagan.html").read_text()
+    assert page.count('<math display="block"') == 5
+    assert "\\(" not in page
+
+
+def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
+    page = (site / "stations.html").read_text()
+    paths = [path for path, *_ in hooks.parameters(TrainingConfig)]
+    assert "model.generator.attention_resolutions" in paths
+    for path in paths:
+        assert f"<code>{path}</code>" in page
+    assert "&lt;!--" not in page
+    assert "readme:" not in (site / "index.html").read_text()
+
+
+def test_section_of_the_readme_that_is_gone_is_an_error(hooks: ModuleType) -> None:
+    with pytest.raises(ValueError, match="no section 'Nowhere'"):
+        hooks.readme_section("Nowhere")
+
+
+def quoted_messages() -> list[str]:
+    rows = re.findall(r"^\| `([^`]+)`", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(rows) > 25
+    return rows
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    """All of it, with texts that go over several lines joined and values made one sign."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]
+    joined = re.sub(r'"\s*\n\s*f?"', "", "\n".join(texts))
+    return re.sub(r"\{[^{}\n]*\}", "…", joined)
+
+
+@pytest.mark.parametrize("message", quoted_messages())
+def test_quoted_message_is_in_the_source(message: str, source: str) -> None:
+    parts = [re.escape(part) for part in message.split("…")]
+    assert re.search(r"[^\n]{0,60}".join(parts), source), message
