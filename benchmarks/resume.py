@@ -124,7 +124,7 @@ def prepare(work: Path, steps: int) -> None:
     The code is copied because a run's identity holds its hash: an edit meanwhile changes nothing.
     """
     from sagan.data.__main__ import main as make_shards
-    from sagan.data.sources import write_digits
+    from sagan.data.sources.digits import write_digits
 
     write_digits(work / "digits")
     arguments = [str(work / "digits"), "--image-size", "16", "--out", str(work / "stores")]
