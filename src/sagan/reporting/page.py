@@ -16,7 +16,11 @@ from sagan.reporting.curves import Chart, Journal, charts
 
 SMALLEST_TILE_PX, LARGEST_TILE_PX = 56, 96  # of one image on the page
 _STATIONS = ("acquisition", "data_validation", "preprocessing", "training", "sampling")
-_OTHERS = {"tuning", "comparison"}  # of no account to this run; and a storage's URL may be secret
+_OTHERS = {
+    "export",
+    "tuning",
+    "comparison",
+}  # of no account to this run; and a storage's URL may be secret
 
 
 @dataclass(frozen=True)
