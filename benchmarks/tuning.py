@@ -3,8 +3,10 @@
 The study chose its best trial by one seed, and the best of many noisy scores is partly luck. Here
 both sets of parameters are trained with the same budget and with seeds that the study has not
 seen, and evaluated under the station's own protocol with latents of another seed. Prints a line a
-run, then one JSON line: means with 95% intervals over seeds (Student's t), and the difference's
-(Welch's); `better` where that one does not hold 0. Status 1 where the objective is not better.
+run, then one JSON line: means and differences with 95% intervals over seeds (Student's and Welch's
+t), and for the objective Welch's `p` on the scale that the comparison station tests it on (Fréchet
+distances as logarithms: a large one varies more). `better` where that is below 0.05 and the mean is
+on the right side. Status 1 where the objective is not better.
 
 Needs a finished study (`kedro run --pipeline=tune`). Twice `--seeds` runs of the full budget, as
 many at once as asked.
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.digits_quality import shards_path
+from sagan.comparison.scales import scale
 from sagan.metrics.directions import lower_is_better
 
 SIDES = ("default", "tuned")
@@ -135,11 +138,11 @@ def summarise(results: dict[Run, dict[str, float]], objective: str) -> dict[str,
     summary["tuned_minus_default"] = {
         name: difference(values["tuned"][name], values["default"][name]) for name in names
     }
-    found = summary["tuned_minus_default"][objective]
-    better = False
-    if found["high"] is not None:
-        better = found["high"] < 0 if lower_is_better(objective) else found["low"] > 0
-    return summary | {"objective": objective, "better": better}
+    change = summary["tuned_minus_default"][objective]["mean"]
+    p = chance(values["tuned"][objective], values["default"][objective], objective)
+    right_side = change < 0 if lower_is_better(objective) else change > 0
+    better = p is not None and p < 1 - LEVEL and right_side
+    return summary | {"objective": objective, "p": p, "better": better}
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:
@@ -164,6 +167,17 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]
         found = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(LEVEL)
         low, high = round(float(found.low), 4), round(float(found.high), 4)
     return {"mean": round(mean, 4), "low": low, "high": high}
+
+
+def chance(ours: Sequence[float], theirs: Sequence[float], metric: str) -> float | None:
+    """Welch's two-sided p of equal means on the metric's scale; None for single values."""
+    from scipy import stats
+
+    if min(len(ours), len(theirs)) < 2:
+        return None
+    there = scale(metric, [*ours, *theirs]).there
+    sides = ([there(value) for value in side] for side in (ours, theirs))
+    return round(float(stats.ttest_ind(*sides, equal_var=False).pvalue), 4)
 
 
 if __name__ == "__main__":

@@ -52,3 +52,13 @@ def test_intervals_are_students_and_welchs():
 
 def test_a_line_a_run():
     assert len(table(results([1.0, 1.0, 1.0])).splitlines()) == 1 + 6
+
+
+def test_distances_that_differ_by_a_factor_are_told_apart_though_the_larger_ones_vary():
+    from benchmarks.tuning import chance
+
+    tuned, default = (5.882, 3.48, 4.306), (28.56, 14.81, 12.2)
+
+    assert chance(tuned, default, "fd_classifier") == pytest.approx(0.018, abs=0.005)
+    assert chance(tuned, default, "train_seconds") > 0.05  # the same numbers, not as ratios
+    assert chance(tuned[:1], default, "fd_classifier") is None
