@@ -1,6 +1,7 @@
 """A user's mistake ends in one clear message and status 1, without a traceback."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,12 +109,12 @@ def test_inception_weights_are_asked_for_before_anything_runs(project: Path) -> 
 
 
 def test_training_for_a_later_evaluation_is_warned_of_missing_weights(
-    finished_project: Path,
+    finished_project: Path, tmp_path: Path
 ) -> None:
+    copy = tmp_path / "project"  # the finished one is others' too, and stays as it is
+    shutil.copytree(finished_project, copy, symlinks=True)
     options = "evaluation.features=inception,evaluation.inception_weights=/no/such/weights.pth"
-    done = command_in(finished_project)(
-        "kedro", "run", "--pipeline=training", f"--params={options}"
-    )
+    done = command_in(copy)("kedro", "run", "--pipeline=training", f"--params={options}")
     assert done.returncode == 0, done.stderr
     assert "training goes on, but: " in done.stderr
     assert "/no/such/weights.pth" in done.stderr
