@@ -9,3 +9,10 @@ __all__ = ["browser"]  # a fixture
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
     return small_bundle(tmp_path_factory.mktemp("explored") / "generator", attention=(8, 16))
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory):
+    """Averaged weights, and raw ones beside them."""
+    folder = tmp_path_factory.mktemp("compared") / "generator"
+    return small_bundle(folder, attention=(8, 16), averaged=True)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from sagan.sampling.__main__ import main, parse_classes
-from tests.small_world import CLASSES
+from tests.small_world import CLASSES, small_bundle
 
 
 def test_writes_pictures_and_samples(bundle, tmp_path):
@@ -33,6 +33,28 @@ def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
     with np.load(kept) as one, np.load(tmp_path / "two" / "samples.npz") as two:
         assert all((one[name] == two[name]).all() for name in ("images", "latents", "class_labels"))
         assert abs(one["latents"]).max() <= 0.7
+
+
+def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
+    both = small_bundle(tmp_path / "both", averaged=True)
+
+    def drawn(name: str, *arguments: str) -> np.ndarray:
+        out = tmp_path / name
+        command = [str(both.path), "--out", str(out), "--count", "1", "--npz", *arguments]
+        assert main(command) == 0
+        with np.load(out / "samples.npz") as file:
+            return file["images"]
+
+    default = drawn("default")
+    assert (drawn("ema", "--weights", "ema") == default).all()
+    assert (drawn("raw", "--weights", "raw") != default).any()
+    capsys.readouterr()
+    (both.path / "generator_raw.safetensors").unlink()
+    assert main([str(both.path), "--out", str(tmp_path / "no"), "--weights", "raw"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "generator_raw.safetensors is missing" in error
+    assert not (tmp_path / "no").exists()
 
 
 @pytest.mark.parametrize(
