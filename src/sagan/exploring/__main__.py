@@ -13,7 +13,7 @@ from sagan.terminal import fit_log_to_terminal
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-MISSING = "the explorer needs Gradio: pip install 'sagan[explore]' (or: uv pip install gradio)"
+MISSING = "the explorer needs Gradio: pip install gradio (`make setup` does that)"
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan.exploring") -> int:
