@@ -59,6 +59,8 @@ def _in_blocks(page: str, text: str) -> Iterator[Command]:
             start = start if begun else line_number
             if line.endswith("\\"):
                 begun += line[:-1]
+                if begun.count("'") % 2:  # the shell would keep the backslash
+                    raise ValueError(f"{page}:{line_number}: a line is broken within '...'")
                 continue
             plain = " ".join(_COMMENT.sub("", begun + line).split())
             begun = ""

@@ -204,10 +204,13 @@ def _newest(folder: Path, with_file: str) -> Path:
 @contextmanager
 def bucket(photos: Path) -> Iterator[dict[str, str]]:
     """An S3 server with one bucket, with photos in it; yields the variables that lead there."""
+    import logging
+
     import boto3
     from moto.server import ThreadedMotoServer
 
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line a request
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
