@@ -9,6 +9,7 @@ a line a command and one line of JSON; the status is 1 where a command failed.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from tests.documented.world import World, bucket
 def main(words: list[str] | None = None) -> int:
     """Run them; returns the exit status."""
     options = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     begun = time.monotonic()
     with ExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="documented-", ignore_cleanup_errors=True)

@@ -75,8 +75,10 @@ def git(folder: Path, *words: str) -> str:
 def fresh_clone(folder: Path) -> Path:
     """`project` in the folder, cloned from `origin.git` beside it: the last commit as `main`."""
     origin, project = folder / "origin.git", folder / "project"
-    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
-    git(ROOT, "push", "--quiet", str(origin), "HEAD:refs/heads/main")
+    commit = git(ROOT, "rev-parse", "HEAD")
+    git(folder, "clone", "--quiet", "--bare", str(ROOT), str(origin))
+    git(origin, "update-ref", "refs/heads/main", commit)
+    git(origin, "symbolic-ref", "HEAD", "refs/heads/main")
     git(folder, "clone", "--quiet", str(origin), str(project))
     return project
 

@@ -14,7 +14,7 @@ _PROGRAMS = (
 )
 _FENCE = re.compile(r"```(\w*)")
 _INLINE = re.compile(rf"`((?:{_PROGRAMS})\s[^`…]+)`")
-_COMMENT = re.compile(r"(^|\s)#(\s.*|!.*|SBATCH.*)?$")
+_COMMENT = re.compile(r"(?:^|\s)#")
 # what is not executed is listed there, for the reader
 _LEFT_OUT = re.compile(r"<!-- not executed -->.*?<!-- end -->", re.DOTALL)
 
@@ -62,10 +62,18 @@ def _in_blocks(page: str, text: str) -> Iterator[Command]:
                 if begun.count("'") % 2:  # the shell would keep the backslash
                     raise ValueError(f"{page}:{line_number}: a line is broken within '...'")
                 continue
-            plain = " ".join(_COMMENT.sub("", begun + line).split())
+            plain = " ".join(_without_comment(begun + line).split())
             begun = ""
             if plain:
                 yield Command(page, start, plain, number)
+
+
+def _without_comment(line: str) -> str:
+    for sign in _COMMENT.finditer(line):
+        before = line[: sign.start()]
+        if before.count("'") % 2 == before.count('"') % 2 == 0:
+            return before
+    return line
 
 
 def _blocks(text: str) -> Iterator[tuple[str, int, list[str]]]:

@@ -37,7 +37,7 @@ def run(
     log: Path,
     *,
     good: tuple[int, ...] = (0,),
-    timeout_seconds: float = 300,
+    timeout_seconds: float = 900,
 ) -> Outcome:
     """Run a command to its end.
 
@@ -57,8 +57,10 @@ def run(
             status = process.wait(timeout_seconds)
             fault = "" if status in good else f"status {status}"
         except subprocess.TimeoutExpired:
-            _stop(process, signal.SIGKILL)
             fault = f"not done after {timeout_seconds:.0f} s"
+        finally:
+            if process.poll() is None:
+                _stop(process, signal.SIGKILL)
     seconds = time.monotonic() - begun
     if not variables.is_file():
         return Outcome(seconds, fault, shell)

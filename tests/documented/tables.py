@@ -17,6 +17,8 @@ NAMES = {
 # executed nowhere, and why (also in docs/contributing.md)
 NOT_EXECUTED = {
     "make commands": "this very program",
+    "python -m tests.documented --only tuning.md": "this very program",
+    "python -m tests.documented --setup": "this very program",
     "make test": "the test suite, which takes as long again",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
