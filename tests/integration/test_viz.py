@@ -20,7 +20,7 @@ PREVIEWS = {
     "scores": "JSONPreview",
     "manifest": "TablePreview",
     "validated_manifest": "TablePreview",
-    "validation_report": "JSONPreview",
+    "validation_report": "TablePreview",
     "generator_bundle": "JSONPreview",
     "image_shards": "JSONPreview",
 }
@@ -73,7 +73,10 @@ def test_previews_are_the_artefacts(site: Path, graph: dict, finished_project: P
     assert grid == (reporting / "sample_grid.png").read_bytes()
     scores = json.loads(dataset(site, graph, "scores")["preview"])
     assert scores == json.loads((reporting / "scores.json").read_text())
-    assert json.loads(dataset(site, graph, "validation_report")["preview"])["passed"] is True
+    verdict = dataset(site, graph, "validation_report")["preview"]
+    assert verdict["columns"] == ["result", "severity", "expectation", "found"]
+    assert verdict["data"][0][::3] == ["passed", "1,797 images, 10 classes"]
+    assert len(verdict["data"]) > 20
     table = dataset(site, graph, "manifest")["preview"]
     assert {"path", "split", "class_name"} <= set(table["columns"])
     assert len(table["data"]) == 20
