@@ -31,7 +31,7 @@ class GeneratorBundle:
         self.path, self.config = path, config
         self.image_size = int(config["image_size"])
         self.class_names: tuple[str, ...] = tuple(config["class_names"])
-        self.class_titles: dict[str, str] = dict(config.get("class_titles", {}))
+        self.class_titles: dict[str, str] = {**config.get("class_titles", {})}
         self.num_classes = len(self.class_names)
         self._generator_config = GeneratorConfig(**config["generator"])
         self.latent_dim = self._generator_config.latent_dim
