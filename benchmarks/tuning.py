@@ -28,7 +28,7 @@ from sagan.comparison.scales import scale
 from sagan.metrics.directions import lower_is_better
 
 SIDES = ("default", "tuned")
-FIRST_SEED = 101  # studies train with seed 0 unless told otherwise
+FIRST_SEED = 101  # unless told; studies train with seed 0 unless told otherwise
 LATENTS_SEED = 1  # of the evaluation's samples; scores in a study use 0
 SHOWN = ("fd_classifier", "fid", "precision", "recall", "coverage", "recognised", "diversity_mean")
 LEVEL = 0.95
@@ -47,7 +47,10 @@ def main() -> int:
     parser.add_argument(
         "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
     )
-    parser.add_argument("--seeds", type=int, default=3, help=f"of each: {FIRST_SEED}, ...")
+    parser.add_argument("--seeds", type=int, default=3, help="how many of each")
+    parser.add_argument(
+        "--first-seed", type=int, default=FIRST_SEED, help="the others count up from it"
+    )
     parser.add_argument("--total-images", type=int, help="budget; default: the training's own")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--objective", default="fd_classifier", help="the study's")
@@ -59,7 +62,7 @@ def main() -> int:
     configs = options.config or [Path("conf/base/parameters_training.yml")]
     files = {"default": configs, "tuned": [*configs, best]}
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
-    runs = [(side, FIRST_SEED + n) for n in range(options.seeds) for side in SIDES]
+    runs = [(side, options.first_seed + n) for n in range(options.seeds) for side in SIDES]
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)
 
@@ -177,7 +180,7 @@ def chance(ours: Sequence[float], theirs: Sequence[float], metric: str) -> float
         return None
     there = scale(metric, [*ours, *theirs]).there
     sides = ([there(value) for value in side] for side in (ours, theirs))
-    return round(float(stats.ttest_ind(*sides, equal_var=False).pvalue), 4)
+    return float(f"{stats.ttest_ind(*sides, equal_var=False).pvalue:.2g}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def small_bundle(
     *,
     attention: tuple[int, ...] = (8,),
     class_names: tuple[str, ...] = CLASSES,
+    class_titles: dict[str, str] | None = None,
     averaged: bool = False,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on.
@@ -43,7 +44,15 @@ def small_bundle(
     if averaged:
         raw = RawWeights(second, {"weights": "raw", "ema_decay": None})
         facts |= {"weights": "ema", "ema_decay": 0.9}
-    return save_bundle(path, first, config, class_names=class_names, facts=facts, raw=raw)
+    return save_bundle(
+        path,
+        first,
+        config,
+        class_names=class_names,
+        facts=facts,
+        class_titles=class_titles,
+        raw=raw,
+    )
 
 
 def _attentive(config: GeneratorConfig, num_classes: int) -> Generator:

@@ -40,6 +40,10 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     assert [text for text in said if not text.startswith((address, "data:", "blob:"))] == []
 
 
+def test_classes_are_called_what_people_call_them(opened: Page) -> None:
+    expect(opened.locator("#class input")).to_have_value("disc (00_circle)")
+
+
 def test_a_click_draws_a_map(opened: Page) -> None:
     expect(opened.locator(".sample img, .map img")).to_have_count(1 + 2)
     before = opened.locator("#sample-8 img").get_attribute("src")

@@ -52,6 +52,8 @@ def test_a_pickle_in_the_weights_place_is_never_run(folder, tmp_path, capsys):
         ({"class_names": None}, "is no bundle's"),
         ({"class_names": []}, "at least 1 item"),
         ({"class_names": [{}]}, "class_names.0"),
+        ({"class_titles": {"00_circle": 5}}, "class_titles.00_circle: got 5"),
+        ({"class_titles": ["goldfish"]}, "class_titles: got"),
         ({"facts": "none"}, "facts: got"),
         ({"image_size": "large"}, "image_size: got"),
         ({"image_size": 2**40}, "image_size"),

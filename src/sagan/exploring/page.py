@@ -10,6 +10,7 @@ import gradio as gr
 from sagan.exploring import pictures
 from sagan.exploring.candidates import Candidate
 from sagan.exploring.views import End, Place
+from sagan.naming import full_names
 
 SAMPLES = 8
 HINT = "**Where it looks**; click on any point of the sample"
@@ -32,7 +33,7 @@ class _Page:
     def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
         self._candidates = list(candidates)
         self._first = candidates[0].explorer.bundle
-        self._names = list(self._first.class_names)
+        self._names = list(full_names(self._first.class_names, self._first.class_titles))
         self._folder = folder
 
     def blocks(self) -> gr.Blocks:

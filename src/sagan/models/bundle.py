@@ -8,6 +8,7 @@ unaveraged ones beside them. No data set, no discriminator, no optimiser, no pic
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +20,7 @@ from sagan.files import file_sha256, replace_folder
 from sagan.models.bundle_description import FORMAT, RawDescription, described, read_config
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
+from sagan.naming import short_names
 
 WEIGHTS, RAW_WEIGHTS, CONFIG = "generator.safetensors", "generator_raw.safetensors", "config.json"
 EMA, RAW = "ema", "raw"
@@ -49,6 +51,7 @@ class GeneratorBundle:
         self._raw = self._description.raw if self._default != RAW else None
         self.image_size = self._description.image_size
         self.class_names = self._description.class_names
+        self.class_titles = self._description.class_titles
         self.num_classes = len(self.class_names)
         self.latent_dim = self._description.generator.latent_dim
         self.weights = self._known(weights)
@@ -96,6 +99,11 @@ class GeneratorBundle:
         """What the generator was trained on, and how: images_seen, data_hash, ..."""
         beside = self._beside
         return self._description.facts | (beside.facts if beside else {})
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """What people call each class, for pictures: `goldfish`, not `n01443537`."""
+        return short_names(self.class_names, self.class_titles)
 
     def load(self, device: str = "cpu") -> Generator:
         """Build the generator with its weights, in evaluation mode, on a device.
@@ -180,6 +188,7 @@ def save_bundle(
     *,
     class_names: tuple[str, ...],
     facts: dict[str, Any],
+    class_titles: Mapping[str, str] | None = None,
     raw: RawWeights | None = None,
 ) -> GeneratorBundle:
     """Write a bundle's folder, replacing one that is there only when all is written.
@@ -190,6 +199,7 @@ def save_bundle(
         config: how it was built.
         class_names: one a label.
         facts: JSON-able; what it was trained on.
+        class_titles: what people call the classes, by name, as far as it is known.
         raw: unaveraged weights of the same network, kept beside it; None: none.
     """
     description: dict[str, Any] = {
@@ -199,6 +209,9 @@ def save_bundle(
         "generator": config.model_dump(mode="json"),
         "facts": facts,
     }
+    titles = class_titles or {}
+    if known := {name: titles[name] for name in class_names if name in titles}:
+        description["class_titles"] = known
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / path.name
         folder.mkdir()

@@ -31,6 +31,7 @@ class BundleDescription(BaseModel):
     format: Literal["sagan-generator-1"]
     image_size: PositiveInt
     class_names: tuple[str, ...] = Field(min_length=1)
+    class_titles: dict[str, str] = {}
     generator: GeneratorConfig
     facts: dict[str, Any]
     weights_sha256: str | None = None  # bundles of earlier versions have none

@@ -51,6 +51,7 @@ def export_generator(
         config.model.generator,
         class_names=shards.class_names,
         facts=facts | _facts(state, config, shards),
+        class_titles=shards.class_titles,
         raw=beside,
     )
 
