@@ -18,6 +18,7 @@ import torch
 
 import sagan
 from sagan.data.shards import ShardStore
+from sagan.files import source_hash
 from sagan.training.config import TrainingConfig
 
 # where a run is computed and how it is watched does not make it another run
@@ -55,15 +56,7 @@ def identity_hash(identity: dict[str, Any]) -> str:
 
 def code_hash() -> str:
     """Hash of the source files that decide about a run's weights."""
-    root = Path(sagan.__file__).parent
-    digest = hashlib.sha256()
-    for name in _CODE:
-        place = root / name
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            if place.name == "training" and file.stem in _NOT_CODE:
-                continue
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
+    return source_hash(*_CODE, without={f"training/{name}.py" for name in _NOT_CODE})
 
 
 def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Tuning and comparison as DVC stages: made, skipped, redone, and never by a plain `dvc repro`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.conftest import Command, command_in
+
+REPORTING = "data/08_reporting"
+SMALL = {
+    "tuning": {
+        "trials": 1,
+        "workers": 1,
+        "score_every_images": 64,
+        "training": {"total_images": 64},
+        "pruner": None,
+        "warm_starts": {"default": {}, "falling_rates": None, "more_updates": None},
+    },
+    "comparison": {
+        "seeds": [0],
+        "total_images": 64,
+        "score_every_images": 64,
+        "workers": 1,
+        "contestants": [
+            {"name": "sagan"},
+            {"name": "slow", "parameters": {"generator_lr": 0.0001}},
+        ],
+    },
+}
+
+
+def change(project: Path, station: str, **changes) -> None:
+    path = project / "conf/base" / f"parameters_{station}.yml"
+    parameters = yaml.safe_load(path.read_text())
+    parameters[station] |= changes
+    path.write_text(yaml.safe_dump(parameters, sort_keys=False))
+
+
+def results(project: Path, station: str) -> dict:
+    return json.loads((project / REPORTING / f"{station}_results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def studied(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished project in which both studies were made by DVC."""
+    project = tmp_path_factory.mktemp("studied") / "project"
+    shutil.copytree(finished_project, project, symlinks=True)
+    protocol = {"num_samples": 40, "classifier": {"epochs": 1, "base_channels": 4}}
+    change(project, "tuning", **SMALL["tuning"], protocol={"features": "classifier"} | protocol)
+    change(project, "comparison", **SMALL["comparison"])
+    done = command_in(project)("dvc", "repro", "studies/dvc.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Running stage 'training@base'" not in done.stdout
+    return project
+
+
+@pytest.fixture(scope="module")
+def run(studied: Path) -> Command:
+    return command_in(studied)
+
+
+def test_both_are_made_and_not_made_again(studied: Path, run: Command) -> None:
+    assert (studied / REPORTING / "tuning_report.html").is_file()
+    assert (studied / REPORTING / "comparison.html").is_file()
+    assert (studied / "studies/dvc.lock").is_file()
+    again = run("dvc", "repro", "studies/dvc.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "Running stage" not in again.stdout
+
+
+def test_plain_repro_runs_no_study(studied: Path, run: Command) -> None:
+    done = run("dvc", "repro", "--dry")
+    assert done.returncode == 0, done.stderr
+    assert "tuning" not in done.stdout
+    assert "comparison" not in done.stdout
+
+
+def test_a_changed_study_is_made_anew_and_a_measured_run_is_kept(
+    studied: Path, run: Command
+) -> None:
+    study, rates = results(studied, "tuning")["study"], {"type": "float", "low": 0.0003}
+    change(studied, "tuning", search_space={"generator_lr": rates | {"high": 0.001}})
+    change(studied, "comparison", reference="slow")
+    done = run("dvc", "repro", "studies/dvc.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 runs, 2 of them measured before" in done.stdout + done.stderr
+    assert results(studied, "comparison")["reference"] == "slow"
+    begun = results(studied, "tuning")["study"]
+    assert begun != study
+    assert begun.startswith("digits-")
+    assert results(studied, "tuning")["states"]["complete"] == 1
