@@ -46,9 +46,9 @@ def stages_of(preset: str) -> dict[str, dict]:
     listed = {"data": data, "source": "images", "raw": f"{data}/01_raw/images"}
     if preset in FILE["vars"][0]["presets"]:
         listed = FILE["vars"][0]["presets"][preset]
-    presets = [{"presets": {preset: listed}}]
-    stages = resolved(FILE | {"vars": presets}, ".")
-    stages |= resolved(STUDY_FILE | {"vars": [{"vars": presets}]}, "studies")
+    stages = resolved(FILE | {"vars": [{"presets": {preset: listed}}]}, ".")
+    studies = [{study: {preset: data}} for study in STUDIES]
+    stages |= resolved(STUDY_FILE | {"vars": studies}, "studies")
     assert all(name.endswith(f"@{preset}") for name in stages)
     return {name.removesuffix(f"@{preset}"): stage for name, stage in stages.items()}
 
@@ -89,11 +89,11 @@ def test_stages_are_the_stations_in_order(preset: str) -> None:
     assert list(STAGES[preset]) == list(STATIONS)
 
 
-def test_studies_are_apart_and_have_the_presets_of_the_stream() -> None:
-    """Plain `dvc repro` must not start half an hour of trials."""
+def test_studies_are_apart_and_none_is_listed() -> None:
+    """Plain `dvc repro` must start no half hour of trials, and `dvc pull` miss no output."""
     assert list(FILE["stages"]) == [*STREAM, *OUTLETS]
     assert list(STUDY_FILE["stages"]) == list(STUDIES)
-    assert STUDY_FILE["vars"] == ["../dvc.yaml:vars"]
+    assert STUDY_FILE["vars"] == [{study: {}} for study in STUDIES]
     assert all(stage["do"]["wdir"] == ".." for stage in STUDY_FILE["stages"].values())
 
 
