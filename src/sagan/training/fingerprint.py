@@ -31,8 +31,8 @@ _CODE = ("pixels.py", "data/batches.py", "models", "training")
 # files of training that start, watch or keep a run, and do not decide about its weights
 _NOT_CODE = {"checkpoint_files", "checkpoints", "continuation", "event_files", "fixed_batch"}
 _NOT_CODE |= {"folders"}
-_NOT_CODE |= {"journal", "launch", "memory", "notes", "observer", "probes", "progress", "scoring"}
-_NOT_CODE |= {"scoring_config", "signals", "watch", "watch_config"}
+_NOT_CODE |= {"journal", "launch", "memory", "notes", "observer", "probes", "progress", "prune"}
+_NOT_CODE |= {"runs", "scoring", "scoring_config", "signals", "watch", "watch_config"}
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
