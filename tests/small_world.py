@@ -24,7 +24,11 @@ def small_shards(root: Path, *, val_per_class: int = 4) -> ShardStore:
 
 
 def small_bundle(
-    path: Path, *, attention: tuple[int, ...] = (8,), class_names: tuple[str, ...] = CLASSES
+    path: Path,
+    *,
+    attention: tuple[int, ...] = (8,),
+    class_names: tuple[str, ...] = CLASSES,
+    class_titles: dict[str, str] | None = None,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on."""
     config = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=attention)
@@ -35,4 +39,6 @@ def small_bundle(
             if "gamma" in name and parameter.ndim == 0:
                 parameter.data.fill_(1.0)
     facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
-    return save_bundle(path, generator, config, class_names=class_names, facts=facts)
+    return save_bundle(
+        path, generator, config, class_names=class_names, facts=facts, class_titles=class_titles
+    )

@@ -10,7 +10,14 @@ import pytest
 from kedro.io import DatasetError
 
 import sagan.catalog
-from sagan.catalog.documents import JSONDataset, JSONLinesDataset, PlotlyDataset, TextDataset
+from sagan.catalog.documents import (
+    JSONDataset,
+    JSONLinesDataset,
+    PlotlyDataset,
+    TextDataset,
+    ValidationReportDataset,
+)
+from tests.fabricated_run import validation_report
 
 TABLE = pd.DataFrame({"images_seen": [64, 128], "loss": [1.5, float("nan")]})
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
@@ -173,6 +180,25 @@ def test_long_document_is_cut_in_its_preview(tmp_path: Path) -> None:
     preview = json.loads(dataset.preview())
     assert preview["passed"] is True
     assert "not shown" in preview["rows"]
+
+
+def test_verdict_on_the_images_is_a_table_with_the_failed_expectations_first(
+    tmp_path: Path,
+) -> None:
+    report = validation_report()
+    failed = {"description": "all differ", "severity": "warning", "observed": "3 copies"}
+    report["expectations"].append(failed | {"passed": False})
+    report["skipped"] = [{"description": "known classes", "reason": "no list is given"}]
+    dataset = ValidationReportDataset(filepath=str(tmp_path / "report.json"))
+    dataset.save(report)
+
+    assert dataset.load() == report
+    assert dataset.preview()["data"] == [
+        ["passed", "", "the data set as a whole", "1,836 images, 10 classes"],
+        ["failed", "warning", "all differ", "3 copies"],
+        ["met", "critical", "every class has images", "170 to 197"],
+        ["left out", "", "known classes", "no list is given"],
+    ]
 
 
 def test_figure_round_trip_and_preview(tmp_path: Path) -> None:

@@ -8,4 +8,8 @@ __all__ = ["browser"]  # a fixture
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
-    return small_bundle(tmp_path_factory.mktemp("explored") / "generator", attention=(8, 16))
+    return small_bundle(
+        tmp_path_factory.mktemp("explored") / "generator",
+        attention=(8, 16),
+        class_titles={"00_circle": "disc, round"},
+    )

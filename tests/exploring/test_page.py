@@ -38,6 +38,10 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     assert [text for text in said if not text.startswith((address, "data:", "blob:"))] == []
 
 
+def test_classes_are_called_what_people_call_them(opened: Page) -> None:
+    expect(opened.locator("#class input")).to_have_value("disc (00_circle)")
+
+
 def test_a_click_draws_a_map(opened: Page) -> None:
     pictures = opened.locator("#sample img, .map img")
     expect(pictures).to_have_count(1 + 4)

@@ -1,10 +1,12 @@
 """Kedro-Viz: the static site shows stations as namespaces, layers, and what was made."""
 
 import base64
+import io
 import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sagan.pipeline_registry import STATIONS
 from tests.integration.conftest import command_in
@@ -20,7 +22,7 @@ PREVIEWS = {
     "scores": "JSONPreview",
     "manifest": "TablePreview",
     "validated_manifest": "TablePreview",
-    "validation_report": "JSONPreview",
+    "validation_report": "TablePreview",
     "generator_bundle": "JSONPreview",
     "image_shards": "JSONPreview",
 }
@@ -69,11 +71,18 @@ def test_artefact_has_its_preview(site: Path, graph: dict, name: str, kind: str)
 
 def test_previews_are_the_artefacts(site: Path, graph: dict, finished_project: Path) -> None:
     reporting = finished_project / "data" / "08_reporting"
-    grid = base64.b64decode(dataset(site, graph, "sample_grid")["preview"])
-    assert grid == (reporting / "sample_grid.png").read_bytes()
+    shown = base64.b64decode(dataset(site, graph, "sample_grid")["preview"])
+    with Image.open(reporting / "sample_grid.png") as grid, Image.open(io.BytesIO(shown)) as panel:
+        assert panel.width / panel.height == pytest.approx(1.5, abs=0.01)
+        place = [(panel.width - grid.width) // 2, (panel.height - grid.height) // 2]
+        inside = panel.crop((*place, place[0] + grid.width, place[1] + grid.height))
+        assert list(inside.convert("RGB").getdata()) == list(grid.getdata())
     scores = json.loads(dataset(site, graph, "scores")["preview"])
     assert scores == json.loads((reporting / "scores.json").read_text())
-    assert json.loads(dataset(site, graph, "validation_report")["preview"])["passed"] is True
+    verdict = dataset(site, graph, "validation_report")["preview"]
+    assert verdict["columns"] == ["result", "severity", "expectation", "found"]
+    assert verdict["data"][0][::3] == ["passed", "1,797 images, 10 classes"]
+    assert len(verdict["data"]) > 20
     table = dataset(site, graph, "manifest")["preview"]
     assert {"path", "split", "class_name"} <= set(table["columns"])
     assert len(table["data"]) == 20

@@ -30,6 +30,23 @@ def test_makes_the_same_images_when_loaded(bundle):
     assert bundle.facts == {"images_seen": 64}
 
 
+def test_says_what_people_call_its_classes(bundle):
+    assert bundle.shown_names == bundle.class_names
+    titles = {"a": "goldfish, Carassius auratus", "unknown": "of no class here"}
+
+    named = save_bundle(
+        bundle.path,
+        bundle.load(),
+        CONFIG,
+        class_names=bundle.class_names,
+        facts={},
+        class_titles=titles,
+    )
+
+    assert named.class_titles == {"a": "goldfish, Carassius auratus"}
+    assert named.shown_names == ("goldfish", "b", "c")
+
+
 def test_replaces_a_bundle_and_leaves_nothing_beside_it(bundle):
     torch.manual_seed(1)
     generator = build_generator(CONFIG, image_size=16, num_classes=3)

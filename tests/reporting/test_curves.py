@@ -106,7 +106,18 @@ def test_plotly_figure_holds_the_same_curves() -> None:
     assert "generator/16x16_attention" in names
     assert len(figure.data) == 14
     assert len(figure.data[0].x) == 50
+    shown = [trace.name for trace in figure.data if trace.visible]
+    assert shown == ["discriminator", "generator"], "one chart at a time"
     curves_figure([], points=50)  # a journal without records is no error
+
+
+def test_plotly_menu_shows_one_chart_with_its_unit() -> None:
+    figure = curves_figure(run.journal(), points=50)
+    (menu,) = figure.layout.updatemenus
+    speed = menu.buttons[-1]
+    assert (speed.label, speed.args[1]) == ("Speed", {"yaxis.title.text": "images / s"})
+    shown = zip(figure.data, speed.args[0]["visible"], strict=True)
+    assert [trace.legendgroup for trace, visible in shown if visible] == ["Speed"]
 
 
 def test_scores_while_training_are_a_curve_with_the_best_marked() -> None:

@@ -54,7 +54,7 @@ def test_large_tables_are_drawn_and_not_listed():
 def test_classes_are_bars_the_worst_first_without_those_left_out():
     bars = class_distances(run.metrics()["details"], {"digit_1": "one, single"})
 
-    assert [bar["name"] for bar in bars] == ["digit_1 one", "digit_0"]
+    assert [bar["name"] for bar in bars] == ["one (digit_1)", "digit_0"]
     assert bars[0]["percent"] == 100
     assert bars[1]["percent"] == 100 * 5.8 / 41.5
     assert bars[0]["value"] == "41.5, 98% recognised"

@@ -196,8 +196,15 @@ def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
 def test_classes_are_called_what_people_call_them() -> None:
     report = run.validation_report() | {"class_titles": {"digit_9": "nine, the last"}}
     shown = text(render_report(ReportingConfig(), contents(validation_report=report)))
-    assert "digit_9 nine distance 5.8" in shown
-    assert "digit_9 nine 197" in shown
+    assert "nine (digit_9) distance 5.8" in shown
+    assert "nine (digit_9) 197" in shown
+
+
+def test_a_bundle_alone_says_what_its_classes_are_called() -> None:
+    bundle = run.bundle_config() | {"class_titles": {"digit_1": "one", "digit_2": "two, deuce"}}
+    shown = text(render_report(ReportingConfig(), contents(bundle=bundle)))
+    assert "two (digit_2) beside two (digit_2), digit_3 at 1.556" in shown
+    assert "one (digit_1) 41.5" in shown
 
 
 def test_offenders_are_shown_and_what_was_not_looked_at_is_told() -> None:

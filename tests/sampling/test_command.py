@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sagan.sampling.__main__ import main, parse_classes
-from tests.small_world import CLASSES
+from tests.small_world import CLASSES, small_bundle
 
 
 def test_writes_pictures_and_samples(bundle, tmp_path):
@@ -97,6 +98,41 @@ def test_a_missing_bundle_is_named(tmp_path, capsys):
 def test_names_win_over_numbers():
     assert parse_classes("1, 2", ["2", "1", "0"]) == [1, 0]
     assert parse_classes(None, CLASSES) == [0, 1, 2]
+
+
+TITLES = {"a": "goldfish, Carassius auratus", "b": "crane", "c": "crane, machine"}
+
+
+def test_classes_are_asked_for_by_what_people_call_them():
+    assert parse_classes("Goldfish, carassius auratus, machine", "abc", TITLES) == [0, 0, 2]
+    assert parse_classes("b", "abc", TITLES | {"a": "b"}) == [1], "a name wins over a title"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("crane", "'crane' is the name of 2 classes: b, c; give one of these"),
+        ("goldfsh", "did you mean goldfish?"),
+    ],
+)
+def test_titles_that_do_not_say_which(asked, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_classes(asked, "abc", TITLES)
+
+
+def test_pictures_name_classes_as_people_do(tmp_path):
+    """Nothing but the name at the left differs between the two grids."""
+    grids = []
+    for title in (None, {"00_circle": "W"}):
+        path = tmp_path / f"generator{len(grids)}"
+        bundle = small_bundle(path, class_names=("00_circle",), class_titles=title)
+        assert main([str(bundle.path), "--out", str(path / "out"), "--count", "2"]) == 0
+        grids.append(np.asarray(Image.open(path / "out" / "sample_grid.png")))
+    plain, titled = grids
+    saved = plain.shape[1] - titled.shape[1]
+    assert saved > 30, "one letter in place of nine"
+    tiles = 2 * (64 + 2) + 12
+    assert (plain[:, -tiles:] == titled[:, -tiles:]).all()
 
 
 def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):

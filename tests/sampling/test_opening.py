@@ -52,6 +52,8 @@ def test_a_pickle_in_the_weights_place_is_never_run(folder, tmp_path, capsys):
         ({"class_names": None}, "is no bundle's"),
         ({"class_names": []}, "not in order"),
         ({"class_names": [{}]}, "not in order"),
+        ({"class_titles": {"00_circle": 5}}, "not in order"),
+        ({"class_titles": ["goldfish"]}, "is no bundle's"),
         ({"facts": "none"}, "not in order"),
         ({"image_size": "large"}, "invalid literal"),
         ({"image_size": 2**40}, "image_size"),

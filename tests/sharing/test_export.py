@@ -25,7 +25,8 @@ from tests.small_world import small_bundle
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> GeneratorBundle:
-    return small_bundle(tmp_path_factory.mktemp("trained") / "generator")
+    path = tmp_path_factory.mktemp("trained") / "generator"
+    return small_bundle(path, class_titles={"00_circle": "disc, round"})
 
 
 def measured(bundle: GeneratorBundle) -> dict:
@@ -72,7 +73,7 @@ def test_the_card_has_a_head_and_all_facts(shared, bundle):
     assert "sagan" in yaml.safe_load(head)["tags"]
     for said in (
         "# Shapes",
-        "`00_circle`, `01_square`, `02_triangle`",
+        "`disc (00_circle)`, `01_square`, `02_triangle`",
         "| images | 1,836 |",
         "| `recognised` | 0.971 (95%: 0.96 to 0.98) |",
         "1,000 samples (without truncation, seed 0) against 1,797 images of the split `train`",

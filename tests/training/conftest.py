@@ -35,6 +35,7 @@ def one_thread():
 def shards(tmp_path_factory) -> ShardStore:
     root = tmp_path_factory.mktemp("drawn")
     draw_image_folder(root / "images")
+    (root / "images" / "class_names.json").write_text('{"00_circle": "disc, round"}')
     assert make_shards([str(root / "images"), "--image-size", "16", "--out", str(root)]) == 0
     return ShardStore.open(next(root.glob("*/index.json")).parent)
 

@@ -43,6 +43,7 @@ def test_leaves_a_generator_a_journal_and_a_summary(tiny, shards, tmp_path):
 
     assert result.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1])).shape == (2, 3, 16, 16)
     assert result.bundle.class_names == shards.class_names
+    assert result.bundle.shown_names == ("disc", "01_square", "02_triangle")
     assert result.bundle.facts["weights"] == "ema"
     assert [r["images_seen"] for r in result.journal] == list(range(4, 44, 4))
     assert "gamma/generator/8x8_attention" in result.journal[-1]

@@ -22,6 +22,7 @@ _MODULES = {
     "ShardStoreDataset": "handles",
     "StatisticsDataset": "arrays",
     "TextDataset": "documents",
+    "ValidationReportDataset": "documents",
     "WorkspaceDataset": "handles",
 }
 

@@ -1,6 +1,7 @@
 """Arrays on disk: pictures as PNG, samples and feature statistics as `.npz`."""
 
 import base64
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -11,6 +12,9 @@ from sagan.catalog.file import FileDataset
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+_PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 
 
 class PNGDataset(FileDataset):
@@ -38,8 +42,21 @@ class PNGDataset(FileDataset):
         Image.fromarray(data).save(path, format="PNG", optimize=True)
 
     def preview(self) -> ImagePreview:
-        """The picture in base64 for Kedro-Viz."""
-        return ImagePreview(base64.b64encode(self._filepath.read_bytes()).decode("ascii"))
+        """The picture in base64 for Kedro-Viz, which stretches it to its panel.
+
+        So it is set into the middle of a transparent ground of the panel's proportions.
+        """
+        from PIL import Image
+
+        with Image.open(self._filepath) as image:
+            picture = image.convert("RGBA")
+        width = max(picture.width, round(picture.height * _PANEL))
+        height = max(picture.height, round(width / _PANEL))
+        ground = Image.new("RGBA", (width, height))
+        ground.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+        buffer = io.BytesIO()
+        ground.save(buffer, format="PNG")
+        return ImagePreview(base64.b64encode(buffer.getvalue()).decode("ascii"))
 
 
 class ArraysDataset(FileDataset):

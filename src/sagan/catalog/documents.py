@@ -42,11 +42,29 @@ class JSONDataset(FileDataset):
 
     def preview(self) -> JSONPreview:
         """The document for Kedro-Viz; a long one is cut to its short values."""
-        data = self.read(self._filepath)
-        text = json.dumps(data)
-        if len(text) > _PREVIEW_CHARACTERS and isinstance(data, dict):
-            text = json.dumps({key: _abridged(value) for key, value in data.items()})
-        return JSONPreview(text)
+        return json_preview(self.read(self._filepath))
+
+
+class ValidationReportDataset(JSONDataset):
+    """The verdict on the images; Kedro-Viz shows a line an expectation, the failed ones first."""
+
+    def preview(self) -> TablePreview:
+        """The verdict, then what was expected and what was found, for Kedro-Viz."""
+        report = self.read(self._filepath)
+        counts = report.get("counts", {})
+        found = ", ".join(
+            f"{counts[name]:,} {name}" for name in ("images", "classes") if name in counts
+        )
+        rows = [["passed" if report["passed"] else "failed", "", "the data set as a whole", found]]
+        for outcome in sorted(report.get("expectations", ()), key=lambda one: one["passed"]):
+            met = "met" if outcome["passed"] else "failed"
+            rows.append([met, *(str(outcome[n]) for n in ("severity", "description", "observed"))])
+        rows += [
+            ["left out", "", skipped["description"], skipped["reason"]]
+            for skipped in report.get("skipped", ())
+        ]
+        columns = ["result", "severity", "expectation", "found"]
+        return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
 
 
 class JSONLinesDataset(FileDataset):
@@ -95,6 +113,14 @@ class PlotlyDataset(FileDataset):
     def preview(self) -> PlotlyPreview:
         """The figure for Kedro-Viz."""
         return PlotlyPreview(parse_json(self._filepath.read_text("utf-8"), str(self._filepath)))
+
+
+def json_preview(data: Any) -> JSONPreview:  # noqa: ANN401 - whatever JSON holds
+    """A document for Kedro-Viz; a long one is cut to its short values."""
+    text = json.dumps(data)
+    if len(text) > _PREVIEW_CHARACTERS and isinstance(data, dict):
+        text = json.dumps({key: _abridged(value) for key, value in data.items()})
+    return JSONPreview(text)
 
 
 REMAKE = "remove the file and run the station that writes it again"

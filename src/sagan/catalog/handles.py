@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 from kedro.utils import find_kedro_project
 from kedro_datasets._typing import JSONPreview
 
-from sagan.catalog.documents import JSONDataset
+from sagan.catalog.documents import JSONDataset, json_preview, parse_json
 from sagan.files import replace_folder, restore_folder
 
 
@@ -54,7 +54,7 @@ class HandleDataset(JSONDataset):
 
     def preview(self) -> JSONPreview:
         """The facts for Kedro-Viz."""
-        return JSONPreview(self._filepath.read_text(encoding="utf-8"))
+        return json_preview(JSONDataset.read(self, self._filepath))
 
     def _portable(self, place: Path) -> str:
         """A path that holds in another clone: relative inside the project, or the data folders."""
@@ -152,7 +152,8 @@ class GeneratorBundleDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
 
     def preview(self) -> JSONPreview:
         """The bundle's configuration for Kedro-Viz."""
-        return JSONPreview((self._filepath / "config.json").read_text(encoding="utf-8"))
+        config = self._filepath / "config.json"
+        return json_preview(parse_json(config.read_text(encoding="utf-8"), str(config)))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

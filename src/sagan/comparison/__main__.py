@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.files import replacing_file
+from sagan.terminal import write_error
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _publish(options)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        write_error(f"error: {error}")
         return 1
     return 0
 
@@ -42,21 +43,22 @@ def _publish(options: argparse.Namespace) -> None:
     if options.reference not in {row["contestant"] for row in rows}:
         raise ValueError(f"--reference: no contestant '{options.reference}' in {options.rows}")
     found, sheet = results(rows, options.reference), sample_sheet(rows, options.runs)
-    distance = found["metrics"][0]
     verdict = "".join(f"- {sentence}\n" for sentence in found["verdict"])
     texts = {
         "rows.json": json.dumps(rows, indent=1) + "\n",
         "table.md": markdown_table(found),
         "verdict.md": verdict,
         "comparison.html": render_page(rows, found, sheet),
-        f"curves_{distance}.svg": learning_curves(rows, distance),
     }
+    if distance := next(iter(found["metrics"]), None):
+        texts[f"curves_{distance}.svg"] = learning_curves(rows, distance)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with replacing_file(options.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    with replacing_file(options.out / "samples.png") as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+    if sheet is not None:
+        with replacing_file(options.out / "samples.png") as temporary:
+            Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
     logger.info("%s", options.out)
 
 

@@ -10,6 +10,7 @@ from sagan.comparison.rows import Row
 
 INK = "#7a7a74"  # legible on a light and on a dark page
 SAMPLES = 20  # columns of the sheet
+NOTHING_TRAINED = "No run was trained to its end: there is nothing to draw."
 
 
 def learning_curves(rows: Sequence[Row], metric: str) -> str:
@@ -62,7 +63,7 @@ def learning_curves(rows: Sequence[Row], metric: str) -> str:
     return text[text.index("<svg") :]
 
 
-def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray:
+def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray | None:
     """Samples of each contestant's first trained seed, column by column from the same latents.
 
     Args:
@@ -71,10 +72,9 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray:
         seed: of the latents.
 
     Returns:
-        uint8 [height, width, 3].
+        uint8 [height, width, 3]; None where no run was trained to its end.
 
     Raises:
-        ValueError: if no run was trained to its end.
         FileNotFoundError: if a generator is gone.
     """
     import torch
@@ -90,9 +90,7 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray:
         if row["status"] == "trained":
             firsts.setdefault(row["contestant"], row)
     if not firsts:
-        raise ValueError(
-            "no run of the comparison was trained to its end: there is nothing to draw"
-        )
+        return None
     images = []
     for row in firsts.values():
         bundle = GeneratorBundle.open(runs / row["bundle"])

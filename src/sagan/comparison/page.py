@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import yaml
 
-from sagan.comparison.figures import learning_curves
+from sagan.comparison.figures import NOTHING_TRAINED, learning_curves
 from sagan.comparison.rows import Row
 from sagan.comparison.summary import DISTANCES, metric_names, summarise
-from sagan.comparison.verdict import contrasts, sentences
+from sagan.comparison.verdict import contrasts, nothing_to_judge, sentences
 from sagan.metrics.directions import lower_is_better
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -33,7 +33,7 @@ def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
     return {
         "reference": reference,
         "total_images": rows[0]["total_images"],
-        "verdict": list(sentences(judged, reference)),
+        "verdict": list(sentences(judged, reference)) or [nothing_to_judge(summary, reference)],
         "metrics": names,
         "contestants": summary,
         "contrasts": [one.record() for one in judged],
@@ -45,18 +45,13 @@ def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
 def markdown_table(found: dict[str, Any]) -> str:
     """Mean and interval of each score, a row a contestant."""
     names = found["metrics"]
-    lines = [
-        "| contestant | seeds | diverged, collapsed | " + " | ".join(map(_heading, names)) + " |",
-        "|---|---|---|" + "---|" * len(names),
-    ]
+    heads = ["contestant", "seeds", "diverged, collapsed", *map(_heading, names)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for record in found["contestants"]:
         cells = [_cell(record["metrics"].get(name)) for name in names]
         failed = f"{record['diverged']}, {record['collapsed']}"
-        lines.append(
-            f"| {record['contestant']} | {record['trained']} | {failed} | "
-            + " | ".join(cells)
-            + " |"
-        )
+        cells = [record["contestant"], str(record["trained"]), failed, *cells]
+        lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
         "| contestant | " + " | ".join(_COST.values()) + " |",
@@ -95,6 +90,7 @@ def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | 
         troubles=[row for row in rows if row["status"] != "trained" or row["warnings"]],
         curves={name: learning_curves(rows, name) for name in shown if _has_curve(rows, name)},
         sheet=None if sheet is None else _data_url(sheet),
+        no_sheet=NOTHING_TRAINED,
         attention=_attention(rows),
         published=published,
     )

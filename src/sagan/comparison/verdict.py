@@ -84,6 +84,18 @@ def sentences(found: Sequence[Contrast], reference: str) -> Iterator[str]:
         yield f"{metric}: {reference} ({of_metric[0].reference_mean:.3g}) {'; '.join(parts)}."
 
 
+def nothing_to_judge(summary: Sequence[dict[str, Any]], reference: str) -> str:
+    """Why there is no verdict: who was not trained to its end."""
+    ended = [record["contestant"] for record in summary if record["trained"]]
+    if not ended:
+        return "No run was trained to its end: nothing was measured."
+    if reference not in ended:
+        return (
+            f"No run of {reference} was trained to its end: the others cannot be held against it."
+        )
+    return f"Nothing but {reference} was trained to its end: there is nothing to hold against it."
+
+
 def holm(p_values: dict[str, float | None]) -> dict[str, float | None]:
     """Holm's correction (1979) of several tests; those that could not be made stay None."""
     known = sorted((p, name) for name, p in p_values.items() if p is not None)

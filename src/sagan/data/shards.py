@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sagan.data.parallel import ordered_map
 from sagan.data.verified import Verified
 from sagan.files import file_sha256
+from sagan.naming import short_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,6 +149,11 @@ class ShardStore:
     def class_titles(self) -> dict[str, str]:
         """Human names of classes, as far as they are known."""
         return dict(self.index.get("class_titles", {}))
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """What people call each class, for pictures: `goldfish`, not `n01443537`."""
+        return short_names(self.class_names, self.class_titles)
 
     @property
     def num_classes(self) -> int:

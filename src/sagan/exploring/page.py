@@ -14,6 +14,7 @@ import gradio as gr
 
 from sagan.exploring import pictures
 from sagan.exploring.views import End, Explorer, Place
+from sagan.naming import full_names
 
 SAMPLES = 8
 FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
@@ -59,7 +60,8 @@ class _Page:
 
     def __init__(self, explorer: Explorer, other: Explorer | None, folder: Path) -> None:
         self._explorers = [explorer] + ([other] if other else [])
-        self._names = list(explorer.bundle.class_names)
+        bundle = explorer.bundle
+        self._names = list(full_names(bundle.class_names, bundle.class_titles))
         self._folder = folder
 
     def blocks(self) -> gr.Blocks:

@@ -6,6 +6,7 @@ trained on. No data set, no discriminator, no optimiser, no pickle.
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from sagan.files import file_sha256, replace_folder
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
+from sagan.naming import short_names
 
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 _FORMAT = "sagan-generator-1"
@@ -29,6 +31,7 @@ class GeneratorBundle:
         self.path, self.config = path, config
         self.image_size = int(config["image_size"])
         self.class_names: tuple[str, ...] = tuple(config["class_names"])
+        self.class_titles: dict[str, str] = {**config.get("class_titles", {})}
         self.num_classes = len(self.class_names)
         self._generator_config = GeneratorConfig(**config["generator"])
         self.latent_dim = self._generator_config.latent_dim
@@ -61,6 +64,11 @@ class GeneratorBundle:
         """What the generator was trained on, and how: images_seen, data_hash, ..."""
         facts: dict[str, Any] = self.config["facts"]
         return facts
+
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """What people call each class, for pictures: `goldfish`, not `n01443537`."""
+        return short_names(self.class_names, self.class_titles)
 
     def load(self, device: str = "cpu") -> Generator:
         """Build the generator with its weights, in evaluation mode, on a device.
@@ -102,6 +110,7 @@ def save_bundle(
     *,
     class_names: tuple[str, ...],
     facts: dict[str, Any],
+    class_titles: Mapping[str, str] | None = None,
 ) -> GeneratorBundle:
     """Write a bundle's folder, replacing one that is there only when all is written.
 
@@ -111,6 +120,7 @@ def save_bundle(
         config: how it was built.
         class_names: one a label.
         facts: JSON-able; what it was trained on.
+        class_titles: what people call the classes, by name, as far as it is known.
     """
     description = {
         "format": _FORMAT,
@@ -119,6 +129,9 @@ def save_bundle(
         "generator": config.model_dump(mode="json"),
         "facts": facts,
     }
+    titles = class_titles or {}
+    if known := {name: titles[name] for name in class_names if name in titles}:
+        description["class_titles"] = known
     state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / path.name

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,10 @@ _GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Speed", "images / s", {"images_per_second": "images / s"}),
 )
 
-_COLUMNS = 2  # of the figure
+# of the Plotly figure, on a light and on a dark page
+_COLOURS = ("#2a86e0", "#e0662a", "#1fa876", "#9a63d6", "#b58200", "#d0467e")
+_MENU = {"bgcolor": "#ecece7", "font": {"color": "#33332f"}}
+FEW_POINTS = 10  # are marked, each
 
 
 @dataclass(frozen=True)
@@ -98,39 +102,51 @@ def charts(journal: Journal, points: int) -> list[Chart]:
 
 
 def curves_figure(journal: Journal, points: int) -> "Figure":
-    """The same charts as one Plotly figure, two in a row, all with the same x axis.
+    """The same charts as one Plotly figure: one at a time, chosen from a menu.
+
+    Kedro-Viz gives a figure so little height that nine charts below one another would overlap.
 
     Args:
         journal: As in `charts`.
         points: As in `charts`.
     """
-    from plotly import graph_objects
-    from plotly.subplots import make_subplots
+    from plotly.graph_objects import Figure, Scatter
 
     drawn = charts(journal, points)
-    rows = max(1, -(-len(drawn) // _COLUMNS))
-    figure = make_subplots(
-        rows=rows,
-        cols=_COLUMNS,
-        shared_xaxes="all",
-        vertical_spacing=0.3 / rows,
-        horizontal_spacing=0.08,
-        # beside their axes, units would overlap where a viewer gives the figure little height
-        subplot_titles=[f"{chart.title}<br><sub>{chart.unit}</sub>" for chart in drawn],
+    figure = Figure()
+    for chart in drawn:
+        for curve, colour in zip(chart.curves, cycle(_COLOURS), strict=False):
+            mode = "lines" if len(curve.x) > FEW_POINTS else "lines+markers"
+            line = Scatter(x=curve.x, y=curve.y, name=curve.name, mode=mode)
+            line.update(legendgroup=chart.title, visible=chart is drawn[0], line_color=colour)
+            figure.add_trace(line)
+    figure.update_layout(
+        template="plotly_white",
+        margin={"l": 55, "r": 20, "t": 80, "b": 75},
+        showlegend=True,  # of a single line too, which the menu does not name
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        updatemenus=[_menu(drawn)] if drawn else [],
     )
-    for place, chart in enumerate(drawn):
-        for curve in chart.curves:
-            line = graph_objects.Scatter(
-                x=curve.x,
-                y=curve.y,
-                name=curve.name,
-                mode="lines" if len(curve.x) > 1 else "markers",
-                legendgroup=chart.title,
-                legendgrouptitle_text=chart.title,
-            )
-            figure.add_trace(line, row=place // _COLUMNS + 1, col=place % _COLUMNS + 1)
-    figure.update_xaxes(title_text="images seen", row=rows)
-    return figure.update_layout(height=260 * rows + 80, template="plotly_white")
+    figure.update_xaxes(title_text="images seen")
+    return figure.update_yaxes(title_text=drawn[0].unit if drawn else None)
+
+
+def _menu(drawn: Sequence[Chart]) -> dict[str, Any]:
+    """A choice of one chart: its curves and the unit at its axis."""
+    owners = [chart.title for chart in drawn for _ in chart.curves]
+    buttons = [
+        {
+            "label": chart.title,
+            "method": "update",
+            "args": [
+                {"visible": [owner == chart.title for owner in owners]},
+                {"yaxis.title.text": chart.unit},
+            ],
+        }
+        for chart in drawn
+    ]
+    place = {"x": 0, "xanchor": "left", "y": 1.12, "yanchor": "bottom"}
+    return {"buttons": buttons, **place, **_MENU}
 
 
 def _score_charts(journal: Journal) -> Iterator[Chart]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sagan.naming import full_names
 from sagan.reporting.facts import Facts, label, rows
 
 
@@ -18,10 +19,10 @@ def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any
         `expectations`, each with its outcome, and `outcome` of all; `quarantine`, the files left
         out and why; `skipped`, expectations that were not looked at; `pictures` of offenders.
     """
-    report, titles = validation_report, validation_report.get("class_titles", {})
+    report, histogram = validation_report, validation_report.get("class_histogram", {})
+    names = full_names(map(str, histogram), report.get("class_titles", {}))
     by_class = {
-        titled(str(name), titles): sum(splits.values())
-        for name, splits in report.get("class_histogram", {}).items()
+        name: sum(splits.values()) for name, splits in zip(names, histogram.values(), strict=True)
     }
     few = len(by_class) <= classes_listed
     return {
@@ -70,15 +71,3 @@ def class_summary(images_by_class: Mapping[str, int]) -> Facts:
         "median": counts[len(counts) // 2],
         "most": counts[-1],
     }
-
-
-def titled(name: str, titles: Mapping[str, str]) -> str:
-    """A class's name with what people call it: `n01443537 goldfish`.
-
-    Args:
-        name: Of the class folder.
-        titles: Human names by class, with synonyms after a comma, as ImageNet's publishers list
-            them; a class may have none.
-    """
-    title = titles.get(name, "").partition(",")[0]
-    return f"{name} {title}" if title and title != name else name

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sagan.naming import full_names
 from sagan.reporting.curves import Chart, Curve
 from sagan.reporting.facts import Facts, label, rows, score, score_items
-from sagan.reporting.found import titled
 from sagan.reporting.plane import Point, precision_recall_plane
 
 _SCORES = {
@@ -125,13 +125,14 @@ def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str,
         known = known[:CLASSES_SHOWN] + known[-CLASSES_SHOWN:]
     largest = max((value for _, value in known), default=0) or 1
     right = details.get("recognised_by_class", {})
+    shown_names = full_names((name for name, _ in known), titles)
     return [
         {
-            "name": titled(name, titles),
+            "name": shown,
             "value": score("distance", value) + _recognised(right.get(name)),
             "percent": 100 * value / largest,
         }
-        for name, value in known
+        for (name, value), shown in zip(known, shown_names, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from sagan.naming import full_names
 from sagan.reporting import facts, found, measured, pictures
 from sagan.reporting.charts import chart_data, line_chart
 from sagan.reporting.config import ReportingConfig
@@ -73,7 +74,8 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         parameters=[
             (name, facts.rows(contents.parameters[name])) for name in _in_order(contents.parameters)
         ],
-        generator=facts.rows(contents.bundle),
+        # titles stand beside the classes; a row for each of a thousand would say nothing more
+        generator=facts.rows({k: v for k, v in contents.bundle.items() if k != "class_titles"}),
     )
 
 
@@ -100,8 +102,9 @@ def _trained(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _measured(c: Contents) -> dict[str, Any]:
     """Numbers and pictures of the evaluation; pictures without numbers are not shown."""
-    titles, arrays = c.validation_report.get("class_titles", {}), c.pictures
-    names = [found.titled(name, titles) for name in c.bundle["class_names"]]
+    # bundles of earlier versions have no titles
+    titles = c.validation_report.get("class_titles", {}) | c.bundle.get("class_titles", {})
+    names, arrays = full_names(c.bundle["class_names"], titles), c.pictures
     tables = None if c.metrics is None else measured.metric_tables(c.metrics, titles)
     if tables is not None:
         tables["truncation"] = [_drawn(chart) for chart in tables["truncation"]]

@@ -7,7 +7,7 @@ folder, PyTorch, NumPy, Pillow, safetensors and pydantic.
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,13 +19,14 @@ from torch import Tensor
 
 from sagan.files import replacing_file
 from sagan.models.bundle import GeneratorBundle
+from sagan.naming import by_title
 from sagan.sampling.attention_maps import attention_picture
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
 from sagan.sampling.opening import open_bundle
-from sagan.terminal import fit_log_to_terminal
+from sagan.terminal import fit_log_to_terminal, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -38,26 +39,37 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
     try:
         _draw(options)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        write_error(f"error: {error}")
         return 1
     return 0
 
 
-def parse_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
-    """Labels of comma-separated class names or numbers; all classes if nothing is given.
+def parse_classes(
+    text: str | None, class_names: Sequence[str], titles: Mapping[str, str] | None = None
+) -> list[int]:
+    """Labels of comma-separated classes, by name, number or title; all if nothing is given.
+
+    Args:
+        text: as the user gave it; None: nothing was given.
+        class_names: one a label.
+        titles: what people call the classes, by name, as far as it is known.
 
     Raises:
-        ValueError: on classes that the bundle has not, naming the first five.
+        ValueError: on classes that the bundle has not, naming the first five, and on a title that
+            several have.
     """
     if text is None:
         return list(range(len(class_names)))
     # a name wins over a number: the digits' classes are called "0" to "9"
     labels = {str(label): label for label in range(len(class_names))}
     labels |= {name: label for label, name in enumerate(class_names)}
+    titled = by_title(class_names, titles or {})
     asked = [part.strip() for part in text.split(",") if part.strip()]
+    asked = [_named(part, labels, titled) for part in asked]
     unknown = [name for name in asked if name not in labels]
     if unknown or not asked:
-        near = get_close_matches(unknown[0], class_names, n=1) if unknown else []
+        known = [*class_names, *titled]
+        near = get_close_matches(unknown[0], known, n=1) if unknown else []
         raise ValueError(
             f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
             + (f"did you mean {near[0]}? " if near else "")
@@ -65,6 +77,17 @@ def parse_classes(text: str | None, class_names: Sequence[str]) -> list[int]:
             f"or numbers 0..{len(class_names) - 1}"
         )
     return [labels[name] for name in asked]
+
+
+def _named(asked: str, labels: Mapping[str, int], titled: Mapping[str, Sequence[str]]) -> str:
+    """The class's name, where it was asked for by its title."""
+    found = () if asked in labels else titled.get(asked.lower(), ())
+    if len(found) > 1:
+        raise ValueError(
+            f"--classes: '{asked}' is the name of {len(found)} classes: {', '.join(found[:5])}; "
+            "give one of these"
+        )
+    return found[0] if found else asked
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -79,14 +102,14 @@ def _draw(options: argparse.Namespace) -> None:
 
     shown = [classes[i] for i in choose_classes(len(classes), options.rows)]
     kept = np.concatenate([np.flatnonzero(labels == k)[: options.columns] for k in shown])
-    grid = class_grid(images[kept], labels[kept], bundle.class_names, options.tile)
+    grid = class_grid(images[kept], labels[kept], bundle.shown_names, options.tile)
     rows = choose_classes(len(classes), options.attention_samples)
     firsts = [int((labels == classes[row]).argmax()) for row in rows]
     attention = attention_picture(
         generator,
         latents[firsts],
         class_labels[firsts],
-        bundle.class_names,
+        bundle.shown_names,
         query_points=options.query_points,
         tile_px=SamplingConfig().attention.tile_px,
         device=options.device,
@@ -102,7 +125,7 @@ def _chosen(options: argparse.Namespace, bundle: GeneratorBundle) -> tuple[Tenso
     """Latents float32 [N, Z] and labels int64 [N]."""
     if options.latents is not None:
         return load_latents(options.latents, bundle)
-    classes = parse_classes(options.classes, bundle.class_names)
+    classes = parse_classes(options.classes, bundle.class_names, bundle.class_titles)
     arguments = (bundle.latent_dim, options.seed, options.truncation)
     if options.same_latents:
         latents = column_latents(len(classes), options.count, *arguments)
@@ -143,7 +166,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     option = parser.add_argument
     option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
     option("--out", type=Path, required=True, metavar="DIR", help="where the pictures go")
-    option("--classes", help="class names or numbers, comma-separated; all if left out")
+    option("--classes", help="names, titles or numbers, comma-separated; all if left out")
     option("--count", type=_positive, default=defaults.samples_per_class, help="images a class")
     option("--seed", type=int, default=defaults.seed, help="of the latents")
     option("--truncation", type=float, help="redraw latent components beyond this; off if left out")

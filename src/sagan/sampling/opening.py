@@ -18,7 +18,8 @@ def open_bundle(path: Path) -> GeneratorBundle:
     try:
         bundle = GeneratorBundle.open(path)
         fits = isinstance(bundle.facts, dict) and bundle.num_classes > 0
-        fits = fits and all(isinstance(name, str) for name in bundle.class_names)
+        words = (*bundle.class_names, *bundle.class_titles, *bundle.class_titles.values())
+        fits = fits and all(isinstance(word, str) for word in words)
     except ValidationError as error:
         faults = "; ".join(describe_faults(error, "generator"))
         raise ValueError(f"{path / CONFIG} is no bundle's: {faults}") from None
@@ -26,5 +27,7 @@ def open_bundle(path: Path) -> GeneratorBundle:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path / CONFIG} is no bundle's: {said}") from None
     if not fits:
-        raise ValueError(f"{path / CONFIG} is no bundle's: facts or class_names are not in order")
+        raise ValueError(
+            f"{path / CONFIG} is no bundle's: facts or names of classes are not in order"
+        )
     return bundle

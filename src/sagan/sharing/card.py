@@ -5,13 +5,14 @@ Markdown under a YAML head as the Hugging Face Hub reads it
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sagan.models.bundle import GeneratorBundle
+from sagan.naming import full_names
 from sagan.schema import ClearError
 from sagan.sharing.config import ExportConfig
 
@@ -68,7 +69,7 @@ def model_card(
         bundle=bundle,
         facts=bundle.facts,
         network=bundle.config["generator"],
-        names=_names(bundle.class_names),
+        names=_names(bundle),
         example=shlex.quote(",".join(bundle.class_names[:2])),
         counts=_counts(validation.get("counts", {})),
         data_hash=bundle.facts.get("data_hash", validation.get("data_hash")),
@@ -104,9 +105,10 @@ def _head(config: ExportConfig) -> str:
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).strip()
 
 
-def _names(class_names: Sequence[str]) -> str:
-    more = len(class_names) - NAMES_SHOWN
-    shown = ", ".join(f"`{name}`" for name in class_names[:NAMES_SHOWN])
+def _names(bundle: GeneratorBundle) -> str:
+    more = bundle.num_classes - NAMES_SHOWN
+    names = full_names(bundle.class_names[:NAMES_SHOWN], bundle.class_titles)
+    shown = ", ".join(f"`{name}`" for name in names)
     return f"{shown} and {more:,} more (`config.json`)" if more > 0 else shown
 
 

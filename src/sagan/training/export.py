@@ -49,7 +49,12 @@ def export_generator(
         "shards_key": shards.key,
     }
     return save_bundle(
-        path, generator, config.model.generator, class_names=shards.class_names, facts=facts
+        path,
+        generator,
+        config.model.generator,
+        class_names=shards.class_names,
+        facts=facts,
+        class_titles=shards.class_titles,
     )
 
 

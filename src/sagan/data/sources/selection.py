@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sagan.data.config import AcquisitionConfig
+from sagan.naming import by_title
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ class Selection(NamedTuple):
             return names[: self.first_classes]
         if self.classes is None:
             return names
-        by_title = _by_title(names, titles)
-        return sorted({_find(asked, names, by_title) for asked in self.classes})
+        titled = by_title(names, titles)
+        return sorted({_find(asked, names, titled) for asked in self.classes})
 
 
 def _listed_in(path: Path) -> tuple[str, ...]:
@@ -75,20 +76,11 @@ def _listed_in(path: Path) -> tuple[str, ...]:
     return names
 
 
-def _by_title(names: Sequence[str], titles: dict[str, str]) -> dict[str, list[str]]:
-    """Classes by each of their human names; ImageNet has two classes called 'crane'."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        for title in {part.strip().lower() for part in titles.get(name, "").split(",")} - {""}:
-            found.setdefault(title, []).append(name)
-    return found
-
-
-def _find(asked: str, names: Sequence[str], by_title: dict[str, list[str]]) -> str:
+def _find(asked: str, names: Sequence[str], titled: dict[str, list[str]]) -> str:
     if asked in names:
         return asked
     # a word net's names hold underscores where people write spaces
-    found = by_title.get(re.sub(r"[\s_]+", " ", asked).lower(), [])
+    found = titled.get(re.sub(r"[\s_]+", " ", asked).lower(), [])
     if len(found) == 1:
         return found[0]
     if found:
@@ -96,6 +88,6 @@ def _find(asked: str, names: Sequence[str], by_title: dict[str, list[str]]) -> s
             f"acquisition.classes: '{asked}' is the name of {len(found)} classes: "
             f"{', '.join(found)}; give one of these"
         )
-    near = get_close_matches(asked, [*names, *by_title], n=1, cutoff=0.6)
+    near = get_close_matches(asked, [*names, *titled], n=1, cutoff=0.6)
     remedy = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names[:10])}, ..."
     raise ValueError(f"acquisition.classes: there is no class '{asked}'; {remedy}")

@@ -45,9 +45,11 @@ def summarise_comparison(
     Returns:
         JSON-able results, uint8 [height, width, 3], HTML.
     """
-    from sagan.comparison.figures import sample_sheet
+    from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
+    from sagan.sampling.drawing import notice
 
     found = results(comparison_rows, config.reference)
     sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
-    return found, sheet, render_page(comparison_rows, found, sheet)
+    page = render_page(comparison_rows, found, sheet)
+    return found, notice(NOTHING_TRAINED) if sheet is None else sheet, page

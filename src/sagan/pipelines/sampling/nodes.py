@@ -43,7 +43,7 @@ def draw_grid(
     """The samples, a row a class: uint8 [H, W, 3]."""
     from sagan.sampling.grids import class_grid
 
-    names = generator_bundle.class_names
+    names = generator_bundle.shown_names
     return class_grid(samples["images"], samples["class_labels"], names, config.tile_px)
 
 
@@ -63,7 +63,7 @@ def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) ->
         generator_bundle.load(str(device)),
         sample_latents(len(classes), latent_dim, config.seed, config.truncation),
         torch.tensor(classes),
-        generator_bundle.class_names,
+        generator_bundle.shown_names,
         query_points=config.attention.query_points,
         tile_px=config.attention.tile_px,
         device=device,
