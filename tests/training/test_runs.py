@@ -108,6 +108,7 @@ def test_runs_of_the_training_are_found_and_their_size_is_told(
     assert (run.name, run.complete) == (result.summary["fingerprint"]["run"], True)
     assert run.images_seen == 12
     assert run.size_bytes > 10_000
+    caplog.clear()
     with caplog.at_level("INFO"):
         runs.tell_of(tmp_path)
         assert not caplog.messages
