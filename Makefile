@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup train test lint docs lock clean
+.PHONY: setup train test lint docs commands lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -34,6 +34,10 @@ lint: $(READY)
 # the pages of docs/ as a site in site/; `.venv/bin/mkdocs serve` shows it while one writes
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# every command of README and docs, typed in a fresh clone with small budgets; docs/contributing.md
+commands: $(READY)
+	$(BIN)/python -m tests.documented
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group lab --group docs \

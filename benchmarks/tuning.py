@@ -180,7 +180,7 @@ def chance(ours: Sequence[float], theirs: Sequence[float], metric: str) -> float
         return None
     there = scale(metric, [*ours, *theirs]).there
     sides = ([there(value) for value in side] for side in (ours, theirs))
-    return round(float(stats.ttest_ind(*sides, equal_var=False).pvalue), 4)
+    return float(f"{stats.ttest_ind(*sides, equal_var=False).pvalue:.2g}")
 
 
 if __name__ == "__main__":

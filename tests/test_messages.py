@@ -94,3 +94,14 @@ def test_a_missing_folder_of_configuration_is_told_with_the_remedy(tmp_path: Pat
     assert explain(error).endswith(
         "no such folder of configuration; make it (an empty one will do)"
     )
+
+
+def test_configuration_that_is_nowhere_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """Where the folder is not the project's."""
+    conf = tmp_path / "conf"
+    loader = OmegaConfigLoader(conf, env="local", base_env="base")
+    error = raised_by(loader.__getitem__, "parameters")
+    assert explain(error) == (
+        f"{conf}: no such folder; go to the project's folder, or name its configuration with "
+        "--conf-source"
+    )

@@ -1,5 +1,7 @@
 """The options of `kedro run`: lists in `--params`, and the nearest of every misspelt name."""
 
+import sys
+
 import click
 import pytest
 from kedro.pipeline import Node, Pipeline
@@ -101,7 +103,10 @@ def test_what_a_configuration_file_gave_is_taken_as_it_is() -> None:
         ({"from_inputs": ["shards"]}, "unknown dataset 'shards'; did you mean 'image_shards'?"),
         ({"namespaces": ["trainin"]}, "unknown namespace 'trainin'; did you mean 'training'?"),
         ({"tags": ["slwo"]}, "unknown tag 'slwo'; did you mean 'slow'?"),
-        ({"pipelines": ["sampling"], "tags": ["slow"]}, "unknown tag 'slow'; there is none"),
+        (
+            {"pipelines": ["sampling"], "tags": ["slow"]},
+            "unknown tag 'slow'; no node has one: choose a station by --pipeline",
+        ),
         ({"runner": "Sequential"}, "unknown runner 'Sequential'; did you mean 'SequentialRunner'?"),
     ],
 )
@@ -122,3 +127,25 @@ def test_a_misspelt_name_is_told_with_the_nearest(options: dict, message: str) -
 )
 def test_known_names_pass(options: dict) -> None:
     refuse_unknown(NOTHING | options, registered())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--load-versions=a"], "'load_versions'"),  # Kedro alone says `NoneType: None`
+        (["train"], "extra argument (train); pipelines are named by --pipeline=NAME"),
+        (["--pipline=train"], "Did you mean one of: '--pipeline'"),
+        (["--conf-source=/no/such/folder"], "'/no/such/folder' does not exist"),
+        (["--params=training.betas=[0.0,0.9"], "expected ',' or ']'"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_in_words_that_fit_the_terminal(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(click.UsageError) as caught:
+        run.make_context("run", words)
+    said = f"Error: {caught.value.format_message()}"
+    assert message in " ".join(said.split())
+    assert max(map(len, said.splitlines())) <= 80

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sagan.terminal import TerminalFormatter, fit_log_to_terminal, fitted, shortened
+from sagan.terminal import (
+    TerminalFormatter,
+    fit_log_to_terminal,
+    fitted,
+    shortened,
+    write_error,
+)
 
 LONG = "shards are up to date: " + " ".join(["word"] * 30) + " end"
 
@@ -92,3 +98,15 @@ def test_terminal_handlers_are_fitted_and_log_files_left_alone(tmp_path: Path) -
     assert isinstance(stream.formatter, TerminalFormatter)
     assert (stream.formatter._fmt, stream.formatter.datefmt) == ("%(message)s", "%H")
     assert file.formatter is plain
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_programs_error_fits_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    write_error(f"error: {tmp_path}/data: {LONG}")
+    said = capsys.readouterr().err
+    assert said.startswith("error: data: ")
+    assert max(map(len, said.splitlines())) <= 80

@@ -5,7 +5,10 @@ no Kedro.
 """
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
+
+_COMMANDS = ("run", "sample", "explore")
 
 
 def main() -> None:
@@ -18,6 +21,12 @@ def main() -> None:
         from sagan.exploring.__main__ import main as explore
 
         sys.exit(explore(sys.argv[2:], prog="sagan explore"))
+    fault = _fault(sys.argv[1:])
+    if fault:
+        from sagan.terminal import write_error
+
+        write_error(f"Error: {fault}")
+        sys.exit(2)
     from kedro.framework.cli.utils import find_run_command
     from kedro.framework.project import configure_project
 
@@ -27,6 +36,23 @@ def main() -> None:
     if arguments[:1] == ["run"]:
         arguments = arguments[1:]
     find_run_command(package_name)(arguments, prog_name="sagan run")
+
+
+def _fault(words: list[str]) -> str | None:
+    """What is wrong before Kedro is asked; None: nothing."""
+    command = next(iter(words), "run")
+    if command not in _COMMANDS and not command.startswith("-"):
+        near = get_close_matches(command, _COMMANDS, n=1)
+        remedy = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(_COMMANDS)}"
+        return f"unknown command '{command}'; {remedy}"
+    elsewhere = any(word.startswith(("--conf-source", "--help")) for word in words)
+    here = Path.cwd()
+    if elsewhere or any((folder / "conf").is_dir() for folder in (here, *here.parents)):
+        return None
+    return (
+        "there is no conf/ here: go to the project's folder, or name its configuration with "
+        "--conf-source=FOLDER"
+    )
 
 
 if __name__ == "__main__":

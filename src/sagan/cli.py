@@ -18,7 +18,7 @@ from kedro.framework.project import configure_logging
 from kedro.framework.project import pipelines as registered_pipelines
 from kedro.utils import find_kedro_project
 
-from sagan.run_options import refuse_unknown, split_params
+from sagan.run_options import RunCommand, refuse_unknown, split_params
 from sagan.terminal import fit_log_to_terminal, fitted_error, shortened
 from sagan.training.signals import EXIT_INTERRUPTED, handled_by
 
@@ -99,7 +99,7 @@ def _parameter(parameter: click.Parameter) -> click.Parameter:
     return taking_lists
 
 
-run = click.Command(
+run = RunCommand(
     "run",
     callback=run_or_explain,
     params=[

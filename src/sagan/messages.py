@@ -98,6 +98,9 @@ def _explain_config(error: OmegaConfBaseException) -> str:
 def _explain_missing(error: MissingConfigException) -> str:
     """Kedro wants a folder for the environment, even an empty one."""
     folder = str(error).rpartition(": ")[2]
+    if Path(folder).is_absolute() and not Path(folder).parent.exists():
+        where = "go to the project's folder, or name its configuration with --conf-source"
+        return f"{Path(folder).parent}: no such folder; {where}"
     if Path(folder).is_absolute() and not Path(folder).exists():
         return f"{folder}: no such folder of configuration; make it (an empty one will do)"
     return str(error)

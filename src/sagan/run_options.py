@@ -20,6 +20,31 @@ _NAMING = (*_NODES, *_DATASETS, "namespaces", "tags", "runner")
 _BRACKETS = {"[": "]", "{": "}"}
 
 
+class RunCommand(click.Command):
+    """`run`, whose refusals of the command line fit the terminal and help on."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own
+    ) -> click.Context:
+        """Parse the words.
+
+        Raises:
+            click.UsageError: for what click or Kedro refuses.
+        """
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:  # Kedro's own would show `NoneType: None` alone
+            text = error.format_message()
+            if "unexpected extra argument" in text:
+                text += "; pipelines are named by --pipeline=NAME"
+            context = getattr(error, "ctx", None)
+            raise click.UsageError(fitted_error(text), context) from None
+
+
 def split_params(_context: click.Context, _option: click.Parameter, value: Any) -> dict[str, Any]:  # noqa: ANN401
     """`a.b=1,c=[2,3]` as nested mappings; values are YAML.
 
@@ -84,6 +109,8 @@ def _unknown(kind: str, name: str, known: list[str]) -> str:
     if within:
         return f"unknown {kind} '{name}'; did you mean '{within[0]}'?"
     phrase = unknown_key(name, known).replace("unknown key", f"unknown {kind}")
+    if not known and kind == "tag":
+        return f"unknown tag '{name}'; no node has one: choose a station by --pipeline"
     if not known:
         return phrase.replace("known keys: ", "there is none")
     return phrase.replace("known keys", "registered" if kind == "pipeline" else "known")

@@ -61,6 +61,7 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
         if fault["type"] == "value_error":  # our own checks say themselves what they got
             yield f"{path}: {message}"
         else:
+            message = message.replace("a valid tuple", "a list")  # as it is written in YAML
             yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
 
 

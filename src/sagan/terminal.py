@@ -41,6 +41,11 @@ def fitted_error(text: str) -> str:
     return fitted(text, first=len("Error: "))
 
 
+def write_error(text: str) -> None:
+    """The one message that a program without Kedro ends with."""
+    sys.stderr.write(f"{fitted(shortened(text))}\n")
+
+
 class TerminalFormatter(logging.Formatter):
     """Log lines with short paths; on a terminal, long ones continue below their message."""
 

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,13 @@ def jpeg(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def train_images(wnid: str) -> dict[str, bytes]:
-    first = WNIDS.index(wnid) * TRAIN_PER_CLASS
+def train_images(wnid: str, wnids: Sequence[str] = WNIDS) -> dict[str, bytes]:
+    first = wnids.index(wnid) * TRAIN_PER_CLASS
     return {f"{wnid}_{n + 1}.JPEG": jpeg(first + n) for n in range(TRAIN_PER_CLASS)}
 
 
-def val_images() -> dict[str, bytes]:
-    return {f"ILSVRC2012_val_{n + 1:08d}.JPEG": jpeg(100 + n) for n in range(len(VAL_WNIDS))}
+def val_images(count: int = len(VAL_WNIDS)) -> dict[str, bytes]:
+    return {f"ILSVRC2012_val_{n + 1:08d}.JPEG": jpeg(100 + n) for n in range(count)}
 
 
 def expected_tree() -> dict[str, bytes]:
@@ -58,10 +59,10 @@ def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
     return buffer.getvalue()
 
 
-def meta_mat() -> bytes:
+def meta_mat(numbers: Mapping[str, int] = NUMBERS) -> bytes:
     """As the devkit's: classes and, behind them, the inner nodes of WordNet."""
     kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O"), ("num_children", "O")]
-    rows = [(NUMBERS[w], w, TITLES[w], 0) for w in sorted(WNIDS, key=NUMBERS.get)]
+    rows = [(numbers[w], w, TITLES.get(w, w), 0) for w in sorted(numbers, key=numbers.get)]
     rows.append((1001, "n00001740", "entity", 2))
     synsets = np.array(rows, dtype=kind).reshape(-1, 1)
     buffer = io.BytesIO()
@@ -69,23 +70,26 @@ def meta_mat() -> bytes:
     return buffer.getvalue()
 
 
-def devkit() -> bytes:
-    truth = "".join(f"{NUMBERS[wnid]}\n" for wnid in VAL_WNIDS)
+def devkit(numbers: Mapping[str, int] = NUMBERS, val_wnids: Sequence[str] = VAL_WNIDS) -> bytes:
+    truth = "".join(f"{numbers[wnid]}\n" for wnid in val_wnids)
     below = "ILSVRC2012_devkit_t12/data"
     files = {
-        f"{below}/meta.mat": meta_mat(),
+        f"{below}/meta.mat": meta_mat(numbers),
         f"{below}/ILSVRC2012_validation_ground_truth.txt": truth.encode(),
     }
     return tar_of(files, "w:gz")
 
 
-def write_ilsvrc(folder: Path) -> Path:
-    """The archives as published."""
+def write_ilsvrc(folder: Path, wnids: Sequence[str] = WNIDS) -> Path:
+    """The archives as published; of other classes, with one validation image each."""
+    usual = wnids == WNIDS
+    numbers = NUMBERS if usual else {wnid: n for n, wnid in enumerate(reversed(wnids), start=1)}
+    val_wnids = VAL_WNIDS if usual else wnids
     folder.mkdir(parents=True)
-    inner = {f"{wnid}.tar": tar_of(train_images(wnid)) for wnid in WNIDS}
+    inner = {f"{wnid}.tar": tar_of(train_images(wnid, wnids)) for wnid in wnids}
     (folder / "ILSVRC2012_img_train.tar").write_bytes(tar_of(inner))
-    (folder / "ILSVRC2012_img_val.tar").write_bytes(tar_of(val_images()))
-    (folder / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(devkit())
+    (folder / "ILSVRC2012_img_val.tar").write_bytes(tar_of(val_images(len(val_wnids))))
+    (folder / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(devkit(numbers, val_wnids))
     return folder
 
 

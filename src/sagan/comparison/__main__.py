@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.files import replacing_file
+from sagan.terminal import write_error
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _publish(options)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        write_error(f"error: {error}")
         return 1
     return 0
 

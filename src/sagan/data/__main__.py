@@ -23,7 +23,7 @@ from sagan.data.config import (
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
 from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.terminal import fit_log_to_terminal
+from sagan.terminal import fit_log_to_terminal, write_error
 
 logger = logging.getLogger("sagan.data")
 
@@ -36,11 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         store = _build(options)
     except ValidationError as error:
-        sys.stderr.write("\n".join(describe_faults(error)) + "\n")
+        write_error("\n".join(describe_faults(error)))
         return 1
     except (ValueError, OSError, ClearError) as error:
         logger.debug("", exc_info=True)
-        sys.stderr.write(f"{error}\n")
+        write_error(str(error))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was finished is kept, the same command goes on\n")

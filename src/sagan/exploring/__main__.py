@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from sagan.terminal import fit_log_to_terminal
+from sagan.terminal import fit_log_to_terminal, write_error
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-MISSING = "the explorer needs Gradio: pip install 'sagan[explore]' (or: uv pip install gradio)"
+MISSING = "the explorer needs Gradio: pip install gradio (`make setup` does that)"
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan.exploring") -> int:
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
     try:
         explore(options.bundle, options.compare, port=options.port, device=options.device)
     except (ValueError, OSError, ImportError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        write_error(f"error: {error}")
         return 1
     return 0
 

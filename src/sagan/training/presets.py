@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sagan.schema import Settings, lay_over
+from sagan.schema import Settings, lay_over, unknown_key
 
 _FILE = Path(__file__).with_name("presets.yml")
 
@@ -34,7 +34,8 @@ def preset_settings(name: str) -> Settings:
         ValueError: for an unknown name, with the known ones.
     """
     if name not in PRESETS:
-        raise ValueError(f"unknown preset '{name}'; known presets: {', '.join(PRESETS)}")
+        phrase = unknown_key(name, PRESETS).replace("unknown key", "unknown preset")
+        raise ValueError(phrase.replace("known keys", "known presets"))
     return lay_over({}, _published()[name])
 
 

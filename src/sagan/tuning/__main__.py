@@ -13,6 +13,7 @@ import yaml
 
 from sagan.files import replacing_file, short
 from sagan.schema import lay_over
+from sagan.terminal import write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -36,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         target, changes = adopt(given.conf, given.env, given.name, given.best, force=given.force)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"Error: {error}\n")
+        write_error(f"Error: {error}")
         return 1
     sys.stdout.write("".join(f"  {line}\n" for line in changes))
     sys.stdout.write(f"{short(target)} written; kedro run --pipeline=train --env={given.name}\n")

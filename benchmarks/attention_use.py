@@ -1,0 +1,163 @@
+"""What a trained generator's attention is worth to it: `python -m benchmarks.attention_use ROWS`.
+
+Each generator of a comparison that has self-attention is measured three times under the evaluation
+station's protocol: as it is; looking everywhere alike (all queries zero, so that attention adds the
+mean of the values); and with attention off (gamma 0). Batch-norm statistics are taken afresh for
+each, over the same latents: what changes is what attention brings, not what the layers behind it
+are used to. Prints a line a generator and condition, then one JSON line a contestant: Fréchet
+distances as factors of the untouched generator's, with 95% intervals over seeds (paired: the same
+network) and the paired t-test's p, on logarithms.
+
+A generator trained with attention may lean on it where one trained without does as well: a large
+factor says that attention is used, not that it is needed.
+"""
+
+import argparse
+import json
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.digits_quality import shards_path
+from sagan.models.attention import SelfAttention2d
+from sagan.models.bundle import GeneratorBundle
+from sagan.models.generator import Generator
+from sagan.training.config import TrainingConfig
+
+SHOWN = ("fd_classifier", "fid", "precision", "recall", "recognised")
+LEVEL = 0.95
+
+
+def leave(generator: Generator) -> None:
+    """Leave it as it is."""
+
+
+def look_evenly(generator: Generator) -> None:
+    """Make every position look everywhere alike."""
+
+    def zeros(_module: nn.Module, _inputs: tuple[Tensor, ...], query: Tensor) -> Tensor:
+        return torch.zeros_like(query)
+
+    for block in attention_blocks(generator):
+        block.query.register_forward_hook(zeros)
+
+
+def switch_off(generator: Generator) -> None:
+    """Make every attention block the identity."""
+    for block in attention_blocks(generator):
+        block.gamma.zero_()
+
+
+CONDITIONS: dict[str, Callable[[Generator], None]] = {
+    "as_it_is": leave,
+    "even": look_evenly,
+    "off": switch_off,
+}
+
+
+def attention_blocks(generator: Generator) -> list[SelfAttention2d]:
+    """The generator's self-attention, from its input on."""
+    return [block for block in generator.modules() if isinstance(block, SelfAttention2d)]
+
+
+def main() -> int:
+    """Measure, print the table, then the JSON lines."""
+    parser = argparse.ArgumentParser(prog="benchmarks.attention_use", description=__doc__)
+    parser.add_argument("rows", type=Path, help="comparison_rows.json")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the comparison's runs")
+    parser.add_argument("--contestants", nargs="+", default=["sagan", "sagan_attention_8_16"])
+    parser.add_argument("--data-root", type=Path, default=Path("data"))
+    options = parser.parse_args()
+    rows = [
+        row
+        for row in json.loads(options.rows.read_text(encoding="utf-8"))
+        if row["contestant"] in options.contestants and row["status"] == "trained"
+    ]
+    if not rows:
+        raise SystemExit(f"no trained run of {options.contestants} in {options.rows}")
+    shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
+    found: dict[str, dict[str, list[float]]] = {}
+    print(f"{'contestant':>22} {'seed':>4} {'condition':>9}" + "".join(f"{n:>15}" for n in SHOWN))
+    with tempfile.TemporaryDirectory() as temporary:
+        for row in rows:
+            bundle = GeneratorBundle.open(options.runs / row["bundle"])
+            for condition in CONDITIONS:
+                scores = measure(bundle, condition, shards, Path(temporary))
+                distances = found.setdefault(row["contestant"], {}).setdefault(condition, [])
+                distances.append(next(iter(scores.values())))
+                print(
+                    f"{row['contestant']:>22} {row['seed']:>4} {condition:>9}"
+                    + "".join(f"{scores[n]:>15.4g}" if n in scores else f"{'':>15}" for n in SHOWN),
+                    flush=True,
+                )
+    for contestant, conditions in found.items():
+        print(json.dumps({"contestant": contestant, **summarise(conditions)}))
+    return 0
+
+
+def measure(
+    bundle: GeneratorBundle, condition: str, shards: Path, workspace: Path
+) -> dict[str, float]:
+    """The scores of a generator under one condition; the distance comes first."""
+    from sagan.data.shards import ShardStore
+    from sagan.metrics.config import EvaluationConfig
+    from sagan.metrics.of_generator import evaluate_generator
+    from sagan.schema import load_settings
+    from sagan.training.export import take_standing_statistics
+
+    training = load_settings("training", [Path("conf/base/parameters_training.yml")], [])
+    evaluation = load_settings("evaluation", [Path("conf/base/parameters_evaluation.yml")], [])
+    generator = bundle.load()
+    with torch.no_grad():
+        CONDITIONS[condition](generator)
+    take_standing_statistics(generator, TrainingConfig(**training))
+    changed = _Changed(bundle, generator)
+    found = evaluate_generator(
+        changed,
+        ShardStore.open(shards),
+        EvaluationConfig.model_validate(evaluation),
+        workspace / "features",
+    )
+    return {name: float(found[name]) for name in SHOWN if name in found}
+
+
+class _Changed(GeneratorBundle):
+    """A bundle whose generator is another than the one on disk."""
+
+    def __init__(self, bundle: GeneratorBundle, generator: Generator) -> None:
+        super().__init__(bundle.path, bundle.config)
+        self._generator = generator
+
+    def load(self, device: str = "cpu") -> Generator:
+        return self._generator.to(device)
+
+
+def summarise(conditions: dict[str, list[float]]) -> dict[str, Any]:
+    """Distances of each condition as factors of the untouched generators', over seeds."""
+    from scipy import stats
+
+    reference = [math.log(value) for value in conditions["as_it_is"]]
+    summary: dict[str, Any] = {"seeds": len(reference), "as_it_is": conditions["as_it_is"]}
+    for name, values in conditions.items():
+        if name == "as_it_is":
+            continue
+        changes = [math.log(v) - r for v, r in zip(values, reference, strict=True)]
+        mean = sum(changes) / len(changes)
+        summary[name] = {"factor": round(math.exp(mean), 3), "low": None, "high": None, "p": None}
+        if len(changes) > 1:
+            half = stats.t.ppf(0.5 + LEVEL / 2, len(changes) - 1) * stats.sem(changes)
+            summary[name] |= {
+                "low": round(math.exp(mean - half), 3),
+                "high": round(math.exp(mean + half), 3),
+                "p": round(float(stats.ttest_1samp(changes, 0).pvalue), 4),
+            }
+    return summary
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,126 @@
+"""What differs from typing a page's commands as they stand: each difference by name.
+
+Keys are a command's text, or a phrase of it. Every key must be met in the pages, and every command
+is executed unless it stands here (`test_tables.py`).
+"""
+
+# not to be typed as they stand: a sentence names the command, not what it is told
+NAMES = {
+    "dvc exp apply",
+    "dvc exp run -S",
+    "dvc plots",
+    "dvc queue",
+    "python -m benchmarks.preprocessing",
+    "sagan sample",
+}
+
+# executed nowhere, and why (also in docs/contributing.md)
+NOT_EXECUTED = {
+    "make commands": "this very program",
+    "python -m tests.documented --only tuning.md": "this very program",
+    "python -m tests.documented --setup": "this very program",
+    "make test": "the test suite, which takes as long again",
+    'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
+    "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
+    "options=$options,training.rdzv_endpoint=$head:29500,"
+    "training.rdzv_id=sagan-$SLURM_JOB_ID": "needs a SLURM cluster",
+    'srun .venv/bin/kedro run --pipeline=training --env=imagenet128 --params="$options"': (
+        "needs a SLURM cluster"
+    ),
+    '[ $? -eq 75 ] && scontrol requeue "$SLURM_JOB_ID"': "needs a SLURM cluster",
+}
+
+# executed with `--setup` only: they fetch packages, some 6 GB in all
+FETCHES_PACKAGES = {
+    "make setup": "makes an environment; else the one that runs this program is shared",
+    "make lock": "resolves the lock anew",
+    "kedro package": "builds in an environment that it fetches",
+}
+
+# what stands for the user's own: a phrase -> with what it is filled, a method of `world.World`
+PLACES = {
+    "/path/to/images": "images",
+    "/my/images": "images",
+    "benchmarks.preprocessing DIR": "benchmark_images",
+    "/path/to/the/archives": "archives",
+    "/data/kaggle": "kaggle",
+    "/data/photos": "photos",
+    "/data": "archives",
+    "/local/shards": "local_shards",
+    "/some/folder": "remote",
+    "/mnt/shared/sagan": "shared_remote",
+    "/fast/disk": "fast_disk",
+    "inception_weights=FILE": "inception_weights",
+    "FILE.npz": "latents",
+    "BUNDLE": "bundle",
+    "--out DIR": "out",
+    "SHARDS --out RUNS": "shards_and_runs",
+    "<repository>": "repository",
+    " shards/<key>": "own_store",
+    "<key>": "key",
+    "runs/<run>": "newest_run",
+    "continue_from=<run>": "default_run",
+    "<name>": "experiment",
+    "<file>": "report",
+    "<stage>": "stage",
+    "<preset>": "preset",
+    "ann:secret@db.example/studies": "postgresql",
+}
+
+# a phrase of a command -> what is typed in its stead, so that it takes seconds
+LIGHTER_WORDS = {
+    "training.total_images=20000": "training.total_images=1024",
+    "training.total_images=12800,training.checkpoint_every_images=1600": (
+        "training.total_images=128,training.checkpoint_every_images=64"
+    ),
+    "training.total_images=64000": "training.total_images=128",
+    "training.total_images=96000": "training.total_images=1024",
+    "training.total_images=256000": "training.total_images=16",
+    "training.seed=1,2,3": "training.seed=1,2",
+    # without parameters it would be the paper's run
+    "python -m sagan.training /local/shards/<key> --out runs": (
+        "python -m sagan.training /local/shards/<key> --out runs"
+        " --config conf/base/parameters_training.yml"
+    ),
+    "python -m sagan.training SHARDS --out RUNS": (
+        "python -m sagan.training SHARDS --out RUNS --config conf/base/parameters_training.yml"
+    ),
+    "benchmarks.training_step": (
+        "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
+        " --batch-size 8 --rounds 1"
+    ),
+    "benchmarks.bf16_quality": "benchmarks.bf16_quality --seeds 2",
+    "benchmarks.preprocessing DIR": "benchmarks.preprocessing DIR --limit 20 --rounds 1",
+    "benchmarks.batches": (
+        "benchmarks.batches --count 128 --sizes 32 --rounds 1 --seconds 0.1 --base-channels 8"
+        " --step-batch-size 8"
+    ),
+    "benchmarks.tuning": "benchmarks.tuning --seeds 2",
+    "benchmarks.tuning --seeds 5": "benchmarks.tuning --seeds 2",
+    "benchmarks.evaluation": (
+        "benchmarks.evaluation --dimensions 128 --distance-rounds 1 --batch-size 2 --rounds 1"
+        " --images 8 --image-size 32 --base-channels 8 --samples 256"
+    ),
+    "benchmarks.validation": "benchmarks.validation --rows 20000",
+    "benchmarks.checkpoints": "benchmarks.checkpoints --rounds 1",
+    "benchmarks.resume --kills 25": "benchmarks.resume --kills 2 --steps 60",
+}
+
+# they serve until they are stopped: what the page that they serve must say
+SERVERS = {
+    "kedro viz run": "Kedro-Viz",
+    "kedro explore": "gradio",
+    "python -m sagan explore": "gradio",
+    "kedro jupyter lab": "JupyterLab",
+    "tensorboard": "TensorBoard",
+    "optuna-dashboard": "Optuna",
+}
+
+# how a command begins whose status 1 is an answer and no failure: small budgets decide nothing
+ANSWERS = ("python -m benchmarks.bf16_quality", "python -m benchmarks.tuning")
+
+# first lines of what happens elsewhere than in the project's folder
+ELSEWHERE = {
+    "git clone <repository> sagan": "another_machine",
+    "tar -xzf conf-sagan.tar.gz": "where_the_wheel_is",
+}
