@@ -14,6 +14,7 @@ from sagan.files import (
     require_space,
     restore_folder,
     short,
+    source_hash,
 )
 
 
@@ -202,3 +203,21 @@ def test_short_paths(tmp_path, monkeypatch):
 
     assert str(short(tmp_path / "a" / "b")) == "a/b"
     assert short(tmp_path.parent) == tmp_path.parent
+
+
+def test_the_hash_of_sources_changes_with_what_counts_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.files.__file__", str(tmp_path / "files.py"))
+    (tmp_path / "models/deep").mkdir(parents=True)
+    names = ("pixels.py", "models/blocks.py", "models/deep/heads.py", "models/shown.py", "other.py")
+    for name in names:
+        (tmp_path / name).write_text("a = 1\n")
+
+    def taken():
+        return source_hash("pixels.py", "models", without={"models/shown.py"})
+
+    seen = [taken()]
+    for name in names:
+        (tmp_path / name).write_text("a = 2\n")
+        seen.append(taken())
+    assert len(set(seen[:4])) == 4
+    assert set(seen[4:]) == {seen[3]}

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +54,22 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_hash(*places: str, without: Collection[str] = ()) -> str:
+    """Twelve hexadecimal digits of this package's source files.
+
+    Args:
+        places: files and folders of the package, such as `pixels.py`, `models`.
+        without: files below them that do not count, such as `training/journal.py`.
+    """
+    root, digest = Path(__file__).parent, hashlib.sha256()
+    for place in (root / name for name in places):
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            name = file.relative_to(root).as_posix()
+            if name not in without:
+                digest.update(name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def short(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,28 @@ def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
     (tmp_path / "comparison" / "rows").joinpath("torn.json").write_text("{")
     compare()
     assert len(started) == 3
+
+
+def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monkeypatch, tmp_path):
+    (before,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+    started = count_trainings(monkeypatch)
+    monkeypatch.setattr("sagan.comparison.rows.source_hash", lambda *_: "of other code")
+    monkeypatch.setattr(
+        "sagan.metrics.of_generator.evaluate_generator",
+        lambda *_, **__: {"fd_classifier": 7.0, "protocol": {"by": "other code"}},
+    )
+
+    for _ in range(2):
+        (row,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+        assert row["metrics"] == {"fd_classifier": 7.0}
+        assert row["protocol"] == {"by": "other code"}
+        assert row["curve"] == before["curve"]
+    assert started == []
+
+    shutil.rmtree(tmp_path / "comparison" / "runs" / row["bundle"])
+    monkeypatch.setattr("sagan.comparison.rows.source_hash", lambda *_: "of yet other code")
+    compare(seeds=[0], contestants=CONTESTANTS[:1])
+    assert started == [("sagan", 0)]  # the generator is gone
 
 
 def test_a_stopped_comparison_goes_on(compare, monkeypatch):
@@ -328,3 +351,4 @@ def test_contestants_keep_their_own_parameters_over_the_preset(shards):
     assert entry.training.model.discriminator.head == "classifier"
     assert entry.training.discriminator_steps == 1
     assert (entry.training.seed, entry.training.total_images) == (7, 4)
+    assert not entry.training.export_raw, "runs keep one set of weights"

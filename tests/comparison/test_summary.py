@@ -194,5 +194,6 @@ def test_the_page_names_each_pairs_p(rows):
         for one in found["contrasts"]
         if (one["contestant"], one["metric"]) == ("far", "fd_classifier")
     )
-    assert f'<td>better<br><span class="quiet">p {far["p"]:.2g}</span></td>' in page
-    assert "<td>within noise<br>" in page
+    p = f'<br><span class="quiet">p {far["p"]:.2g}</span></td>'
+    assert f'<td><span class="better">better</span>{p}' in page
+    assert '<td><span class="within-noise">within noise</span><br>' in page

@@ -34,13 +34,15 @@ evaluation:
 
 AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
+_NO_SOURCE = shutil.ignore_patterns("__pycache__", "dvc.lock")
+
 Command = Callable[..., subprocess.CompletedProcess]
 
 
 def copy_project(target: Path) -> Path:
     """Copy all that a run needs; nothing that is not part of the project."""
-    for name in ("conf", "src", "notebooks"):
-        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conf", "src", "notebooks", "studies"):
+        shutil.copytree(ROOT / name, target / name, ignore=_NO_SOURCE)
     for name in (
         "pyproject.toml",
         "requirements.lock",

@@ -10,14 +10,15 @@ from dvc.fs import LocalFileSystem
 from dvc.parsing import DataResolver
 from kedro.config import OmegaConfigLoader
 
-from sagan.pipeline_registry import OUTLETS, register_pipelines
+from sagan.pipeline_registry import OUTLETS, STUDIES, register_pipelines
 from sagan.pipeline_registry import STATIONS as STREAM
 from sagan.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
-STATIONS = [*STREAM, *OUTLETS]
+STATIONS = [*STREAM, *OUTLETS, *STUDIES]
 FILE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STUDY_FILE = yaml.safe_load((ROOT / "studies" / "dvc.yaml").read_text())
 GRAPH = grimp.build_graph("sagan", cache_dir=None)  # who imports whom, inside functions as well
 PIPELINES = register_pipelines()
 SUITES = "expectation_suites"  # configuration, not data
@@ -40,16 +41,21 @@ def loader(preset: str) -> OmegaConfigLoader:
 
 
 def stages_of(preset: str) -> dict[str, dict]:
-    """The stages that DVC itself makes of dvc.yaml where it lists this preset, by station."""
+    """The stages that DVC itself makes of both files where this preset is listed, by station."""
     data = loader(preset)["globals"]["data_root"]
     listed = {"data": data, "source": "images", "raw": f"{data}/01_raw/images"}
     if preset in FILE["vars"][0]["presets"]:
         listed = FILE["vars"][0]["presets"][preset]
-    content = FILE | {"vars": [{"presets": {preset: listed}}]}
-    resolver = DataResolver(SimpleNamespace(fs=LocalFileSystem(), config={}), ".", content)
-    stages = resolver.resolve()["stages"]
+    stages = resolved(FILE | {"vars": [{"presets": {preset: listed}}]}, ".")
+    studies = [{study: {preset: data}} for study in STUDIES]
+    stages |= resolved(STUDY_FILE | {"vars": studies}, "studies")
     assert all(name.endswith(f"@{preset}") for name in stages)
     return {name.removesuffix(f"@{preset}"): stage for name, stage in stages.items()}
+
+
+def resolved(content: dict, folder: str) -> dict[str, dict]:
+    repository = SimpleNamespace(fs=LocalFileSystem(), config={})
+    return DataResolver(repository, folder, content).resolve()["stages"]
 
 
 STAGES = {preset: stages_of(preset) for preset in PRESETS}
@@ -83,10 +89,19 @@ def test_stages_are_the_stations_in_order(preset: str) -> None:
     assert list(STAGES[preset]) == list(STATIONS)
 
 
+def test_studies_are_apart_and_none_is_listed() -> None:
+    """Plain `dvc repro` must start no half hour of trials, and `dvc pull` miss no output."""
+    assert list(FILE["stages"]) == [*STREAM, *OUTLETS]
+    assert list(STUDY_FILE["stages"]) == list(STUDIES)
+    assert STUDY_FILE["vars"] == [{study: {}} for study in STUDIES]
+    assert all(stage["do"]["wdir"] == ".." for stage in STUDY_FILE["stages"].values())
+
+
 @pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
 def test_stage_runs_its_station_on_tracked_configuration_alone(preset: str, station: str) -> None:
     command = STAGES[preset][station]["cmd"]
-    assert command == f"kedro run --pipeline={station} --env={preset}"
+    more = " --params=tuning.when_changed=afresh" if station == "tuning" else ""
+    assert command == f"kedro run --pipeline={station} --env={preset}{more}"
 
 
 @pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
@@ -142,7 +157,8 @@ def test_code_deps_cover_every_module_the_station_imports(station: str) -> None:
 def test_parameters_are_tracked_in_both_layers(preset: str, station: str) -> None:
     """An environment is laid over base: what either file says decides."""
     tracked = [tuple(*entry.items()) for entry in STAGES[preset][station]["params"]]
-    asked = STREAM if station == "reporting" else [station]  # the page shows them all
+    asked = {name.removeprefix("params:") for name in PIPELINES[station].inputs()}
+    asked = STREAM if station == "reporting" else asked & set(STATIONS)  # the page shows them all
     assert {(file, *keys) for file, keys in tracked if file.startswith("conf/")} == {
         (f"conf/{layer}/parameters_{name}.yml", name)
         for name in asked
@@ -157,9 +173,11 @@ def test_every_preset_has_the_file_that_dvc_tracks(preset: str, station: str) ->
     assert list(content) == [station]
 
 
-def test_working_checkpoints_are_no_out() -> None:
+@pytest.mark.parametrize("name", ["checkpoints", "tuning", "comparison"])
+def test_what_a_station_works_in_is_no_out(name: str) -> None:
+    """DVC would delete it before it goes on with what was interrupted."""
     outs = {out for stage in BASE.values() for out in listed(stage, "outs", "metrics", "plots")}
-    workspace = loader("base")["catalog"]["checkpoints_workspace"]["filepath"]
+    workspace = loader("base")["catalog"][f"{name}_workspace"]["filepath"]
     assert not any(workspace.startswith(out) or out.startswith(workspace) for out in outs)
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C in the middle of training, under DVC as under Kedro: nothing is lost, nothing is stale."""
 
+import json
 import os
 import shutil
 import signal
@@ -79,3 +80,48 @@ def test_kedro_exits_with_75_without_a_traceback(long_run: Path) -> None:
     assert status == 75
     assert "SIGINT: saved at" in log
     assert "Traceback" not in log
+
+
+def add_a_line(project: Path, module: str) -> None:
+    with (project / "src" / "sagan" / module).open("a") as source:
+        source.write("# another line\n")
+
+
+def identity(project: Path) -> dict:
+    """Of the run that the project's summary names; it has a folder of its own."""
+    summary = json.loads((project / "data/08_reporting/training_summary.json").read_text())
+    folder = project / "data/06_models/checkpoints" / summary["fingerprint"]["run"]
+    return json.loads((folder / "identity.json").read_text())
+
+
+def test_dvc_starts_afresh_when_code_or_images_changed(
+    finished_project: Path, tmp_path: Path
+) -> None:
+    """Its own sources: the copy's come first on the path, so that a line can be changed there."""
+    project = tmp_path / "changed"
+    shutil.copytree(finished_project, project, symlinks=True)
+    run = command_in(project)
+
+    def repro(*command: str) -> str:
+        done = run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Running stage 'training@base'" in done.stdout
+        return done.stdout + done.stderr
+
+    before = identity(project)
+    add_a_line(project, "training/progress.py")  # decides about no weight
+    assert " is complete" in repro(*REPRO)
+    assert identity(project) == before
+
+    add_a_line(project, "training/losses.py")
+    assert " starts on cpu" in repro(*REPRO)
+    other_code = identity(project)
+    assert other_code["code"] != before["code"]
+    assert other_code | {"code": before["code"]} == before
+
+    path = project / "conf/base/parameters_preprocessing.yml"
+    path.write_text(path.read_text().replace("bicubic", "bilinear"))
+    assert " starts on cpu" in repro("dvc", "repro", "training@base")
+    other_images = identity(project)
+    assert other_images["data"]["key"] != before["data"]["key"]
+    assert other_images | {"data": before["data"]} == other_code

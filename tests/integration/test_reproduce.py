@@ -130,11 +130,14 @@ def test_after_a_killed_push_the_next_one_sends_the_rest(
 def test_clone_with_the_remote_pulls_all_and_runs_nothing(
     clone: Path, finished_project: Path
 ) -> None:
-    done = command_in(clone)("dvc", "repro", "--pull")
+    run = command_in(clone)
+    done = run("dvc", "repro", "--pull")
     assert done.returncode == 0, done.stderr
     assert "Running stage" not in done.stdout
     assert (clone / GRID).read_bytes() == (finished_project / GRID).read_bytes()
     assert (clone / "dvc.lock").read_bytes() == (finished_project / "dvc.lock").read_bytes()
+    pulled = run("dvc", "pull")  # no study is listed whose outputs were never made
+    assert pulled.returncode == 0, pulled.stderr
 
 
 def test_altered_objects_are_never_checked_out(clone: Path, store: Path) -> None:

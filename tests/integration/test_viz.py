@@ -3,13 +3,23 @@
 import base64
 import io
 import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
 from sagan.pipeline_registry import STATIONS
+from tests.browser import browser
 from tests.integration.conftest import command_in
+
+__all__ = ["browser"]  # a fixture
 
 LAYERS = ["raw", "intermediate", "primary", "model_input", "models", "model_output", "reporting"]
 PREVIEWS = {
@@ -76,7 +86,7 @@ def test_previews_are_the_artefacts(site: Path, graph: dict, finished_project: P
         assert panel.width / panel.height == pytest.approx(1.5, abs=0.01)
         place = [(panel.width - grid.width) // 2, (panel.height - grid.height) // 2]
         inside = panel.crop((*place, place[0] + grid.width, place[1] + grid.height))
-        assert list(inside.convert("RGB").getdata()) == list(grid.getdata())
+        assert (np.asarray(inside.convert("RGB")) == np.asarray(grid)).all()
     scores = json.loads(dataset(site, graph, "scores")["preview"])
     assert scores == json.loads((reporting / "scores.json").read_text())
     verdict = dataset(site, graph, "validation_report")["preview"]
@@ -88,3 +98,51 @@ def test_previews_are_the_artefacts(site: Path, graph: dict, finished_project: P
     assert len(table["data"]) == 20
     curves = dataset(site, graph, "training_curves_plot")["preview"]
     assert {"Losses", "Speed"} <= {trace["legendgroup"] for trace in curves["data"]}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, site: Path) -> Iterator[Page]:
+    """The static build in a browser, as any web server would serve it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site.parent))
+    Thread(target=server.serve_forever, daemon=True).start()
+    context = browser.new_context(base_url=f"http://127.0.0.1:{server.server_port}")
+    # Kedro-Viz asks for a font elsewhere, and does without
+    context.route(lambda address: "127.0.0.1" not in address, lambda route: route.abort())
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    context.close()
+    server.shutdown()
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "said"),
+    [
+        ("sample_grid", ".pipeline-metadata__plot img", ""),
+        ("training_curves_plot", ".js-plotly-plot .updatemenu-header", re.compile("Losses|Score")),
+        ("metrics", ".pipeline-metadata__preview-json", '"fd_classifier"'),
+        ("manifest", ".pipeline-metadata__preview", "train/0/0000.png"),
+        ("validation_report", ".pipeline-metadata__preview", "every row names its file"),
+    ],
+)
+def test_panel_of_the_static_page_shows_the_preview(
+    opened: Page, graph: dict, name: str, place: str, said: str | re.Pattern
+) -> None:
+    (node,) = (node for node in graph["nodes"] if node["name"] == name and node["type"] == "data")
+    opened.goto(f"/?pid=__default__&expandAllPipelines=true&sid={node['id']}")
+    preview = opened.locator(place).first
+    expect(preview).to_be_visible(timeout=60_000)
+    expect(preview).to_contain_text(said)
+    if not said:
+        width = preview.evaluate("image => image.decode().then(() => image.naturalWidth)")
+        assert width > 100

@@ -54,6 +54,29 @@ def test_what_would_make_trials_incomparable_is_refused(opened, changes, said):
     assert said in str(refused.value)
 
 
+def test_a_changed_study_may_have_a_name_of_its_own(opened, monkeypatch):
+    """As DVC's stage asks for: nothing is refused, and no trial of another study counts."""
+
+    def name(**changes):
+        job, ledger = opened(when_changed="afresh", **changes)
+        assert ledger.study.study_name == job.config.study
+        return job.config.study
+
+    first = name()
+    assert first.startswith("small-")
+    assert name(trials=9, workers=3, heartbeat_seconds=7) == first  # goes on with it
+    others = [
+        name(training={"total_images": 40}),
+        name(base={"loss": "bce"}),
+        name(sampler={"type": "random", "seed": 1}),
+        name(pruner={"type": "median"}),
+        name(warm_starts={"fast": {"generator_lr": 0.009}}),
+    ]
+    monkeypatch.setattr("sagan.tuning.study.source_hash", lambda *_: "of other code")
+    others.append(name())
+    assert len({first, *others}) == 7
+
+
 def test_other_data_are_refused(opened, shards, monkeypatch):
     opened()
     monkeypatch.setattr(type(shards), "data_hash", property(lambda self: "of others"))

@@ -31,6 +31,9 @@ class Conditions:
 def measure_entry(entry: Entry, common: Conditions) -> Row:
     """Train and evaluate, and keep the row; a run that diverges is a row as well.
 
+    A generator that was trained and measured before, by other code of the metrics, is measured
+    again and not trained again; the scores of its curve stay those of its training.
+
     Returns:
         JSON-able: `status` trained or diverged, `metrics`, `curve` of scores while training, cost.
 
@@ -38,12 +41,25 @@ def measure_entry(entry: Entry, common: Conditions) -> Row:
         TrainingInterrupted: asked to stop, after saving.
         OutOfMemory: what a step needs is not there.
     """
-    row = _measured(entry, common)
+    row = _measured_again(entry, common) or _measured(entry, common)
     common.rows.save(entry, row)
     if not common.keep_checkpoints and "run" in row:  # generator, journal and summary stay
         for path in (common.folders.runs / row["run"]).glob("checkpoint-*"):
             path.unlink(missing_ok=True)
     return row
+
+
+def _measured_again(entry: Entry, common: Conditions) -> Row | None:
+    """The row with new metrics of the generator that it names; None where there is none."""
+    from sagan.metrics.of_generator import evaluate_generator
+    from sagan.models.bundle import GeneratorBundle
+
+    row = common.rows.outdated(entry)
+    if row is None or not (common.folders.runs / row["bundle"]).is_dir():
+        return None
+    bundle = GeneratorBundle.open(common.folders.runs / row["bundle"])
+    found = evaluate_generator(bundle, common.shards, common.evaluation, common.folders.features)
+    return row | {"metrics": _numbers(found), "protocol": found["protocol"]}
 
 
 def _measured(entry: Entry, common: Conditions) -> Row:

@@ -80,7 +80,7 @@ def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"cell": _cell, "heading": _heading, "p_value": _p_value}
+    environment.globals |= {"best": _best, "interval": _interval, "p_value": _p_value}
     published = yaml.safe_load(Path(__file__).with_name("published.yml").read_text("utf-8"))
     shown = [name for name in found["metrics"] if name in _JUDGED]
     return environment.get_template("comparison.html.j2").render(
@@ -115,16 +115,25 @@ def _has_curve(rows: Sequence[Row], metric: str) -> bool:
 
 
 def _heading(name: str) -> str:
+    return f"{name} ({_best(name)})"
+
+
+def _best(name: str) -> str:
     if name.startswith("diversity"):
-        return f"{name} (1 as real images)"
-    return f"{name} ({'lower' if lower_is_better(name) else 'higher'} is better)"
+        return "1 as real images"
+    return f"{'lower' if lower_is_better(name) else 'higher'} is better"
 
 
 def _cell(record: dict[str, Any] | None) -> str:
     if record is None:
         return "-"
-    text = f"{record['mean']:.3g}"
-    return f"{text} ({record['low']:.3g} to {record['high']:.3g})" if "low" in record else text
+    interval = _interval(record)
+    return f"{record['mean']:.3g} ({interval})" if interval else f"{record['mean']:.3g}"
+
+
+def _interval(record: dict[str, Any]) -> str:
+    """Empty for one seed."""
+    return f"{record['low']:.3g} to {record['high']:.3g}" if "low" in record else ""
 
 
 def _p_value(p: float) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from sagan.comparison.contestants import Entry
 from sagan.data.shards import ShardStore
-from sagan.files import replacing_file
+from sagan.files import replacing_file, source_hash
 from sagan.metrics.config import EvaluationConfig
 
 Row = dict[str, Any]
+MEASURED_BY = "measured_by"  # the code that took a row's metrics
+_MEASURING = ("pixels.py", "sampling", "metrics")
 _PLACES = {"device", "inception_weights"}  # where it is computed does not make it another number
 
 
@@ -21,6 +23,7 @@ class RowStore:
         """Bind to a folder, which need not exist, and to what all rows depend on."""
         self._folder, self._shards = folder, shards
         self._protocol = evaluation.model_dump(mode="json", exclude=_PLACES)
+        self._code = source_hash(*_MEASURING)
 
     def path(self, entry: Entry) -> Path:
         """Where an entry's row lies, named by its parameters, data, code and protocol."""
@@ -35,16 +38,32 @@ class RowStore:
         return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
     def load(self, entry: Entry) -> Row | None:
-        """The row, under the contestant's name of today; None where it was not measured yet."""
-        try:
-            row: Row = json.loads(self.path(entry).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        return row | {"contestant": entry.contestant, "preset": entry.preset}
+        """The row, under the contestant's name of today; None where it was not measured yet.
+
+        Nor is one measured that was measured by other code: see `outdated`.
+        """
+        row = self._read(entry)
+        return None if row is None or self._is_outdated(row) else row
+
+    def outdated(self, entry: Entry) -> Row | None:
+        """A row whose generator holds and whose metrics were taken by other code; or None."""
+        row = self._read(entry)
+        return row if row is not None and self._is_outdated(row) else None
 
     def save(self, entry: Entry, row: Row) -> None:
         """Write a row, whole or not at all."""
         target = self.path(entry)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing_file(target) as temporary:
-            temporary.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps(row | {MEASURED_BY: self._code}, indent=2)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def _read(self, entry: Entry) -> Row | None:
+        try:
+            row: Row = json.loads(self.path(entry).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return row | {"contestant": entry.contestant, "preset": entry.preset}
+
+    def _is_outdated(self, row: Row) -> bool:
+        return bool(row["metrics"]) and row.get(MEASURED_BY) != self._code

@@ -59,6 +59,9 @@ def run_comparison(
     open_entries = [entry for entry in planned if store.load(entry) is None]
     done = len(planned) - len(open_entries)
     logger.info("%d runs, %d of them measured before", len(planned), done)
+    again = sum(store.outdated(entry) is not None for entry in open_entries)
+    if again:
+        logger.info("%d were measured by other code and are measured again", again)
     if open_entries:  # once, before several processes would make them at once
         _take_references(open_entries[0], common)
     failures = []

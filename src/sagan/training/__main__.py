@@ -1,4 +1,7 @@
-"""`python -m sagan.training`: train on a machine that has torch and its friends, but no Kedro."""
+"""`python -m sagan.training`: train on a machine that has torch and its friends, but no Kedro.
+
+`python -m sagan.training prune RUNS` lists the runs of a folder, and removes those not needed.
+"""
 
 import argparse
 import json
@@ -16,10 +19,16 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, train, print the summary as one JSON line."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["prune"]:
+        from sagan.training.prune import main as prune
+
+        return prune(words[1:])
     parser = argparse.ArgumentParser(
         prog="python -m sagan.training",
         description="Train a SAGAN on image shards; an interrupted run goes on from its "
         "newest checkpoint.",
+        epilog="python -m sagan.training prune RUNS: what runs take of the disk; remove some.",
     )
     parser.add_argument("shards", type=Path, help="folder of a shard store (python -m sagan.data)")
     parser.add_argument(
@@ -43,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="KEY=VALUE",
         help="one parameter, such as batch_size=64 or model.generator.base_channels=32",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
@@ -67,6 +76,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     from sagan.training.config import TrainingConfig
     from sagan.training.presets import refuse_replaced
     from sagan.training.run import train
+    from sagan.training.runs import tell_of
 
     try:
         presets = [f"preset={options.preset}"] if options.preset else []
@@ -74,6 +84,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
         given = load_settings("training", [], options.set)
         refuse_replaced(settings.get("preset"), given)
         config = TrainingConfig(**settings)
+        tell_of(options.out)
         result = train(config, ShardStore.open(options.shards), options.out)
     except ValidationError as error:
         logger.error("%s", "\n".join(describe_faults(error, "training")))

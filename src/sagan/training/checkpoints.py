@@ -29,7 +29,10 @@ from sagan.training.checkpoint_files import (
 
 logger = logging.getLogger(__name__)
 
-_REMEDY = "make room, lower training.keep_checkpoints, or choose another folder"
+_REMEDY = (
+    "make room (python -m sagan.training prune), lower training.keep_checkpoints, or choose "
+    "another folder"
+)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

@@ -18,20 +18,21 @@ import torch
 
 import sagan
 from sagan.data.shards import ShardStore
+from sagan.files import source_hash
 from sagan.training.config import TrainingConfig
 
 # where a run is computed and how it is watched does not make it another run
 _NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
 _NOT_IDENTITY |= {"collective_timeout_seconds", "images_per_pass", "log_every_steps"}
 _NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
-_NOT_IDENTITY |= {"scoring", "export"}
+_NOT_IDENTITY |= {"scoring", "export", "export_raw"}
 _NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
 _CODE = ("pixels.py", "data/batches.py", "models", "training")
 # files of training that start, watch or keep a run, and do not decide about its weights
 _NOT_CODE = {"checkpoint_files", "checkpoints", "continuation", "event_files", "fixed_batch"}
 _NOT_CODE |= {"folders"}
-_NOT_CODE |= {"journal", "launch", "memory", "notes", "observer", "probes", "progress", "scoring"}
-_NOT_CODE |= {"scoring_config", "signals", "watch", "watch_config"}
+_NOT_CODE |= {"journal", "launch", "memory", "notes", "observer", "probes", "progress", "prune"}
+_NOT_CODE |= {"runs", "scoring", "scoring_config", "signals", "watch", "watch_config"}
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
@@ -55,15 +56,7 @@ def identity_hash(identity: dict[str, Any]) -> str:
 
 def code_hash() -> str:
     """Hash of the source files that decide about a run's weights."""
-    root = Path(sagan.__file__).parent
-    digest = hashlib.sha256()
-    for name in _CODE:
-        place = root / name
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            if place.name == "training" and file.stem in _NOT_CODE:
-                continue
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
+    return source_hash(*_CODE, without={f"training/{name}.py" for name in _NOT_CODE})
 
 
 def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:

@@ -124,6 +124,12 @@ class TuningConfig(Config):
     study: str = Field(
         "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="its name in the storage"
     )
+    when_changed: Literal["refuse", "afresh"] = Field(
+        "refuse",
+        description="where the study of that name was begun with other settings: refuse to mix "
+        "them; or begin afresh, each under a name of its own, <study>-<hash of settings, sampler, "
+        "pruner, warm starts, data and code>, as DVC's stage does",
+    )
     storage: str | None = Field(
         None,
         description="null: a journal file in the workspace; a path: a journal file there; a "

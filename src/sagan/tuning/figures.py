@@ -1,6 +1,7 @@
 """The study's plots, Optuna's own; each is left out where the study has too little for it."""
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,8 @@ _FEWEST = 2  # complete trials that say anything of importance or shape
 _ABREAST = 3  # slices in one figure
 _WIDE = 20  # the greatest value is so many times the least
 _HEIGHT_PX = 420
-_MARGIN_PX = {"l": 70, "r": 30, "t": 20, "b": 60}
+_MARGIN_PX = {"l": 70, "r": 30, "t": 40, "b": 60}
+_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}  # a phone has no room beside
 
 
 class Plot(NamedTuple):
@@ -25,6 +27,8 @@ class Plot(NamedTuple):
     title: str
     caption: str
     figure: "Figure"
+    broad: bool = False
+    """Several axes side by side: a phone scrolls it rather than squeeze it."""
 
 
 def study_plots(study: "Study", objectives: Sequence[str]) -> list[Plot]:
@@ -73,11 +77,13 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
                 f"{name} over {', '.join(some)}",
                 "One point a complete trial, later ones darker.",
                 _log_where_wide(v.plot_slice(study, params=some, **told), study, number),
+                broad=len(some) > 1,
             )
         yield Plot(
             f"Parameters together, by {name}",
             "One line a complete trial; drag along an axis to choose a range.",
             v.plot_parallel_coordinate(study, **told),
+            broad=True,
         )
     if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
         yield Plot(
@@ -124,11 +130,37 @@ def _importance(study: "Study", told: dict[str, Any]) -> "Figure | None":
 
 
 def _laid_out(plot: Plot) -> Plot:
+    _tick_plainly(plot.figure)
     plot.figure.update_layout(
         title=None,
         template="plotly_white",
         height=_HEIGHT_PX,
         margin=_MARGIN_PX,
+        legend=_LEGEND,
         paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
     )
     return plot
+
+
+def _tick_plainly(figure: "Figure") -> None:
+    """Whole numbers at logarithmic axes, 1, 2 and 5 of each decade; Plotly writes bare digits."""
+    for letter, axes in (("x", figure.select_xaxes()), ("y", figure.select_yaxes())):
+        for axis in axes:
+            name = axis.plotly_name.replace("axis", "")
+            values = [
+                value
+                for trace in figure.data
+                if (trace[f"{letter}axis"] or letter) == name
+                for value in trace[letter]
+            ]
+            if axis.type == "log" and values:
+                ticks = round_numbers(min(values), max(values))
+                axis.update(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Every 1, 2 and 5 times a power of ten between two positive numbers, or one about them."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    candidates = [float(f"{digit}e{decade}") for decade in decades for digit in (1, 2, 5)]
+    return [tick for tick in candidates if low <= tick <= high] or [float(f"{low:.1g}")]

@@ -16,9 +16,9 @@ from sagan.tuning.job import Job, Objective
 from sagan.tuning.ledger import ERROR, Ledger, finished
 from sagan.tuning.outcome import Outcome, outcome_of
 from sagan.tuning.progress import StudyProgress, shortened
-from sagan.tuning.space import trial_training
+from sagan.tuning.space import SearchSpace, trial_training
 from sagan.tuning.storage import Place, open_storage, quiet, turn
-from sagan.tuning.study import open_study, study_settings
+from sagan.tuning.study import named_by_content, open_study, study_settings
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ def tune(
     job = prepare(
         config, training, shards, workspace, features=evaluation_workspace, objective=objective
     )
+    config = job.config
     ledger = open_ledger(job, shards)
     ledger.recover()
     left = ledger.left()
@@ -101,9 +102,13 @@ def prepare(
 
         objective = train_trial
     check_study(config, training)
+    of_trials = trial_training(config, training)
+    if config.when_changed == "afresh":
+        space = SearchSpace(config.search_space, of_trials)
+        config = named_by_content(config, space, _data(shards))
     return Job(
         config=config,
-        training=trial_training(config, training),
+        training=of_trials,
         place=Place.of(config.storage, workspace),
         shards=shards.path,
         workspace=workspace,
@@ -132,11 +137,14 @@ def open_ledger(job: Job, shards: ShardStore) -> Ledger:
     """
     config, space = job.config, job.space
     points = space.starting_points(config.warm_starts)
-    data = {"data_hash": shards.data_hash, "key": shards.key}
     storage = open_storage(job.place, config.heartbeat_seconds)
     with turn(job.place, storage), quiet():
-        study = open_study(config, storage, study_settings(config, space, data), points)
+        study = open_study(config, storage, study_settings(config, space, _data(shards)), points)
     return Ledger(study, job.place, config, space)
+
+
+def _data(shards: ShardStore) -> dict[str, str]:
+    return {"data_hash": shards.data_hash, "key": shards.key}
 
 
 def _say_start(job: Job, known: int, left: int) -> None:

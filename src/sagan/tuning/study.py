@@ -1,8 +1,11 @@
 """A study in its storage: made with its warm starts, or gone on with where it is the same."""
 
+import hashlib
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+from sagan.files import source_hash
 from sagan.schema import ClearError
 from sagan.tuning.config import PrunerConfig, SamplerConfig, TuningConfig
 from sagan.tuning.objectives import minimised
@@ -18,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS = "sagan"  # the study's attribute with what may not change
 _SHOWN = 12
+# what decides about a trial's weights and scores, and about which trial is next
+_CODE = ("pixels.py", "data/batches.py", "models", "sampling", "metrics", "training", "tuning")
 
 
 class OtherStudyError(ClearError, ValueError):
@@ -47,8 +52,30 @@ _FREE = {
     *("device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts", "preset"),
     *("scoring", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images", "export"),
     *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
-    "images_per_pass",
+    *("images_per_pass", "export_raw"),
 }
+
+
+def named_by_content(
+    config: TuningConfig, space: SearchSpace, data: dict[str, Any]
+) -> TuningConfig:
+    """The study under a name that changes with all that decides about its trials.
+
+    Not with how it is worked on, nor with how many trials there are: more of them go on with it.
+
+    Args:
+        config: the study.
+        space: with the training of its trials.
+        data: what names the images.
+    """
+    chosen_by = config.model_dump(mode="json", include={"sampler", "pruner", "warm_starts"})
+    content = {
+        **study_settings(config, space, data),
+        **chosen_by,
+        "code": source_hash(*_CODE),
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    return config.model_copy(update={"study": f"{config.study}-{digest}"})
 
 
 def open_study(

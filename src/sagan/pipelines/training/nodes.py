@@ -28,7 +28,9 @@ def train_gan(
     """
     with leaving_at_once():  # while large libraries are imported
         from sagan.training.run import train
+        from sagan.training.runs import tell_of
 
+    tell_of(checkpoints_workspace)
     result = train(
         config, image_shards, checkpoints_workspace, evaluation_workspace=evaluation_workspace
     )

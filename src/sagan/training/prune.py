@@ -1,0 +1,68 @@
+"""`python -m sagan.training prune RUNS`: see what runs take of the disk, and remove some."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sagan.files import short
+from sagan.training.runs import Run, gigabytes, named, not_needed, remove, runs_in
+
+
+def main(arguments: Sequence[str]) -> int:
+    """List the runs, and with --yes remove; 0, or 1 after one clear message."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.stdout.write(_prune(options))
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sagan.training prune",
+        description="Remove complete runs but the newest, or those named. Without --yes nothing "
+        "is removed: what would be is listed.",
+    )
+    parser.add_argument("runs", type=Path, help="folder of runs: data/06_models/checkpoints")
+    parser.add_argument(
+        "names", nargs="*", metavar="run", help="exactly these runs, finished or not"
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        default=1,
+        metavar="N",
+        help="complete runs to leave, the last used ones; 1 if left out",
+    )
+    parser.add_argument("--yes", action="store_true", help="do remove")
+    return parser
+
+
+def _prune(options: argparse.Namespace) -> str:
+    """What was done, as a table."""
+    if options.keep < 0:
+        raise ValueError(f"--keep: expected 0 or more, got {options.keep}")
+    if not options.runs.is_dir():
+        raise FileNotFoundError(f"{options.runs}: no such folder")
+    runs = runs_in(options.runs)
+    chosen = named(runs, options.names) if options.names else not_needed(runs, keep=options.keep)
+    lines = [_line(run, going=run in chosen) for run in runs]
+    for run in chosen if options.yes else []:
+        remove(run)
+    size = gigabytes(sum(run.size_bytes for run in chosen))
+    done = "removed" if options.yes else "to remove; --yes removes them"
+    lines.append(f"{len(chosen)} of {len(runs)} runs in {short(options.runs)}, {size} {done}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line(run: Run, *, going: bool) -> str:
+    used = datetime.fromtimestamp(run.used).astimezone().strftime("%Y-%m-%d %H:%M")
+    state = "complete" if run.complete else "unfinished"
+    size = gigabytes(run.size_bytes)
+    mark = "remove" if going else ""
+    line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark}"
+    return line.rstrip()
