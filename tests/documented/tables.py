@@ -55,7 +55,6 @@ PLACES = {
     "BUNDLE": "bundle",
     "--out DIR": "out",
     "SHARDS --out RUNS": "shards_and_runs",
-    "samples.npz SHARDS": "samples_and_shards",
     "<repository>": "repository",
     " shards/<key>": "own_store",
     "<key>": "key",

@@ -145,10 +145,6 @@ class World:
         return f"data/05_model_input/shards/{self.key} --out runs"
 
     @property
-    def samples_and_shards(self) -> str:
-        return f"samples.npz data/05_model_input/shards/{self.key}"
-
-    @property
     def newest_run(self) -> str:
         return f"runs/{_newest(self.project / 'runs', 'summary.json').name}"
 
