@@ -6,9 +6,9 @@ import torch
 
 from sagan.data.__main__ import main as make_shards
 from sagan.data.shards import ShardStore
-from sagan.models.bundle import GeneratorBundle, save_bundle
+from sagan.models.bundle import GeneratorBundle, RawWeights, save_bundle
 from sagan.models.config import GeneratorConfig
-from sagan.models.generator import build_generator
+from sagan.models.generator import Generator, build_generator
 from tests.drawn_images import draw_image_folder
 
 SIZE = 16
@@ -29,16 +29,35 @@ def small_bundle(
     attention: tuple[int, ...] = (8,),
     class_names: tuple[str, ...] = CLASSES,
     class_titles: dict[str, str] | None = None,
+    averaged: bool = False,
 ) -> GeneratorBundle:
-    """A random generator for the same classes; its attention is switched on."""
+    """A random generator for the same classes; its attention is switched on.
+
+    Said to be averaged, it has another one beside it as the raw weights.
+    """
     config = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=attention)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        generator = build_generator(config, image_size=SIZE, num_classes=len(class_names))
-        for name, parameter in generator.named_parameters():
-            if "gamma" in name and parameter.ndim == 0:
-                parameter.data.fill_(1.0)
+        first, second = (_attentive(config, len(class_names)) for _ in range(2))
     facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
+    raw = None
+    if averaged:
+        raw = RawWeights(second, {"weights": "raw", "ema_decay": None})
+        facts |= {"weights": "ema", "ema_decay": 0.9}
     return save_bundle(
-        path, generator, config, class_names=class_names, facts=facts, class_titles=class_titles
+        path,
+        first,
+        config,
+        class_names=class_names,
+        facts=facts,
+        class_titles=class_titles,
+        raw=raw,
     )
+
+
+def _attentive(config: GeneratorConfig, num_classes: int) -> Generator:
+    generator = build_generator(config, image_size=SIZE, num_classes=num_classes)
+    for name, parameter in generator.named_parameters():
+        if "gamma" in name and parameter.ndim == 0:
+            parameter.data.fill_(1.0)
+    return generator

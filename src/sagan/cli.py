@@ -115,6 +115,11 @@ cli.add_command(run)
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @click.option("--env", "-e", default="base", show_default=True, help="Whose generator to open.")
 @click.option("--compare", type=click.Path(path_type=Path), help="Another bundle to set beside it.")
+@click.option(
+    "--weights",
+    type=click.Choice(["ema", "raw"]),
+    help="Averaged or raw weights alone; default: all that there are, to switch between.",
+)
 @click.option("--port", type=int, help="Default: the first free one from 7860.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--no-browser", is_flag=True, help="Print the address, open no tab.")
@@ -123,6 +128,7 @@ def explore(
     bundle: Path | None,
     env: str,
     compare: Path | None,
+    weights: str | None,
     port: int | None,
     device: str,
     no_browser: bool,
@@ -137,7 +143,14 @@ def explore(
     try:
         fit_log_to_terminal()
         place = bundle or _trained(env)
-        serve(place, compare, port=port, device=device, open_browser=not no_browser)
+        serve(
+            place,
+            compare,
+            weights=weights,
+            port=port,
+            device=device,
+            open_browser=not no_browser,
+        )
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         raise click.ClickException(fitted_error(str(error))) from None
 

@@ -58,7 +58,9 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
     for fault in error.errors(include_url=False, include_context=False):
         path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
         message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "value_error":  # our own checks say themselves what they got
+        if fault["type"] == "missing":
+            yield f"{path}: missing"
+        elif fault["type"] == "value_error":  # our own checks say themselves what they got
             yield f"{path}: {message}"
         else:
             message = message.replace("a valid tuple", "a list")  # as it is written in YAML

@@ -351,3 +351,4 @@ def test_contestants_keep_their_own_parameters_over_the_preset(shards):
     assert entry.training.model.discriminator.head == "classifier"
     assert entry.training.discriminator_steps == 1
     assert (entry.training.seed, entry.training.total_images) == (7, 4)
+    assert not entry.training.export_raw, "runs keep one set of weights"

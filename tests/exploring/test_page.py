@@ -5,20 +5,22 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from sagan.exploring.__main__ import HOST, free_port
-from sagan.exploring.views import Explorer
+from sagan.exploring.candidates import candidates
+from sagan.exploring.views import End, Explorer, Place
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser, bundle, tmp_path_factory) -> Iterator[str]:
-    from sagan.exploring import page
+def address(browser: Browser, both, tmp_path_factory) -> Iterator[str]:
+    from sagan.exploring import page, serving
 
     folder = tmp_path_factory.mktemp("downloads")
-    blocks = page.build(Explorer(bundle), Explorer(bundle), folder)
+    blocks = page.build(candidates([both]), folder)
     port = free_port(None)
-    page.launch(blocks, HOST, port, str(folder))
+    serving.launch(blocks, HOST, port, str(folder))
     yield f"http://{HOST}:{port}"
     blocks.close(verbose=False)
 
@@ -43,8 +45,7 @@ def test_classes_are_called_what_people_call_them(opened: Page) -> None:
 
 
 def test_a_click_draws_a_map(opened: Page) -> None:
-    pictures = opened.locator("#sample img, .map img")
-    expect(pictures).to_have_count(1 + 4)
+    expect(opened.locator(".sample img, .map img")).to_have_count(1 + 2)
     before = opened.locator("#sample-8 img").get_attribute("src")
     box = opened.locator("#sample img").bounding_box()
 
@@ -81,3 +82,35 @@ def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_p
 
     changes(slide)
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
+
+
+def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
+    opened: Page, both, tmp_path
+) -> None:
+    shown, samples = opened.locator("#shown"), opened.locator("#gallery button.thumbnail-item")
+    expect(samples).to_have_count(8)
+    expect(opened.locator("#other1 img")).to_have_count(0)
+
+    shown.get_by_label("raw").check()
+
+    expect(opened.locator("#other1 img")).to_be_visible()
+    expect(opened.locator(".sample img, .map img")).to_have_count(2 * (1 + 2))
+    expect(samples).to_have_count(16)
+    expect(opened.locator("#said")).to_contain_text("raw, 16x16: peak")
+    pictures = [
+        opened.locator(f"{name} img").get_attribute("src") for name in ("#sample", "#other1")
+    ]
+    assert pictures[0] != pictures[1]
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
+
+    samples.nth(8 + 2).click()  # the third sample, of the raw weights
+    expect(opened.locator("#other1 img")).not_to_have_attribute("src", pictures[1])
+    shown.get_by_label("averaged").uncheck()
+    expect(opened.locator("#sample img")).to_have_count(0)
+    expect(opened.locator("#said")).not_to_contain_text("averaged")
+    with opened.expect_download() as download:
+        opened.locator("#png").click()
+    download.value.save_as(tmp_path / "third.png")
+    picture = np.asarray(Image.open(tmp_path / "third.png")).transpose(2, 0, 1)
+    wanted = Explorer(both.choose("raw")).view(Place(End(0, index=2))).image
+    assert (picture == wanted).all()

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from sagan.exploring import __main__ as command
+from sagan.exploring.candidates import candidates
 from sagan.exploring.pictures import (
     POINT_COLOUR,
     describe,
@@ -155,6 +156,39 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     assert command.main([str(bundle.path)]) == 1
     assert "pip install gradio" in capsys.readouterr().err
+
+
+def names(found) -> list[tuple[str, bool]]:
+    return [(candidate.name, candidate.shown) for candidate in found]
+
+
+def test_a_bundle_with_both_weights_is_two_candidates(both):
+    found = candidates([both])
+    assert names(found) == [("averaged", True), ("raw", False)]
+    images = [candidate.explorer.view(Place(End(0))).image for candidate in found]
+    assert (images[0] == Explorer(both).view(Place(End(0))).image).all()
+    assert (images[0] != images[1]).any()
+    assert names(candidates([both], weights="raw")) == [("raw", True)]
+
+
+def test_compared_bundles_are_told_apart_by_their_folders(both, bundle, tmp_path):
+    places = [f"{one.path.parent.name}/generator" for one in (bundle, both)]
+    assert names(candidates([bundle, both])) == [
+        (f"{places[0]}, raw", True),
+        (f"{places[1]}, averaged", True),
+        (f"{places[1]}, raw", False),
+    ]
+    assert [name for name, _ in names(candidates([bundle, bundle]))] == [
+        "generator 1, raw",
+        "generator 2, raw",
+    ]
+
+
+def test_weights_that_a_bundle_has_not_are_refused(bundle, both, capsys):
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        candidates([both, bundle], weights="ema")
+    assert command.main([str(bundle.path), "--weights", "ema"]) == 1
+    assert "no ema weights, but raw" in capsys.readouterr().err
 
 
 def test_looking_changes_no_file_and_the_pure_part_needs_no_gradio(explorer, bundle):

@@ -36,6 +36,28 @@ def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
         assert abs(one["latents"]).max() <= 0.7
 
 
+def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
+    both = small_bundle(tmp_path / "both", averaged=True)
+
+    def drawn(name: str, *arguments: str) -> np.ndarray:
+        out = tmp_path / name
+        command = [str(both.path), "--out", str(out), "--count", "1", "--npz", *arguments]
+        assert main(command) == 0
+        with np.load(out / "samples.npz") as file:
+            return file["images"]
+
+    default = drawn("default")
+    assert (drawn("ema", "--weights", "ema") == default).all()
+    assert (drawn("raw", "--weights", "raw") != default).any()
+    capsys.readouterr()
+    (both.path / "generator_raw.safetensors").unlink()
+    assert main([str(both.path), "--out", str(tmp_path / "no"), "--weights", "raw"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "generator_raw.safetensors is missing" in error
+    assert not (tmp_path / "no").exists()
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [

@@ -79,6 +79,8 @@ def test_the_card_has_a_head_and_all_facts(shared, bundle):
         "1,000 samples (without truncation, seed 0) against 1,797 images of the split `train`",
         "biased upwards",
         "## Limits",
+        "@inproceedings{zhang2019selfattention,",
+        "pages     = {7354--7363}",
     ):
         assert said in body
     assert "None" not in body
@@ -108,8 +110,8 @@ def test_a_difference_beyond_the_tolerance_is_an_error(bundle, tmp_path, monkeyp
         write_program(bundle.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
 
 
-def make(bundle, metrics=None):
-    config = ExportConfig(program=False)
+def make(bundle, metrics=None, **changes):
+    config = ExportConfig(program=False, **changes)
     return make_folder(config, bundle, run.picture(9, 9), run.validation_report(), metrics)
 
 
@@ -136,6 +138,24 @@ def test_damaged_weights_are_not_given_away(tmp_path):
         make(bundle)
     tensors.pop("to_rgb.weight")
     save_file(tensors, weights)
-    del bundle.config["weights_sha256"]  # as earlier versions wrote it
+    config = {k: v for k, v in bundle.config.items() if k != "weights_sha256"}  # earlier versions
+    (bundle.path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=r"does not fit its config\.json"):
-        make(bundle)
+        make(GeneratorBundle.open(bundle.path))
+
+
+def test_raw_weights_are_given_away_unless_switched_off(tmp_path):
+    both = small_bundle(tmp_path / "generator", averaged=True)
+    folder = make(both)
+    assert GeneratorBundle.open(folder.path).available == ("ema", "raw")
+    assert "`--weights raw`" in (folder.path / "README.md").read_text()
+    alone = make(both, raw_weights=False)
+    assert GeneratorBundle.open(alone.path).available == ("ema",)
+    assert not (alone.path / "generator_raw.safetensors").exists()
+    assert "--weights raw" not in (alone.path / "README.md").read_text()
+
+    raw = both.path / "generator_raw.safetensors"
+    raw.write_bytes(raw.read_bytes()[:-64])
+    with pytest.raises(ValueError, match=r"generator_raw\.safetensors was changed"):
+        make(both)
+    make(both, raw_weights=False)

@@ -163,6 +163,43 @@ def test_without_an_average_the_raw_generator_is_exported(tiny, shards, tmp_path
     assert all(torch.equal(raw[name], tensor) for name, tensor in weights.items())
 
 
+def test_raw_weights_are_exported_beside_the_averaged_ones(tiny, shards, tmp_path):
+    """Switched off or on is the same run, and the same averaged file, bit for bit."""
+    alone = train(tiny(export_raw=False), shards, tmp_path).bundle
+    assert alone.available == ("ema",)
+    averaged = (alone.path / "generator.safetensors").read_bytes()
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+
+    both = train(tiny(), shards, tmp_path).bundle
+
+    assert len(list(tmp_path.iterdir())) == 1
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (both.path / "generator.safetensors").read_bytes() == averaged
+    assert both.available == ("ema", "raw")
+    raw = both.choose("raw")
+    assert raw.facts == both.facts | {"weights": "raw", "ema_decay": None}
+    assert raw.facts["batch_norm_statistics"] == "standing, 2 batches of 4"
+    trained, kept = final_state(tmp_path)["generator"], raw.load().state_dict()
+    learned = [name for name in trained if name in dict(raw.load().named_parameters())]
+    assert all(torch.equal(trained[name], kept[name]) for name in learned)
+    means = [name for name in kept if name.endswith("running_mean")]
+    assert any(not torch.equal(trained[name], kept[name]) for name in means), (
+        "statistics of its own"
+    )
+    averages = both.load().state_dict()
+    assert any(not torch.equal(averages[name], kept[name]) for name in learned)
+    assert any(not torch.equal(averages[name], kept[name]) for name in means)
+
+
+def test_raw_weights_beside_an_average_are_those_of_a_run_without_one(tiny, shards, tmp_path):
+    raw = train(tiny(), shards, tmp_path).bundle.choose("raw").load().state_dict()
+    plain = train(tiny(ema_decay=None), shards, tmp_path).bundle
+    assert plain.available == ("raw",)
+    assert not (plain.path / "generator_raw.safetensors").exists()
+    assert all(torch.equal(raw[name], w) for name, w in plain.load().state_dict().items())
+
+
 def test_going_on_with_other_threads_is_said_and_recorded(
     tiny, shards, tmp_path, monkeypatch, caplog
 ):
@@ -278,9 +315,9 @@ def test_a_signal_while_exporting_ends_with_the_results_there(tiny, shards, tmp_
 
     original = run.export_generator
 
-    def signalled(*arguments):
+    def signalled(*arguments, **more):
         os.kill(os.getpid(), signal.SIGINT)
-        return original(*arguments)
+        return original(*arguments, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "export_generator", signalled)

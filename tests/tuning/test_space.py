@@ -189,6 +189,8 @@ def test_a_trial_is_the_stations_training_with_the_studys_own_parameters(study, 
     assert made.scoring.name == "fd_classifier"
     assert made.scoring.protocol.num_samples == 12
     assert made.generator_lr == 0.002
+    assert not made.export_raw, "trials keep one set of weights"
+    assert trial_training(study(training={"export_raw": True}), training()).export_raw
 
 
 def test_a_studys_own_parameters_are_checked_too(study, training):

@@ -68,7 +68,8 @@ def _lay(
     fixed = {"seed", "total_images", "preset"} & contestant.parameters.keys()
     if fixed:
         raise ValueError(f"parameters: {', '.join(sorted(fixed))} are the comparison's to set")
-    settings = training.model_dump()
+    # averaged weights are measured, and raw ones beside them would double what runs keep
+    settings = training.model_dump() | {"export_raw": False}
     if contestant.preset is not None:
         settings = lay_preset(settings, contestant.preset)
     settings = lay_over(settings, contestant.parameters)

@@ -23,7 +23,13 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asking itself whether it is up
     fit_log_to_terminal()
     try:
-        explore(options.bundle, options.compare, port=options.port, device=options.device)
+        explore(
+            options.bundle,
+            options.compare,
+            weights=options.weights,
+            port=options.port,
+            device=options.device,
+        )
     except (ValueError, OSError, ImportError) as error:
         write_error(f"error: {error}")
         return 1
@@ -34,6 +40,7 @@ def explore(
     bundle: Path,
     compare: Path | None = None,
     *,
+    weights: str | None = None,
     port: int | None = None,
     device: str = "cpu",
     open_browser: bool = False,
@@ -43,6 +50,7 @@ def explore(
     Args:
         bundle: Folder of the generator.
         compare: Folder of another one, for the same classes and latents.
+        weights: `ema` or `raw`, these alone; None: all that there are, to switch between.
         port: None: the first free one from 7860.
         device: cpu or cuda.
         open_browser: Open a tab there.
@@ -50,41 +58,23 @@ def explore(
     Raises:
         ImportError: without Gradio.
         OSError: when a bundle is missing or the port is taken.
-        ValueError: when a bundle is damaged, or the two do not go together.
+        ValueError: when a bundle is damaged or has no such weights, or the two do not go together.
     """
     if find_spec("gradio") is None:
         raise ImportError(MISSING)
-    from sagan.exploring.views import Explorer
-    from sagan.sampling.opening import open_bundle
+    from sagan.exploring.candidates import candidates
+    from sagan.models.bundle import GeneratorBundle
 
     port = free_port(port)
-    bundles = [open_bundle(path) for path in (bundle, compare) if path is not None]
-    check_alike(bundles)
-    explorers = [Explorer(opened, device) for opened in bundles]
-    from sagan.exploring import page
+    bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
+    found = candidates(bundles, device, weights)
+    from sagan.exploring import page, serving
 
     with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
-        blocks = page.build(explorers[0], explorers[1] if compare else None, Path(folder))
-        page.launch(blocks, HOST, port, folder, inbrowser=open_browser)
+        blocks = page.build(found, Path(folder))
+        serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
         logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
         blocks.block_thread()
-
-
-def check_alike(bundles: Sequence["GeneratorBundle"]) -> None:  # type: ignore[name-defined] # noqa: F821
-    """Refuse two generators that cannot be asked the same.
-
-    Raises:
-        ValueError: naming what differs.
-    """
-    first = bundles[0]
-    for other in bundles[1:]:
-        for name in ("class_names", "latent_dim", "image_size"):
-            got, expected = getattr(other, name), getattr(first, name)
-            if got != expected:
-                raise ValueError(
-                    f"--compare {other.path}: its {name} differ from those of {first.path}; "
-                    "compare generators of the same images, such as raw and averaged weights"
-                )
 
 
 def free_port(port: int | None) -> int:
@@ -114,6 +104,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     option = parser.add_argument
     option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
     option("--compare", type=Path, metavar="BUNDLE", help="another, at the same latents and point")
+    option(
+        "--weights", choices=("ema", "raw"), help="averaged or raw alone; default: all there are"
+    )
     option("--port", type=int, help="default: the first free one from 7860")
     option("--device", choices=("cpu", "cuda"), default="cpu")
     return parser

@@ -1,48 +1,74 @@
 """The generator bundle: all that is needed to make images, in one small folder.
 
 `generator.safetensors` holds the weights, `config.json` how to build the network and what it was
-trained on. No data set, no discriminator, no optimiser, no pickle.
+trained on. Where these weights are a moving average, `generator_raw.safetensors` may hold the last,
+unaveraged ones beside them. No data set, no discriminator, no optimiser, no pickle.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from sagan.files import file_sha256, replace_folder
+from sagan.models.bundle_description import FORMAT, RawDescription, described, read_config
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
 from sagan.naming import short_names
 
-WEIGHTS, CONFIG = "generator.safetensors", "config.json"
-_FORMAT = "sagan-generator-1"
+WEIGHTS, RAW_WEIGHTS, CONFIG = "generator.safetensors", "generator_raw.safetensors", "config.json"
+EMA, RAW = "ema", "raw"
+KINDS = (EMA, RAW)
+
+
+class RawWeights(NamedTuple):
+    """The unaveraged generator beside an averaged one."""
+
+    generator: Generator
+    facts: dict[str, Any]
+    """Those that differ from the averaged one's."""
 
 
 class GeneratorBundle:
-    """A trained generator on disk, bound to its folder."""
+    """A trained generator on disk, bound to its folder and to one kind of its weights."""
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        """Take the folder and the content of its `config.json`; `open` is the way in."""
+    def __init__(self, path: Path, config: dict[str, Any], weights: str | None = None) -> None:
+        """Take the folder and the content of its `config.json`; `open` is the way in.
+
+        Raises:
+            FileNotFoundError: where the weights' file is missing.
+            ValueError: where `config.json` is no bundle's, or names no such weights.
+        """
         self.path, self.config = path, config
-        self.image_size = int(config["image_size"])
-        self.class_names: tuple[str, ...] = tuple(config["class_names"])
-        self.class_titles: dict[str, str] = {**config.get("class_titles", {})}
+        self._description = described(config, path / CONFIG)
+        self._default = str(self._description.facts.get("weights", RAW))
+        self._raw = self._description.raw if self._default != RAW else None
+        self.image_size = self._description.image_size
+        self.class_names = self._description.class_names
+        self.class_titles = self._description.class_titles
         self.num_classes = len(self.class_names)
-        self._generator_config = GeneratorConfig(**config["generator"])
-        self.latent_dim = self._generator_config.latent_dim
+        self.latent_dim = self._description.generator.latent_dim
+        self.weights = self._known(weights)
+        """`ema` (averaged) or `raw` (the last step's): those that `facts` and `load` are about."""
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
-        """Open a bundle's folder.
+    def open(cls, path: Path | str, weights: str | None = None) -> Self:
+        """Open a bundle's folder, which may come from anywhere; nothing in it is run.
+
+        Args:
+            path: the folder.
+            weights: `ema` or `raw`; None: those that the run was meant to leave, averaged ones
+                where there is an average.
 
         Raises:
             FileNotFoundError: where a file of the bundle is missing.
-            ValueError: where the folder holds something else.
+            ValueError: where the folder holds something else, or no such weights.
         """
         path = Path(path)
         for name in (CONFIG, WEIGHTS):
@@ -51,19 +77,28 @@ class GeneratorBundle:
                     f"no generator bundle at {path}: {name} is missing; "
                     "`kedro run --pipeline=train` makes one"
                 )
-        try:
-            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path / CONFIG} is not JSON: {error}") from None
-        if config.get("format") != _FORMAT:
-            raise ValueError(f"{path / CONFIG}: format {config.get('format')!r}, not {_FORMAT!r}")
-        return cls(path, config)
+        return cls(path, read_config(path / CONFIG), weights)
+
+    def choose(self, weights: str | None) -> Self:
+        """The same bundle bound to others of its weights; None: to the default ones.
+
+        Raises:
+            FileNotFoundError: where their file is missing.
+            ValueError: naming the weights that it has.
+        """
+        return type(self)(self.path, self.config, weights)
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The weights that can be chosen, the default ones first."""
+        raw = self._raw is not None and (self.path / RAW_WEIGHTS).is_file()
+        return (self._default, RAW) if raw else (self._default,)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the generator was trained on, and how: images_seen, data_hash, ..."""
-        facts: dict[str, Any] = self.config["facts"]
-        return facts
+        beside = self._beside
+        return self._description.facts | (beside.facts if beside else {})
 
     @property
     def shown_names(self) -> tuple[str, ...]:
@@ -76,29 +111,72 @@ class GeneratorBundle:
         Raises:
             ValueError: where the weights are damaged or belong to another network.
         """
-        self._check_weights()
+        file = self.path / (RAW_WEIGHTS if self._beside else WEIGHTS)
+        self._check(file)
         with torch.device("meta"):  # no weights are drawn, and no random state moves
             generator = build_generator(
-                self._generator_config, image_size=self.image_size, num_classes=self.num_classes
+                self._description.generator,
+                image_size=self.image_size,
+                num_classes=self.num_classes,
             )
         try:
             # cloned, since where a tensor lies in the file decides about its alignment in memory,
             # and that about the last bit of a sum
-            state = {name: w.clone() for name, w in load_file(self.path / WEIGHTS).items()}
+            state = {name: w.clone() for name, w in load_file(file).items()}
             generator.load_state_dict(state, assign=True)
         except (SafetensorError, RuntimeError) as error:
-            raise ValueError(
-                f"{self.path / WEIGHTS} does not fit its config.json: {error}"
-            ) from None
+            raise ValueError(f"{file} does not fit its config.json: {error}") from None
         return generator.eval().requires_grad_(requires_grad=False).to(device)
 
-    def _check_weights(self) -> None:
+    def copy_to(self, folder: Path, *, raw: bool) -> None:
+        """Copy the bundle's files into an existing folder.
+
+        Args:
+            folder: where they go.
+            raw: the raw weights too, where there are some beside averaged ones.
+        """
+        config = dict(self.config)
+        names = [WEIGHTS]
+        if raw and RAW in self.available[1:]:
+            names.append(RAW_WEIGHTS)
+        else:
+            config.pop(RAW, None)
+        for name in names:
+            shutil.copy2(self.path / name, folder / name)
+        _write_config(folder, config)
+
+    @property
+    def _beside(self) -> RawDescription | None:
+        """The raw weights' description, where they are chosen and not the default ones."""
+        return self._raw if self.weights != self._default else None
+
+    def _known(self, weights: str | None) -> str:
+        """The weights asked for, if the bundle has them."""
+        if weights in {None, self._default}:
+            return self._default
+        if weights == RAW and self._raw is not None:
+            if not (self.path / RAW_WEIGHTS).is_file():
+                raise FileNotFoundError(
+                    f"{self.path}: {RAW_WEIGHTS} is missing, which config.json names; "
+                    "fetch the bundle again"
+                )
+            return RAW
+        remedies = {
+            EMA: "training.ema_decay makes an average",
+            RAW: "training.export_raw=true keeps the raw ones beside the averaged",
+        }
+        remedy = remedies.get(str(weights), f"expected one of {', '.join(KINDS)}")
+        raise ValueError(
+            f"{self.path} has no {weights} weights, but {', '.join(self.available)}; {remedy}"
+        )
+
+    def _check(self, file: Path) -> None:
         """Safetensors takes a flipped bit for a weight."""
-        expected = self.config.get("weights_sha256")  # bundles of earlier versions have none
-        found = file_sha256(self.path / WEIGHTS)
+        expected = (self._beside or self._description).weights_sha256
+        found = file_sha256(file)
         if expected is not None and found != expected:
             raise ValueError(
-                f"{self.path / WEIGHTS} was changed after it was written: SHA-256 {found[:12]}..., "
+                f"{file} was changed after it was written: SHA-256 {found[:12]}..., "
                 f"config.json has {expected[:12]}...; fetch the bundle again, or train again"
             )
 
@@ -111,6 +189,7 @@ def save_bundle(
     class_names: tuple[str, ...],
     facts: dict[str, Any],
     class_titles: Mapping[str, str] | None = None,
+    raw: RawWeights | None = None,
 ) -> GeneratorBundle:
     """Write a bundle's folder, replacing one that is there only when all is written.
 
@@ -121,9 +200,10 @@ def save_bundle(
         class_names: one a label.
         facts: JSON-able; what it was trained on.
         class_titles: what people call the classes, by name, as far as it is known.
+        raw: unaveraged weights of the same network, kept beside it; None: none.
     """
-    description = {
-        "format": _FORMAT,
+    description: dict[str, Any] = {
+        "format": FORMAT,
         "image_size": generator.image_size,
         "class_names": list(class_names),
         "generator": config.model_dump(mode="json"),
@@ -132,13 +212,25 @@ def save_bundle(
     titles = class_titles or {}
     if known := {name: titles[name] for name in class_names if name in titles}:
         description["class_titles"] = known
-    state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / path.name
         folder.mkdir()
-        save_file(state, folder / WEIGHTS)
-        (folder / WEIGHTS).chmod(0o644)  # the library makes it private
-        description["weights_sha256"] = file_sha256(folder / WEIGHTS)
-        (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        description["weights_sha256"] = _save_weights(generator, folder / WEIGHTS)
+        if raw is not None:
+            sha256 = _save_weights(raw.generator, folder / RAW_WEIGHTS)
+            description[RAW] = {"weights_sha256": sha256, "facts": raw.facts}
+        _write_config(folder, description)
         replace_folder(folder, path)
     return GeneratorBundle.open(path)
+
+
+def _save_weights(generator: Generator, file: Path) -> str:
+    """Write weights and buffers; the file's SHA-256."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
+    save_file(state, file)
+    file.chmod(0o644)  # the library makes it private
+    return file_sha256(file)
+
+
+def _write_config(folder: Path, config: dict[str, Any]) -> None:
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -18,14 +18,13 @@ from PIL import Image
 from torch import Tensor
 
 from sagan.files import replacing_file
-from sagan.models.bundle import GeneratorBundle
+from sagan.models.bundle import KINDS, GeneratorBundle
 from sagan.naming import by_title
 from sagan.sampling.attention_maps import attention_picture
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
-from sagan.sampling.opening import open_bundle
 from sagan.terminal import fit_log_to_terminal, write_error
 
 logger = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ def _named(asked: str, labels: Mapping[str, int], titled: Mapping[str, Sequence[
 def _draw(options: argparse.Namespace) -> None:
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError("--device cuda: torch sees no CUDA device; use --device cpu")
-    bundle = open_bundle(options.bundle)
+    bundle = GeneratorBundle.open(options.bundle, options.weights)
     generator = bundle.load(options.device)
     latents, class_labels = _chosen(options, bundle)
     classes = list(dict.fromkeys(class_labels.tolist()))
@@ -166,6 +165,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     option = parser.add_argument
     option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
     option("--out", type=Path, required=True, metavar="DIR", help="where the pictures go")
+    option("--weights", choices=KINDS, help="averaged or raw; if left out, what the run left")
     option("--classes", help="names, titles or numbers, comma-separated; all if left out")
     option("--count", type=_positive, default=defaults.samples_per_class, help="images a class")
     option("--seed", type=int, default=defaults.seed, help="of the latents")

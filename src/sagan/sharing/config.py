@@ -16,6 +16,11 @@ class ExportConfig(Config):
     limits: str | None = Field(
         None, description="a paragraph of your own about what the generator is not for; null: none"
     )
+    raw_weights: bool = Field(
+        True,
+        description="give the raw weights away too, where the bundle holds them beside averaged "
+        "ones",
+    )
     program: bool = Field(
         True, description="leave generator.pt2 too, a program that runs without this project"
     )

@@ -1,7 +1,6 @@
 """The folder that stands alone: bundle, card, picture, numbers, program."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sagan.models.bundle import CONFIG, WEIGHTS, GeneratorBundle
+from sagan.models.bundle import GeneratorBundle
 from sagan.sharing.card import check_metrics, model_card
 from sagan.sharing.config import ExportConfig
 from sagan.sharing.program import PROGRAM, write_program
@@ -50,8 +49,10 @@ def make_folder(
     path = Path(keeper.name) / "generator"
     path.mkdir()
     generator = bundle.load()  # checks the weights
-    for name in (CONFIG, WEIGHTS):
-        shutil.copy2(bundle.path / name, path / name)
+    if config.raw_weights:
+        for weights in bundle.available[1:]:
+            bundle.choose(weights).load()
+    bundle.copy_to(path, raw=config.raw_weights)
     program = None
     if config.program:
         program = write_program(
@@ -64,7 +65,7 @@ def make_folder(
     if metrics is not None:
         _write_json(path / "metrics.json", metrics)
     Image.fromarray(sample_grid).save(path / "sample_grid.png", optimize=True)
-    card = model_card(config, bundle, validation, metrics, program)
+    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
     (path / "README.md").write_text(card, encoding="utf-8")
     return SharedFolder(path, keeper)
 

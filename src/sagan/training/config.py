@@ -80,6 +80,11 @@ class TrainingConfig(Config):
     export: Literal["last", "best"] = Field(
         "last", description="the generator that the run leaves: the last one, or the best scored"
     )
+    export_raw: bool = Field(
+        True,
+        description="keep the raw generator beside the averaged one in the bundle, which doubles "
+        "its size; without an average there is only one",
+    )
     checkpoint_every_images: PositiveInt = Field(
         2_560_000, description="between checkpoints [images]"
     )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sagan.data.shards import ShardStore
-from sagan.models.bundle import GeneratorBundle, save_bundle
+from sagan.models.bundle import EMA, RAW, GeneratorBundle, RawWeights, save_bundle
 from sagan.models.generator import Generator
 from sagan.models.spectral_norm import power_iteration
 from sagan.training.config import TrainingConfig
@@ -24,20 +24,51 @@ def export_generator(
     shards: ShardStore,
     path: Path,
     facts: dict[str, Any],
+    *,
+    raw: bool,
 ) -> GeneratorBundle:
     """Write the run's generator as a bundle.
 
     The averaged weights where there is an average, else the last ones; batch-norm statistics
     taken afresh over `config.standing_batches`, where asked for. The state is left as it was.
+
+    Args:
+        state: of the run.
+        config: the run's.
+        shards: its images.
+        path: the bundle's folder.
+        facts: more to say about it, JSON-able.
+        raw: keep the last weights beside an average.
     """
     averaged = config.ema_decay is not None
-    generator = copy.deepcopy(state.ema_generator if averaged else state.generator)
+    beside = None
+    if averaged and raw:
+        differing = {"weights": RAW, "ema_decay": None}
+        beside = RawWeights(_settled(state, config, averaged=False), differing)
+    return save_bundle(
+        path,
+        _settled(state, config, averaged=averaged),
+        config.model.generator,
+        class_names=shards.class_names,
+        facts=facts | _facts(state, config, shards),
+        class_titles=shards.class_titles,
+        raw=beside,
+    )
+
+
+def _settled(state: TrainingState, config: TrainingConfig, *, averaged: bool) -> Generator:
+    """A copy with the spectral norm's vectors and the batch norms' statistics that fit it."""
+    generator: Generator = copy.deepcopy(state.ema_generator if averaged else state.generator)
     if averaged:
         power_iteration(generator, _SETTLING_ITERATIONS)
     if config.standing_batches:
         take_standing_statistics(generator, config)
-    facts = facts | {
-        "weights": "ema" if averaged else "raw",
+    return generator
+
+
+def _facts(state: TrainingState, config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
+    return {
+        "weights": RAW if config.ema_decay is None else EMA,
         "ema_decay": config.ema_decay,
         "batch_norm_statistics": (
             f"standing, {config.standing_batches} batches of {config.batch_size}"
@@ -48,14 +79,6 @@ def export_generator(
         "data_hash": shards.data_hash,
         "shards_key": shards.key,
     }
-    return save_bundle(
-        path,
-        generator,
-        config.model.generator,
-        class_names=shards.class_names,
-        facts=facts,
-        class_titles=shards.class_titles,
-    )
 
 
 @torch.no_grad()

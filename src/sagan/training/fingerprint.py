@@ -25,7 +25,7 @@ from sagan.training.config import TrainingConfig
 _NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
 _NOT_IDENTITY |= {"collective_timeout_seconds", "images_per_pass", "log_every_steps"}
 _NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
-_NOT_IDENTITY |= {"scoring", "export"}
+_NOT_IDENTITY |= {"scoring", "export", "export_raw"}
 _NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
 _CODE = ("pixels.py", "data/batches.py", "models", "training")
 # files of training that start, watch or keep a run, and do not decide about its weights

@@ -354,7 +354,14 @@ class _Run:
             logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
         facts = facts | {"checkpoint": self.config.export}
         with statistics_alone():  # the other processes wait elsewhere
-            export_generator(self.state, self.config, self.shards, self.path / BUNDLE, facts)
+            export_generator(
+                self.state,
+                self.config,
+                self.shards,
+                self.path / BUNDLE,
+                facts,
+                raw=self.config.export_raw,
+            )
 
 
 def _parameters(network: torch.nn.Module) -> int:

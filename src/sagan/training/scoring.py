@@ -92,7 +92,9 @@ class Scorer:
 
         config, name = self._config, self._config.scoring.name
         with tempfile.TemporaryDirectory() as folder, _apart(), _hushed(quiet=self._quiet):
-            bundle = export_generator(state, config, self._shards, Path(folder) / "generator", {})
+            bundle = export_generator(
+                state, config, self._shards, Path(folder) / "generator", {}, raw=False
+            )
             found = evaluate_generator(bundle, self._shards, self._protocol, self._workspace)
         self._quiet = True  # what there is to say of the protocol has been said
         scores = {

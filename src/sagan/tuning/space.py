@@ -28,6 +28,7 @@ _NOT_SEARCHED = {
     *("preset", "device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"),
     *("scoring", "export", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images"),
     *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
+    "export_raw",
 }
 
 
@@ -163,7 +164,8 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
     Raises:
         ValueError: if they do not go together, or training would need several processes.
     """
-    own = training.model_dump(mode="json") | {"preset": None}
+    # averaged weights are measured, and raw ones beside them would double what trials keep
+    own = training.model_dump(mode="json") | {"preset": None, "export_raw": False}
     taken = sorted({"preset", "scoring", "export"} & config.training.keys())
     if taken:
         raise ValueError(f"tuning.training: {', '.join(taken)} is set by the study itself")

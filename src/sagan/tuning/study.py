@@ -52,7 +52,7 @@ _FREE = {
     *("device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts", "preset"),
     *("scoring", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images", "export"),
     *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
-    "images_per_pass",
+    *("images_per_pass", "export_raw"),
 }
 
 
