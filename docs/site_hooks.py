@@ -34,6 +34,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' 
     """Put sections and tables where the page asks for them."""
     makers = {"readme": readme_section, "parameters": parameter_table}
     markdown = MARK.sub(lambda mark: makers[mark[1]](mark[2]), markdown)
+    # as console, a line without a prompt would be output: grey, its remarks like its commands
+    markdown = markdown.replace("```console\n", "```bash\n")
     return OUTSIDE.sub(r"\1 (`\2`)", markdown)
 
 
@@ -58,8 +60,10 @@ def parameter_table(station: str) -> str:
     """
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for path, kind, default, told in parameters(_models()[station]):
-        rows.append(f"| `{path}` | {_cell(kind)} | {default} | {_cell(told)} |")
-    return "\n".join(rows)
+        name = path.replace(".", ".<wbr>")  # where a narrow column may break it
+        rows.append(f"| <code>{name}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
+    table = "\n".join(rows)
+    return f'<div class="parameters" markdown>\n\n{table}\n\n</div>'
 
 
 def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:

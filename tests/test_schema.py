@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sagan.schema import Config, load_settings, unknown_key
+from sagan.schema import Config, describe_faults, load_settings, unknown_key
 
 
 class Inner(Config):
@@ -19,6 +19,20 @@ def test_all_unknown_keys_at_once_each_with_the_nearest():
 
     assert "unknown key 'stepps'; did you mean 'steps'?" in str(error.value)
     assert "unknown key 'zebra'; known keys: inner, steps" in str(error.value)
+
+
+def test_an_unknown_key_does_not_hide_what_is_wrong_with_the_others():
+    with pytest.raises(ValidationError) as error:
+        Outer.model_validate({"stepps": 2, "steps": "many", "inner": {"raet": 2, "rate": "{much}"}})
+
+    assert list(describe_faults(error.value, "outer")) == [
+        "outer: unknown key 'stepps'; did you mean 'steps'?",
+        "outer.inner: unknown key 'raet'; did you mean 'rate'?",
+        "outer.inner.rate: got '{much}'; input should be a valid number, unable to parse string as "
+        "a number",
+        "outer.steps: got 'many'; input should be a valid integer, unable to parse string as an "
+        "integer",
+    ]
 
 
 def test_nested_models_refuse_too():

@@ -11,6 +11,7 @@ from sagan.terminal import (
     fit_log_to_terminal,
     fitted,
     shortened,
+    worded,
     write_error,
 )
 
@@ -110,3 +111,10 @@ def test_a_programs_error_fits_the_terminal(
     said = capsys.readouterr().err
     assert said.startswith("error: data: ")
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_missing_file_is_told_without_the_systems_number() -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Path("/no/such/file").read_text()
+    assert worded(caught.value) == "/no/such/file: No such file or directory"
+    assert worded(ValueError(" got 1 ")) == "got 1"

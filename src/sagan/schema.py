@@ -7,10 +7,17 @@ that Kedro turns `params:<station>` into the model before any node runs.
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 Settings = dict[str, Any]
 
@@ -31,14 +38,30 @@ class Config(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _name_the_nearest_key(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-        if isinstance(values, dict):
-            unknown = [str(key) for key in values if key not in cls.model_fields]
-            if unknown:
-                raise ValueError("; ".join(unknown_key(key, cls.model_fields) for key in unknown))
-        return values
+    def _name_the_nearest_key(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - raw input of any shape
+        unknown = set(values) - set(cls.model_fields) if isinstance(values, dict) else set()
+        if not unknown:
+            return validate(values)
+        keys = [str(key) for key in values if key in unknown]
+        said = [_said(unknown_key(key, cls.model_fields)) for key in keys]
+        try:  # so that what is wrong with the others is told in the same breath
+            validate({key: value for key, value in values.items() if key not in unknown})
+        except ValidationError as error:
+            said += [_again(fault) for fault in error.errors(include_url=False)]
+        raise ValidationError.from_exception_data(cls.__name__, said)
+
+
+def _said(message: str) -> InitErrorDetails:
+    """A fault of our own, in words."""
+    return {"type": PydanticCustomError("value_error", "{said}", {"said": message}), "input": None}
+
+
+def _again(fault: ErrorDetails) -> InitErrorDetails:
+    """A fault as pydantic told it, to be told once more."""
+    told = PydanticCustomError(fault["type"], "{said}", {"said": fault["msg"]})
+    return {"type": told, "loc": fault["loc"], "input": fault["input"]}
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -41,6 +41,13 @@ def fitted_error(text: str) -> str:
     return fitted(text, first=len("Error: "))
 
 
+def worded(error: BaseException) -> str:
+    """What an error says; of the system's own, the path and the fault without its number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).strip()
+
+
 def write_error(text: str) -> None:
     """The one message that a program without Kedro ends with."""
     sys.stderr.write(f"{fitted(shortened(text))}\n")

@@ -37,7 +37,7 @@ def run(
     log: Path,
     *,
     good: tuple[int, ...] = (0,),
-    timeout_seconds: float = 900,
+    timeout_seconds: float = 1800,
 ) -> Outcome:
     """Run a command to its end.
 

@@ -54,7 +54,9 @@ def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
 
 
 def test_explore_names_what_is_missing(project: Path) -> None:
-    done = command_in(project)("kedro", "explore", "--env=tiny_imagenet64", "--no-browser")
+    done = command_in(project)(
+        *("kedro", "explore", "--env=tiny_imagenet64", "--weights=raw", "--no-browser")
+    )
     assert done.returncode == 1
     said = " ".join(done.stderr.split())
     assert "no generator bundle at" in said

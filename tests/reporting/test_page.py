@@ -203,7 +203,7 @@ def test_classes_are_called_what_people_call_them() -> None:
 def test_a_bundle_alone_says_what_its_classes_are_called() -> None:
     bundle = run.bundle_config() | {"class_titles": {"digit_1": "one", "digit_2": "two, deuce"}}
     shown = text(render_report(ReportingConfig(), contents(bundle=bundle)))
-    assert "two (digit_2) beside two (digit_2), digit_3 at 1.556" in shown
+    assert "two beside two, digit_3 at 1.556" in shown
     assert "one (digit_1) 41.5" in shown
 
 

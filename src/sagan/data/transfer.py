@@ -18,7 +18,7 @@ from sagan.data.progress import progress
 from sagan.data.shards import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.files import file_sha256, replacing_file, require_space
 from sagan.schema import ClearError
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             sys.stdout.write(f"{fetch_store(options.source, Path(options.target)).path}\n")
     except (ValueError, OSError) as error:
-        write_error(str(error))
+        write_error(worded(error))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on\n")

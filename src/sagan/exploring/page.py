@@ -42,7 +42,7 @@ class _Page:
             gr.Markdown(self._heading())
             point, index = gr.State((0.5, 0.5)), gr.State(0)
             with gr.Row(equal_height=False):
-                with gr.Column(scale=1, min_width=280):
+                with gr.Column(scale=1, min_width=280, elem_id="controls"):
                     shown, *ends = self._controls()
                 with gr.Column(scale=3, min_width=300):
                     title, gallery = gr.Markdown(), _gallery()
@@ -72,7 +72,7 @@ class _Page:
         shown = gr.CheckboxGroup(
             [candidate.name for candidate in self._candidates],
             value=[candidate.name for candidate in self._candidates if candidate.shown],
-            label="Weights, one above the other",
+            label="Weights shown",
             type="index",
             visible=len(self._candidates) > 1,
             elem_id="shown",
@@ -81,26 +81,28 @@ class _Page:
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
         truncate = gr.Checkbox(value=False, label="Truncate latents beyond")
         truncation = gr.Slider(
-            0.1, 2.0, 1.0, step=0.05, label="Standard deviations", elem_id="truncation"
+            0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
         )
-        with gr.Accordion("Slide to another", open=True):
-            share = gr.Slider(0, 1, 0, step=0.02, label="Share of the way", elem_id="share")
+        with gr.Accordion("Slide to another", open=True, elem_id="slide"):
+            share = gr.Slider(0, 1, 0, step=0.02, label="How far", elem_id="share")
             to = gr.Dropdown(names, value=names[-1], label="Class there", type="index")
             to_seed = gr.Number(0, label="Seed there", precision=0, minimum=0)
         return [shown, label, seed, truncate, truncation, share, to, to_seed]
 
     def _frame(self, number: int) -> list[Any]:
-        """A row that can be hidden: the sample and its maps, of one candidate."""
+        """What can be hidden: the sample and its maps, of one candidate."""
         candidate = self._candidates[number]
         name = "sample" if number == 0 else f"other{number}"
-        whose = f" ({candidate.name})" if len(self._candidates) > 1 else ""
-        with gr.Row(visible=candidate.shown) as row:
-            widgets = [_picture(f"Sample{whose}", name, "sample")]
-            widgets += [
-                _picture(f"Attention {r}x{r}{whose}", f"{name}-{r}", "map")
-                for r in candidate.explorer.resolutions
-            ]
-        return [row, *widgets]
+        with gr.Column(visible=candidate.shown) as frame:
+            if len(self._candidates) > 1:
+                gr.Markdown(f"**{candidate.name}**")
+            with gr.Row():
+                widgets = [_picture("Sample", name, "sample")]
+                widgets += [
+                    _picture(f"Attention {r}x{r}", f"{name}-{r}", "map")
+                    for r in candidate.explorer.resolutions
+                ]
+        return [frame, *widgets]
 
     def _wire(
         self,
@@ -122,7 +124,7 @@ class _Page:
         for widget in ends[4:]:
             widget.change(**redraw)
         samples[1].select(self.chosen, state, [index, *outputs], **quiet)
-        for _row, sample, *_maps in frames:
+        for _frame, sample, *_maps in frames:
             sample.select(self.pointed, state, [point, *outputs], **quiet)
 
     def begin(self, *values: Any) -> list[Any]:  # noqa: ANN401
@@ -163,7 +165,7 @@ class _Page:
         said = []
         for candidate in self._candidates:
             seen, resolutions = candidate in shown, candidate.explorer.resolutions
-            drawn.append(gr.Row(visible=seen))
+            drawn.append(gr.Column(visible=seen))
             if not seen:
                 drawn += [gr.skip()] * (1 + len(resolutions))
                 continue
@@ -171,9 +173,10 @@ class _Page:
             drawn.append(pictures.sample_picture(view.image, point))
             drawn += [pictures.map_picture(view, r, point) for r in resolutions]
             whose = f"{candidate.name}, " if len(self._candidates) > 1 else ""
-            said += [whose + pictures.describe(view, r, point) for r in resolutions]
-        words = ". ".join(said) or "This generator has no self-attention: there is no map to draw"
-        return [*drawn, f"{words}.", *self._downloads(shown[0], place)]
+            said += [f"{whose}{pictures.describe(view, r, point)}." for r in resolutions]
+        none = "This generator has no self-attention: there is no map to draw."
+        words = "  \n".join(said) or none  # a line each
+        return [*drawn, words, *self._downloads(shown[0], place)]
 
     def _shown(self, checked: Sequence[int]) -> list[Candidate]:
         """The candidates that are ticked; the first one where none is."""

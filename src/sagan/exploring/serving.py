@@ -17,6 +17,9 @@ CSS = """
 #gallery button.thumbnail-item {min-width: 0; height: auto; aspect-ratio: 1; width: 100%}
 @media (max-width: 640px) {
   #gallery .grid-container {grid-template-columns: repeat(4, minmax(0, 1fr))}
+  /* the samples come before the slide, or a phone shows none of them at first */
+  #controls {display: contents}
+  #slide {order: 2}
 }
 #said {min-height: 1.6em}
 footer {display: none !important}

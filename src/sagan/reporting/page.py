@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from sagan.naming import full_names
+from sagan.naming import full_names, short_names
 from sagan.reporting import facts, found, measured, pictures
 from sagan.reporting.charts import chart_data, line_chart
 from sagan.reporting.config import ReportingConfig
@@ -104,7 +104,7 @@ def _measured(c: Contents) -> dict[str, Any]:
     """Numbers and pictures of the evaluation; pictures without numbers are not shown."""
     # bundles of earlier versions have no titles
     titles = c.validation_report.get("class_titles", {}) | c.bundle.get("class_titles", {})
-    names, arrays = full_names(c.bundle["class_names"], titles), c.pictures
+    names, arrays = c.bundle["class_names"], c.pictures
     tables = None if c.metrics is None else measured.metric_tables(c.metrics, titles)
     if tables is not None:
         tables["truncation"] = [_drawn(chart) for chart in tables["truncation"]]
@@ -115,10 +115,10 @@ def _measured(c: Contents) -> dict[str, Any]:
             "class_pictures": [],
             **_layout(c, []),
         }
-    classes = pictures.class_pictures(arrays, names)
+    classes = pictures.class_pictures(arrays, full_names(names, titles))
     return {
         "metrics": tables,
-        "pairs": pictures.nearest_pairs(arrays, names),
+        "pairs": pictures.nearest_pairs(arrays, short_names(names, titles)),
         "class_pictures": classes,
         **_layout(c, classes),
     }
