@@ -50,6 +50,12 @@ def add_preset(world: World) -> None:
     path.write_text(yaml.safe_dump(parameters))
 
 
+def list_studies(world: World) -> None:
+    """The page's word in studies/dvc.yaml, for both studies."""
+    path = world.project / "studies" / "dvc.yaml"
+    path.write_text(path.read_text().replace(": {}", ": {base: data}"))
+
+
 def no_photos(world: World) -> None:
     """Take away what the line above imported: the page's lines are alternatives."""
     folder = world.project / "data" / "01_raw"
@@ -75,6 +81,7 @@ def pack_configuration(world: World) -> None:
 
 
 BEFORE: dict[str, Callable[[World], None]] = {
+    "dvc repro studies/dvc.yaml:tuning@base": list_studies,
     "dvc repro reporting@tiny_imagenet64": add_preset,
     "dvc import-url --to-remote /data/photos data/01_raw/photos": no_photos,
     "dvc import-url --no-download s3://bucket/photos data/01_raw/photos": no_photos,

@@ -90,6 +90,8 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
         logger.error("%s", "\n".join(describe_faults(error, "training")))
     except (ValueError, OSError, ClearError) as error:
         logger.error("%s", worded(error))
+    except ModuleNotFoundError as error:
+        logger.error("%s, which what is asked for needs: pip install it", error)
     else:
         return {"generator_bundle": str(result.bundle.path), **result.summary}
     return None
