@@ -101,7 +101,7 @@ LIGHTER_WORDS = {
         "benchmarks.evaluation --dimensions 128 --distance-rounds 1 --batch-size 2 --rounds 1"
         " --images 8 --image-size 32 --base-channels 8 --samples 256"
     ),
-    "benchmarks.validation": "benchmarks.validation --rows 20000",
+    "benchmarks.validation": "benchmarks.validation --rows 130000",
     "benchmarks.checkpoints": "benchmarks.checkpoints --rounds 1",
     "benchmarks.resume --kills 25": "benchmarks.resume --kills 2 --steps 60",
 }
