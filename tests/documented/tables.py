@@ -71,9 +71,9 @@ PLACES = {
 LIGHTER_WORDS = {
     "training.total_images=20000": "training.total_images=1024",
     "training.total_images=12800,training.checkpoint_every_images=1600": (
-        "training.total_images=128,training.checkpoint_every_images=64"
+        "training.total_images=64,training.checkpoint_every_images=32"
     ),
-    "training.total_images=64000": "training.total_images=128",
+    "training.total_images=64000": "training.total_images=24",
     "training.total_images=96000": "training.total_images=1024",
     "training.total_images=256000": "training.total_images=16",
     "training.seed=1,2,3": "training.seed=1,2",

@@ -101,7 +101,7 @@ def test_places_are_filled_and_budgets_lightened(world: World) -> None:
     assert filled("sagan sample BUNDLE --latents FILE.npz --out DIR", world) == (
         "sagan sample data/06_models/generator --latents pictures/samples.npz --out drawn"
     )
-    assert lightened("python -m benchmarks.tuning --seeds 3 --jobs 2") == (
+    assert lightened("python -m benchmarks.tuning --seeds 5 --jobs 2") == (
         "python -m benchmarks.tuning --seeds 2 --jobs 2"
     )
     assert lightened("kedro run") == "kedro run"
@@ -139,6 +139,8 @@ def test_the_program_counts_and_tells_failures(
     assert last.startswith(
         '{"commands": 4, "ok": 1, "failed": 1, "not_run": 1, "repeated": 0, "named": 1, '
     )
-    assert lines[0].split() == ["page.md:2", "0.0", "s", "true", "[ok]"]
+    place, seconds, *words = lines[0].split()
+    assert (place, words) == ("page.md:2", ["s", "true", "[ok]"])
+    assert float(seconds) < 30
     assert session.tail(tmp_path / "nothing") == ""
     assert tables.NOT_EXECUTED["make test"] in lines[-2]

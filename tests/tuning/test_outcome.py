@@ -150,7 +150,8 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--env", "nowhere"], "nowhere: no such environment"),
+        (["--env", "phtos"], "no such environment 'phtos'; did you mean 'photos'?"),
+        (["--conf", "nowhere"], "nowhere/base: no such folder; go to the project's folder"),
         (["--as", "base"], "--as base: choose a name of its own"),
         (["--best", "missing.yml"], "missing.yml does not exist; run `kedro run --pipeline=tune`"),
     ],
