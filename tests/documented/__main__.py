@@ -18,6 +18,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from sagan.terminal import ParagraphFormatter
 from tests.documented.clone import environment, fresh_clone, lighten, share_environment
 from tests.documented.pages import PAGES, documented
 from tests.documented.session import Session
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.documented",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ParagraphFormatter,
     )
     parser.add_argument(
         "--setup",

@@ -23,7 +23,7 @@ from sagan.data.config import (
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
 from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.terminal import fit_log_to_terminal, worded, write_error
+from sagan.terminal import ParagraphFormatter, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger("sagan.data")
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sagan.data",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ParagraphFormatter,
     )
     parser.add_argument("images", nargs="?", help="where the source lies; digits need none")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shard stores")

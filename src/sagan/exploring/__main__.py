@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
     except (ValueError, OSError, ImportError) as error:
         write_error(f"error: {worded(error)}")
         return 1
+    except KeyboardInterrupt:  # while large libraries are imported; later it is the way to end
+        return 130
     return 0
 
 
