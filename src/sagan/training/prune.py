@@ -9,7 +9,6 @@ from pathlib import Path
 from sagan.files import short
 from sagan.training.runs import Run, gigabytes, named, not_needed, remove, runs_in
 
-
 _ROWS = "rows"  # beside a comparison's runs
 
 
