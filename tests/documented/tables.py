@@ -20,6 +20,8 @@ NOT_EXECUTED = {
     "python -m tests.documented --only tuning.md": "this very program",
     "python -m tests.documented --setup": "this very program",
     "make test": "the test suite, which takes as long again",
+    "uv pip install -c requirements.lock sagan-*.whl": "wants an environment of its own",
+    "pip install --no-deps sagan-*.whl": "wants an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"
