@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Playwright takes one at a time in a process: each module has its own, and ends it
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests; each opens a context of its own."""
+    """One for the module's tests; each opens a context of its own."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         said = f"no browser found ({', '.join(NAMES)}); apt-get install chromium"

@@ -82,3 +82,12 @@ def test_settings_that_cannot_be_read(tmp_path):
         load_settings("training", [broken], [])
     with pytest.raises(ValueError, match="expected KEY=VALUE"):
         load_settings("training", [], ["seed"])
+
+
+def test_a_list_is_called_a_list():
+    class Pair(Config):
+        betas: tuple[float, float]
+
+    with pytest.raises(ValidationError) as caught:
+        Pair(betas=0.1)
+    assert list(describe_faults(caught.value)) == ["betas: got 0.1; input should be a list"]

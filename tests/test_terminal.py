@@ -1,5 +1,6 @@
 """Text for people: short paths, and lines that fit where a person looks at a terminal."""
 
+import argparse
 import logging
 import sys
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from sagan.terminal import (
+    ParagraphFormatter,
     TerminalFormatter,
     fit_log_to_terminal,
     fitted,
     shortened,
+    worded,
     write_error,
 )
 
@@ -109,4 +112,21 @@ def test_a_programs_error_fits_the_terminal(
     write_error(f"error: {tmp_path}/data: {LONG}")
     said = capsys.readouterr().err
     assert said.startswith("error: data: ")
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_missing_file_is_told_without_the_systems_number() -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Path("/no/such/file").read_text()
+    assert worded(caught.value) == "/no/such/file: No such file or directory"
+    assert worded(ValueError(" got 1 ")) == "got 1"
+
+
+def test_help_keeps_paragraphs_and_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = argparse.ArgumentParser(
+        description=f"First.\n\n{LONG}\n", formatter_class=ParagraphFormatter
+    )
+    said = parser.format_help()
+    assert "First.\n\nshards are" in said
     assert max(map(len, said.splitlines())) <= 80

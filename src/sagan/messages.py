@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from sagan.schema import ClearError, describe_faults
+from sagan.terminal import worded
 
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
@@ -33,9 +34,7 @@ def explain(error: BaseException) -> str:
             return explained(error)
     if isinstance(error, DatasetError) and error.__cause__ is not None:
         return _explain_dataset(error, error.__cause__)
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    text = str(error).strip()
+    text = worded(error)
     if isinstance(error, _WORDED) and text:
         return text
     name = type(error).__name__

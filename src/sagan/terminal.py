@@ -1,5 +1,6 @@
 """Text for people: paths as they would write them, and lines that fit the terminal."""
 
+import argparse
 import logging
 import os
 import re
@@ -41,9 +42,25 @@ def fitted_error(text: str) -> str:
     return fitted(text, first=len("Error: "))
 
 
+def worded(error: BaseException) -> str:
+    """What an error says; of the system's own, the path and the fault without its number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error).strip()
+
+
 def write_error(text: str) -> None:
     """The one message that a program without Kedro ends with."""
     sys.stderr.write(f"{fitted(shortened(text))}\n")
+
+
+class ParagraphFormatter(argparse.HelpFormatter):
+    """Of `--help`: the description's paragraphs, each as wide as the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip().split("\n\n")
+        wrapped = (self._split_lines(p, width) for p in paragraphs)
+        return "\n\n".join("\n".join(f"{indent}{line}" for line in lines) for lines in wrapped)
 
 
 class TerminalFormatter(logging.Formatter):

@@ -9,6 +9,7 @@ a line a command and one line of JSON; the status is 1 where a command failed.
 
 import argparse
 import json
+import resource
 import signal
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from sagan.terminal import ParagraphFormatter
 from tests.documented.clone import environment, fresh_clone, lighten, share_environment
 from tests.documented.pages import PAGES, documented
 from tests.documented.session import Session
@@ -26,7 +28,6 @@ from tests.documented.world import World, bucket
 def main(words: list[str] | None = None) -> int:
     """Run them; returns the exit status."""
     options = _parser().parse_args(words)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     begun = time.monotonic()
     with ExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="documented-", ignore_cleanup_errors=True)
@@ -41,8 +42,14 @@ def main(words: list[str] | None = None) -> int:
             sys.stdout.write(f"{result}\n")
             sys.stdout.flush()
     named = {state.replace(" ", "_"): number for state, number in counts.items()}
-    seconds = round(time.monotonic() - begun)
-    summary = {"commands": counts.total(), **named, "lighter_words": lighter, "seconds": seconds}
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    summary = {
+        "commands": counts.total(),
+        **named,
+        "lighter_words": lighter,
+        "seconds": round(time.monotonic() - begun),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
+    }
     sys.stdout.write(json.dumps(summary) + "\n")
     return 1 if counts["failed"] else 0
 
@@ -63,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.documented",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ParagraphFormatter,
     )
     parser.add_argument(
         "--setup",
@@ -78,4 +85,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped
     sys.exit(main())

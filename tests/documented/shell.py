@@ -37,7 +37,7 @@ def run(
     log: Path,
     *,
     good: tuple[int, ...] = (0,),
-    timeout_seconds: float = 900,
+    timeout_seconds: float = 1800,
 ) -> Outcome:
     """Run a command to its end.
 
@@ -76,7 +76,7 @@ def run(
 
 
 def serve(
-    text: str, shell: Shell, log: Path, *, says: str, timeout_seconds: float = 120
+    text: str, shell: Shell, log: Path, *, says: str, timeout_seconds: float = 600
 ) -> Outcome:
     """Start a server, wait until the page at the address that it prints answers, stop it.
 

@@ -20,6 +20,8 @@ NOT_EXECUTED = {
     "python -m tests.documented --only tuning.md": "this very program",
     "python -m tests.documented --setup": "this very program",
     "make test": "the test suite, which takes as long again",
+    "uv pip install -c requirements.lock sagan-*.whl": "wants an environment of its own",
+    "pip install --no-deps sagan-*.whl": "wants an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"
@@ -71,9 +73,9 @@ PLACES = {
 LIGHTER_WORDS = {
     "training.total_images=20000": "training.total_images=1024",
     "training.total_images=12800,training.checkpoint_every_images=1600": (
-        "training.total_images=128,training.checkpoint_every_images=64"
+        "training.total_images=64,training.checkpoint_every_images=32"
     ),
-    "training.total_images=64000": "training.total_images=128",
+    "training.total_images=64000": "training.total_images=24",
     "training.total_images=96000": "training.total_images=1024",
     "training.total_images=256000": "training.total_images=16",
     "training.seed=1,2,3": "training.seed=1,2",
@@ -101,7 +103,7 @@ LIGHTER_WORDS = {
         "benchmarks.evaluation --dimensions 128 --distance-rounds 1 --batch-size 2 --rounds 1"
         " --images 8 --image-size 32 --base-channels 8 --samples 256"
     ),
-    "benchmarks.validation": "benchmarks.validation --rows 20000",
+    "benchmarks.validation": "benchmarks.validation --rows 130000",
     "benchmarks.checkpoints": "benchmarks.checkpoints --rounds 1",
     "benchmarks.resume --kills 25": "benchmarks.resume --kills 2 --steps 60",
 }

@@ -1,10 +1,11 @@
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.documented import __main__ as program
-from tests.documented import between, session, tables
+from tests.documented import between, clone, session, tables
 from tests.documented.clone import environment, fresh_clone, git, share_environment
 from tests.documented.pages import ROOT, Command
 from tests.documented.session import Session, filled, lightened
@@ -23,6 +24,18 @@ def world(tmp_path: Path) -> World:
     git(project, "commit", "--quiet", "-m", "all")
     variables = environment(tmp_path / "home", project, shared=True)
     return World(tmp_path, project, variables, ExitStack())
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A commit of conf/ and no more, as what is cloned: the tests may run without Git's folder."""
+    folder = tmp_path / "repository"
+    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    git(folder, "init", "--quiet", "--initial-branch=work")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "all")
+    monkeypatch.setattr(clone, "ROOT", folder)
+    return folder
 
 
 def states(world: World, *texts: str, page: str = "a.md", block: int | None = 0) -> list[str]:
@@ -101,7 +114,7 @@ def test_places_are_filled_and_budgets_lightened(world: World) -> None:
     assert filled("sagan sample BUNDLE --latents FILE.npz --out DIR", world) == (
         "sagan sample data/06_models/generator --latents pictures/samples.npz --out drawn"
     )
-    assert lightened("python -m benchmarks.tuning --seeds 3 --jobs 2") == (
+    assert lightened("python -m benchmarks.tuning --seeds 5 --jobs 2") == (
         "python -m benchmarks.tuning --seeds 2 --jobs 2"
     )
     assert lightened("kedro run") == "kedro run"
@@ -116,16 +129,20 @@ def test_archives_are_read_as_imagenet(world: World, tmp_path: Path) -> None:
     assert len(folder.class_names) == 10
 
 
-def test_the_clone_is_of_the_last_commit_and_shares_the_environment(tmp_path: Path) -> None:
+def test_the_clone_is_of_the_last_commit_and_shares_the_environment(
+    tmp_path: Path, repository: Path
+) -> None:
+    (repository / "uncommitted").touch()
     project = fresh_clone(tmp_path)
     share_environment(project)
-    assert git(project, "rev-parse", "HEAD") == git(ROOT, "rev-parse", "HEAD")
+    assert git(project, "rev-parse", "HEAD") == git(repository, "rev-parse", "HEAD")
+    assert sorted(path.name for path in project.iterdir()) == [".git", ".venv", "conf"]
     assert git(project, "rev-parse", "--abbrev-ref", "HEAD") == "main"
-    assert git(project, "status", "--porcelain") == ""
     assert (project / ".venv" / "bin" / "kedro").exists()
     assert not (project / ".venv").is_symlink()
 
 
+@pytest.mark.usefixtures("repository")
 def test_the_program_counts_and_tells_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -139,6 +156,8 @@ def test_the_program_counts_and_tells_failures(
     assert last.startswith(
         '{"commands": 4, "ok": 1, "failed": 1, "not_run": 1, "repeated": 0, "named": 1, '
     )
-    assert lines[0].split() == ["page.md:2", "0.0", "s", "true", "[ok]"]
+    place, seconds, *words = lines[0].split()
+    assert (place, words) == ("page.md:2", ["s", "true", "[ok]"])
+    assert float(seconds) < 30
     assert session.tail(tmp_path / "nothing") == ""
     assert tables.NOT_EXECUTED["make test"] in lines[-2]

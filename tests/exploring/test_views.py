@@ -158,6 +158,14 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     assert "pip install gradio" in capsys.readouterr().err
 
 
+def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_path):
+    def importing(*_words, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "explore", importing)
+    assert command.main([str(tmp_path)]) == 130
+
+
 def names(found) -> list[tuple[str, bool]]:
     return [(candidate.name, candidate.shown) for candidate in found]
 

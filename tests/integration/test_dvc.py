@@ -23,7 +23,7 @@ GRAPH = grimp.build_graph("sagan", cache_dir=None)  # who imports whom, inside f
 PIPELINES = register_pipelines()
 SUITES = "expectation_suites"  # configuration, not data
 # who goes on only with validation's verdict; of the report DVC watches these two keys for them
-BOUND_TO_THE_VERDICT = {"preprocessing", "training"}
+BOUND_TO_THE_VERDICT = {"preprocessing", "training", *STUDIES}
 VERDICT = ["passed", "data_hash"]
 PRESETS = sorted(path.parent.name for path in CONF.glob("*/globals.yml"))
 # what a handle's JSON points at goes with it

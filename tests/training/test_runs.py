@@ -86,6 +86,14 @@ def test_what_is_wrong_is_said_and_nothing_removed(workspace, capsys, words, sai
     assert "no such folder" in capsys.readouterr().err
 
 
+def test_a_comparisons_runs_are_left_to_it(workspace, capsys):
+    (workspace.parent / "rows").mkdir()
+    before = names(workspace)
+    assert main(["prune", str(workspace), "--yes"]) == 1
+    assert "a comparison's runs" in capsys.readouterr().err
+    assert names(workspace) == before
+
+
 def test_a_run_that_may_be_running_is_not_removed(workspace, capsys):
     make_run(workspace, "eee555", complete=False, days_ago=0)
     assert main(["prune", str(workspace), "eee555", "--yes"]) == 1

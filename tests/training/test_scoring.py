@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import pytest
 import torch
@@ -157,3 +158,10 @@ def test_a_protocol_that_does_not_give_the_metric_says_what_it_gives(
 
     with pytest.raises(ValueError, match=r"gives no 'recall', but fd_classifier"):
         train(config, shards, tmp_path, evaluation_workspace=features)
+
+
+def test_a_library_that_scores_need_is_missed_before_training(tiny, shards, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sagan.metrics.of_generator", None)  # as if not importable
+    with pytest.raises(ModuleNotFoundError, match="of_generator"):
+        train(tiny(scoring={"every_images": 12}), shards, tmp_path)
+    assert not list(tmp_path.iterdir())

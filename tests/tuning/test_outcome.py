@@ -4,12 +4,17 @@ import re
 
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 from sagan.schema import lay_over
 from sagan.training.config import TrainingConfig
 from sagan.tuning.__main__ import main
 from sagan.tuning.outcome import outcome_of
+from tests.browser import browser
+from tests.looked_at import on_a_phone
 from tests.tuning.conftest import TRAINING
+
+__all__ = ["browser"]  # a fixture
 
 
 @pytest.fixture
@@ -68,6 +73,15 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     assert outside == []
     assert page.count("Plotly.newPlot(") >= 5
     assert "pruned</dt><dd>1</dd>" in page
+
+
+def test_the_page_is_drawn_on_a_phone_at_night(worked, browser, tmp_path):
+    html = worked([300.0, 2.0, 40.0, 1.0]).report
+    with on_a_phone(browser, html, tmp_path) as page:
+        plots = page.locator("figure .main-svg").first
+        expect(plots).to_be_visible()
+        assert page.locator("figure.broad").count() == 2, "slices and parallel axes scroll"
+        assert "20" in page.locator("figure .ytick").all_text_contents(), "no bare digits"
 
 
 def test_the_page_of_several_objectives_has_a_front(worked):
@@ -136,7 +150,8 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--env", "nowhere"], "nowhere: no such environment"),
+        (["--env", "phtos"], "no such environment 'phtos'; did you mean 'photos'?"),
+        (["--conf", "nowhere"], "nowhere/base: no such folder; go to the project's folder"),
         (["--as", "base"], "--as base: choose a name of its own"),
         (["--best", "missing.yml"], "missing.yml does not exist; run `kedro run --pipeline=tune`"),
     ],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.files import replacing_file
-from sagan.terminal import write_error
+from sagan.terminal import worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _publish(options)
     except (ValueError, OSError) as error:
-        write_error(f"error: {error}")
+        write_error(f"error: {worded(error)}")
         return 1
     return 0
 

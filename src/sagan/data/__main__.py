@@ -23,7 +23,7 @@ from sagan.data.config import (
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
 from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import ParagraphFormatter, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger("sagan.data")
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (ValueError, OSError, ClearError) as error:
         logger.debug("", exc_info=True)
-        write_error(str(error))
+        write_error(worded(error))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was finished is kept, the same command goes on\n")
@@ -55,11 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sagan.data",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ParagraphFormatter,
     )
     parser.add_argument("images", nargs="?", help="where the source lies; digits need none")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shard stores")
-    parser.add_argument("--source", default="folder", choices=get_args(Source))
+    kinds = get_args(Source)
+    parser.add_argument(
+        "--source", default="folder", choices=kinds, metavar="KIND", help=", ".join(kinds)
+    )
     parser.add_argument(
         "--raw", type=Path, help="folder for what is extracted or linked; OUT/raw if not given"
     )
@@ -74,7 +77,14 @@ def _parser() -> argparse.ArgumentParser:
         "--image-size", type=int, default=default.image_size, choices=allowed["image_size"]
     )
     parser.add_argument("--also-sizes", default="", help="more sizes in the same pass: '64;32'")
-    parser.add_argument("--resizer", default=default.resizer, choices=allowed["resizer"])
+    resizers = allowed["resizer"]
+    parser.add_argument(
+        "--resizer",
+        default=default.resizer,
+        choices=resizers,
+        metavar="NAME",
+        help=", ".join(resizers),
+    )
     parser.add_argument("--shard-images", type=int, default=default.shard_images)
     parser.add_argument("--workers", type=int, default=0, help="threads; 0 takes all cores")
     parser.add_argument("--publish-to", help="any fsspec address, such as s3://bucket/shards")

@@ -18,7 +18,7 @@ from sagan.data.progress import progress
 from sagan.data.shards import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.files import file_sha256, replacing_file, require_space
 from sagan.schema import ClearError
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import ParagraphFormatter, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sagan.data.transfer",
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ParagraphFormatter,
     )
     parser.add_argument("source", metavar="FROM", help="a store's folder, here or at an address")
     parser.add_argument("target", metavar="TO", help="folder, here or at an address, to put it in")
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             sys.stdout.write(f"{fetch_store(options.source, Path(options.target)).path}\n")
     except (ValueError, OSError) as error:
-        write_error(str(error))
+        write_error(worded(error))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on\n")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
             device=options.device,
         )
     except (ValueError, OSError, ImportError) as error:
-        write_error(f"error: {error}")
+        write_error(f"error: {worded(error)}")
         return 1
+    except KeyboardInterrupt:  # while large libraries are imported; later it is the way to end
+        return 130
     return 0
 
 

@@ -22,7 +22,7 @@ from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features import Batch
 from sagan.metrics.references import reference_statistics
 from sagan.schema import load_settings
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _measure(options)
     except (ValueError, OSError) as error:
-        write_error(f"error: {error}")
+        write_error(f"error: {worded(error)}")
         return 1
     return 0
 

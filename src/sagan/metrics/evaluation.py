@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ LIBRARIES = ("numpy", "scipy", "torch", "torchvision")
 
 Draw = Callable[[int, int, float | None], Iterable[Batch]]
 """(index of the first sample within the series, how many, truncation) -> samples."""
+
+
+def _versions() -> dict[str, str]:
+    """Of the libraries that are there; the classifier's features need no torchvision."""
+    found = {}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
 
 
 def evaluate(
@@ -84,7 +94,7 @@ def evaluate(
             "name": name_protocol(protocol, config.protocol),
             **protocol,
             "device": str(device),
-            "versions": {library: version(library) for library in LIBRARIES},
+            "versions": _versions(),
         },
     }
 

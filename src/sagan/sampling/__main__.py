@@ -25,7 +25,7 @@ from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
-from sagan.terminal import fit_log_to_terminal, write_error
+from sagan.terminal import fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan
     try:
         _draw(options)
     except (ValueError, OSError) as error:
-        write_error(f"error: {error}")
+        write_error(f"error: {worded(error)}")
         return 1
     return 0
 

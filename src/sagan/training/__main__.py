@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagan.terminal import fit_log_to_terminal
+from sagan.terminal import fit_log_to_terminal, worded
 from sagan.training.signals import EXIT_INTERRUPTED, leaving_at_once
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,9 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     except ValidationError as error:
         logger.error("%s", "\n".join(describe_faults(error, "training")))
     except (ValueError, OSError, ClearError) as error:
-        logger.error("%s", error)
+        logger.error("%s", worded(error))
+    except ModuleNotFoundError as error:
+        logger.error("%s, which what is asked for needs: pip install it", error)
     else:
         return {"generator_bundle": str(result.bundle.path), **result.summary}
     return None

@@ -9,6 +9,8 @@ from pathlib import Path
 from sagan.files import short
 from sagan.training.runs import Run, gigabytes, named, not_needed, remove, runs_in
 
+_ROWS = "rows"  # beside a comparison's runs
+
 
 def main(arguments: Sequence[str]) -> int:
     """List the runs, and with --yes remove; 0, or 1 after one clear message."""
@@ -48,6 +50,11 @@ def _prune(options: argparse.Namespace) -> str:
         raise ValueError(f"--keep: expected 0 or more, got {options.keep}")
     if not options.runs.is_dir():
         raise FileNotFoundError(f"{options.runs}: no such folder")
+    if (options.runs.absolute().parent / _ROWS).is_dir():
+        raise ValueError(
+            f"{short(options.runs)} holds a comparison's runs, and its rows name their generators; "
+            f"to begin the comparison afresh, delete {short(options.runs.absolute().parent)}"
+        )
     runs = runs_in(options.runs)
     chosen = named(runs, options.names) if options.names else not_needed(runs, keep=options.keep)
     lines = [_line(run, going=run in chosen) for run in runs]

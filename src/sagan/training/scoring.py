@@ -115,6 +115,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
+        ModuleNotFoundError: if a library that scores need is not installed.
         ValueError: if scores are to be handed on from a process that training does not run in.
     """
     if on_score is not None and config.world_size > 1:
@@ -123,6 +124,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
             f"nnodes {config.nnodes}"
         )
     if config.scoring.every_images:
+        import sagan.metrics.of_generator  # noqa: F401 - what it needs is missed now, not later
         from sagan.metrics.inception import require_weights
 
         require_weights(config.scoring.protocol)

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from sagan.files import replacing_file, short
-from sagan.schema import lay_over
-from sagan.terminal import write_error
+from sagan.schema import lay_over, unknown_key
+from sagan.terminal import worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         target, changes = adopt(given.conf, given.env, given.name, given.best, force=given.force)
     except (ValueError, OSError) as error:
-        write_error(f"Error: {error}")
+        write_error(f"Error: {worded(error)}")
         return 1
     sys.stdout.write("".join(f"  {line}\n" for line in changes))
     sys.stdout.write(f"{short(target)} written; kedro run --pipeline=train --env={given.name}\n")
@@ -64,8 +64,15 @@ def adopt(
         FileNotFoundError: no best parameters, or no such environment.
     """
     source = conf / tuned_env if tuned_env else None
+    if not (conf / "base").is_dir():
+        raise FileNotFoundError(
+            f"{conf / 'base'}: no such folder; go to the project's folder, or name its "
+            "configuration with --conf"
+        )
     if source is not None and not source.is_dir():
-        raise FileNotFoundError(f"{source}: no such environment")
+        known = [path.name for path in conf.iterdir() if path.is_dir()]
+        phrase = unknown_key(source.name, known).replace("unknown key", "no such environment")
+        raise FileNotFoundError(phrase.replace("known keys", "there are"))
     if name in {"base", "local", tuned_env}:
         raise ValueError(f"--as {name}: choose a name of its own, such as tuned")
     found = best or _data_root(conf, source) / BEST
