@@ -44,9 +44,11 @@ def test_every_wrong_parameter_is_told_at_once_with_path_got_and_expected(projec
         "unknown key 'trainning'; did you mean 'training'?",
         "training: unknown key 'batch_sise'; did you mean 'batch_size'?",
         "preprocessing.image_size: got 17; input should be 16, 32, 64, 128 or 256",
+        "unknown key 'base_chanels'; did you mean 'base_channels'?",
+        "training.generator_lr: got -1; input should be greater than 0",
     ):
         assert line in message
-    assert message.startswith("3 wrong parameters (conf/*/parameters_*.yml or --params):\n")
+    assert message.startswith("5 wrong parameters (conf/*/parameters_*.yml or --params):\n")
 
 
 def test_misspelt_key_deep_inside_is_named_by_its_path(project: Path) -> None:
