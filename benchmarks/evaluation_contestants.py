@@ -153,10 +153,10 @@ def peak_mib() -> float:
 
 
 def feature_batches(count: int, dimensions: int) -> Iterator[Tensor]:
-    """float32 [FEATURE_ROWS, D], one after another."""
+    """float32 [up to FEATURE_ROWS, D], one after another, `count` rows in all."""
     source = torch.Generator().manual_seed(0)
-    for _ in range(count // FEATURE_ROWS):
-        yield torch.rand(FEATURE_ROWS, dimensions, generator=source)
+    for start in range(0, count, FEATURE_ROWS):
+        yield torch.rand(min(FEATURE_ROWS, count - start), dimensions, generator=source)
 
 
 def our_growth(count: int, dimensions: int) -> float:
