@@ -108,7 +108,13 @@ def _start(script: str, shell: Shell, output: object) -> subprocess.Popen:
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # signals reach what it starts, and nothing else
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """What a job in the background starts would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_page(process: subprocess.Popen, log: Path, says: str, deadline: float) -> str:
