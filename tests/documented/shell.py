@@ -100,21 +100,20 @@ def serve(
 
 
 def _start(script: str, shell: Shell, output: object) -> subprocess.Popen:
-    return subprocess.Popen(
-        ["bash", "-c", script],
-        cwd=shell.folder,
-        env=shell.variables,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # signals reach what it starts, and nothing else
-        preexec_fn=_heed_interrupts,
-    )
-
-
-def _heed_interrupts() -> None:
-    """What a job in the background starts would ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # ignored here, as in a job in the background, SIGINT would be ignored by all that it starts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            ["bash", "-c", script],
+            cwd=shell.folder,
+            env=shell.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # signals reach what it starts, and nothing else
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _wait_for_page(process: subprocess.Popen, log: Path, says: str, deadline: float) -> str:
