@@ -43,15 +43,17 @@ def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardSto
             "over training itself; leave it null"
         )
     faults: list[str] = []
-    configured = {}
+    configured: dict[str, TrainingConfig] = {}
     for contestant in config.contestants:
         try:
             configured[contestant.name] = _lay(contestant, config, training)
+            _check_processes(configured[contestant.name], config.workers)
             _check_networks(configured[contestant.name], shards)
         except ValidationError as error:
             faults += [f"{contestant.name}: {fault}" for fault in describe_faults(error)]
         except ValueError as error:
             faults.append(f"{contestant.name}: {error}")
+    faults = faults or _same_runs(configured, shards)
     if faults:
         raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
     return [
@@ -78,6 +80,29 @@ def _lay(
         settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
     # laid already: the model would lay it once more, over the contestant's own parameters
     return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
+
+
+def _same_runs(configured: dict[str, TrainingConfig], shards: ShardStore) -> list[str]:
+    """Contestants that would share a run's folder, and so its row."""
+    from sagan.training.fingerprint import identity_hash, run_identity
+
+    first: dict[str, str] = {}
+    faults = []
+    for name, training in configured.items():
+        same = first.setdefault(identity_hash(run_identity(training, shards)), name)
+        if same != name:
+            faults.append(f"{name}: trains exactly as {same} does; leave one of them out")
+    return faults
+
+
+def _check_processes(training: TrainingConfig, workers: int) -> None:
+    """Runs that go on at once are a process each."""
+    if workers > 1 and training.world_size > 1:
+        raise ValueError(
+            f"training.devices {training.devices} x nnodes {training.nnodes}: with "
+            f"comparison.workers {workers} a run is one process; set training.devices=1 and "
+            "comparison.workers to the number of GPUs, or comparison.workers=1"
+        )
 
 
 def _check_networks(training: TrainingConfig, shards: ShardStore) -> None:
