@@ -213,6 +213,8 @@ def test_paper_is_light_and_has_all_that_was_closed(opened: Open) -> None:
     assert page.evaluate("window.closed") == 0, "all were opened for the paper"
     assert page.locator("details:not([open])").count() == closed, "and closed again"
     assert paper.startswith(b"%PDF")
+    pages = paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page ")
+    assert 3 < pages < 12
     page.emulate_media(media="print", color_scheme="dark")
     assert luminance(page, "h1", "color") < 0.05
     assert luminance(page, "figure.chart", "backgroundColor") > 0.9
