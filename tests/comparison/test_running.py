@@ -116,7 +116,7 @@ def test_a_row_for_every_contestant_and_seed(compare, tmp_path):
 
 
 def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
-    averaging = {"name": "averaging", "parameters": {"ema_decay": 0.9}}
+    averaging = {"name": "sagan", "parameters": {"ema_decay": 0.9}}
 
     (row,) = compare("raw", contestants=[averaging], seeds=[0])
 

@@ -76,7 +76,8 @@ def test_the_card_has_a_head_and_all_facts(shared, bundle):
         "`disc (00_circle)`, `01_square`, `02_triangle`",
         "| images | 1,836 |",
         "| `recognised` | 0.971 (95%: 0.96 to 0.98) |",
-        "1,000 samples (without truncation, seed 0) against 1,797 images of the split `train`",
+        "1,000 samples of the raw weights (without truncation, seed 0) against 1,797 images of the "
+        "split `train`",
         "biased upwards",
         "## Limits",
         "@inproceedings{zhang2019selfattention,",
@@ -141,7 +142,8 @@ def test_scores_of_the_raw_weights_are_called_so(tmp_path):
     both = small_bundle(tmp_path / "generator", averaged=True)
     metrics = measured(both.choose("raw"))
 
-    card = (make(both, metrics).path / "README.md").read_text()
+    folder = make(both, metrics)
+    card = (folder.path / "README.md").read_text()
 
     assert "Picture and program are of the average, the scores of the raw weights." in card
     assert "1,000 samples of the raw weights (without truncation, seed 0)" in card
@@ -168,7 +170,9 @@ def test_a_distance_by_another_resizer_is_on_the_card(bundle):
     metrics = measured(bundle)
     metrics["fid_pil_bicubic"] = 21.5
 
-    assert "| `fid_pil_bicubic` | 21.5 |" in (make(bundle, metrics).path / "README.md").read_text()
+    folder = make(bundle, metrics)
+
+    assert "| `fid_pil_bicubic` | 21.5 |" in (folder.path / "README.md").read_text()
 
 
 def test_the_hub_reads_the_head(shared):
