@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sagan.metrics.config import EvaluationConfig
 from sagan.pipeline_registry import register_pipelines
 
 ROOT = Path(__file__).parents[1]
@@ -67,10 +68,16 @@ def parameter_table(station: str) -> str:
 
 
 def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Dotted path, type, default and meaning of each parameter, those of nested models too."""
+    """Dotted path, type, default and meaning of each parameter, those of nested models too.
+
+    An evaluation protocol within another station is one row, since its own table stands once.
+    """
     for name, field in model.model_fields.items():
         path, told = prefix + name, field.description or ""
         nested = _nested(field)
+        if nested is EvaluationConfig:
+            yield path, "block", _protocol_default(field), "as in [evaluation](#6-evaluation)"
+            continue
         if nested is None:
             yield path, _type_name(field.annotation), _default(field), told
             continue
@@ -117,12 +124,24 @@ def _default(field: FieldInfo) -> str:
         return _cell(", ".join(getattr(one, "name", "...") for one in value))
     if isinstance(value, BaseModel):
         return "as below"
-    text = str(list(value) if isinstance(value, tuple) else value)
-    return f"`{text.lower() if isinstance(value, bool) else text}`"
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:  # noqa: ANN401 - any default
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _protocol_default(field: FieldInfo) -> str:
+    """Where it differs from the evaluation station's own defaults."""
+    own, plain = dict(field.get_default()), dict(EvaluationConfig())
+    changed = [f"`{name}: {_yaml(own[name])}`" for name in own if own[name] != plain[name]]
+    return "<br>".join(changed) or "as there"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "or").replace("<", "&lt;")
+    return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def _present(entry: Any, docs: Path) -> Any:  # noqa: ANN401 - a page, or a section of pages
