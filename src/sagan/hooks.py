@@ -10,7 +10,13 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.doors import check_device, check_expectations, check_study, check_verdict
+from sagan.doors import (
+    check_device,
+    check_expectations,
+    check_networks,
+    check_study,
+    check_verdict,
+)
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
@@ -49,21 +55,23 @@ class StreamHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say before hours of work, not after them, what would stop it.
 
-        Faulty expectations, a study that could not begin, images without a passing validation,
-        and a device that is not there are refused. Where a file must be fetched by hand, a run
-        with the evaluation is refused; one that trains for a later evaluation is warned.
+        Faulty expectations, networks that images of this size cannot have, a study that could not
+        begin, images without a passing validation, and a device that is not there are refused.
+        Where a file must be fetched by hand, a run with the evaluation is refused; one that trains
+        for a later evaluation is warned.
 
         Raises:
-            ValueError: when expectations are faulty, the images were not found fit, or CUDA is
-                asked for and absent.
+            ValueError: when expectations or networks are faulty, the images were not found fit, or
+                CUDA is asked for and absent.
             FileNotFoundError: when the Inception weights are.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
-        check_expectations(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
+        check_networks(pipeline, catalog)
         check_study(pipeline, catalog)
+        check_expectations(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
         if not stations & {"training", "evaluation"}:
             return

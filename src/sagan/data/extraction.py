@@ -1,8 +1,8 @@
 """Archives become folders: each whole under its name or absent, and a killed extraction goes on.
 
 A folder grows as `.<name>.partial`, with a record of what it is extracted from, and takes its name
-when it is complete. A file that a killed run left with its full size is not written again, unless it
-was of another archive or selection.
+when it is complete. A file that a killed run left with its full size is not written again; what a
+killed run of another archive or selection left goes away.
 """
 
 import errno
