@@ -94,8 +94,8 @@ def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> N
     with pytest.raises(ValueError, match="2 wrong parameters for images of 16 px") as refused:
         check_networks(PIPELINES["train"], catalog)
     assert str(refused.value).split("\n")[1:] == [
-        "  training.model.generator.base_channels: self-attention needs feature maps whose channels "
-        "are a multiple of 8; there would be 6 at 8 px",
+        "  training.model.generator.base_channels: self-attention needs feature maps whose "
+        "channels are a multiple of 8; there would be 6 at 8 px",
         "  training.model.discriminator.attention_resolutions: no feature map of [9] px; "
         "at this image size the discriminator has [8, 4]",
     ]
