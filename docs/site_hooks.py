@@ -20,6 +20,9 @@ from sagan.pipeline_registry import register_pipelines
 
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"^<!-- (readme|parameters): (.+?) -->$", re.MULTILINE)
+CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+NAME = re.compile(r"<code>(.*?)</code>", re.DOTALL)
+SEPARATOR = re.compile(r"(?<=[._/=,])(?=[^\W\d])")
 # a link out of docs/, such as to the source, leads nowhere on the site
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 
@@ -40,6 +43,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' 
     return OUTSIDE.sub(r"\1 (`\2`)", markdown)
 
 
+def on_page_content(content: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own classes
+    """Let long names in tables break after a separator, where a column is narrow."""
+    return CELL.sub(lambda cell: NAME.sub(_breakable, cell[0]), content)
+
+
+def _breakable(name: re.Match[str]) -> str:
+    return f"<code>{SEPARATOR.sub('<wbr>', name[1])}</code>"
+
+
 def readme_section(title: str) -> str:
     """A section of the README by its heading, with links as they are on the site.
 
@@ -50,7 +62,9 @@ def readme_section(title: str) -> str:
     _, found, rest = readme.partition(f"\n## {title}\n")
     if not found:
         raise ValueError(f"README.md has no section '{title}'")
-    return re.sub(r"\]\(docs/", "](", rest.split("\n## ")[0]).strip()
+    section = rest.split("\n## ")[0].strip()
+    section = re.sub(r"\[docs/(\w+)\.md\]", r"[\1]", section)  # a page's name, not its file
+    return re.sub(r"\]\(docs/", "](", section)
 
 
 def parameter_table(station: str) -> str:
@@ -61,8 +75,7 @@ def parameter_table(station: str) -> str:
     """
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for path, kind, default, told in parameters(_models()[station]):
-        name = path.replace(".", ".<wbr>")  # where a narrow column may break it
-        rows.append(f"| <code>{name}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
+        rows.append(f"| <code>{path}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
     table = "\n".join(rows)
     return f'<div class="parameters" markdown>\n\n{table}\n\n</div>'
 
@@ -141,7 +154,8 @@ def _protocol_default(field: FieldInfo) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "&#124;").replace("<", "&lt;")
+    """As text, whatever a Markdown table, HTML or attribute lists would make of it."""
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("{", "&#123;")
 
 
 def _present(entry: Any, docs: Path) -> Any:  # noqa: ANN401 - a page, or a section of pages
