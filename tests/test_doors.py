@@ -6,9 +6,11 @@ import pytest
 import torch
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
-from sagan.doors import COMPUTING, check_device, check_networks, check_study
+from sagan.catalog import GeneratorBundleDataset
+from sagan.doors import COMPUTING, check_device, check_networks, check_study, check_weights
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
+from tests.small_world import small_bundle
 from tests.tuning.conftest import STUDY, TRAINING
 
 PIPELINES = register_pipelines()
@@ -116,3 +118,41 @@ def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> 
     record.write_text('{"image_size": 16}')
     with pytest.raises(ValueError, match="1 wrong parameter for images of 16 px"):
         check_networks(PIPELINES["training"], catalog)
+
+
+@pytest.mark.parametrize(
+    ("weights", "training", "said"),
+    [
+        ("ema", {"ema_decay": None}, "ema was asked for.*training.ema_decay makes an average"),
+        ("raw", {"ema_decay": 0.9, "export_raw": False}, "raw was asked for.*export_raw=true"),
+        ("raw", {"ema_decay": None, "export_raw": False}, None),
+        ("raw", {"ema_decay": 0.9}, None),
+        ("ema", {"ema_decay": 0.9}, None),
+        (None, {"ema_decay": None}, None),
+    ],
+)
+def test_weights_that_training_will_not_leave_are_refused_before_it(
+    weights: str | None, training: dict, said: str | None
+) -> None:
+    entries = {"params:evaluation": {"weights": weights}, "params:training": TRAINING | training}
+    catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+    if said is None:
+        check_weights(PIPELINES["__default__"], catalog)
+        return
+    with pytest.raises(ValueError, match=said):
+        check_weights(PIPELINES["__default__"], catalog)
+    check_weights(PIPELINES["train"], catalog)  # measures nothing
+
+
+def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_at(
+    tmp_path: Path,
+) -> None:
+    bundle = small_bundle(tmp_path / "generator")
+    catalog = DataCatalog(
+        {
+            "params:evaluation": MemoryDataset({"weights": "ema"}),
+            "generator_bundle": GeneratorBundleDataset(filepath=str(bundle.path)),
+        }
+    )
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        check_weights(PIPELINES["evaluate"], catalog)

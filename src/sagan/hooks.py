@@ -16,6 +16,7 @@ from sagan.doors import (
     check_networks,
     check_study,
     check_verdict,
+    check_weights,
 )
 from sagan.entries import check_catalog
 from sagan.files import short
@@ -61,15 +62,17 @@ class StreamHooks:
         for a later evaluation is warned.
 
         Raises:
-            ValueError: when expectations or networks are faulty, the images were not found fit, or
-                CUDA is asked for and absent.
-            FileNotFoundError: when the Inception weights are.
+            ValueError: when expectations or networks are faulty, the images were not found fit,
+                CUDA is asked for and absent, or weights are to be measured that the generator has
+                not.
+            FileNotFoundError: when the Inception weights are absent.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
         check_networks(pipeline, catalog)
+        check_weights(pipeline, catalog)
         check_study(pipeline, catalog)
         check_expectations(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
