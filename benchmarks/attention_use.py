@@ -18,7 +18,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -161,6 +161,11 @@ class _Changed(GeneratorBundle):
     def __init__(self, bundle: GeneratorBundle, generator: Generator) -> None:
         super().__init__(bundle.path, bundle.config)
         self._generator = generator
+
+    def choose(self, weights: str | None) -> Self:
+        if weights not in {None, self.weights}:
+            raise ValueError(f"{weights} weights were asked for; {self.weights} ones were changed")
+        return self
 
     def load(self, device: str = "cpu") -> Generator:
         return self._generator.to(device)

@@ -60,6 +60,22 @@ def test_factors_are_paired_by_network():
     assert one["even"] == {"factor": 1.5, "low": None, "high": None, "p": None}
 
 
+def test_the_changed_generator_is_the_one_that_is_measured(tmp_path, monkeypatch):
+    def gamma_and_name(bundle, _shards, config, _folder):
+        (block,) = attention_blocks(bundle.choose(config.weights).load())
+        return {"fd_classifier": float(block.gamma), "protocol": {"name": "by_name"}}
+
+    monkeypatch.setattr("sagan.metrics.of_generator.evaluate_generator", gamma_and_name)
+    monkeypatch.setattr("sagan.data.shards.ShardStore.open", lambda _: None)
+    bundle = small_bundle(tmp_path / "generator")
+
+    def measured(condition):
+        return attention_use.measure(bundle, condition, tmp_path, tmp_path)
+
+    assert measured("as_it_is")[1]["fd_classifier"] != 0
+    assert measured("off") == ("by_name", {"fd_classifier": 0})
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """Run the command on two seeds of a contestant; measuring takes no time."""
