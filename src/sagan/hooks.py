@@ -117,6 +117,7 @@ class StreamHooks:
             "report",
             "best_parameters",
             "tuning_report",
+            "comparison_report",
             "shared_generator",
         ):
             if name in pipeline.all_outputs():

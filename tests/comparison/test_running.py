@@ -2,10 +2,14 @@
 
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
+import threading
 import time
 from pathlib import Path
 
@@ -256,6 +260,7 @@ def test_processes_make_the_rows_of_one(compare, shards, features, tmp_path):
 
 PROGRAM = """
 import sys
+import termios
 from pathlib import Path
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.running import run_comparison
@@ -284,7 +289,13 @@ def test_no_process_outlives_the_comparison(shards, features, tmp_path, number, 
     program.write_text(PROGRAM)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(program), str(shards.path), str(tmp_path / "w"), str(features)]
-    process = subprocess.Popen(command, env=environment)
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    process = subprocess.Popen(command, env=environment, stderr=terminal)
+    os.close(terminal)
+    shown: list[str] = []
+    reader = threading.Thread(target=read_all, args=(screen, shown))
+    reader.start()
     within(90, lambda: len(list(tmp_path.glob("w/runs/*/checkpoint-*.json"))) >= 2, process)
     children = child_pids(process.pid)
     assert len(children) >= 2
@@ -293,6 +304,19 @@ def test_no_process_outlives_the_comparison(shards, features, tmp_path, number, 
 
     assert process.wait(timeout=60) == status
     within(60, lambda: not any(map(alive, children)))
+    reader.join(timeout=60)
+    assert re.search(r"runs 0/2\|.*\| 00:\d\d passed, \? left", "".join(shown))
+    assert "training" not in "".join(shown), "bars of several processes on one line"
+
+
+def read_all(screen, shown):
+    """What comes to a terminal, until nobody can write to it any more."""
+    while True:
+        try:
+            shown.append(os.read(screen, 4096).decode())
+        except OSError:
+            os.close(screen)
+            return
 
 
 def child_pids(pid):

@@ -4,6 +4,7 @@ A process has its own memory and signals: one that is killed takes no other with
 a checkpoint when all are asked to stop.
 """
 
+import io
 import logging
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,9 +28,15 @@ _LOOK_SECONDS = 0.5  # between looks for a signal
 
 
 def measure_in_processes(
-    open_entries: list[Entry], common: Conditions, workers: int
+    open_entries: list[Entry], common: Conditions, workers: int, on_look: Callable[[], object]
 ) -> Iterator[tuple[Entry, Row | str]]:
     """Each entry with its row, or why there is none, as they come to an end.
+
+    Args:
+        open_entries: the runs to make.
+        common: what they have in common.
+        workers: processes at once.
+        on_look: called about twice a second meanwhile.
 
     Raises:
         TrainingInterrupted: asked to stop; all processes have saved then.
@@ -42,6 +49,7 @@ def measure_in_processes(
                 while waiting and slots:
                     entry, slot = waiting.popleft(), slots.pop(0)
                     running[_start(entry, slot, common)] = entry, slot
+                on_look()
                 for process in _ended(running):
                     entry, slot = running.pop(process)
                     slots.append(slot)
@@ -100,6 +108,7 @@ def _stop_all(running: dict[BaseProcess, tuple[Entry, int]]) -> None:
 
 def _work(entry: Entry, slot: int, common: Conditions) -> None:
     """One process: one run."""
+    sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
@@ -108,6 +117,13 @@ def _work(entry: Entry, slot: int, common: Conditions) -> None:
     if isinstance(outcome, str):
         _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)
+
+
+class _WithoutBars(io.TextIOWrapper):
+    """Standard error that is no terminal: several processes would draw bars over one another."""
+
+    def isatty(self) -> bool:
+        return False
 
 
 def _take_one_gpu(slot: int) -> None:
