@@ -20,7 +20,16 @@ from pathlib import Path
 from sagan.comparison.contestants import Entry
 from sagan.comparison.measuring import Conditions, attempt_entry
 from sagan.comparison.rows import Row
-from sagan.training.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
+from sagan.training.signals import (
+    EXIT_INTERRUPTED,
+    SIGNALS,
+    TrainingInterrupted,
+    handled_by,
+    leaving,
+    signals_kept,
+    stop_requests,
+    unheard,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +78,8 @@ def _start(entry: Entry, slot: int, common: Conditions) -> BaseProcess:
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(entry, slot, common), daemon=True, name=entry.name
     )
-    process.start()
+    with signals_kept():
+        process.start()
     return process
 
 
@@ -108,12 +118,18 @@ def _stop_all(running: dict[BaseProcess, tuple[Entry, int]]) -> None:
 
 def _work(entry: Entry, slot: int, common: Conditions) -> None:
     """One process: one run."""
+    for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
+        signal.signal(number, unheard)
     sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    outcome = attempt_entry(entry, common)
+    with leaving():
+        with handled_by(lambda *_: os._exit(EXIT_INTERRUPTED)):  # imports would lose an exception
+            import sagan.metrics.of_generator
+            import sagan.training.run  # noqa: F401
+        outcome = attempt_entry(entry, common)
     if isinstance(outcome, str):
         _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)

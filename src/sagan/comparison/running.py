@@ -18,6 +18,7 @@ from sagan.models.bundle import EMA, RAW
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
+from sagan.training.signals import leaving
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,9 @@ def _outcomes(
         yield from measure_in_processes(open_entries, common, workers, bar.refresh)
         return
     for entry in open_entries:
-        yield entry, attempt_entry(entry, common)
+        with leaving():
+            outcome = attempt_entry(entry, common)
+        yield entry, outcome
 
 
 def _say(entry: Entry, row: Row, bar: "tqdm[Any]") -> None:
