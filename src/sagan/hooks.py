@@ -112,11 +112,13 @@ class StreamHooks:
         """Say how long it took, and where the pictures and the page are."""
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
         for name in (
+            "data_docs",
             "sample_grid",
             "metrics",
             "report",
             "best_parameters",
             "tuning_report",
+            "comparison_report",
             "shared_generator",
         ):
             if name in pipeline.all_outputs():
