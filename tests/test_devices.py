@@ -32,3 +32,13 @@ def test_threads_are_set(no_cuda):
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_gpu_chooses_its_convolutions_and_nothing_stays_changed():
+    found = []
+    for kind in ("cuda", "cpu"):
+        with devices.fastest_convolutions(torch.device(kind)):
+            found.append(torch.backends.cudnn.benchmark)
+        found.append(torch.backends.cudnn.benchmark)
+
+    assert found == [True, False, False, False]

@@ -10,7 +10,7 @@ import torch
 
 from sagan.data.batches import Batches
 from sagan.data.shards import ShardStore
-from sagan.devices import choose_device
+from sagan.devices import choose_device, fastest_convolutions
 from sagan.files import replacing_file, short
 from sagan.models.bundle import GeneratorBundle
 from sagan.models.synchronized import statistics_alone
@@ -110,7 +110,7 @@ def train_here(
     on_score: OnScore | None = None,
 ) -> None:
     """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
-    with explained_memory(config, world.device):
+    with explained_memory(config, world.device), fastest_convolutions(world.device):
         run = _Run(config, shards, folders.runs, world)
         if world.lead and config.scoring.every_images:
             run.scorer = Scorer(config, shards, folders.features, world.device)
