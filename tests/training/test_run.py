@@ -250,6 +250,18 @@ def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
     )
 
 
+def test_a_run_that_diverges_before_its_first_checkpoint_does_not_speak_of_one(
+    tiny, shards, tmp_path, monkeypatch
+):
+    from sagan.training import loop
+
+    original = loop.to_float
+    monkeypatch.setattr(loop, "to_float", lambda images: original(images) / 0)
+
+    with pytest.raises(NonFiniteError, match=r"after 0 images\. There is no checkpoint yet; lower"):
+        train(tiny(), shards, tmp_path)
+
+
 def test_rates_fall_linearly_to_the_end_and_go_on_after_a_stop(tiny, shards, tmp_path, monkeypatch):
     linear = {"lr_schedule": "linear", "generator_lr": 1e-3, "discriminator_lr": 2e-3}
     whole = train(tiny(**linear), shards, tmp_path / "whole")
@@ -311,16 +323,16 @@ def test_a_signal_before_the_first_step_leaves_at_once(tiny, shards, tmp_path, m
 
 
 def test_a_signal_while_exporting_ends_with_the_results_there(tiny, shards, tmp_path, monkeypatch):
-    from sagan.training import run
+    from sagan.training import results
 
-    original = run.export_generator
+    original = results.export_generator
 
     def signalled(*arguments, **more):
         os.kill(os.getpid(), signal.SIGINT)
         return original(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "export_generator", signalled)
+        patch.setattr(results, "export_generator", signalled)
         with pytest.raises(TrainingInterrupted):
             train(tiny(), shards, tmp_path)
 
