@@ -8,7 +8,7 @@ import torch
 from sagan.training.fingerprint import differences
 from sagan.training.run import train
 from tests.training.conftest import TINY
-from tests.training.test_run import assert_equal_states, final_state
+from tests.training.whole_runs import assert_equal_states, final_state
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from sagan.training.signals import TrainingInterrupted
 from sagan.training.steps import NonFiniteError
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
-from tests.training.test_run import Stop, assert_equal_states, final_state
 from tests.training.test_scoring import SCORING
+from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 # batch norm over all processes, so that their number does not change the maths
 SHARED = {"sync_batch_norm": True, "tensorboard": False, "checkpoint_every_images": 16}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.run import train
 from sagan.training.scoring import Score
-from tests.training.test_run import assert_equal_states, final_state
+from tests.training.whole_runs import assert_equal_states, final_state
 
 SCORING = {
     "every_images": 12,
