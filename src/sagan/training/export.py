@@ -104,8 +104,8 @@ def take_standing_statistics(generator: Generator, config: TrainingConfig) -> No
             latent_dim=generator.latent_dim,
             num_classes=generator.num_classes,
         )
-        parts = zip(z.split(config.images_at_once), y.split(config.images_at_once), strict=True)
-        for latents, class_labels in parts:
+        parts = (torch.split(whole, config.images_at_once) for whole in (z, y))
+        for latents, class_labels in zip(*parts, strict=True):
             generator(latents.to(device), class_labels.to(device))
     generator.eval()
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -8,9 +8,14 @@ import torch
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 
-_ALLOCATOR = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
-# of a GPU, where it is not torch's allocator that fails: a context, a library's workspace
-_ALLOCATOR += ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_ALLOCATOR = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    # of a GPU, where it is not torch's allocator that fails: a context, a library's workspace
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 class OutOfMemory(ClearError, MemoryError):  # noqa: N818 - as the builtin is called
