@@ -15,10 +15,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sagan.metrics.config import EvaluationConfig
 from sagan.pipeline_registry import register_pipelines
 
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"^<!-- (readme|parameters): (.+?) -->$", re.MULTILINE)
+CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+NAME = re.compile(r"<code>(.*?)</code>", re.DOTALL)
+SEPARATOR = re.compile(r"(?<=[._/=,])(?=[^\W\d])")
 # a link out of docs/, such as to the source, leads nowhere on the site
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 
@@ -39,6 +43,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' 
     return OUTSIDE.sub(r"\1 (`\2`)", markdown)
 
 
+def on_page_content(content: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own classes
+    """Let long names in tables break after a separator, where a column is narrow."""
+    return CELL.sub(lambda cell: NAME.sub(_breakable, cell[0]), content)
+
+
+def _breakable(name: re.Match[str]) -> str:
+    return f"<code>{SEPARATOR.sub('<wbr>', name[1])}</code>"
+
+
 def readme_section(title: str) -> str:
     """A section of the README by its heading, with links as they are on the site.
 
@@ -49,7 +62,9 @@ def readme_section(title: str) -> str:
     _, found, rest = readme.partition(f"\n## {title}\n")
     if not found:
         raise ValueError(f"README.md has no section '{title}'")
-    return re.sub(r"\]\(docs/", "](", rest.split("\n## ")[0]).strip()
+    section = rest.split("\n## ")[0].strip()
+    section = re.sub(r"\[docs/(\w+)\.md\]", r"[\1]", section)  # a page's name, not its file
+    return re.sub(r"\]\(docs/", "](", section)
 
 
 def parameter_table(station: str) -> str:
@@ -60,17 +75,22 @@ def parameter_table(station: str) -> str:
     """
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
     for path, kind, default, told in parameters(_models()[station]):
-        name = path.replace(".", ".<wbr>")  # where a narrow column may break it
-        rows.append(f"| <code>{name}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
+        rows.append(f"| <code>{path}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
     table = "\n".join(rows)
     return f'<div class="parameters" markdown>\n\n{table}\n\n</div>'
 
 
 def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Dotted path, type, default and meaning of each parameter, those of nested models too."""
+    """Dotted path, type, default and meaning of each parameter, those of nested models too.
+
+    An evaluation protocol within another station is one row, since its own table stands once.
+    """
     for name, field in model.model_fields.items():
         path, told = prefix + name, field.description or ""
         nested = _nested(field)
+        if nested is EvaluationConfig:
+            yield path, "block", _protocol_default(field), "as in [evaluation](#6-evaluation)"
+            continue
         if nested is None:
             yield path, _type_name(field.annotation), _default(field), told
             continue
@@ -117,12 +137,25 @@ def _default(field: FieldInfo) -> str:
         return _cell(", ".join(getattr(one, "name", "...") for one in value))
     if isinstance(value, BaseModel):
         return "as below"
-    text = str(list(value) if isinstance(value, tuple) else value)
-    return f"`{text.lower() if isinstance(value, bool) else text}`"
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:  # noqa: ANN401 - any default
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _protocol_default(field: FieldInfo) -> str:
+    """Where it differs from the evaluation station's own defaults."""
+    own, plain = dict(field.get_default()), dict(EvaluationConfig())
+    changed = [f"`{name}: {_yaml(own[name])}`" for name in own if own[name] != plain[name]]
+    return "<br>".join(changed) or "as there"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "or").replace("<", "&lt;")
+    """As text, whatever a Markdown table, HTML or attribute lists would make of it."""
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("{", "&#123;")
 
 
 def _present(entry: Any, docs: Path) -> Any:  # noqa: ANN401 - a page, or a section of pages

@@ -42,3 +42,18 @@ def test_a_gpu_chooses_its_convolutions_and_nothing_stays_changed():
         found.append(torch.backends.cudnn.benchmark)
 
     assert found == [True, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps", "cuda:", "cuda:x", ""])
+def test_another_name_is_refused(name):
+    with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:1"):
+        devices.choose_device(name)
+
+
+def test_one_gpu_of_several_may_be_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="cuda:2 was asked for, of 2 GPUs"):
+        devices.choose_device("cuda:2")

@@ -1,5 +1,6 @@
 """The pages build into a site that needs no network, and quote what the source says."""
 
+import html
 import importlib.util
 import re
 import subprocess
@@ -53,7 +54,7 @@ def test_site_loads_nothing_from_the_network(site: Path) -> None:
 
 def test_equations_are_the_browsers_own(site: Path) -> None:
     page = (site / "sagan.html").read_text()
-    assert page.count('<math display="block"') == 5
+    assert page.count('<div class="equation"><math display="block"') == 5
     assert "\\(" not in page
 
 
@@ -65,6 +66,17 @@ def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
         assert f"<code>{path}</code>" in page
     assert "&lt;!--" not in page
     assert "readme:" not in (site / "index.html").read_text()
+
+
+def test_every_station_has_its_table(site: Path, hooks: ModuleType) -> None:
+    files = ROOT.glob("conf/base/parameters_*.yml")
+    stations = {path.stem.removeprefix("parameters_") for path in files}
+    asked_for = re.findall(r"<!-- parameters: (\w+) -->", (DOCS / "stations.md").read_text())
+    assert sorted(asked_for) == sorted(stations)
+    assert all(told for name in stations for *_, told in hooks.parameters(hooks._models()[name]))
+    page = html.unescape((site / "stations.html").read_text())
+    assert "|gamma| of an attention block" in page
+    assert '{"$PARAMETER": name}' in page
 
 
 def test_section_of_the_readme_that_is_gone_is_an_error(hooks: ModuleType) -> None:

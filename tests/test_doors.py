@@ -1,12 +1,16 @@
 """The device is looked for before a run starts."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 
-from sagan.doors import COMPUTING, check_device, check_study
+from sagan.catalog import GeneratorBundleDataset
+from sagan.doors import COMPUTING, check_device, check_study, check_weights
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
+from tests.small_world import small_bundle
 from tests.tuning.conftest import STUDY, TRAINING
 
 PIPELINES = register_pipelines()
@@ -64,3 +68,41 @@ def test_a_study_that_could_not_begin_is_refused_before_its_images_are_made(
         check_study(PIPELINES["tune"], catalog)
     assert said.replace("nearest", "did you mean 'generator_lr'") in str(refused.value)
     check_study(PIPELINES["train"], catalog)  # is nothing to it
+
+
+@pytest.mark.parametrize(
+    ("weights", "training", "said"),
+    [
+        ("ema", {"ema_decay": None}, "ema was asked for.*training.ema_decay makes an average"),
+        ("raw", {"ema_decay": 0.9, "export_raw": False}, "raw was asked for.*export_raw=true"),
+        ("raw", {"ema_decay": None, "export_raw": False}, None),
+        ("raw", {"ema_decay": 0.9}, None),
+        ("ema", {"ema_decay": 0.9}, None),
+        (None, {"ema_decay": None}, None),
+    ],
+)
+def test_weights_that_training_will_not_leave_are_refused_before_it(
+    weights: str | None, training: dict, said: str | None
+) -> None:
+    entries = {"params:evaluation": {"weights": weights}, "params:training": TRAINING | training}
+    catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+    if said is None:
+        check_weights(PIPELINES["__default__"], catalog)
+        return
+    with pytest.raises(ValueError, match=said):
+        check_weights(PIPELINES["__default__"], catalog)
+    check_weights(PIPELINES["train"], catalog)  # measures nothing
+
+
+def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_at(
+    tmp_path: Path,
+) -> None:
+    bundle = small_bundle(tmp_path / "generator")
+    catalog = DataCatalog(
+        {
+            "params:evaluation": MemoryDataset({"weights": "ema"}),
+            "generator_bundle": GeneratorBundleDataset(filepath=str(bundle.path)),
+        }
+    )
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        check_weights(PIPELINES["evaluate"], catalog)

@@ -1,6 +1,7 @@
 """Where to compute."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,19 +15,23 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
     """The device asked for; 'auto' is CUDA where there is one, else the CPU, said loudly.
 
     Args:
-        name: auto, cpu or cuda.
+        name: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
         threads: CPU threads; 0 leaves the number to torch.
 
     Raises:
-        ValueError: CUDA is asked for and not there.
+        ValueError: for another name, or where CUDA is asked for and not there.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"device: expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
     if threads:
         torch.set_num_threads(threads)
-    if name == "cuda" and not torch.cuda.is_available():
+    if name.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(
-            "device: cuda was asked for, but torch sees no CUDA device; "
+            f"device: {name} was asked for, but torch sees no CUDA device; "
             "use device: auto or device: cpu, or check the driver with `nvidia-smi`"
         )
+    if ":" in name and int(name.partition(":")[2]) >= torch.cuda.device_count():
+        raise ValueError(f"device: {name} was asked for, of {torch.cuda.device_count()} GPUs")
     if name == "auto" and not torch.cuda.is_available():
         _say_cpu(torch.get_num_threads())
         return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""What is looked for before a run starts: a validation's suites and verdict, and the device.
+"""What is looked for before a run starts: suites and verdict of a validation, device, weights.
 
 A station that trains on shards made in an earlier run starts only where the validation report is
 there, is about the images of these shards, and found them fit.
@@ -15,6 +15,7 @@ from sagan.files import short
 TRAINING = frozenset({"training", "tuning", "comparison"})
 COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
 SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
+BUNDLE = "generator_bundle"
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -69,6 +70,40 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             from sagan.devices import choose_device
 
             choose_device("cuda")
+
+
+def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to measure weights that the generator has not, or will not have once it is trained.
+
+    Raises:
+        ValueError: naming the parameter that would keep them.
+        FileNotFoundError: where the bundle is incomplete.
+    """
+    if "evaluation" not in {node.namespace for node in pipeline.nodes}:
+        return
+    weights = dict(catalog.load("params:evaluation")).get("weights")
+    if weights is None:
+        return
+    if BUNDLE in pipeline.inputs():
+        from sagan.models.bundle import GeneratorBundle
+
+        path = Path(catalog.get(BUNDLE).filepath)
+        if path.is_dir():  # loading says better that there is none
+            GeneratorBundle.open(path, weights)
+        return
+    from sagan.training.config import TrainingConfig
+
+    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    if weights == "ema" and training.ema_decay is None:
+        remedy = "training.ema_decay makes an average"
+    elif weights == "raw" and training.ema_decay is not None and not training.export_raw:
+        remedy = "training.export_raw=true keeps them beside the averaged ones"
+    else:
+        return
+    raise ValueError(
+        f"evaluation.weights: {weights} was asked for, which this training would not leave; "
+        f"{remedy}"
+    )
 
 
 def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

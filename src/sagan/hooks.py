@@ -10,7 +10,13 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.doors import check_device, check_expectations, check_study, check_verdict
+from sagan.doors import (
+    check_device,
+    check_expectations,
+    check_study,
+    check_verdict,
+    check_weights,
+)
 from sagan.entries import check_catalog
 from sagan.files import short
 from sagan.parameters import check_environment, check_parameters, check_preset
@@ -54,15 +60,16 @@ class StreamHooks:
         with the evaluation is refused; one that trains for a later evaluation is warned.
 
         Raises:
-            ValueError: when expectations are faulty, the images were not found fit, or CUDA is
-                asked for and absent.
-            FileNotFoundError: when the Inception weights are.
+            ValueError: when expectations are faulty, the images were not found fit, CUDA is asked
+                for and absent, or weights are to be measured that the generator has not.
+            FileNotFoundError: when the Inception weights are absent.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
         check_expectations(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
+        check_weights(pipeline, catalog)
         check_study(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
         if not stations & {"training", "evaluation"}:

@@ -68,12 +68,12 @@ def features(tmp_path_factory):
 
 @pytest.fixture
 def compare(shards, features, tmp_path):
-    def run(**changes):
+    def run(weights=None, **changes):
         config = ComparisonConfig(**{"contestants": CONTESTANTS, "seeds": [0, 1]} | changes)
         return run_comparison(
             config=config,
             training=TrainingConfig(**TRAINING),
-            evaluation=EvaluationConfig(**PROTOCOL),
+            evaluation=EvaluationConfig(**PROTOCOL, weights=weights),
             shards=shards,
             workspace=tmp_path / "comparison",
             features=features,
@@ -113,6 +113,16 @@ def test_a_row_for_every_contestant_and_seed(compare, tmp_path):
     run = tmp_path / "comparison" / "runs" / sagan["run"]
     assert (run / "generator" / "config.json").is_file()
     assert not list(run.glob("checkpoint-*"))  # only while they are of use
+
+
+def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
+    averaging = {"name": "sagan", "parameters": {"ema_decay": 0.9}}
+
+    (row,) = compare("raw", contestants=[averaging], seeds=[0])
+
+    assert row["protocol"]["samples"]["generator"]["weights"] == "raw"
+    with pytest.raises(ValueError, match="but sagan, acgan, wide average nothing"):
+        compare("ema")
 
 
 def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):

@@ -36,6 +36,11 @@ def wait_for_queue(world: World) -> None:
         raise RuntimeError("an experiment of DVC's queue failed")
 
 
+def train_default(world: World) -> None:
+    """A run that can be continued: earlier lines of the page have removed the old ones."""
+    world.told("kedro", "run", "--pipeline=training")
+
+
 def add_preset(world: World) -> None:
     """The page's four lines in dvc.yaml, and the images' place."""
     page = (ROOT / "docs" / "reproduce.md").read_text()
@@ -81,6 +86,8 @@ def pack_configuration(world: World) -> None:
 
 
 BEFORE: dict[str, Callable[[World], None]] = {
+    "kedro run --pipeline=training"
+    " --params=training.total_images=96000,training.continue_from=<run>": train_default,
     "dvc repro studies/dvc.yaml:tuning@base": list_studies,
     "dvc repro reporting@tiny_imagenet64": add_preset,
     "dvc import-url --to-remote /data/photos data/01_raw/photos": no_photos,

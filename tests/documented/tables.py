@@ -6,10 +6,8 @@ is executed unless it stands here (`test_tables.py`).
 
 # not to be typed as they stand: a sentence names the command, not what it is told
 NAMES = {
-    "dvc exp apply",
     "dvc exp run -S",
     "dvc plots",
-    "dvc queue",
     "python -m benchmarks.preprocessing",
     "sagan sample",
 }

@@ -68,7 +68,7 @@ def test_sentences_repeat_what_was_typed_before(world: World) -> None:
 
 
 def test_what_is_listed_is_not_executed(world: World) -> None:
-    assert states(world, "make test", "dvc queue", "pip install gradio") == [
+    assert states(world, "make test", "dvc plots", "pip install gradio") == [
         "not run the test suite, which takes as long again",
         "named a command's name alone",
         "not run fetches packages; --setup runs it",
@@ -147,7 +147,7 @@ def test_the_program_counts_and_tells_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text("```console\ntrue\nfalse\nmake test\n```\n`dvc queue`\n")
+    page.write_text("```console\ntrue\nfalse\nmake test\n```\n`dvc plots`\n")
     monkeypatch.setattr(program, "PAGES", [page])
     monkeypatch.setattr(World, "parameters", lambda _world: {})  # no Inception
     words = ["--keep", str(tmp_path / "work")]

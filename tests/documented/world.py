@@ -159,7 +159,7 @@ class World:
             parameters = json.loads(path.read_text())["parameters"]
             if all(wanted.get(name) == value for name, value in parameters.items()):
                 return f"continue_from={path.parent.name}"
-        raise NotHereError("no run of the default parameters is left")
+        raise RuntimeError("no run of the default parameters is left")
 
     @property
     def experiment(self) -> str:
@@ -197,7 +197,7 @@ def _newest(folder: Path, with_file: str) -> Path:
     """The newest folder below one that has such a file."""
     found = list(folder.glob(f"*/{with_file}"))
     if not found:
-        raise NotHereError(f"no {folder}/*/{with_file}: an earlier command has not made it")
+        raise RuntimeError(f"no {folder}/*/{with_file}: an earlier command has not made it")
     return max(found, key=lambda path: path.stat().st_mtime).parent
 
 

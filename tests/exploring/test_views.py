@@ -106,7 +106,7 @@ def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
     [
         (Place(End(9)), r"expected 0\.\.2, got 9"),
         (Place(End(0, seed=-1)), "seed must not be negative"),
-        (Place(End(0), truncation=0.0), "truncation must be positive"),
+        (Place(End(0), truncation=0.0), "truncation must be at least 0.01"),
     ],
 )
 def test_a_wrong_place_is_refused(explorer, place, said):
@@ -153,6 +153,9 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     weights.write_bytes(weights.read_bytes()[:100])
     assert command.main([str(other.path)]) == 1
     assert "was changed after it was written" in capsys.readouterr().err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert command.main([str(bundle.path), "--device", "cuda"]) == 1
+    assert "torch sees no CUDA device" in capsys.readouterr().err
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     assert command.main([str(bundle.path)]) == 1
     assert "pip install gradio" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sagan.files import source_hash
 from sagan.metrics.classifier import ClassifierFeatures, obtain_classifier
 from sagan.metrics.config import ClassifierConfig
 from tests.small_world import small_shards
@@ -105,3 +106,18 @@ def test_random_states_are_left_alone(shards, tmp_path):
 
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert (np.random.get_state()[1] == numpy_before).all()
+
+
+def test_other_code_is_another_classifier(shards, tmp_path, monkeypatch):
+    config = ClassifierConfig(epochs=1, base_channels=8, feature_dim=8)
+    first = obtain_classifier(shards, config, tmp_path, CPU)
+
+    monkeypatch.setattr("sagan.metrics.classifier.CODE", "000000000000")
+    second = obtain_classifier(shards, config, tmp_path, CPU)
+
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+    assert second.facts == first.facts, "the weights are the same: the code was not changed"
+
+
+def test_the_code_is_the_one_that_decides():
+    assert source_hash("pixels.py", "metrics/classifier.py") == ClassifierFeatures.code

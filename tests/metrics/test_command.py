@@ -5,6 +5,8 @@ import pytest
 import yaml
 
 from sagan.metrics.__main__ import main
+from sagan.metrics.of_generator import evaluate_generator
+from tests.small_world import small_bundle
 
 
 @pytest.fixture
@@ -21,6 +23,16 @@ def parameters(config, tmp_path):
     settings = config.model_dump(mode="json", exclude={"sweep"})
     path.write_text(yaml.safe_dump({"evaluation": settings}))
     return path
+
+
+@pytest.fixture
+def command(samples, shards, tmp_path):
+    return [str(samples), str(shards.path), "--out", str(tmp_path / "metrics.json")]
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
 def test_writes_metrics(samples, parameters, shards, workspace, tmp_path):
@@ -49,7 +61,40 @@ def test_a_truncation_curve_is_left_out_and_said(samples, parameters, shards, wo
     assert "truncation_sweep" not in json.loads(out.read_text())["details"]
 
 
-@pytest.mark.parametrize("fault", ["pickle", "text", "shape", "size", "missing"])
+def test_measures_a_generator_as_the_pipeline_does(parameters, config, shards, workspace, tmp_path):
+    both = small_bundle(tmp_path / "both", averaged=True)
+    out = tmp_path / "metrics.json"
+    arguments = [str(both.path), str(shards.path), "--out", str(out), "--config", str(parameters)]
+    arguments += ["--workspace", str(workspace), "--device", "cpu"]
+
+    assert main([*arguments, "--weights", "raw"]) == 0
+
+    asked = config.model_copy(update={"weights": "raw", "device": "cpu"})
+    expected = evaluate_generator(both, shards, asked, workspace)
+    assert json.loads(out.read_text()) == json.loads(json.dumps(expected))
+    assert expected["protocol"]["samples"]["generator"]["weights"] == "raw"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--weights", "raw"], "is no bundle's folder"),
+        (["--device", "gpu"], "device: expected auto, cpu, cuda"),
+        (["--device", "cuda"], "torch sees no CUDA device"),
+    ],
+)
+@pytest.mark.usefixtures("no_cuda")
+def test_a_wrong_option_is_one_line(command, capsys, extra, message):
+    assert main([*command, *extra]) == 1
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["pickle", "text", "shape", "size", "missing", "label", "label type"]
+)
 def test_a_bad_samples_file_is_one_clear_message(samples, shards, tmp_path, capsys, fault):
     images, labels = np.zeros((4, 3, 16, 16), np.uint8), np.zeros(4, np.int64)
     if fault == "pickle":
@@ -60,6 +105,10 @@ def test_a_bad_samples_file_is_one_clear_message(samples, shards, tmp_path, caps
         np.savez(samples, images=images[:, 0], class_labels=labels)
     elif fault == "size":
         np.savez(samples, images=images[..., :8, :8], class_labels=labels)
+    elif fault == "label":
+        np.savez(samples, images=images, class_labels=labels + 3)
+    elif fault == "label type":
+        np.savez(samples, images=images, class_labels=labels + 0.5)
     else:
         samples.unlink()
 

@@ -184,5 +184,6 @@ def silent(extractor):
 
     class Silent:
         protocol = extractor.protocol
+        code = extractor.code
 
     return Silent()

@@ -82,6 +82,19 @@ def test_the_reference_is_measured_once(shards, config, workspace, monkeypatch):
     assert (first.covariance == second.covariance).all()
 
 
+def test_a_reference_by_other_code_is_measured_again(shards, config, tmp_path, monkeypatch):
+    """The protocol, under which numbers may be compared, is the same all the same."""
+    first = reference_statistics(shards, config, tmp_path, CPU)
+    place = "sagan.metrics.classifier.ClassifierFeatures.code"
+    for name in (place, "sagan.metrics.references._CODE"):
+        with monkeypatch.context() as changed:
+            changed.setattr(name, "000000000000")
+            again = reference_statistics(shards, config, tmp_path, CPU)
+        assert again.protocol == first.protocol
+
+    assert len(list(tmp_path.glob("statistics-*.npz"))) == 3
+
+
 def test_a_damaged_cached_reference_is_measured_again(shards, config, tmp_path, caplog):
     first = reference_statistics(shards, config, tmp_path, CPU)
     path = next(tmp_path.glob("statistics-*.npz"))

@@ -29,6 +29,12 @@ def test_wilson_equals_scipy(right, count):
     assert found["level"] == 0.95
 
 
+@pytest.mark.parametrize("count", [10, 40, 1000])
+def test_wilsons_ends_are_exact_where_none_or_all_are_right(count):
+    assert wilson_interval(0, count)["low"] == 0
+    assert wilson_interval(count, count)["high"] == 1
+
+
 def test_wilson_refuses_no_samples():
     with pytest.raises(ValueError, match="0 right of 0"):
         wilson_interval(0, 0)

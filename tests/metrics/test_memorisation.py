@@ -69,3 +69,11 @@ def test_what_says_nothing_is_refused(broken):
         memorisation(np.ones(3), np.array(broken))
     with pytest.raises(ValueError, match="sample distances"):
         memorisation(np.array(broken), np.ones(3))
+
+
+def test_copies_are_near_where_held_out_images_are_copies_too():
+    """Validation images that lie in train as well: the nearest 5% of them are at distance 0."""
+    held_out = np.concatenate([np.zeros(10), np.linspace(1, 2, 90)])
+
+    assert memorisation(np.zeros(20), held_out).near_copies == 1
+    assert memorisation(np.full(20, 1.5), held_out).near_copies == 0

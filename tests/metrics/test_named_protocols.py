@@ -88,7 +88,10 @@ def test_parameters_that_contradict_a_demanded_protocol_are_refused_at_the_door(
         EvaluationConfig(protocol="fid50k_train", inception_resizer="pil_bicubic")
     with pytest.raises(ValidationError, match="reference_images: got drawn, expected all"):
         EvaluationConfig(protocol="fid50k_train", reference_count=10_000)
+    with pytest.raises(ValidationError, match="generator_weights: got ema, expected raw"):
+        EvaluationConfig(protocol="fid50k_train", weights="ema")
     assert EvaluationConfig(protocol="fid50k_train").num_samples == 50_000
+    assert EvaluationConfig(protocol="fid50k_train", weights="raw").weights == "raw"
 
 
 def test_accuracy_needs_a_classifier():

@@ -117,6 +117,34 @@ def test_metrics_of_another_generator_are_refused(bundle, shards, metrics, confi
         evaluation_pictures(bundle, shards, metrics, config)
 
 
+def test_either_weights_are_measured_and_shown(shards, config, workspace, tmp_path):
+    both = small_bundle(tmp_path / "both", averaged=True)
+    found = {}
+    for weights in (None, "ema", "raw"):
+        chosen = config.model_copy(update={"weights": weights})
+        metrics = json.loads(json.dumps(evaluate_generator(both, shards, chosen, workspace)))
+        pictures = evaluation_pictures(both, shards, metrics, chosen)
+        series = all_samples(both.choose(weights), config).astype(int)
+        off = pictures["pair_samples"] - series[pictures["pair_sample_indices"]]
+        assert np.abs(off).max() <= 1, weights
+        found[weights] = metrics
+
+    told = {w: m["protocol"]["samples"]["generator"]["weights"] for w, m in found.items()}
+    assert told == {None: "ema", "ema": "ema", "raw": "raw"}
+    assert found[None]["fd_classifier"] == found["ema"]["fd_classifier"]
+    assert found["raw"]["fd_classifier"] != pytest.approx(found["ema"]["fd_classifier"], rel=1e-3)
+    other = config.model_copy(update={"weights": "raw"})
+    with pytest.raises(ValueError, match=r"other samples than these would be \(generator"):
+        evaluation_pictures(both, shards, found["ema"], other)
+
+
+def test_weights_that_the_bundle_has_not_are_refused(bundle, shards, config, workspace):
+    asked = config.model_copy(update={"weights": "ema"})
+
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        evaluate_generator(bundle, shards, asked, workspace)
+
+
 def test_metrics_of_an_earlier_version_are_refused_in_words(bundle, shards, metrics, config):
     del metrics["details"]["nearest_training_images"]["drawn"]
 

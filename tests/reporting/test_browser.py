@@ -213,11 +213,15 @@ def test_paper_is_light_and_has_all_that_was_closed(opened: Open) -> None:
     assert page.evaluate("window.closed") == 0, "all were opened for the paper"
     assert page.locator("details:not([open])").count() == closed, "and closed again"
     assert paper.startswith(b"%PDF")
+    rule = "[...document.styleSheets[0].cssRules].find((one) => one instanceof CSSPageRule)"
+    assert page.evaluate(f"{rule}.style.marginLeft") == "13mm", "text keeps off the edge"
     page.emulate_media(media="print", color_scheme="dark")
     assert luminance(page, "h1", "color") < 0.05
     assert luminance(page, "figure.chart", "backgroundColor") > 0.9
     printed = "bar => getComputedStyle(bar).printColorAdjust"
     assert page.locator(".bars i").first.evaluate(printed) == "exact", "bars are backgrounds"
+    columns = "table => getComputedStyle(table).columnCount"
+    assert page.locator("details > .rows").first.evaluate(columns) == "2", "long lists are short"
     assert not page.locator("nav").is_visible()
     assert not page.locator("p.scripted").is_visible()
 

@@ -193,6 +193,35 @@ def test_artefacts_of_two_runs_are_not_passed_off_as_one() -> None:
         assert f"The generator is of run {run.RUN}, the {name} of run ffffffffffff" in shown
 
 
+def test_numbers_and_pictures_of_different_weights_are_told_first() -> None:
+    measured = run.metrics()
+    measured["protocol"]["samples"]["generator"]["weights"] = "raw"
+    bundle = run.bundle_config() | {"raw": {"weights_sha256": "0", "facts": {"weights": "raw"}}}
+    page = render_report(ReportingConfig(), contents(metrics=measured, bundle=bundle))
+    assert "The metrics are of the run&#39;s raw weights; samples by class" in warning_section(page)
+    shown = text(page)
+    assert "1,000 samples of the raw weights against 1,797 real images of train." in shown
+    assert "drawn by the generator with its averaged weights (EMA) from random latents" in shown
+    assert "The bundle holds the raw weights too" in shown
+
+
+def test_of_one_kind_of_weights_there_is_nothing_to_warn_of(page: str) -> None:
+    measured = run.metrics()
+    measured["protocol"]["samples"]["generator"]["weights"] = "ema"
+    alone = render_report(ReportingConfig(), contents(metrics=measured))
+    for shown in (alone, page):
+        assert "The metrics are of the run" not in shown
+        assert "holds the raw weights too" not in shown
+
+
+def test_a_report_on_other_images_than_were_trained_on_is_told() -> None:
+    facts = run.bundle_config()["facts"]
+    for data_hash, told in (("def456", True), ("abc123", False)):
+        bundle = run.bundle_config() | {"facts": facts | {"data_hash": data_hash}}
+        page = render_report(ReportingConfig(), contents(bundle=bundle))
+        assert ("trained on other images than those under Data" in page) is told
+
+
 def test_classes_are_called_what_people_call_them() -> None:
     report = run.validation_report() | {"class_titles": {"digit_9": "nine, the last"}}
     shown = text(render_report(ReportingConfig(), contents(validation_report=report)))

@@ -10,6 +10,11 @@ from sagan.sampling.__main__ import main, parse_classes
 from tests.small_world import CLASSES, small_bundle
 
 
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
 def test_writes_pictures_and_samples(bundle, tmp_path):
     arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--npz"]
 
@@ -34,6 +39,26 @@ def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
     with np.load(kept) as one, np.load(tmp_path / "two" / "samples.npz") as two:
         assert all((one[name] == two[name]).all() for name in ("images", "latents", "class_labels"))
         assert abs(one["latents"]).max() <= 0.7
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        (["--classes", "1", "--seed", "4"], "--classes, --seed"),
+        (["--count", "3"], "--count"),
+        (["--truncation", "0.5", "--same-latents"], "--truncation, --same-latents"),
+    ],
+)
+def test_what_kept_latents_decide_cannot_be_given_beside_them(
+    bundle, tmp_path, capsys, extra, named
+):
+    np.savez(tmp_path / "kept.npz", latents=np.zeros((1, 12)), class_labels=np.array([0]))
+    command = [str(bundle.path), "--out", str(tmp_path / "out")]
+
+    assert main([*command, "--latents", str(tmp_path / "kept.npz"), *extra]) == 1
+
+    assert f"leave out {named}\n" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
@@ -98,12 +123,15 @@ def test_same_latents_down_a_column(bundle, tmp_path):
     [
         (["--classes", "dog,77"], "2 of 2 unknown: dog, 77"),
         (["--classes", "01_sqare"], "did you mean 01_square?"),
-        (["--truncation", "0"], "truncation must be positive"),
-        (["--truncation", "-1"], "truncation must be positive"),
+        (["--truncation", "0"], "truncation must be at least 0.01"),
+        (["--truncation", "-1"], "truncation must be at least 0.01"),
         (["--seed", "-1"], "seed must not be negative"),
         (["--query-points", "9"], r"expected 1..8"),
+        (["--device", "gpu"], "device: expected auto, cpu, cuda"),
+        (["--device", "cuda"], "torch sees no CUDA device"),
     ],
 )
+@pytest.mark.usefixtures("no_cuda")
 def test_a_mistake_is_one_line(bundle, tmp_path, capsys, extra, message):
     assert main([str(bundle.path), "--out", str(tmp_path / "out"), *extra]) == 1
 

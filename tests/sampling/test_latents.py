@@ -61,7 +61,9 @@ def test_no_latents():
     assert sample_latents(0, 4, 0).shape == (0, 4)
 
 
-@pytest.mark.parametrize("arguments", [{"seed": -1}, {"seed": 0, "truncation": 0.0}])
+@pytest.mark.parametrize(
+    "arguments", [{"seed": -1}, {"seed": 0, "truncation": 0.0}, {"seed": 0, "truncation": 1e-6}]
+)
 def test_refuses(arguments):
     with pytest.raises(ValueError, match="must"):
         sample_latents(1, 4, **arguments)

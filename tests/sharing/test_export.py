@@ -15,7 +15,7 @@ from sagan.models.bundle import GeneratorBundle
 from sagan.pipelines.export import create_pipeline
 from sagan.sampling.__main__ import main as sample
 from sagan.sampling.latents import sample_latents
-from sagan.sharing.card import MetricsOfAnother
+from sagan.sharing.card import ImagesOfAnother, MetricsOfAnother
 from sagan.sharing.config import ExportConfig
 from sagan.sharing.folder import make_folder
 from sagan.sharing.program import ProgramDiffers, largest_difference, write_program
@@ -76,7 +76,8 @@ def test_the_card_has_a_head_and_all_facts(shared, bundle):
         "`disc (00_circle)`, `01_square`, `02_triangle`",
         "| images | 1,836 |",
         "| `recognised` | 0.971 (95%: 0.96 to 0.98) |",
-        "1,000 samples (without truncation, seed 0) against 1,797 images of the split `train`",
+        "1,000 samples of the raw weights (without truncation, seed 0) against 1,797 images of the "
+        "split `train`",
         "biased upwards",
         "## Limits",
         "@inproceedings{zhang2019selfattention,",
@@ -127,6 +128,62 @@ def test_without_metrics_the_card_says_so(bundle):
 def test_metrics_of_another_generator_are_refused(bundle):
     with pytest.raises(MetricsOfAnother, match="kedro run --pipeline=evaluation"):
         make(bundle, run.metrics())
+
+
+def test_a_report_about_other_images_is_refused(bundle, tmp_path):
+    trained = bundle.config | {"facts": bundle.facts | {"data_hash": "def456"}}
+    with pytest.raises(ImagesOfAnother, match="about other images"):
+        make(GeneratorBundle(bundle.path, trained))
+    same = bundle.config | {"facts": bundle.facts | {"data_hash": "abc123"}}
+    make(GeneratorBundle(bundle.path, same))
+
+
+def test_scores_of_the_raw_weights_are_called_so(tmp_path):
+    both = small_bundle(tmp_path / "generator", averaged=True)
+    metrics = measured(both.choose("raw"))
+
+    folder = make(both, metrics)
+    card = (folder.path / "README.md").read_text()
+
+    assert "Picture and program are of the average, the scores of the raw weights." in card
+    assert "1,000 samples of the raw weights (without truncation, seed 0)" in card
+    with pytest.raises(MetricsOfAnother, match="raw weights that are left out"):
+        make(both, metrics, raw_weights=False)
+
+
+def test_a_baseline_is_not_passed_off_as_sagan(tmp_path):
+    """No attention, no class: neither in the words nor in the Hub's tags."""
+    bundle = small_bundle(tmp_path / "generator", attention=())
+    facts = bundle.facts | {"preset": "sngan_projection"}
+    folder = make(GeneratorBundle(bundle.path, bundle.config | {"facts": facts}))
+
+    _, head, body = (folder.path / "README.md").read_text().split("---\n", 2)
+
+    assert not {"sagan", "self-attention"} & set(yaml.safe_load(head)["tags"])
+    assert "16 x 16 px, configuration `sngan_projection`.\nIt has no self-attention" in body
+    assert "trained as a Self-Attention GAN" not in body
+    assert "| attention resolutions | none |" in body
+    assert "| spectral norm | yes |" in body
+
+
+def test_a_distance_by_another_resizer_is_on_the_card(bundle):
+    metrics = measured(bundle)
+    metrics["fid_pil_bicubic"] = 21.5
+
+    folder = make(bundle, metrics)
+
+    assert "| `fid_pil_bicubic` | 21.5 |" in (folder.path / "README.md").read_text()
+
+
+def test_the_hub_reads_the_head(shared):
+    """By its own library, where that is installed."""
+    hub = pytest.importorskip("huggingface_hub")
+
+    card = hub.ModelCard.load(shared / "README.md")
+
+    assert card.data.pipeline_tag == "unconditional-image-generation"
+    assert card.data.license == "mit"
+    assert card.text.lstrip().startswith("# Shapes")
 
 
 def test_damaged_weights_are_not_given_away(tmp_path):

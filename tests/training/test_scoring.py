@@ -8,6 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.of_generator import evaluate_generator
 from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.run import train
 from sagan.training.scoring import Score
@@ -69,6 +71,20 @@ def test_scores_change_nothing_of_the_run(tiny, shards, features, tmp_path):
     assert [score.images_seen for score in scored.scores] == [12, 24, 36, 40]
     assert all(score.value == score.scores["fd_classifier"] > 0 for score in scored.scores)
     assert {"recognised", "diversity_mean"} <= scored.scores[0].scores.keys()
+
+
+def test_raw_weights_may_be_scored_beside_an_average(tiny, shards, features, tmp_path):
+    raw = SCORING | {"protocol": SCORING["protocol"] | {"weights": "raw"}}
+    runs = {
+        name: train(tiny(scoring=scoring), shards, tmp_path / name, evaluation_workspace=features)
+        for name, scoring in (("averaged", SCORING), ("raw", raw))
+    }
+
+    averaged, scores = ([s.value for s in run.scores] for run in runs.values())
+    assert scores != averaged
+    chosen = EvaluationConfig(**raw["protocol"])
+    found = evaluate_generator(runs["averaged"].bundle, shards, chosen, features)
+    assert scores[-1] == pytest.approx(found["fd_classifier"], rel=1e-4)
 
 
 def test_the_best_checkpoint_is_kept_and_exported(tiny, shards, tmp_path, monkeypatch):
@@ -142,6 +158,9 @@ def test_what_cannot_be_scored_is_refused_at_the_door(tiny, shards, tmp_path, mo
 
     with pytest.raises(FileNotFoundError, match="pt_inception"):
         train(tiny(scoring=inception), shards, tmp_path / "runs")
+    averaged = SCORING | {"protocol": SCORING["protocol"] | {"weights": "ema"}}
+    with pytest.raises(ValueError, match=r"weights: ema was asked for, but training\.ema_decay"):
+        train(tiny(scoring=averaged, ema_decay=None), shards, tmp_path / "runs")
     with pytest.raises(ValueError, match="run of one process"):
         train(tiny(devices=2), shards, tmp_path / "runs", on_score=print)
     with pytest.raises(ValidationError, match="did you mean 'recall'"):

@@ -64,12 +64,13 @@ def explore(
     """
     if find_spec("gradio") is None:
         raise ImportError(MISSING)
+    from sagan.devices import choose_device
     from sagan.exploring.candidates import candidates
     from sagan.models.bundle import GeneratorBundle
 
     port = free_port(port)
     bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
-    found = candidates(bundles, device, weights)
+    found = candidates(bundles, str(choose_device(device)), weights)
     from sagan.exploring import page, serving
 
     with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:

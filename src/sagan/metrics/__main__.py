@@ -1,7 +1,8 @@
-"""Metrics of a file of samples, without the rest of the pipeline.
+"""Metrics of a generator or of a file of samples, without the rest of the pipeline.
 
-`python -m sagan.metrics SAMPLES_NPZ SHARDS --out metrics.json` compares what `python -m
-sagan.sampling BUNDLE --out DIR --npz` wrote with the shards' real images.
+`python -m sagan.metrics BUNDLE SHARDS --out metrics.json` measures a generator as the pipeline
+does; in place of the bundle, a file of samples that were drawn before, such as `python -m
+sagan.sampling BUNDLE --out DIR --npz` writes, is compared with the shards' real images.
 """
 
 import argparse
@@ -10,17 +11,21 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 from sagan.data.shards import ShardStore
+from sagan.devices import choose_device
 from sagan.files import file_sha256, replacing_file
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
 from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features import Batch
+from sagan.metrics.of_generator import evaluate_generator
 from sagan.metrics.references import reference_statistics
+from sagan.models.bundle import KINDS, GeneratorBundle
 from sagan.schema import load_settings
 from sagan.terminal import fit_log_to_terminal, worded, write_error
 
@@ -65,41 +70,67 @@ def read_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except (BadZipFile, EOFError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is no file of samples: {error}") from error
     sound = images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] == 3
-    if not sound or class_labels.shape != images.shape[:1]:
+    named = class_labels.dtype.kind in "iu" and class_labels.shape == images.shape[:1]
+    if not sound or not named:
         raise ValueError(
-            f"{path}: expected images uint8 [N, 3, H, W] and class_labels [N], got {images.dtype} "
-            f"{[*images.shape]} and {[*class_labels.shape]}"
+            f"{path}: expected images uint8 [N, 3, H, W] and integer class_labels [N], got "
+            f"{images.dtype} {[*images.shape]} and {class_labels.dtype} {[*class_labels.shape]}"
         )
     return images, class_labels.astype(np.int64)
 
 
 def _measure(options: argparse.Namespace) -> None:
-    images, class_labels = read_samples(options.samples)
-    shards = ShardStore.open(options.shards)
-    size = (shards.image_size, shards.image_size)
-    if images.shape[2:] != size:
-        raise ValueError(f"{options.samples}: images are {images.shape[2:]}, the shards' {size}")
-    config = _of_a_file(read_config(options.config), len(images))
-    device = torch.device(options.device)
+    device = choose_device(options.device)
+    shards, config = ShardStore.open(options.shards), read_config(options.config)
     workspace = options.workspace or options.out.parent / "features"
-    reference = reference_statistics(shards, config, workspace, device)
-    origin = {"file": options.samples.name, "file_sha256": file_sha256(options.samples)}
-
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(images), config.batch_size):
-            batch = slice(start, start + config.batch_size)
-            yield torch.from_numpy(images[batch]), torch.from_numpy(class_labels[batch])
-
-    metrics = evaluate(
-        batches(), shards, reference, config, workspace=workspace, device=device, origin=origin
-    )
+    if options.samples.is_dir():
+        weights = options.weights or config.weights
+        config = config.model_copy(update={"device": str(device), "weights": weights})
+        metrics = evaluate_generator(
+            GeneratorBundle.open(options.samples), shards, config, workspace
+        )
+    elif options.weights is not None:
+        raise ValueError(
+            f"--weights chooses a generator's, but {options.samples} is no bundle's folder; "
+            "samples that were drawn before are of the weights that drew them"
+        )
+    else:
+        metrics = _of_a_file(options.samples, shards, config, workspace, device)
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     with replacing_file(options.out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     logger.info("%s", options.out)
 
 
-def _of_a_file(config: EvaluationConfig, count: int) -> EvaluationConfig:
+def _of_a_file(
+    path: Path, shards: ShardStore, config: EvaluationConfig, workspace: Path, device: torch.device
+) -> dict[str, Any]:
+    """The metrics of samples that were drawn before."""
+    images, class_labels = read_samples(path)
+    size = (shards.image_size, shards.image_size)
+    if images.shape[2:] != size:
+        raise ValueError(f"{path}: images are {images.shape[2:]}, the shards' {size}")
+    unknown = class_labels[(class_labels < 0) | (class_labels >= shards.num_classes)]
+    if len(unknown):
+        raise ValueError(
+            f"{path}: {len(unknown)} class labels are outside 0..{shards.num_classes - 1}, the "
+            f"shards' classes: {unknown[:5].tolist()}"
+        )
+    config = _without_a_generator(config, len(images))
+    reference = reference_statistics(shards, config, workspace, device)
+    origin = {"file": path.name, "file_sha256": file_sha256(path)}
+
+    def batches() -> Iterator[Batch]:
+        for start in range(0, len(images), config.batch_size):
+            batch = slice(start, start + config.batch_size)
+            yield torch.from_numpy(images[batch]), torch.from_numpy(class_labels[batch])
+
+    return evaluate(
+        batches(), shards, reference, config, workspace=workspace, device=device, origin=origin
+    )
+
+
+def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConfig:
     """The part of a configuration that samples drawn before can follow."""
     if config.sweep.truncations:
         logger.info("no truncation curve: it needs a generator to draw from")
@@ -108,10 +139,16 @@ def _of_a_file(config: EvaluationConfig, count: int) -> EvaluationConfig:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sagan.metrics", description="Compare a file of samples with real images."
+        prog="python -m sagan.metrics",
+        description="Compare a generator's samples with real images.",
     )
     option = parser.add_argument
-    option("samples", type=Path, metavar="SAMPLES_NPZ", help="images and class_labels")
+    option(
+        "samples",
+        type=Path,
+        metavar="BUNDLE_OR_NPZ",
+        help="folder with generator.safetensors, or a file with images and class_labels",
+    )
     option("shards", type=Path, metavar="SHARDS", help="folder with index.json")
     option("--out", type=Path, required=True, metavar="JSON", help="the metrics file")
     option(
@@ -122,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="parameters_evaluation.yml; several are laid over one another in order",
     )
+    option("--weights", choices=KINDS, help="the bundle's averaged or raw ones, to be measured")
     option("--workspace", type=Path, metavar="DIR", help="cache; default: features/ beside --out")
     option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     return parser

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sagan.data.shards import ShardSplit, ShardStore
-from sagan.files import file_sha256, replacing_file
+from sagan.files import file_sha256, replacing_file, source_hash
 from sagan.metrics.config import ClassifierConfig
 from sagan.metrics.storage import cache_key
 from sagan.pixels import to_float
@@ -28,7 +28,9 @@ logger = logging.getLogger(__name__)
 LAST_MAP_PX = 4
 WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
-RECIPE = 1  # raise when the network or its training changes, so that cached ones are not used
+# what decides about a cached classifier beside its images and its configuration; taken when this
+# code is loaded, since a file may be edited while a training runs that scores itself
+CODE = source_hash("pixels.py", "metrics/classifier.py")
 
 
 class LabelledImages(Protocol):
@@ -89,6 +91,7 @@ class TrainedClassifier:
 class ClassifierFeatures:
     """The penultimate layer of a trained classifier."""
 
+    code = CODE
     metric = "fd_classifier"
     kernel_metric = "kd_classifier"
     label_score = "classifier_score"
@@ -135,7 +138,7 @@ def obtain_classifier(
     Raises:
         ValueError: if the shards have no train split.
     """
-    identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "recipe": RECIPE}
+    identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
     path = workspace / f"classifier-{cache_key(identity)}.safetensors"
     network = untrained_classifier(shards, config)
     facts = _load(network, path)

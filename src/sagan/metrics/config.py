@@ -5,7 +5,7 @@ set. A protocol is part of a number's name: what is set here stands beside it in
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -47,7 +47,7 @@ class NeighboursConfig(Config):
 class SweepConfig(Config):
     """Distance, precision and recall over truncations of the latents."""
 
-    truncations: tuple[PositiveFloat, ...] = Field(
+    truncations: tuple[Annotated[float, Field(ge=0.01)], ...] = Field(
         (), description="where to measure, standard deviations; none: no sweep"
     )
     num_samples: int = Field(10_000, ge=MIN_SAMPLES, description="generated images at each")
@@ -66,6 +66,11 @@ class EvaluationConfig(Config):
         "number is called fid), or the classifier (it is called fd_classifier)",
     )
     num_samples: int = Field(50_000, ge=MIN_SAMPLES, description="generated images, classes evenly")
+    weights: Literal["ema", "raw"] | None = Field(
+        None,
+        description="the generator's: averaged (ema), or raw, those of the last step; null: "
+        "averaged where the run has an average",
+    )
     reference_split: str = Field("train", description="real images compared with")
     reference_count: int | None = Field(
         None,

@@ -18,6 +18,10 @@ class FeatureExtractor(Protocol):
     """uint8 [N, 3, H, W] -> float [N, D], with the names of the numbers made of these features."""
 
     @property
+    def code(self) -> str:
+        """Hash of the source files that make them: cached ones of other code are not used."""
+
+    @property
     def metric(self) -> str:
         """Key of the Fréchet distance in the metrics file."""
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sagan.files import file_sha256
+from sagan.files import file_sha256, source_hash
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import INCEPTION_RESIZERS
 
@@ -79,6 +79,8 @@ RESIZERS = {"pytorch_fid": resize_as_pytorch_fid, "pil_bicubic": resize_as_pil_b
 
 class InceptionFeatures:
     """Pool-3 features: to 299 px, -1..1, 2,048 numbers an image."""
+
+    code = source_hash("metrics/inception.py")
 
     def __init__(self, weights: Path, device: torch.device, resizer: str = "pytorch_fid") -> None:
         """Load the network; see `require_weights` for the file.

@@ -30,7 +30,9 @@ def wilson_interval(right: int, count: int) -> dict[str, Any]:
     share, squared = right / count, Z * Z / count
     centre = (share + squared / 2) / (1 + squared)
     half = Z / (1 + squared) * np.sqrt(share * (1 - share) / count + squared / (4 * count))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    # the ends are exact where no sample, or every one, is right; their sums are not
+    low = 0.0 if right == 0 else centre - half
+    high = 1.0 if right == count else centre + half
     return _interval(low, high, f"Wilson, {count:,} samples")
 
 

@@ -21,7 +21,7 @@ class Memorisation(NamedTuple):
     1: all nearer, copies; 0: all farther, which says that samples are far from all real images.
     """
     near_copies: float
-    """Share of samples nearer to a training image than all but 5% of the held-out images are;
+    """Share of samples as near to a training image as the nearest 5% of the held-out images are;
     0.05 for samples as new as real images."""
 
 
@@ -48,5 +48,5 @@ def memorisation(sample_distances: np.ndarray, held_out_distances: np.ndarray) -
     near = np.quantile(held_out_distances, NEAR)
     return Memorisation(
         score=float(nearer.mean() / len(ordered)),
-        near_copies=float((sample_distances < near).mean()),
+        near_copies=float((sample_distances <= near).mean()),
     )

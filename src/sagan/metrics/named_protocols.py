@@ -114,10 +114,15 @@ def refusal(name: str, differing: list[str]) -> str:
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a protocol that the parameters decide."""
     inception = config["features"] == "inception"
-    return {key: config[key] for key in _CONFIGURED} | {
-        "resizer": INCEPTION_RESIZERS[config["inception_resizer"]] if inception else "none",
-        "reference_images": "all" if config["reference_count"] is None else "drawn",
-    }
+    chosen = {} if config["weights"] is None else {"generator_weights": config["weights"]}
+    return (
+        {key: config[key] for key in _CONFIGURED}
+        | chosen
+        | {
+            "resizer": INCEPTION_RESIZERS[config["inception_resizer"]] if inception else "none",
+            "reference_images": "all" if config["reference_count"] is None else "drawn",
+        }
+    )
 
 
 def _followed(protocol: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,11 @@ def evaluate_generator(
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
-        ValueError: if the generator was not trained on such images, or as `evaluate`.
+        ValueError: if the generator was not trained on such images, the bundle has not the
+            weights asked for, or as `evaluate`.
     """
     check_generator(bundle, shards)
+    bundle = bundle.choose(config.weights)
     device = choose_device(config.device)
     if reference is None:
         reference = reference_statistics(shards, config, workspace, device)

@@ -53,6 +53,7 @@ def evaluation_pictures(
         ValueError: if the metrics are of another generator, or of a version that named no pictures.
     """
     check_generator(bundle, shards)
+    bundle = bundle.choose(config.weights)
     _check_metrics(metrics, bundle, config)
     details = metrics["details"]
     pairs = _pairs(details.get("nearest_training_images"))

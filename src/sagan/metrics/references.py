@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sagan.data.shards import ShardSplit, ShardStore
-from sagan.files import replacing_file
+from sagan.files import replacing_file, source_hash
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features import FeatureExtractor, feature_extractor
 from sagan.metrics.frechet import frechet_distance
@@ -23,6 +23,7 @@ from sagan.metrics.storage import cache_key
 logger = logging.getLogger(__name__)
 
 HALVES = {"even": 0, "odd": 1}
+_CODE = source_hash("metrics/references.py", "metrics/statistics.py")  # as it was loaded
 
 
 def reference_statistics(
@@ -95,7 +96,7 @@ def split_statistics(
 ) -> Statistics:
     """Statistics of a split, or of a part of it: every other image (even, odd), or "n drawn"."""
     protocol = _protocol(shards, split, extractor, part)
-    path = workspace / f"statistics-{cache_key(protocol)}.npz"
+    path = workspace / f"statistics-{_key(protocol, extractor)}.npz"
     if path.is_file():
         try:
             return Statistics.load(path)
@@ -161,6 +162,14 @@ def _protocol(
     }
 
 
+def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
+    """Under which features and statistics are cached: what they are of, and the code they are by.
+
+    The code is no part of the protocol: numbers of two versions may be compared.
+    """
+    return cache_key(protocol | {"code": [extractor.code, _CODE]})
+
+
 def kept_features(
     shards: ShardStore,
     split: str,
@@ -175,7 +184,7 @@ def kept_features(
     """
     images = shards.split(split)
     protocol = _protocol(shards, split, extractor, "all") | {"kept_at_most": config.kept_reference}
-    path = workspace / f"kept-{cache_key(protocol)}.npz"
+    path = workspace / f"kept-{_key(protocol, extractor)}.npz"
     labels = torch.from_numpy(images.labels)
     count = min(config.kept_reference, len(images))
     indices = np.sort(np.random.default_rng(0).choice(len(images), count, replace=False))

@@ -84,6 +84,8 @@ def warnings(
             "were measured: run the evaluation again."
         )
     said += _mixed_runs(bundle, summary, metrics or {})
+    said += _other_weights(bundle, metrics or {})
+    said += _other_data(bundle, validation_report)
     said += _training_warnings(journal)
     bad = validation_report.get("counts", {}).get("bad_images", 0)
     if bad:
@@ -155,13 +157,48 @@ def label(name: str) -> str:
 def _mixed_runs(bundle: Facts, summary: Facts, metrics: Facts) -> Iterator[str]:
     """A sentence for each artefact that another training left."""
     made_by = _run_name(bundle.get("facts", {}))
-    measured = metrics.get("protocol", {}).get("samples", {}).get("generator", {})
+    measured = measured_generator(metrics)
     for name, run in (("summary and curves", _run_name(summary)), ("metrics", _run_name(measured))):
         if made_by and run and run != made_by:
             yield (
                 f"The generator is of run {made_by}, the {name} of run {run}: "
                 "this page mixes two trainings. Run the stations after training again."
             )
+
+
+def weights_of(record: Facts) -> str | None:
+    """A generator's weights in a reader's words, of its facts; None where they do not say."""
+    spoken = {"ema": "averaged weights (EMA)", "raw": "raw weights"}
+    return spoken.get(str(record.get("weights")))
+
+
+def measured_generator(metrics: Facts) -> Facts:
+    """Facts of the generator that the metrics are of; none of a file of samples."""
+    found: Facts = metrics.get("protocol", {}).get("samples", {}).get("generator", {})
+    return found
+
+
+def _other_weights(bundle: Facts, metrics: Facts) -> Iterator[str]:
+    """A sentence where numbers and pictures are of different weights of one run."""
+    shown, measured = weights_of(bundle.get("facts", {})), weights_of(measured_generator(metrics))
+    if shown and measured and shown != measured:
+        yield (
+            f"The metrics are of the run's {measured}; samples by class and attention maps are of "
+            f"its {shown}."
+        )
+
+
+def _other_data(bundle: Facts, validation_report: Facts) -> Iterator[str]:
+    """A sentence where the validation report is about other images than were trained on."""
+    trained, validated = (
+        bundle.get("facts", {}).get("data_hash"),
+        validation_report.get("data_hash"),
+    )
+    if trained and validated and trained != validated:
+        yield (
+            "The generator was trained on other images than those under Data (their hashes "
+            "differ): run the stations after validation again."
+        )
 
 
 def _training_warnings(journal: Sequence[Facts]) -> list[str]:

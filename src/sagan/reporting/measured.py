@@ -5,17 +5,18 @@ from typing import Any
 
 from sagan.naming import full_names
 from sagan.reporting.curves import Chart, Curve
-from sagan.reporting.facts import Facts, label, rows, score, score_items
+from sagan.reporting.facts import Facts, label, rows, score, score_items, weights_of
 from sagan.reporting.plane import Point, precision_recall_plane
 
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
     "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
     "fid_pil_bicubic": "FID with PIL's antialiased bicubic resizer (lower is better)",
-    "kid_pil_bicubic": "KID with PIL's antialiased bicubic resizer (0 is best; unbiased)",
-    "kid": "KID, kernel distance in Inception's features (0 is best; unbiased)",
-    "kd_classifier": "kernel distance in the classifier's features (0 is best; unbiased)",
+    "kid_pil_bicubic": "KID with PIL's antialiased bicubic resizer (0 is best; may be negative)",
+    "kid": "KID, kernel distance in Inception's features (0 is best; may be negative)",
+    "kd_classifier": "kernel distance in the classifier's features (0 is best; may be negative)",
     "inception_score": "Inception score (higher is better)",
+    "inception_score_pil_bicubic": "Inception score with PIL's resizer (higher is better)",
     "classifier_score": "Inception score's formula with the classifier (up to the class count)",
     "precision": "precision: samples among the real images",
     "recall": "recall: real images among the samples",
@@ -173,9 +174,11 @@ def _told(protocol: Facts, real: Facts) -> str:
     name = protocol.get("name")
     said = [f"Protocol {name}." if name else "No named protocol."]
     if "count" in samples and "count" in reference:
+        kind, split = weights_of(samples.get("generator", {})), reference.get("split")
+        drawn = ", drawn at random" if "drawn" in str(reference.get("part")) else ""
         said.append(
-            f"{samples['count']:,} samples against {reference['count']:,} real images of "
-            f"{reference.get('split', 'the reference')}."
+            f"{samples['count']:,} samples{f' of the {kind}' if kind else ''} against "
+            f"{reference['count']:,} real images of {split or 'the reference'}{drawn}."
         )
     if "between" in real:
         said.append(f"Last column: the same numbers of real images, {real['between']}.")

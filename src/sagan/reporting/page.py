@@ -70,6 +70,8 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         **_measured(contents),
         sample_grid=pictures.data_uri(contents.sample_grid),
         attention_maps=pictures.data_uri(contents.attention_maps),
+        weights=facts.weights_of(contents.bundle.get("facts", {})),
+        has_raw="raw" in contents.bundle,
         data=found.data_summary(contents.validation_report, config.classes_listed),
         parameters=[
             (name, facts.rows(contents.parameters[name])) for name in _in_order(contents.parameters)

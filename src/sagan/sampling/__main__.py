@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sagan.devices import choose_device
 from sagan.files import replacing_file
 from sagan.models.bundle import KINDS, GeneratorBundle
 from sagan.naming import by_title
@@ -90,13 +91,12 @@ def _named(asked: str, labels: Mapping[str, int], titled: Mapping[str, Sequence[
 
 
 def _draw(options: argparse.Namespace) -> None:
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("--device cuda: torch sees no CUDA device; use --device cpu")
+    device = choose_device(options.device)
     bundle = GeneratorBundle.open(options.bundle, options.weights)
-    generator = bundle.load(options.device)
+    generator = bundle.load(str(device))
     latents, class_labels = _chosen(options, bundle)
     classes = list(dict.fromkeys(class_labels.tolist()))
-    batches = generate(generator, latents, class_labels, options.batch_size, options.device)
+    batches = generate(generator, latents, class_labels, options.batch_size, device)
     images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
 
     shown = [classes[i] for i in choose_classes(len(classes), options.rows)]
@@ -111,7 +111,7 @@ def _draw(options: argparse.Namespace) -> None:
         bundle.shown_names,
         query_points=options.query_points,
         tile_px=SamplingConfig().attention.tile_px,
-        device=options.device,
+        device=device,
     )
     options.out.mkdir(parents=True, exist_ok=True)
     if options.npz:
@@ -123,6 +123,7 @@ def _draw(options: argparse.Namespace) -> None:
 def _chosen(options: argparse.Namespace, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
     """Latents float32 [N, Z] and labels int64 [N]."""
     if options.latents is not None:
+        _refuse_beside_latents(options)
         return load_latents(options.latents, bundle)
     classes = parse_classes(options.classes, bundle.class_names, bundle.class_titles)
     arguments = (bundle.latent_dim, options.seed, options.truncation)
@@ -131,6 +132,23 @@ def _chosen(options: argparse.Namespace, bundle: GeneratorBundle) -> tuple[Tenso
     else:
         latents = sample_latents(len(classes) * options.count, *arguments)
     return latents, torch.tensor(classes).repeat_interleave(options.count)
+
+
+def _refuse_beside_latents(options: argparse.Namespace) -> None:
+    """What a file of latents has decided already is not passed over in silence."""
+    defaults = SamplingConfig()
+    given = {
+        "--classes": options.classes is not None,
+        "--count": options.count != defaults.samples_per_class,
+        "--seed": options.seed != defaults.seed,
+        "--truncation": options.truncation is not None,
+        "--same-latents": options.same_latents,
+    }
+    if beside := [name for name, is_given in given.items() if is_given]:
+        raise ValueError(
+            f"--latents draws what {options.latents} holds, its classes and its latents; "
+            f"leave out {', '.join(beside)}"
+        )
 
 
 def load_latents(path: Path, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:

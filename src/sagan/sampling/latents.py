@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+SMALLEST_TRUNCATION = 0.01  # standard deviations; below it, redrawing goes on for minutes
+
 
 def sample_latents(
     count: int, latent_dim: int, seed: int, truncation: float | None = None, *, first_index: int = 0
@@ -26,10 +28,13 @@ def sample_latents(
         float32 [N, Z].
 
     Raises:
-        ValueError: if the truncation is not positive or the seed is negative.
+        ValueError: if the truncation is below 0.01 or the seed is negative.
     """
-    if truncation is not None and not truncation > 0:
-        raise ValueError(f"truncation must be positive, got {truncation}; leave it out for none")
+    if truncation is not None and not truncation >= SMALLEST_TRUNCATION:
+        raise ValueError(
+            f"truncation must be at least {SMALLEST_TRUNCATION} standard deviations, "
+            f"got {truncation}; leave it out for none"
+        )
     if seed < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
     rows = [

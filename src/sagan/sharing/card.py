@@ -21,11 +21,13 @@ NAMES_SHOWN = 20
 # the scores that a card lists, in this order, where the evaluation has them
 SCORES = (
     ("fid", "Fréchet inception distance (pytorch-fid's features)"),
+    ("fid_pil_bicubic", "the same, images resized by PIL's antialiased bicubic"),
     ("inception_score", "Inception score"),
+    ("inception_score_pil_bicubic", "Inception score, images resized likewise"),
     ("fd_classifier", "Fréchet distance in the features of a classifier of these images"),
     ("recognised", "share recognised as the class asked for"),
-    ("precision", "precision"),
-    ("recall", "recall"),
+    ("precision", "share of samples among the real images"),
+    ("recall", "share of real images among the samples"),
     ("diversity_mean", "diversity within a class, mean (real images: 1)"),
     ("diversity_min", "diversity within a class, the least"),
 )
@@ -33,6 +35,10 @@ SCORES = (
 
 class MetricsOfAnother(ClearError, ValueError):  # noqa: N818 - says what happened
     """The metrics that lie there are another generator's."""
+
+
+class ImagesOfAnother(ClearError, ValueError):  # noqa: N818 - says what happened
+    """The validation report that lies there is about other images."""
 
 
 def model_card(
@@ -55,6 +61,10 @@ def model_card(
         MetricsOfAnother: when the metrics are another generator's.
     """
     check_metrics(bundle, metrics)
+    network = bundle.config["generator"]
+    conditional = network.get("class_conditional", True)
+    attentive = bool(network.get("attention_resolutions"))
+    attentive &= network.get("attention_form") != "residual"  # a block of like size in its place
     template = Environment(
         loader=PackageLoader("sagan.sharing"),
         undefined=StrictUndefined,
@@ -65,40 +75,64 @@ def model_card(
     ).get_template("card.md.j2")
     return template.render(
         config=config,
-        head=_head(config),
+        head=_head(config, conditional=conditional, attentive=attentive),
+        conditional=conditional,
+        attentive=attentive,
         bundle=bundle,
         facts=bundle.facts,
-        network=bundle.config["generator"],
+        network={name: _shown(value) for name, value in network.items()},
         names=_names(bundle),
         example=shlex.quote(",".join(bundle.class_names[:2])),
         counts=_counts(validation.get("counts", {})),
         data_hash=bundle.facts.get("data_hash", validation.get("data_hash")),
         scores=_scores(metrics),
         protocol=_protocol(metrics),
+        measured=_weights(metrics),
         warnings=(metrics or {}).get("warnings", []),
         program=program,
     )
 
 
 def check_metrics(bundle: GeneratorBundle, metrics: Json | None) -> None:
-    """Refuse numbers of another generator.
+    """Refuse numbers of another generator, or of weights that are not given away.
 
     Raises:
         MetricsOfAnother: saying what to run.
     """
-    measured = ((metrics or {}).get("protocol", {}).get("samples") or {}).get("generator")
-    if metrics is not None and measured != bundle.facts:
+    if metrics is None:
+        return
+    measured = (metrics.get("protocol", {}).get("samples") or {}).get("generator")
+    if measured not in [bundle.choose(weights).facts for weights in bundle.available]:
         raise MetricsOfAnother(
-            "metrics.json is about another generator than the one to export; "
+            "metrics.json is about another generator than the one to export, or about raw "
+            "weights that are left out of it; "
             "run kedro run --pipeline=evaluation first, or remove metrics.json to export without"
         )
 
 
-def _head(config: ExportConfig) -> str:
+def check_images(bundle: GeneratorBundle, validation: Json) -> None:
+    """Refuse to describe other images than the generator was trained on.
+
+    Raises:
+        ImagesOfAnother: saying what to run.
+    """
+    trained, validated = bundle.facts.get("data_hash"), validation.get("data_hash")
+    if trained and validated and trained != validated:
+        raise ImagesOfAnother(
+            f"validation_report.json is about other images (hash {validated[:12]}...) than the "
+            f"generator was trained on ({trained[:12]}...); run kedro run --pipeline=train first, "
+            "so that report and generator belong together"
+        )
+
+
+def _head(config: ExportConfig, *, conditional: bool, attentive: bool) -> str:
+    tags = ["gan", "image-generation"]
+    tags += ["sagan", "self-attention"] if attentive else []
+    tags += ["class-conditional"] if conditional else []
     head: dict[str, Any] = {
         "library_name": "pytorch",
         "pipeline_tag": "unconditional-image-generation",  # the Hub has no tag nearer to it
-        "tags": ["gan", "sagan", "self-attention", "class-conditional", "image-generation"],
+        "tags": tags,
     }
     if config.license:
         head["license"] = config.license
@@ -117,6 +151,20 @@ def _counts(counts: Json) -> dict[str, str]:
         name.replace("_", " "): f"{count:,}" if isinstance(count, int) else f"{count:.3g}"
         for name, count in counts.items()
     }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _weights(metrics: Json | None) -> str | None:
+    """Whose numbers they are: `ema` or `raw`."""
+    samples = {} if metrics is None else metrics["protocol"]["samples"]
+    return (samples.get("generator") or {}).get("weights")
 
 
 def _scores(metrics: Json | None) -> list[tuple[str, str, str]]:
@@ -146,8 +194,10 @@ def _protocol(metrics: Json | None) -> str | None:
         features = features.get("network", "of metrics.json")
     truncation = samples.get("truncation")
     drawn = "without truncation" if truncation is None else f"truncation {truncation}"
+    kind = {"ema": " of the averaged weights", "raw": " of the raw weights"}
+    of = kind.get(str(_weights(metrics)), "")
     return (
-        f"{samples['count']:,} samples ({drawn}, seed {samples.get('seed')}) against "
+        f"{samples['count']:,} samples{of} ({drawn}, seed {samples.get('seed')}) against "
         f"{reference['count']:,} images of the split `{reference['split']}`, "
         f"in the features of: {features}"
     )

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from sagan.models.bundle import GeneratorBundle
-from sagan.sharing.card import check_metrics, model_card
+from sagan.sharing.card import check_images, check_metrics, model_card
 from sagan.sharing.config import ExportConfig
 from sagan.sharing.program import PROGRAM, write_program
 
@@ -41,10 +41,11 @@ def make_folder(
         metrics: The evaluation's, if there was one.
 
     Raises:
-        ValueError: when weights are damaged, metrics are another generator's, or the program
-            draws something else than the generator.
+        ValueError: when weights are damaged, metrics are another generator's, the validation
+            report is about other images, or the program draws something else than the generator.
     """
     check_metrics(bundle, metrics)
+    check_images(bundle, validation)
     keeper = tempfile.TemporaryDirectory(prefix="sagan-export-")
     path = Path(keeper.name) / "generator"
     path.mkdir()

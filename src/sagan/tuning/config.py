@@ -94,7 +94,7 @@ class SamplerConfig(Config):
     type: Literal["tpe", "random", "qmc", "nsgaii"] = Field(
         "tpe", description="tree-structured Parzen estimator, random, quasi-Monte Carlo, or NSGA-II"
     )
-    seed: NonNegativeInt = 0
+    seed: NonNegativeInt = Field(0, description="of the random draws that choose trials")
     startup_trials: NonNegativeInt = Field(
         10, description="of tpe: random ones (warm starts count) before the model is used"
     )
