@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"^<!-- (readme|parameters): (.+?) -->$", re.MULTILINE)
 CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 NAME = re.compile(r"<code>(.*?)</code>", re.DOTALL)
-SEPARATOR = re.compile(r"(?<=[._/=,])(?=[^\W\d])")
+# after _ / = and so on, and after a full stop unless only a file's ending follows
+SEPARATOR = re.compile(r"(?<=[_/=,])(?=[^\W\d])|(?<=\.)(?=[^\W\d]\w{4})")
 # a link out of docs/, such as to the source, leads nowhere on the site
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 
@@ -49,7 +50,8 @@ def on_page_content(content: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' ow
 
 
 def _breakable(name: re.Match[str]) -> str:
-    return f"<code>{SEPARATOR.sub('<wbr>', name[1])}</code>"
+    shown = name[1].replace("\\|", "|")  # a table's escape, which Python-Markdown leaves in code
+    return f"<code>{SEPARATOR.sub('<wbr>', shown)}</code>"
 
 
 def readme_section(title: str) -> str:

@@ -1,13 +1,13 @@
-"""The device is looked for before a run starts."""
+"""What would stop a run after hours is told before it starts: devices, networks, studies."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
 from sagan.catalog import GeneratorBundleDataset
-from sagan.doors import COMPUTING, check_device, check_study, check_weights
+from sagan.doors import COMPUTING, check_device, check_networks, check_study, check_weights
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
 from tests.small_world import small_bundle
@@ -49,6 +49,10 @@ def test_stations_that_compute_are_those_with_a_device() -> None:
     assert {name for name, model in models.items() if "device" in model.model_fields} == COMPUTING
 
 
+PATHS = [f"model.{network}.attention_resolutions" for network in ("generator", "discriminator")]
+ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths": PATHS}}
+
+
 @pytest.mark.parametrize(
     ("study", "training", "said"),
     [
@@ -56,6 +60,8 @@ def test_stations_that_compute_are_those_with_a_device() -> None:
         ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
         ({"storage": "redis://host"}, {}, "of no known kind"),
         ({}, {"device": "cuda"}, "cuda was asked for"),
+        ({"training": {"model": {"generator": {"base_channels": 3}}}}, {}, "a multiple of 8"),
+        ({"search_space": ATTENTION}, {}, "tuning.search_space.attention: [64]: model.generator"),
     ],
 )
 def test_a_study_that_could_not_begin_is_refused_before_its_images_are_made(
@@ -63,11 +69,55 @@ def test_a_study_that_could_not_begin_is_refused_before_its_images_are_made(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     entries = {"params:tuning": STUDY | study, "params:training": TRAINING | training}
+    entries["params:preprocessing"] = {"image_size": 16}
     catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
     with pytest.raises((ValueError, OSError)) as refused:
         check_study(PIPELINES["tune"], catalog)
     assert said.replace("nearest", "did you mean 'generator_lr'") in str(refused.value)
     check_study(PIPELINES["train"], catalog)  # is nothing to it
+
+
+SMALL = {"base_channels": 8, "attention_resolutions": [8]}
+
+
+def network_catalog(**models: dict) -> DataCatalog:
+    entries = {
+        "params:preprocessing": {"image_size": 16},
+        "params:training": {"model": {"generator": SMALL, "discriminator": SMALL} | models},
+        "params:comparison": {"contestants": [{"name": "sagan"}]},
+    }
+    return DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+
+
+def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> None:
+    catalog = network_catalog(
+        generator=SMALL | {"base_channels": 3}, discriminator=SMALL | {"attention_resolutions": [9]}
+    )
+    with pytest.raises(ValueError, match="2 wrong parameters for images of 16 px") as refused:
+        check_networks(PIPELINES["train"], catalog)
+    assert str(refused.value).split("\n")[1:] == [
+        "  training.model.generator.base_channels: self-attention needs feature maps whose "
+        "channels are a multiple of 8; there would be 6 at 8 px",
+        "  training.model.discriminator.attention_resolutions: no feature map of [9] px; "
+        "at this image size the discriminator has [8, 4]",
+    ]
+    with pytest.raises(ValueError, match=r"comparison\.contestants:\n  sagan: model\.generator"):
+        check_networks(PIPELINES["compare"], catalog)
+    check_networks(PIPELINES["sampling"], catalog)  # builds none of them
+
+
+def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> None:
+    """Whatever preprocessing would make of the parameters, were it run."""
+    catalog = network_catalog(generator=SMALL | {"attention_resolutions": [32]})
+    record = tmp_path / "image_shards.json"
+    entry = {"type": "sagan.catalog.ShardStoreDataset", "filepath": str(record)}
+    catalog["image_shards"] = AbstractDataset.from_config("image_shards", entry)
+    check_networks(PIPELINES["training"], catalog)  # none are there yet, and loading them says so
+    record.write_text('{"image_size": 64}')
+    check_networks(PIPELINES["training"], catalog)
+    record.write_text('{"image_size": 16}')
+    with pytest.raises(ValueError, match="1 wrong parameter for images of 16 px"):
+        check_networks(PIPELINES["training"], catalog)
 
 
 @pytest.mark.parametrize(

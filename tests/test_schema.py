@@ -82,6 +82,8 @@ def test_settings_that_cannot_be_read(tmp_path):
         load_settings("training", [broken], [])
     with pytest.raises(ValueError, match="expected KEY=VALUE"):
         load_settings("training", [], ["seed"])
+    with pytest.raises(ValueError, match=r"--set betas=\[0: the value is not valid YAML"):
+        load_settings("training", [], ["betas=[0"])
 
 
 def test_a_list_is_called_a_list():

@@ -1,4 +1,4 @@
-"""What is looked for before a run starts: suites and verdict of a validation, device, weights.
+"""What is looked for before a run starts: suites, verdict, device, weights, networks of that size.
 
 A station that trains on shards made in an earlier run starts only where the validation report is
 there, is about the images of these shards, and found them fit.
@@ -19,18 +19,22 @@ BUNDLE = "generator_bundle"
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse faulty suites before images are fetched or read.
+    """Refuse faulty suites, and an absent list of classes, before images are fetched or read.
 
     Raises:
         ValueError: naming all that is wrong with them.
+        FileNotFoundError: when there is no file of `known_classes`.
     """
     if SUITES not in pipeline.inputs():
         return
     from sagan.validation.config import DataValidationConfig
+    from sagan.validation.known_classes import read_known_classes
+    from sagan.validation.suite import build_expectations
     from sagan.validation.suites import read_suites
 
     config = DataValidationConfig.model_validate(catalog.load("params:data_validation"))
-    read_suites(catalog.load(SUITES), config)
+    read_known_classes(config.known_classes)
+    build_expectations(read_suites(catalog.load(SUITES), config).expected)
 
 
 def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -106,6 +110,51 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     )
 
 
+def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse networks that cannot be built for the images' size, before these are prepared.
+
+    Raises:
+        ValueError: naming all that is wrong with them.
+    """
+    stations = {node.namespace for node in pipeline.nodes} & TRAINING
+    image_size = _image_size(pipeline, catalog) if stations else None
+    if image_size is None:
+        return
+    from sagan.training.config import TrainingConfig
+
+    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    if "comparison" in stations:
+        from sagan.comparison.config import ComparisonConfig
+        from sagan.comparison.contestants import laid_contestants
+
+        config = ComparisonConfig.model_validate(catalog.load("params:comparison"))
+        laid_contestants(config, training, image_size)
+    if "training" in stations:
+        from sagan.models.feasible import network_faults
+
+        faults = network_faults(training.model, image_size=image_size)
+        if faults:
+            listed = "\n".join(f"  training.{fault}" for fault in faults)
+            raise ValueError(
+                f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} for images of "
+                f"{image_size} px (conf/*/parameters_training.yml or --params):\n{listed}"
+            )
+
+
+def _image_size(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
+    """Side of the images that this run trains on, None where that cannot be told yet [px]."""
+    if SHARDS in pipeline.all_outputs():
+        from sagan.data.config import PreprocessingConfig
+
+        settings = catalog.load("params:preprocessing")
+        return PreprocessingConfig.model_validate(settings).image_size
+    path = Path(catalog.get(SHARDS).filepath)
+    if not path.is_file():
+        return None  # absent, or fetched from an address when it is loaded
+    size: int | None = parse_json(path.read_text("utf-8"), str(path)).get("image_size")
+    return size
+
+
 def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """Refuse a study that could not begin, before its images are prepared.
 
@@ -120,7 +169,8 @@ def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.tuning.door import check_study as check
 
     training = TrainingConfig.model_validate(catalog.load("params:training"))
-    check(TuningConfig.model_validate(catalog.load("params:tuning")), training)
+    config = TuningConfig.model_validate(catalog.load("params:tuning"))
+    check(config, training, _image_size(pipeline, catalog))
     if training.device == "cuda":
         from sagan.devices import choose_device
 

@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 from sagan.doors import (
     check_device,
     check_expectations,
+    check_networks,
     check_study,
     check_verdict,
     check_weights,
@@ -55,22 +56,25 @@ class StreamHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say before hours of work, not after them, what would stop it.
 
-        Faulty expectations, a study that could not begin, images without a passing validation,
-        and a device that is not there are refused. Where a file must be fetched by hand, a run
-        with the evaluation is refused; one that trains for a later evaluation is warned.
+        Faulty expectations, networks that images of this size cannot have, a study that could not
+        begin, images without a passing validation, and a device that is not there are refused.
+        Where a file must be fetched by hand, a run with the evaluation is refused; one that trains
+        for a later evaluation is warned.
 
         Raises:
-            ValueError: when expectations are faulty, the images were not found fit, CUDA is asked
-                for and absent, or weights are to be measured that the generator has not.
+            ValueError: when expectations or networks are faulty, the images were not found fit,
+                CUDA is asked for and absent, or weights are to be measured that the generator has
+                not.
             FileNotFoundError: when the Inception weights are absent.
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
-        check_expectations(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
+        check_networks(pipeline, catalog)
         check_weights(pipeline, catalog)
         check_study(pipeline, catalog)
+        check_expectations(pipeline, catalog)
         stations = {node.namespace for node in pipeline.nodes}
         if not stations & {"training", "evaluation"}:
             return

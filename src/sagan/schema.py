@@ -100,7 +100,7 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file without the section, or an assignment without '='.
+        ValueError: a file without the section, an assignment without '=', or what is not YAML.
     """
     settings: Settings = {}
     for file in files:
@@ -115,7 +115,11 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
         path, equals, value = assignment.partition("=")
         if not equals:
             raise ValueError(f"--set {assignment}: expected KEY=VALUE")
-        layer = yaml.safe_load(value)
+        try:
+            layer = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            fault = getattr(error, "problem", None) or error
+            raise ValueError(f"--set {assignment}: the value is not valid YAML: {fault}") from None
         for key in reversed(path.split(".")):
             layer = {key: layer}
         settings = lay_over(settings, layer)

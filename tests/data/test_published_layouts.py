@@ -248,6 +248,26 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
     assert not list(raw.rglob("*.partial"))
 
 
+def test_what_a_killed_extraction_left_is_never_mixed_into_another(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        files = {f"train/{c}/{name}{n}.JPEG": published.jpeg(n) for c in "ab" for n in range(3)}
+        (tmp_path / f"{name}.tar").write_bytes(published.tar_of(files))
+    written = []
+
+    def dies(content, file, length):
+        written.append(file.write(content.read()))
+        if len(written) == 4:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sagan.data.extraction.shutil.copyfileobj", dies)
+        with pytest.raises(Killed):
+            get("folder", tmp_path / "one.tar", tmp_path / "raw")
+    folder = get("folder", tmp_path / "two.tar", tmp_path / "raw")
+    names = [Path(image.path).name for image in folder]
+    assert names == [f"two{n}.JPEG" for n in range(3)] * 2
+
+
 def test_an_extracted_class_that_lost_an_image_is_extracted_again(tmp_path, caplog):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
     folder = get("ilsvrc2012", place, raw)

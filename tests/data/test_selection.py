@@ -84,6 +84,9 @@ def test_a_part_of_a_class_folder_is_linked_and_of_the_digits_too(tmp_path):
     assert all((folder.path / image.path).is_file() for image in folder)
     digits = acquire(AcquisitionConfig(source="digits", classes="3;7"), tmp_path / "raw")
     assert digits.class_names == ("3", "7")
+    # DVC keeps these images, and would keep nothing of a link to a folder
+    assert all((digits.path / image.path).is_symlink() for image in digits)
+    assert not (digits.path / "train/3").is_symlink()
     assert (tmp_path / "raw/digits/train/0").is_dir()
 
 

@@ -81,6 +81,7 @@ def test_arrays_become_image_files_with_their_pixels(source, tmp_path, monkeypat
         with Image.open(folder.path / image.path) as picture:
             expected = pixels[image.split][number].transpose(1, 2, 0)
             assert np.array_equal(np.asarray(picture), expected)
+    assert folder.path == tmp_path / "raw" / source, "whole, they need no links"
     monkeypatch.setattr(cls, "__init__", None)  # would fail if called
     assert acquire(config, tmp_path / "raw") == folder
     part = acquire(config.model_copy(update={"images_per_class": 1}), tmp_path / "raw")

@@ -1,7 +1,7 @@
 """What the explorer shows, without a browser."""
 
 import math
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,10 +202,17 @@ def test_weights_that_a_bundle_has_not_are_refused(bundle, both, capsys):
     assert "no ema weights, but raw" in capsys.readouterr().err
 
 
-def test_looking_changes_no_file_and_the_pure_part_needs_no_gradio(explorer, bundle):
-    explorer.view(Place(End(0), End(1), share=0.4))
-    assert GeneratorBundle.open(bundle.path).load().num_classes == 3
-    assert "gradio" not in vars(sys.modules["sagan.exploring.views"])
+def test_looking_changes_no_file_of_the_bundle(bundle):
+    before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
+    Explorer(bundle).view(Place(End(0), End(1), share=0.4))
+    assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
+    assert Explorer(GeneratorBundle.open(bundle.path)).bundle.num_classes == 3
+
+
+def test_all_but_page_and_serving_do_without_gradio():
+    folder = Path(command.__file__).parent
+    importing = {path.name for path in folder.glob("*.py") if "import gradio" in path.read_text()}
+    assert importing == {"page.py", "serving.py"}
 
 
 def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sagan.data.image_folder import ImageFolder
 from sagan.pipeline_registry import OUTLETS, STATIONS
 from tests.drawn_images import draw_image_folder
 from tests.integration.conftest import command_in, environment
@@ -226,6 +227,26 @@ def test_another_preset_is_four_lines(finished_project: Path, tmp_path: Path) ->
     assert run("dvc", "update", f"{PHOTOS}.dvc").returncode == 0
     changed = json.loads(run("dvc", "status", "--json", "acquisition").stdout)
     assert set(changed) == {"acquisition@tiny_imagenet64"}
+
+
+def test_a_part_of_the_digits_is_whole_again_after_a_pull(
+    finished_project: Path, tmp_path: Path
+) -> None:
+    """What acquisition chose are links; DVC keeps the images that they lead to."""
+    project = tmp_path / "project"
+    shutil.copytree(finished_project, project, symlinks=True)
+    run = command_in(project)
+    path = project / "conf/base/parameters_acquisition.yml"
+    path.write_text(path.read_text().replace("first_classes: null", "first_classes: 3"))
+    done = run("dvc", "repro", "acquisition@base")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    shutil.rmtree(project / "data/01_raw/images")
+    assert run("dvc", "checkout", "acquisition@base").returncode == 0
+    folder = ImageFolder.open(project / "data/01_raw/images/digits_links")
+    record = json.loads((project / "data/01_raw/images/image_folder.json").read_text())
+    assert folder.facts() | {"path": "digits_links"} == record
+    assert folder.class_names == ("0", "1", "2")
 
 
 def test_outside_a_dvc_repository_the_pipeline_still_runs(tmp_path: Path, project: Path) -> None:

@@ -75,6 +75,22 @@ def test_faulty_suites_are_told_before_images_are_fetched() -> None:
     check_expectations(PIPELINES["training"], catalog)  # which does not read them
 
 
+def test_a_type_that_the_library_has_not_and_an_absent_list_are_told_as_early() -> None:
+    suites = documents()
+    catalog = DataCatalog()
+    catalog["expectation_suites"] = suites
+    catalog["params:data_validation"] = small_config().model_copy(
+        update={"known_classes": "/no/such/list.txt"}
+    )
+    with pytest.raises(FileNotFoundError, match=r"known_classes: '/no/such/list\.txt' is no file"):
+        check_expectations(PIPELINES["train"], catalog)
+    entry_of(suites, "images", "path_once")["type"] = "expect_wonders"
+    catalog["expectation_suites"] = suites
+    catalog["params:data_validation"] = small_config()
+    with pytest.raises(ValueError, match=r"images\.json, path_once: unknown expectation type"):
+        check_expectations(PIPELINES["train"], catalog)
+
+
 def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(tmp_path: Path) -> None:
     earlier = tmp_path / "validated_manifest.parquet"
     earlier.write_bytes(b"of another day")

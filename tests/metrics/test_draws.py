@@ -84,6 +84,36 @@ def test_a_sweep_draws_at_each_truncation(drawn):
     assert (clear["truncation"], clear["samples"]) == (0.5, 40)
 
 
+@pytest.mark.parametrize(
+    ("changed", "got"),
+    [
+        ({"sweep": SweepConfig(truncations=(0.5,), num_samples=3)}, "3 samples and 72 real"),
+        ({"kept_reference": 2, "sweep": SweepConfig(truncations=(0.5,))}, "samples and 2 real"),
+        ({"neighbours": None, "sweep": SweepConfig(truncations=(0.5,))}, "neighbours"),
+    ],
+)
+def test_a_sweep_of_too_few_is_refused_before_any_sample_is_looked_at(
+    shards, config, workspace, changed, got
+):
+    settings = config.model_copy(update=changed)
+
+    def never(*_):
+        pytest.fail("samples were drawn")
+        yield
+
+    with pytest.raises(ValueError, match=got):
+        evaluate(
+            never(),
+            shards,
+            reference_statistics(shards, settings, workspace, CPU),
+            settings,
+            workspace=workspace,
+            device=CPU,
+            origin={"seed": 0},
+            draw=never,
+        )
+
+
 def test_no_sweep_without_truncations(drawn):
     assert "truncation_sweep" not in drawn()["details"]
 

@@ -42,6 +42,18 @@ def test_names(inception_config, shards, tmp_path):
     assert 1 <= metrics["inception_score"] <= 1008
     assert "72 images for 2048 feature dimensions" in "".join(metrics["warnings"])
     assert "3 of 3 classes have no more images than the 2048" in "".join(metrics["warnings"])
+    assert "Inception's weights are not the published ones" in "".join(metrics["warnings"])
+
+
+def test_of_the_published_weights_nothing_is_said(inception_config, shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "sagan.metrics.evaluation.WEIGHTS_SHA256", inception_config.inception_sha256[:8]
+    )
+    few = inception_config.model_copy(update={"kernel": None, "neighbours": None})
+
+    metrics = run(real_batches(shards), shards, few, tmp_path / "features")
+
+    assert "published" not in "".join(metrics["warnings"])
 
 
 def test_a_demanded_protocol_is_refused_before_any_sample_is_looked_at(

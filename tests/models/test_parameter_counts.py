@@ -60,6 +60,10 @@ def test_refuses_what_it_cannot_be(network):
         network(image_size=48, num_classes=2)
     with pytest.raises(ValueError, match=r"no feature map of \[128\] px.*has \["):
         network(image_size=64, num_classes=2, attention_resolutions=(32, 128))
+    odd = {"image_size": 16, "num_classes": 2, "base_channels": 3, "attention_resolutions": (8,)}
+    with pytest.raises(ValueError, match=r"base_channels: .* a multiple of 8; there would be \d"):
+        network(**odd)
+    network(**odd, attention_form="residual")  # takes any number
 
 
 def test_thin_blocks_without_attention_are_sngans():

@@ -38,8 +38,9 @@ def _publish(options: argparse.Namespace) -> None:
 
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
+    from sagan.comparison.rows import read_rows
 
-    rows = json.loads(options.rows.read_text(encoding="utf-8"))
+    rows = read_rows(options.rows)
     if options.reference not in {row["contestant"] for row in rows}:
         raise ValueError(f"--reference: no contestant '{options.reference}' in {options.rows}")
     found, sheet = results(rows, options.reference), sample_sheet(rows, options.runs)

@@ -37,28 +37,49 @@ def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardSto
     Raises:
         ValueError: naming each contestant that is not valid, with its faults.
     """
+    configured = laid_contestants(config, training, shards.image_size)
+    _check_runs_differ(configured, shards)
+    return [
+        Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
+        for seed in config.seeds
+        for one in config.contestants
+    ]
+
+
+def laid_contestants(
+    config: ComparisonConfig, training: TrainingConfig, image_size: int
+) -> dict[str, TrainingConfig]:
+    """The training of each contestant by its name, but for the seed.
+
+    Args:
+        config: contestants, seeds, budget.
+        training: what contestants are laid over.
+        image_size: side of the images, which decides which networks there can be [px].
+
+    Raises:
+        ValueError: naming each contestant that is not valid, with its faults.
+    """
     if training.preset is not None:
         raise ValueError(
             f"training.preset is {training.preset}: a comparison lays the contestants' presets "
             "over training itself; leave it null"
         )
     faults: list[str] = []
-    configured = {}
+    configured: dict[str, TrainingConfig] = {}
     for contestant in config.contestants:
         try:
             configured[contestant.name] = _lay(contestant, config, training)
-            _check_networks(configured[contestant.name], shards)
+            _check_processes(configured[contestant.name], config.workers)
+            faults += [
+                f"{contestant.name}: {fault}"
+                for fault in _network_faults(configured[contestant.name], image_size)
+            ]
         except ValidationError as error:
             faults += [f"{contestant.name}: {fault}" for fault in describe_faults(error)]
         except ValueError as error:
             faults.append(f"{contestant.name}: {error}")
-    if faults:
-        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
-    return [
-        Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
-        for seed in config.seeds
-        for one in config.contestants
-    ]
+    _raise(faults)
+    return configured
 
 
 def _lay(
@@ -80,14 +101,35 @@ def _lay(
     return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
 
 
-def _check_networks(training: TrainingConfig, shards: ShardStore) -> None:
-    """Build both networks without memory: what they refuse is refused now."""
-    import torch
+def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore) -> None:
+    """Contestants of one training would share a run's folder, and so its generator."""
+    from sagan.training.fingerprint import identity_hash, run_identity
 
-    from sagan.models.discriminator import build_discriminator
-    from sagan.models.generator import build_generator
+    first: dict[str, str] = {}
+    faults = []
+    for name, training in configured.items():
+        same = first.setdefault(identity_hash(run_identity(training, shards)), name)
+        if same != name:
+            faults.append(f"{name}: trains exactly as {same} does; leave one of them out")
+    _raise(faults)
 
-    sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
-    with torch.device("meta"):
-        build_generator(training.model.generator, **sizes)
-        build_discriminator(training.model.discriminator, **sizes)
+
+def _raise(faults: list[str]) -> None:
+    if faults:
+        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
+
+
+def _check_processes(training: TrainingConfig, workers: int) -> None:
+    """Runs that go on at once are a process each."""
+    if workers > 1 and training.world_size > 1:
+        raise ValueError(
+            f"training.devices {training.devices} x nnodes {training.nnodes}: with "
+            f"comparison.workers {workers} a run is one process; set training.devices=1 and "
+            "comparison.workers to the number of GPUs, or comparison.workers=1"
+        )
+
+
+def _network_faults(training: TrainingConfig, image_size: int) -> list[str]:
+    from sagan.models.feasible import network_faults
+
+    return network_faults(training.model, image_size=image_size)

@@ -1,7 +1,8 @@
 """Archives become folders: each whole under its name or absent, and a killed extraction goes on.
 
-A folder grows as `.<name>.partial`, with a record of what it was extracted from, and takes its name
-when it is complete. A file that a killed run left with its full size is not written again.
+A folder grows as `.<name>.partial`, with a record of what it is extracted from, and takes its name
+when it is complete. A file that a killed run left with its full size is not written again; what a
+killed run of another archive or selection left goes away.
 """
 
 import errno
@@ -95,6 +96,7 @@ def extract(
     """
     partial = target.with_name(f".{target.name}.partial")
     try:
+        _begin(partial, made_of)
         for entry, place in placed:
             _write(archive, entry, partial / place)
             on_bytes(entry.size_bytes)
@@ -116,6 +118,19 @@ def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 -
         logger.warning("'%s' is not what it should be made of; replaced", target)
         shutil.rmtree(target)
     partial.rename(target)
+
+
+def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
+    """Take up what a killed run of the same extraction left; what another one left goes away."""
+    record = json.dumps(made_of)
+    try:
+        known = (partial / RECORD).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        known = None
+    if known != record:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / RECORD).write_text(record, encoding="utf-8")
 
 
 def _write(archive: Archive, entry: Entry, path: Path) -> None:

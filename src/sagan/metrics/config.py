@@ -163,6 +163,13 @@ class EvaluationConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _one_is_too_few(self) -> Self:
+        for name in ("accuracy_samples", "bootstrap_resamples", "extrapolation_points"):
+            if getattr(self, name) == 1:
+                raise ValueError(f"{name}: one is too few to measure anything; 0 for none, or more")
+        return self
+
+    @model_validator(mode="after")
     def _features_need_their_network(self) -> Self:
         if self.features == "classifier" and self.classifier is None:
             raise ValueError("features: classifier needs the block 'classifier', got null")

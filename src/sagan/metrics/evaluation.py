@@ -14,6 +14,7 @@ from sagan.data.shards import ShardStore
 from sagan.metrics.bench import Bench
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features import Batch, feature_extractor
+from sagan.metrics.inception import WEIGHTS_SHA256
 from sagan.metrics.intervals import repeated_interval
 from sagan.metrics.measures import Measured, measure, real_against_real
 from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
@@ -75,6 +76,8 @@ def evaluate(
     extractor = feature_extractor(config, shards, workspace, device)
     check_reference(reference, shards, config, extractor)
     _check_draws(config, draw)
+    if config.sweep.truncations:
+        _check_sweep(config, reference)
     name_protocol(_protocol(config, reference, origin, config.num_samples), config.protocol)
     bench = Bench(shards, config, workspace, device, extractor, reference)
     measured, samples = _measure(bench, batches)
@@ -89,7 +92,9 @@ def evaluate(
         "details": measured.details | _sweep(bench, draw),
         "self_test": self_test(shards, reference, extractor, config, workspace)
         | real_against_real(bench),
-        "warnings": _said(measured.warnings + _few_samples(samples, reference)),
+        "warnings": _said(
+            measured.warnings + _few_samples(samples, reference) + _other_inception(reference)
+        ),
         "protocol": {
             "name": name_protocol(protocol, config.protocol),
             **protocol,
@@ -146,8 +151,21 @@ def _check_draws(config: EvaluationConfig, draw: Draw | None) -> None:
             "evaluation.repeats and evaluation.sweep need a generator to draw from, got samples "
             "that were drawn before: set repeats to 1 and sweep.truncations to []"
         )
-    if config.sweep.truncations and config.neighbours is None:
+
+
+def _check_sweep(config: EvaluationConfig, reference: Statistics) -> None:
+    """Refuse now what would end the evaluation once all else is measured."""
+    if config.neighbours is None:
         raise ValueError("evaluation.sweep needs the block 'neighbours', got null")
+    needed = config.neighbours.precision_recall_k + 1
+    samples = min(config.sweep.num_samples, config.kept_samples)
+    real = min(reference.count, config.kept_reference)
+    if min(samples, real) < needed:
+        raise ValueError(
+            f"evaluation.sweep: precision and recall in neighbourhoods of {needed - 1} need at "
+            f"least {needed} images a side, got {samples} samples and {real} real images; raise "
+            "sweep.num_samples, or set sweep.truncations to []"
+        )
 
 
 def _protocol(
@@ -180,6 +198,18 @@ def _few_samples(samples: Statistics, reference: Statistics) -> list[str]:
         few_samples_warning("reference", reference),
     )
     return [warning for warning in both if warning]
+
+
+def _other_inception(reference: Statistics) -> list[str]:
+    """One line if Inception's weights are not the ones that a number called FID is made with."""
+    features = reference.protocol["features"]
+    sha256 = str(features["weights_sha256"])
+    if "Inception" not in features["network"] or sha256.startswith(WEIGHTS_SHA256):
+        return []
+    return [
+        f"Inception's weights are not the published ones (SHA-256 {sha256[:12]}..., expected "
+        f"{WEIGHTS_SHA256}...): FID, KID and Inception score cannot be compared with others'"
+    ]
 
 
 def _said(warnings: list[str]) -> list[str]:

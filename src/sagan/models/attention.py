@@ -10,6 +10,8 @@ from sagan.models.spectral_norm import conv2d
 
 AttentionForm = Literal["released", "paper"]
 
+ATTENTION_MULTIPLE = 8  # of the channels: queries and keys have an eighth of them
+
 
 class SelfAttention2d(nn.Module):
     """y = x + gamma * out(attention), as the authors released it or as their text has it.
@@ -31,8 +33,10 @@ class SelfAttention2d(nn.Module):
                 to every position, with C/8 channels throughout.
         """
         super().__init__()
-        if channels % 8:
-            raise ValueError(f"self-attention needs channels divisible by 8, got {channels}")
+        if channels % ATTENTION_MULTIPLE:
+            raise ValueError(
+                f"self-attention needs channels divisible by {ATTENTION_MULTIPLE}, got {channels}"
+            )
 
         def projection(inputs: int, outputs: int) -> nn.Conv2d:
             return conv2d(inputs, outputs, 1, bias=False, spectral_norm=spectral_norm)

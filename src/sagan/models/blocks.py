@@ -5,7 +5,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.attention import SelfAttention2d
+from sagan.models.attention import ATTENTION_MULTIPLE, SelfAttention2d
 from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.models.resampling import conv_pool, upsample_conv
 from sagan.models.spectral_norm import conv2d
@@ -23,13 +23,30 @@ def check_image_size(image_size: int) -> None:
         raise ValueError(f"image_size must be 16, 32, 64, 128 or 256 px, got {image_size}")
 
 
-def check_attention(wanted: tuple[int, ...], available: list[int], network: str) -> None:
-    """Refuse attention at a resolution that the network does not have."""
-    missing = [r for r in wanted if r not in available]
+def check_attention(
+    wanted: tuple[int, ...], channels: dict[int, int], form: Insertion, network: str
+) -> None:
+    """Refuse attention where the network has no such feature map, or not the channels for it.
+
+    Args:
+        wanted: sides of feature maps [px].
+        channels: of the feature maps that attention may follow, by resolution.
+        form: of what is inserted; a residual block takes any number of channels.
+        network: for the message, "generator" or "discriminator".
+    """
+    available = list(channels)
+    missing = [r for r in wanted if r not in channels]
     if missing:
         raise ValueError(
             f"model.{network}.attention_resolutions: no feature map of {missing} px; "
             f"at this image size the {network} has {available}"
+        )
+    odd = {r: channels[r] for r in wanted if channels[r] % ATTENTION_MULTIPLE}
+    if odd and form != "residual":
+        found = ", ".join(f"{count} at {r} px" for r, count in odd.items())
+        raise ValueError(
+            f"model.{network}.base_channels: self-attention needs feature maps whose channels are "
+            f"a multiple of {ATTENTION_MULTIPLE}; there would be {found}"
         )
 
 

@@ -57,11 +57,11 @@ class Discriminator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(image_size.bit_length() - 2, 1, -1)]  # half ... 4
-        check_attention(attention_resolutions, resolutions, "discriminator")
         channels = {
             r: discriminator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in resolutions
         }
+        check_attention(attention_resolutions, channels, attention_form, "discriminator")
         inserted = insertions(
             channels,
             attention_resolutions,

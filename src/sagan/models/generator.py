@@ -64,7 +64,6 @@ class Generator(nn.Module):
         super().__init__()
         check_image_size(image_size)
         resolutions = [2**k for k in range(3, image_size.bit_length())]  # 8 ... image_size
-        check_attention(attention_resolutions, resolutions, "generator")
         self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
         self.class_conditional = class_conditional
         has_attention = attention_form != "residual"
@@ -73,6 +72,12 @@ class Generator(nn.Module):
             r: generator_channels(r, image_size=image_size, base_channels=base_channels)
             for r in [SMALLEST_RESOLUTION, *resolutions]
         }
+        check_attention(
+            attention_resolutions,
+            {r: channels[r] for r in resolutions},
+            attention_form,
+            "generator",
+        )
         self.first_shape = (channels[SMALLEST_RESOLUTION], SMALLEST_RESOLUTION, SMALLEST_RESOLUTION)
         inserted = insertions(
             channels,

@@ -8,12 +8,16 @@ from sagan.tuning.space import SearchSpace, trial_training
 from sagan.tuning.storage import Place
 
 
-def check_study(config: TuningConfig, training: TrainingConfig) -> None:
+def check_study(
+    config: TuningConfig, training: TrainingConfig, image_size: int | None = None
+) -> None:
     """Hold a study against the training that it tunes.
 
     Args:
         config: the study.
         training: the station's parameters, which every trial starts from.
+        image_size: side of the images, where it is known: no choice may ask for networks that
+            cannot be built for it [px].
 
     Raises:
         ValueError: parameters that do not go together, naming each.
@@ -22,6 +26,8 @@ def check_study(config: TuningConfig, training: TrainingConfig) -> None:
     """
     space = SearchSpace(config.search_space, trial_training(config, training))
     space.check()
+    if image_size is not None:
+        space.check_networks(image_size)
     space.starting_points(config.warm_starts)
     Place.of(config.storage, Path())
     if config.protocol.features == "inception":

@@ -101,7 +101,7 @@ def prepare(
         from sagan.tuning.objective import train_trial
 
         objective = train_trial
-    check_study(config, training)
+    check_study(config, training, shards.image_size)
     of_trials = trial_training(config, training)
     if config.when_changed == "afresh":
         space = SearchSpace(config.search_space, of_trials)

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -80,14 +80,41 @@ class SearchSpace:
     def _value_faults(self) -> list[str]:
         """Faults of the training with one dimension at one of its ends, the others as they are."""
         faults = []
+        for name, value in self._all_ends():
+            try:
+                self.training({name: value})
+            except ValidationError as error:
+                said = "; ".join(describe_faults(error))
+                faults.append(f"{name}: {value!r} does not go with the training: {said}")
+        return faults
+
+    def check_networks(self, image_size: int) -> None:
+        """Refuse networks that cannot be built, each dimension at its ends.
+
+        Args:
+            image_size: side of the images [px].
+
+        Raises:
+            ValueError: listing all faults.
+        """
+        from sagan.models.feasible import network_faults
+
+        model = self.training({}).model
+        faults = network_faults(model, image_size=image_size)
+        for name, value in self._all_ends() if not faults else ():
+            laid = self.training({name: value}).model
+            if laid != model:
+                found = network_faults(laid, image_size=image_size)
+                faults += [f"tuning.search_space.{name}: {value!r}: {fault}" for fault in found]
+        if faults:
+            listed = "\n".join(f"  {fault}" for fault in faults)
+            raise ValueError(f"no such networks for images of {image_size} px:\n{listed}")
+
+    def _all_ends(self) -> Iterator[tuple[str, Any]]:
+        """Each dimension with one of its ends."""
         for name, dimension in self.dimensions.items():
             for value in _ends(dimension):
-                try:
-                    TrainingConfig.model_validate(self._laid(name, value, self.base))
-                except ValidationError as error:
-                    said = "; ".join(describe_faults(error))
-                    faults.append(f"{name}: {value!r} does not go with the training: {said}")
-        return faults
+                yield name, value
 
     def paths(self, name: str) -> tuple[str, ...]:
         """The training parameters that a dimension sets."""

@@ -19,6 +19,10 @@ _NEEDS_A_PATH = {
     "tiny_imagenet": "the folder tiny-imagenet-200, or its zip",
 }
 
+# written here as files, small and few, so that DVC may keep them: of a link to a folder it keeps
+# nothing, of a link to a file the file
+_WRITTEN = frozenset({"digits"}) | (TORCHVISION_SETS - {"imagenette"})
+
 
 def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     """Make or find the image folder that the parameters name.
@@ -47,7 +51,11 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     from sagan.data.sources.linked_folder import link_images
 
     tree = _tree(config, path, workspace, selection)
-    return link_images(tree, selection, workspace / f"{config.source}_links")
+    written = config.source in _WRITTEN
+    if written and selection.is_everything:
+        return ImageFolder.open(workspace / config.source)
+    target = workspace / f"{config.source}_links"
+    return link_images(tree, selection, target, each_image=written)
 
 
 def _path(config: AcquisitionConfig) -> Path | None:

@@ -14,7 +14,7 @@ from sagan.data.extraction import Placed, announce, extract, identity, is_extrac
 from sagan.data.image_folder import ImageFolder
 from sagan.data.locking import alone_in
 from sagan.data.progress import progress
-from sagan.data.sources.labels import read_val_labels
+from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -73,7 +73,7 @@ def read_class_folder(path: Path, val_labels: Path | None, beside: list[Path]) -
     elif not (path / "val").is_dir():
         raise FileNotFoundError(f"acquisition.val_labels is given, but '{path}' has no val/")
     tree = SourceTree(folders={"train": class_folders(path / "train")})
-    tree.titles = find_titles([path, *beside], tree.classes)
+    tree.titles = find_titles([path, *beside, *folder_of(val_labels)], tree.classes)
     if val_labels is not None:
         files = visible_files(path / "val")
         if not files:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sagan.data.archives import ArchiveRefused, Entry, Tar, Window, open_archive
+from sagan.data.class_titles import known_titles
+from sagan.data.devkit import NAMED, WNID, read_devkit
 from sagan.data.extraction import Placed, announce, extract, identity, is_extracted
 from sagan.data.image_folder import first_five
 from sagan.data.locking import alone_in
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import Progress, progress
-from sagan.data.sources.labels import WNID, read_devkit, read_val_labels
+from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
 
@@ -80,10 +82,11 @@ def _only(folders: dict[str, Path], chosen: list[str]) -> dict[str, Path]:
 
 
 def _labels(archives: Path, val_labels: Path | None) -> _Labels:
-    devkits = sorted(archives.glob("ILSVRC2012_devkit_t12*"))
+    devkits = sorted(archives.glob(f"{NAMED}*"))
     val, titles = read_devkit(devkits[0]) if devkits else ({}, {})
     if val_labels is not None:
         val = read_val_labels(val_labels)
+    titles = titles or known_titles([archives, *folder_of(val_labels)])
     if not val and (archives / VAL).is_file():
         raise FileNotFoundError(
             f"'{archives / VAL}' has no labels: put {DEVKIT} beside it, or name Kaggle's "

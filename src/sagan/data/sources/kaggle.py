@@ -10,8 +10,8 @@ All of it stays where it is.
 
 from pathlib import Path
 
-from sagan.data.class_titles import read_titles
-from sagan.data.sources.labels import read_solution
+from sagan.data.class_titles import find_titles
+from sagan.data.sources.labels import read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -27,10 +27,10 @@ def read_kaggle(path: Path) -> SourceTree:
         FileNotFoundError: if the images or the labels are missing.
     """
     images = _images(path)
-    tables = [folder for folder in (path, *path.parents[:3]) if (folder / SOLUTION).is_file()]
+    above = (path, *path.parents[:3])
+    tables = [folder / SOLUTION for folder in above if (folder / SOLUTION).is_file()]
     tree = SourceTree(folders={"train": class_folders(images / "train")})
-    if tables and (tables[0] / MAPPING).is_file():
-        tree.titles = read_titles(tables[0] / MAPPING)
+    tree.titles = find_titles(above, tree.classes)
     if not (images / "val").is_dir():
         return tree
     folders, files = class_folders(images / "val"), visible_files(images / "val")
@@ -41,7 +41,7 @@ def read_kaggle(path: Path) -> SourceTree:
             f"'{images / 'val'}' is flat and there is no {SOLUTION} above it: put it into '{path}'"
         )
     elif files:
-        tree.loose["val"] = loose_by_class(files, read_solution(tables[0] / SOLUTION))
+        tree.loose["val"] = loose_by_class(files, read_val_labels(tables[0]))
     return tree
 
 

@@ -21,19 +21,22 @@ logger = logging.getLogger(__name__)
 _MARK = ".links"  # inside: this folder is ours, and may be replaced
 
 
-def link_images(tree: SourceTree, selection: Selection, target: Path) -> ImageFolder:
+def link_images(
+    tree: SourceTree, selection: Selection, target: Path, *, each_image: bool = False
+) -> ImageFolder:
     """Link the chosen images into a class folder, or find it linked so.
 
     Args:
         tree: Where the images lie.
         selection: Which of them are wanted.
         target: The folder of links.
+        each_image: Whether every image is a link, where a link to its class's folder would do.
 
     Raises:
         ValueError: if the selection asks for what is not there, or the layout is not sound.
         FileExistsError: if the target is a folder that was not made here.
     """
-    links = _links(tree, selection)
+    links = _links(tree, selection, each_image=each_image)
     titles = {name: tree.titles[name] for name in sorted(tree.titles)}
     if not _is_linked(target, links, titles):
         _write(target, links, titles)
@@ -41,7 +44,7 @@ def link_images(tree: SourceTree, selection: Selection, target: Path) -> ImageFo
     return ImageFolder.open(target)
 
 
-def _links(tree: SourceTree, selection: Selection) -> dict[str, Path]:
+def _links(tree: SourceTree, selection: Selection, *, each_image: bool) -> dict[str, Path]:
     """Every link by its place in the class folder, with what it points to."""
     links: dict[str, Path] = {}
     chosen = selection.choose(tree.classes, tree.titles)
@@ -49,7 +52,7 @@ def _links(tree: SourceTree, selection: Selection) -> dict[str, Path]:
         limit = selection.images.get(split)
         for name in _classes_of(tree, split, selection, chosen):
             folder = tree.folders.get(split, {}).get(name)
-            if folder is not None and limit is None:
+            if folder is not None and limit is None and not each_image:
                 links[f"{split}/{name}"] = folder.absolute()
                 continue
             for file in tree.files(split, name)[:limit]:
