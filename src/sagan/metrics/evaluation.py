@@ -181,6 +181,7 @@ def _protocol(
             "samples_at_most": config.kept_samples,
             "real_images_at_most": config.kept_reference,
         },
+        "label_score_splits": config.label_score_splits,
         "kernel": None if config.kernel is None else config.kernel.model_dump(),
         "neighbours": None if config.neighbours is None else config.neighbours.model_dump(),
         "repeats": config.repeats,
