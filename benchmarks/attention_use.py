@@ -4,9 +4,9 @@ Each generator of a comparison that has self-attention is measured three times u
 station's protocol: as it is; looking everywhere alike (all queries zero, so that attention adds the
 mean of the values); and with attention off (gamma 0). Batch-norm statistics are taken afresh for
 each, over the same latents: what changes is what attention brings, not what the layers behind it
-are used to. Prints a line a generator and condition, then one JSON line a contestant: Fréchet
-distances as factors of the untouched generator's, with 95% intervals over seeds (paired: the same
-network) and the paired t-test's p, on logarithms.
+are used to. Prints a line a generator and condition, then one JSON line: the protocol, the scores
+of every run, and for each contestant Fréchet distances as factors of the untouched generator's,
+with 95% intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
 
 A generator trained with attention may lean on it where one trained without does as well: a large
 factor says that attention is used, not that it is needed.
@@ -18,18 +18,20 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.digits_quality import shards_path
+from sagan.comparison.rows import Row, read_rows
 from sagan.models.attention import SelfAttention2d
 from sagan.models.bundle import GeneratorBundle
 from sagan.models.generator import Generator
+from sagan.terminal import worded
 from sagan.training.config import TrainingConfig
 
-SHOWN = ("fd_classifier", "fid", "precision", "recall", "recognised")
+SHOWN = ("fid", "fd_classifier", "precision", "recall", "recognised")
 LEVEL = 0.95
 
 
@@ -73,37 +75,63 @@ def main() -> int:
     parser.add_argument("--contestants", nargs="+", default=["sagan", "sagan_attention_8_16"])
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     options = parser.parse_args()
-    rows = [
-        row
-        for row in json.loads(options.rows.read_text(encoding="utf-8"))
-        if row["contestant"] in options.contestants and row["status"] == "trained"
-    ]
-    if not rows:
-        raise SystemExit(f"no trained run of {options.contestants} in {options.rows}")
+    rows = chosen_rows(options.rows, options.contestants)
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
-    found: dict[str, dict[str, list[float]]] = {}
-    print(f"{'contestant':>22} {'seed':>4} {'condition':>9}" + "".join(f"{n:>15}" for n in SHOWN))
+    runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for row in rows:
             bundle = GeneratorBundle.open(options.runs / row["bundle"])
+            if not attention_blocks(bundle.load()):
+                raise SystemExit(f"{row['contestant']} has no self-attention to switch off")
             for condition in CONDITIONS:
-                scores = measure(bundle, condition, shards, Path(temporary))
-                distances = found.setdefault(row["contestant"], {}).setdefault(condition, [])
-                distances.append(next(iter(scores.values())))
-                print(
-                    f"{row['contestant']:>22} {row['seed']:>4} {condition:>9}"
-                    + "".join(f"{scores[n]:>15.4g}" if n in scores else f"{'':>15}" for n in SHOWN),
-                    flush=True,
-                )
-    for contestant, conditions in found.items():
-        print(json.dumps({"contestant": contestant, **summarise(conditions)}))
+                protocol, scores = measure(bundle, condition, shards, Path(temporary))
+                run = {"contestant": row["contestant"], "seed": row["seed"], "condition": condition}
+                runs.append(run | scores)
+                lines = table(runs).splitlines()
+                print(lines[-1] if len(runs) > 1 else "\n".join(lines), flush=True)
+    contestants = {name: summarise(by_condition(runs, name)) for name in options.contestants}
+    print(json.dumps({"protocol": protocol, "runs": runs, "contestants": contestants}))
     return 0
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """A line a run, in 80 columns."""
+    names = [name for name in SHOWN if name in runs[0]]
+    lines = [f"{'contestant':>20} {'seed':>4} {'condition':>9}" + "".join(f"  {n}" for n in names)]
+    for run in runs:
+        scores = "".join(f"  {run[name]:>{len(name)}.4g}" for name in names)
+        lines.append(f"{run['contestant']:>20} {run['seed']:>4} {run['condition']:>9}{scores}")
+    return "\n".join(lines)
+
+
+def chosen_rows(path: Path, contestants: list[str]) -> list[Row]:
+    """The trained runs of some contestants; ends the program where one has none."""
+    try:
+        rows = [row for row in read_rows(path) if row["status"] == "trained"]
+    except (ValueError, OSError) as error:
+        raise SystemExit(worded(error)) from None
+    missing = [name for name in contestants if name not in {row["contestant"] for row in rows}]
+    if missing:
+        raise SystemExit(f"no trained run of {', '.join(missing)} in {path}")
+    return [row for row in rows if row["contestant"] in contestants]
+
+
+def by_condition(runs: list[dict[str, Any]], contestant: str) -> dict[str, list[float]]:
+    """A contestant's Fréchet distances under each condition, seeds in the same order."""
+    return {
+        condition: [
+            run["fid"] if "fid" in run else run["fd_classifier"]
+            for run in runs
+            if (run["contestant"], run["condition"]) == (contestant, condition)
+        ]
+        for condition in CONDITIONS
+    }
 
 
 def measure(
     bundle: GeneratorBundle, condition: str, shards: Path, workspace: Path
-) -> dict[str, float]:
-    """The scores of a generator under one condition; the distance comes first."""
+) -> tuple[str | None, dict[str, float]]:
+    """The protocol's name, and the scores of a generator under one condition."""
     from sagan.data.shards import ShardStore
     from sagan.metrics.config import EvaluationConfig
     from sagan.metrics.of_generator import evaluate_generator
@@ -123,7 +151,8 @@ def measure(
         EvaluationConfig.model_validate(evaluation),
         workspace / "features",
     )
-    return {name: float(found[name]) for name in SHOWN if name in found}
+    scores = {name: float(f"{found[name]:.5g}") for name in SHOWN if name in found}
+    return found["protocol"]["name"], scores
 
 
 class _Changed(GeneratorBundle):
@@ -132,6 +161,11 @@ class _Changed(GeneratorBundle):
     def __init__(self, bundle: GeneratorBundle, generator: Generator) -> None:
         super().__init__(bundle.path, bundle.config)
         self._generator = generator
+
+    def choose(self, weights: str | None) -> Self:
+        if weights not in {None, self.weights}:
+            raise ValueError(f"{weights} weights were asked for; {self.weights} ones were changed")
+        return self
 
     def load(self, device: str = "cpu") -> Generator:
         return self._generator.to(device)
@@ -142,7 +176,7 @@ def summarise(conditions: dict[str, list[float]]) -> dict[str, Any]:
     from scipy import stats
 
     reference = [math.log(value) for value in conditions["as_it_is"]]
-    summary: dict[str, Any] = {"seeds": len(reference), "as_it_is": conditions["as_it_is"]}
+    summary: dict[str, Any] = {"seeds": len(reference)}
     for name, values in conditions.items():
         if name == "as_it_is":
             continue

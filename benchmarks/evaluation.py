@@ -11,7 +11,8 @@ thread each; ratios are of CPU-seconds, theirs over ours, medians over the round
 
 Inception's weights are drawn from a seed, unless `--weights FILE` names the released ones; which
 they are matters to no ratio. The end-to-end ratio is of few images, where the distance itself
-counts for much; of many it nears that of the features. Ends with one JSON line.
+counts for much; of many it nears that of the features. Ends with one JSON line; status 1 where the
+two do not find the same (relative errors above 0.001): a ratio would say nothing then.
 """
 
 import argparse
@@ -48,6 +49,7 @@ from sagan.metrics.frechet import frechet_distance
 from sagan.metrics.inception import DIMENSIONS, InceptionFeatures
 
 REFERENCE_IMAGES = 64  # end to end
+AGREEMENT = 1e-3  # of the relative errors, at most
 
 
 def turns(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tuple[Any, ...]:
@@ -165,7 +167,12 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
+def agree(result: dict[str, float]) -> bool:
+    """Whether both found the same distances and features."""
+    return all(value <= AGREEMENT for name, value in result.items() if name.endswith("rel_err"))
+
+
+def main() -> int:
     """Measure, print the table, then one JSON line."""
     options = arguments()
     # for the processes to come, in which everything is measured
@@ -180,7 +187,8 @@ def main() -> None:
         result |= compare_end_to_end(weights, work, *generator, options.images)
         result |= compare_memory(options.samples, options.dimensions)
     print(json.dumps(rounded(result)))
+    return 0 if agree(result) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

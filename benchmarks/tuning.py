@@ -25,7 +25,10 @@ from typing import Any
 
 from benchmarks.digits_quality import shards_path
 from sagan.comparison.scales import scale
-from sagan.metrics.directions import lower_is_better
+from sagan.metrics.config import EvaluationConfig
+from sagan.schema import load_settings
+from sagan.terminal import worded
+from sagan.tuning.objectives import check_objective, minimised
 
 SIDES = ("default", "tuned")
 FIRST_SEED = 101  # unless told; studies train with seed 0 unless told otherwise
@@ -53,9 +56,18 @@ def main() -> int:
     )
     parser.add_argument("--total-images", type=int, help="budget; default: the training's own")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
-    parser.add_argument("--objective", default="fd_classifier", help="the study's")
+    parser.add_argument(
+        "--objective",
+        default="fd_classifier",
+        choices=(*SHOWN, "train_seconds"),
+        help="the study's",
+    )
     parser.add_argument("--out", type=Path, help="keep the runs here; else they are thrown away")
     options = parser.parse_args()
+    try:
+        check_objective(options.objective, protocol(options.evaluation))
+    except (ValueError, OSError) as error:  # before hours of training
+        parser.error(worded(error))
     best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
     if not best.is_file():
         raise SystemExit(f"{best} is not there; run a study first: kedro run --pipeline=tune")
@@ -97,21 +109,22 @@ def train(
     return found
 
 
+def protocol(evaluation: Path) -> EvaluationConfig:
+    """The evaluation station's, with latents that no study has seen."""
+    settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
+    return EvaluationConfig.model_validate(settings)
+
+
 def evaluate(
     trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
 ) -> dict[str, float]:
     """The scores of a run under the evaluation station's protocol."""
     from sagan.data.shards import ShardStore
-    from sagan.metrics.config import EvaluationConfig
     from sagan.metrics.of_generator import evaluate_generator
     from sagan.models.bundle import GeneratorBundle
-    from sagan.schema import load_settings
 
-    settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
     bundle = GeneratorBundle.open(Path(trained["generator_bundle"]))
-    found = evaluate_generator(
-        bundle, ShardStore.open(shards), EvaluationConfig.model_validate(settings), features
-    )
+    found = evaluate_generator(bundle, ShardStore.open(shards), protocol(evaluation), features)
     scores = {name: float(found[name]) for name in SHOWN if name in found}
     return scores | {"train_seconds": float(trained["train_seconds"])}
 
@@ -143,7 +156,7 @@ def summarise(results: dict[Run, dict[str, float]], objective: str) -> dict[str,
     }
     change = summary["tuned_minus_default"][objective]["mean"]
     p = chance(values["tuned"][objective], values["default"][objective], objective)
-    right_side = change < 0 if lower_is_better(objective) else change > 0
+    right_side = change < 0 if minimised(objective) else change > 0
     better = p is not None and p < 1 - LEVEL and right_side
     return summary | {"objective": objective, "p": p, "better": better}
 

@@ -120,7 +120,7 @@ def test_prints_a_table_and_one_json_line(capsys, monkeypatch):
     monkeypatch.setattr(evaluation, "compare_end_to_end", lambda *_: known["compare_end_to_end"])
     monkeypatch.setattr(evaluation, "in_process", lambda function, *rest: function(*rest))
 
-    evaluation.main()
+    assert evaluation.main() == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:-1]] == ["distance", "memory"]
@@ -129,6 +129,14 @@ def test_prints_a_table_and_one_json_line(capsys, monkeypatch):
     assert result["inception_ratio"] == 1.23
     assert result["frechet_ratio"] > 0
     assert result["frechet_rel_err"] < 1e-6
+
+
+def test_a_ratio_of_two_that_disagree_is_no_result():
+    found = {"frechet_ratio": 13.0, "frechet_rel_err": 1e-7, "end_to_end_rel_err": 3e-5}
+
+    assert evaluation.agree(found)
+    assert not evaluation.agree(found | {"end_to_end_rel_err": 0.01})
+    assert not evaluation.agree(found | {"feature_rel_err": float("nan")})
 
 
 def test_our_memory_does_not_grow_with_the_samples():

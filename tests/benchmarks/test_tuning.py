@@ -1,5 +1,8 @@
+import sys
+
 import pytest
 
+from benchmarks import tuning
 from benchmarks.tuning import difference, interval, summarise, table
 
 
@@ -62,3 +65,14 @@ def test_distances_that_differ_by_a_factor_are_told_apart_though_the_larger_ones
     assert chance(tuned, default, "fd_classifier") == pytest.approx(0.018, abs=0.005)
     assert chance(tuned, default, "train_seconds") > 0.05  # the same numbers, not as ratios
     assert chance(tuned[:1], default, "fd_classifier") is None
+
+
+def test_an_objective_that_is_not_measured_is_refused_before_hours_of_training(monkeypatch, capsys):
+    monkeypatch.setattr(tuning, "train", lambda *_: pytest.fail("was trained"))
+    monkeypatch.setattr(sys, "argv", ["tuning", "--objective", "fid"])
+
+    with pytest.raises(SystemExit) as refused:
+        tuning.main()
+
+    assert refused.value.code == 2
+    assert "'fid' is not measured by this protocol" in capsys.readouterr().err

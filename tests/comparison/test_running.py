@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.contestants import entries
+from sagan.comparison.rows import RowStore
 from sagan.comparison.running import ComparisonError, run_comparison
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.training.config import TrainingConfig
@@ -205,20 +206,27 @@ def test_a_diverged_run_is_a_result(compare, monkeypatch):
     assert acgan["metrics"] == {}
 
 
-def test_a_run_that_fails_is_told_after_the_others_were_made(compare, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (RuntimeError("cuDNN error"), "RuntimeError: cuDNN error"),  # one that nobody expects
+    ],
+)
+def test_a_run_that_fails_is_told_after_the_others_were_made(compare, monkeypatch, error, said):
     from sagan.training import run
 
     original = run.train
 
     def failing(config, *arguments, **keywords):
         if config.preset == "acgan":
-            raise OSError(28, "No space left on device")
+            raise error
         return original(config, *arguments, **keywords)
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "train", failing)
         with pytest.raises(
-            ComparisonError, match=r"1 of 3 runs failed[^:]*:\n  acgan, seed 0:.*No"
+            ComparisonError, match=rf"1 of 3 runs failed[^:]*:\n  acgan, seed 0:.*{said}"
         ):
             compare(seeds=[0])
 
@@ -339,6 +347,39 @@ def test_every_contestant_is_checked_before_the_first_is_trained(
 
     with pytest.raises(ValueError, match=message):
         compare(contestants=(*CONTESTANTS, wrong))
+    assert started == []
+
+
+def test_contestants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
+    """What is exported is no other training: both would get the row of whoever came first."""
+    started = count_trainings(monkeypatch)
+    same = {"name": "best", "preset": "sagan", "parameters": {"export": "best"}}
+
+    with pytest.raises(ValueError, match="best: trains exactly as sagan does; leave one"):
+        compare(contestants=(*CONTESTANTS, same))
+    assert started == []
+
+
+def test_another_generator_of_the_same_run_has_a_row_of_its_own(shards, tmp_path):
+    store = RowStore(tmp_path, shards, EvaluationConfig(**PROTOCOL))
+    config = ComparisonConfig(contestants=CONTESTANTS[:1], seeds=[0])
+
+    last, best = (
+        entries(config, TrainingConfig(**TRAINING | {"export": export}), shards)[0]
+        for export in ("last", "best")
+    )
+
+    store.save(last, {"metrics": {}})
+    assert store.load(last) is not None
+    assert store.load(best) is None
+
+
+def test_runs_at_once_are_a_process_each(compare, monkeypatch):
+    started = count_trainings(monkeypatch)
+    two = {"name": "two", "preset": "sagan", "parameters": {"devices": 2}}
+
+    with pytest.raises(ValueError, match=r"two: training\.devices 2 .*comparison\.workers=1"):
+        compare(contestants=(*CONTESTANTS, two), workers=2)
     assert started == []
 
 

@@ -174,6 +174,26 @@ def test_everything_is_published(rows, tmp_path, capsys):
     assert "no contestant 'nobody'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"contestants": []}', "holds no rows of a comparison; name its comparison_rows.json"),
+        ('["sagan"]', "holds no rows"),
+        ("[{", "is no JSON"),
+        (None, "No such file"),
+    ],
+)
+def test_what_holds_no_rows_is_refused(tmp_path, capsys, text, said):
+    rows = tmp_path / "comparison_results.json"
+    if text is not None:
+        rows.write_text(text)
+
+    assert main([str(rows), "--runs", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_page_needs_nothing_from_elsewhere(rows):
     page = render_page(rows, results(rows, "sagan"), np.zeros((8, 8, 3), np.uint8))
 

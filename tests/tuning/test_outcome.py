@@ -159,3 +159,20 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
 def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):
     assert main(["adopt", "--conf", str(project / "conf"), *words]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("training: [generator_lr\n", "is not valid YAML"),
+        ("", "holds no parameters of training; expected the best_parameters.yml of a study"),
+        ("generator_lr: 0.2\n", "holds no parameters of training"),
+    ],
+)
+def test_adopting_what_is_no_studys_is_refused(project, text, said, capsys):
+    (project / "data/08_reporting/best_parameters.yml").write_text(text)
+
+    assert main(["adopt", "--conf", str(project / "conf")]) == 1
+
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (project / "conf/tuned").exists()

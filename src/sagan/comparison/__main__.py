@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.files import replacing_file
-from sagan.terminal import worded, write_error
+from sagan.terminal import Parser, worded, write_error
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the rows, table and verdict as text, samples and curves as pictures, and the page."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan.comparison",
         description="Write a comparison's tables, pictures and page into a folder.",
     )
@@ -38,8 +38,9 @@ def _publish(options: argparse.Namespace) -> None:
 
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
+    from sagan.comparison.rows import read_rows
 
-    rows = json.loads(options.rows.read_text(encoding="utf-8"))
+    rows = read_rows(options.rows)
     if options.reference not in {row["contestant"] for row in rows}:
         raise ValueError(f"--reference: no contestant '{options.reference}' in {options.rows}")
     found, sheet = results(rows, options.reference), sample_sheet(rows, options.runs)

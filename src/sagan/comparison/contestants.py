@@ -38,6 +38,7 @@ def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardSto
         ValueError: naming each contestant that is not valid, with its faults.
     """
     configured = laid_contestants(config, training, shards.image_size)
+    _check_runs_differ(configured, shards)
     return [
         Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
         for seed in config.seeds
@@ -68,6 +69,7 @@ def laid_contestants(
     for contestant in config.contestants:
         try:
             configured[contestant.name] = _lay(contestant, config, training)
+            _check_processes(configured[contestant.name], config.workers)
             faults += [
                 f"{contestant.name}: {fault}"
                 for fault in _network_faults(configured[contestant.name], image_size)
@@ -76,8 +78,7 @@ def laid_contestants(
             faults += [f"{contestant.name}: {fault}" for fault in describe_faults(error)]
         except ValueError as error:
             faults.append(f"{contestant.name}: {error}")
-    if faults:
-        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
+    _raise(faults)
     return configured
 
 
@@ -98,6 +99,34 @@ def _lay(
         settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
     # laid already: the model would lay it once more, over the contestant's own parameters
     return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
+
+
+def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore) -> None:
+    """Contestants of one training would share a run's folder, and so its generator."""
+    from sagan.training.fingerprint import identity_hash, run_identity
+
+    first: dict[str, str] = {}
+    faults = []
+    for name, training in configured.items():
+        same = first.setdefault(identity_hash(run_identity(training, shards)), name)
+        if same != name:
+            faults.append(f"{name}: trains exactly as {same} does; leave one of them out")
+    _raise(faults)
+
+
+def _raise(faults: list[str]) -> None:
+    if faults:
+        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
+
+
+def _check_processes(training: TrainingConfig, workers: int) -> None:
+    """Runs that go on at once are a process each."""
+    if workers > 1 and training.world_size > 1:
+        raise ValueError(
+            f"training.devices {training.devices} x nnodes {training.nnodes}: with "
+            f"comparison.workers {workers} a run is one process; set training.devices=1 and "
+            "comparison.workers to the number of GPUs, or comparison.workers=1"
+        )
 
 
 def _network_faults(training: TrainingConfig, image_size: int) -> list[str]:

@@ -1,5 +1,6 @@
 """One run of a comparison: trained, or resumed, then evaluated, as a row of the table."""
 
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,10 @@ from sagan.comparison.contestants import Entry
 from sagan.comparison.rows import Row, RowStore
 from sagan.data.shards import ShardStore
 from sagan.metrics.config import EvaluationConfig
+from sagan.schema import ClearError
 from sagan.training.folders import Folders
+
+logger = logging.getLogger(__name__)
 
 _COLLAPSE = "collapse:"  # how the watch's warnings of it begin
 _OF_SUMMARY = (
@@ -47,6 +51,17 @@ def measure_entry(entry: Entry, common: Conditions) -> Row:
         for path in (common.folders.runs / row["run"]).glob("checkpoint-*"):
             path.unlink(missing_ok=True)
     return row
+
+
+def attempt_entry(entry: Entry, common: Conditions) -> Row | str:
+    """The row of `measure_entry`, or why this run could not be made: others go on without it."""
+    try:
+        return measure_entry(entry, common)
+    except (ClearError, OSError, ValueError) as error:
+        return str(error)
+    except Exception as error:
+        logger.exception("%s failed", entry.name)
+        return f"{type(error).__name__}: {error}"
 
 
 def _measured_again(entry: Entry, common: Conditions) -> Row | None:

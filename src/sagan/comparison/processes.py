@@ -17,9 +17,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sagan.comparison.contestants import Entry
-from sagan.comparison.measuring import Conditions, measure_entry
+from sagan.comparison.measuring import Conditions, attempt_entry
 from sagan.comparison.rows import Row
-from sagan.schema import ClearError
 from sagan.training.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
 
 logger = logging.getLogger(__name__)
@@ -105,10 +104,9 @@ def _work(entry: Entry, slot: int, common: Conditions) -> None:
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        measure_entry(entry, common)
-    except (ClearError, OSError, ValueError) as error:
-        _message_file(entry, common).write_text(str(error), encoding="utf-8")
+    outcome = attempt_entry(entry, common)
+    if isinstance(outcome, str):
+        _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)
 
 

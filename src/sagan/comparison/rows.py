@@ -16,6 +16,25 @@ _MEASURING = ("pixels.py", "sampling", "metrics")
 _PLACES = {"device", "inception_weights"}  # where it is computed does not make it another number
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The rows that a comparison left, `comparison_rows.json`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is something else.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from None
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and {"contestant", "seed", "status", "metrics"} <= row.keys()
+        for row in rows
+    ):
+        raise ValueError(f"{path} holds no rows of a comparison; name its comparison_rows.json")
+    return rows
+
+
 class RowStore:
     """Rows that have been measured; what is found here is not trained again."""
 
@@ -32,6 +51,7 @@ class RowStore:
         depends = {
             "run": run_identity(entry.training, self._shards),
             "scoring": entry.training.scoring.model_dump(mode="json"),
+            "export": entry.training.export,  # which generator of the run is measured
             "evaluation": self._protocol,
         }
         text = json.dumps(depends, sort_keys=True)

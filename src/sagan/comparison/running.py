@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.contestants import Entry, entries
-from sagan.comparison.measuring import Conditions, measure_entry
+from sagan.comparison.measuring import Conditions, attempt_entry
 from sagan.comparison.rows import Row, RowStore
 from sagan.data.shards import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
@@ -133,10 +133,7 @@ def _outcomes(
         yield from measure_in_processes(open_entries, common, workers)
         return
     for entry in open_entries:
-        try:
-            yield entry, measure_entry(entry, common)
-        except (ClearError, OSError) as error:
-            yield entry, str(error)
+        yield entry, attempt_entry(entry, common)
 
 
 def _say(entry: Entry, row: Row, bar: "tqdm[Any]") -> None:

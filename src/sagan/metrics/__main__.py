@@ -27,7 +27,7 @@ from sagan.metrics.of_generator import evaluate_generator
 from sagan.metrics.references import reference_statistics
 from sagan.models.bundle import KINDS, GeneratorBundle
 from sagan.schema import load_settings
-from sagan.terminal import fit_log_to_terminal, worded, write_error
+from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -138,8 +138,8 @@ def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConf
     return config.model_copy(update={"num_samples": count, "sweep": SweepConfig()})
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m sagan.metrics",
         description="Compare a generator's samples with real images.",
     )

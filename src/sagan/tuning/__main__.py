@@ -3,7 +3,6 @@
 A tuned value is so a change of parameters that anyone can see: a file in `conf/`, in its diff.
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 
 from sagan.files import replacing_file, short
 from sagan.schema import lay_over, unknown_key
-from sagan.terminal import worded, write_error
+from sagan.terminal import Parser, worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -25,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
     Returns:
         Exit status: 0, or 1 with one message.
     """
-    parser = argparse.ArgumentParser(prog="python -m sagan.tuning", description=__doc__)
+    parser = Parser(prog="python -m sagan.tuning", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     adopted = commands.add_parser("adopt", help="write the best parameters as an environment")
     adopted.add_argument("--env", help="environment that was tuned; left out: conf/base alone")
@@ -82,13 +81,18 @@ def adopt(
     if target.exists() and not force:
         raise ValueError(f"{target} is there already; --force replaces it, --as names another")
     tuned = _read(found)
+    if not isinstance(tuned.get("training"), dict) or not tuned["training"]:
+        raise ValueError(
+            f"{found} holds no parameters of training; expected the best_parameters.yml of a study"
+        )
     before = lay_over(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
     if source is not None:
         shutil.copytree(source, target.parent, dirs_exist_ok=True)
         laid = lay_over(_read(source / FILE), tuned)
     else:
         laid = tuned
-    header = "".join(line for line in found.open(encoding="utf-8") if line.startswith("#"))
+    lines = found.read_text(encoding="utf-8").splitlines(keepends=True)
+    header = "".join(line for line in lines if line.startswith("#"))
     with replacing_file(target) as temporary:
         text = header + yaml.safe_dump(laid, sort_keys=False, default_flow_style=None)
         temporary.write_text(text, encoding="utf-8")
@@ -105,7 +109,10 @@ def _data_root(conf: Path, source: Path | None) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
 
 

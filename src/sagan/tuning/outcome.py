@@ -115,6 +115,9 @@ def best_yaml(results: dict[str, Any]) -> str:
         "to train with it:",
         "  python -m sagan.tuning adopt             (writes conf/tuned/parameters_training.yml)",
         "  kedro run --pipeline=train --env=tuned",
+        "of a study that was run with --env=ENV:",
+        "  python -m sagan.tuning adopt --env ENV --as ENV_tuned",
+        "  kedro run --pipeline=train --env=ENV_tuned",
     ]
     text = "".join(f"# {line}\n" for line in lines)
     body = yaml.safe_dump(
