@@ -13,7 +13,7 @@ from sagan.metrics.of_generator import evaluate_generator
 from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.run import train
 from sagan.training.scoring import Score
-from tests.training.test_run import assert_equal_states, final_state
+from tests.training.whole_runs import assert_equal_states, final_state
 
 SCORING = {
     "every_images": 12,

@@ -177,6 +177,11 @@ class TrainingConfig(Config):
         return max(1, share // (self.images_per_pass or share))
 
     @property
+    def images_at_once(self) -> int:
+        """Real images that a process takes in one pass [images]."""
+        return self.batch_size // self.world_size // self.passes(self.batch_size)
+
+    @property
     def images_per_step(self) -> int:
         """Real images that one step reads [images]."""
         return self.batch_size * self.discriminator_steps
