@@ -24,9 +24,8 @@ NOT_EXECUTED = {
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"
     "training.rdzv_id=sagan-$SLURM_JOB_ID": "needs a SLURM cluster",
-    'srun .venv/bin/kedro run --pipeline=training --env=imagenet128 --params="$options"': (
-        "needs a SLURM cluster"
-    ),
+    'srun --cpus-per-task="$SLURM_CPUS_PER_TASK" .venv/bin/kedro run --pipeline=training '
+    '--env=imagenet128 --params="$options"': "needs a SLURM cluster",
     '[ $? -eq 75 ] && scontrol requeue "$SLURM_JOB_ID"': "needs a SLURM cluster",
 }
 

@@ -21,7 +21,7 @@ from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
 from sagan.files import file_sha256, replacing_file
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
-from sagan.metrics.evaluation import evaluate
+from sagan.metrics.evaluation import evaluate, first_numbers
 from sagan.metrics.features import Batch
 from sagan.metrics.of_generator import evaluate_generator
 from sagan.metrics.references import reference_statistics
@@ -99,7 +99,8 @@ def _measure(options: argparse.Namespace) -> None:
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     with replacing_file(options.out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    logger.info("%s", options.out)
+    for line in (*first_numbers(metrics), options.out):
+        logger.info("%s", line)
 
 
 def _of_a_file(
