@@ -17,11 +17,11 @@ class ScoringConfig(Config):
     """Scores while training. They do not change a run: none of this is part of its identity."""
 
     every_images: NonNegativeInt = Field(
-        0, description="between scores, each with a checkpoint; 0: none [images]"
+        0, description="images between scores, each with a checkpoint; 0: no scores"
     )
     metric: str | None = Field(
         None,
-        description="the score by which a checkpoint is the best one, a name in the metrics file; "
+        description="the score that ranks checkpoints, a name in the metrics file; "
         "null: the protocol's Fréchet distance",
     )
     protocol: EvaluationConfig = Field(
