@@ -102,7 +102,7 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
-        """Where images failed validation, take away what an earlier one let through; name the page."""
+        """Where images failed validation, name the page; what an earlier one let through goes."""
         from sagan.data.verdict import ValidationFailed
 
         if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
