@@ -90,6 +90,20 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
             yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Plain values, and no key twice in a mapping: the first would be passed over in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a second key of a name."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                fault = f"found the key '{key.value}' twice"
+                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
     """Parameters for an entry without Kedro: files laid over one another, then assignments.
 
@@ -105,11 +119,14 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
     settings: Settings = {}
     for file in files:
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = yaml.load(file.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506
         except yaml.YAMLError as error:
             raise ValueError(f"{file} is not valid YAML: {error}") from None
         if not isinstance(content, dict) or section not in content:
             raise ValueError(f"{file} has no top key '{section}'")
+        if not isinstance(content[section], dict):
+            got = "nothing" if content[section] is None else type(content[section]).__name__
+            raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
         settings = lay_over(settings, content[section])
     for assignment in assignments:
         path, equals, value = assignment.partition("=")

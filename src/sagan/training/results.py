@@ -105,8 +105,10 @@ def export_chosen(
         best = checkpoints.load_best()
         if best is None:
             raise CheckpointError(
-                f"training.export: best, and no checkpoint in {short(run)} has a score; "
-                "set training.export=last, or another training.seed for a run with scores"
+                f"training.export: best, and no checkpoint in {short(run)} has a score by "
+                f"{config.scoring.name} under training.scoring.protocol as it is now; set "
+                "training.export=last, the metric and protocol that the run was scored by, or "
+                "another training.seed for a run with scores"
             )
         state.load_state_dict(best)
         logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")

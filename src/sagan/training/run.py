@@ -120,7 +120,9 @@ class _Run:
         self.saved_images = 0
         self.watched: dict[str, int] = {}  # the watch's state at the newest checkpoint
         if world.lead:  # the others write nothing
-            self.checkpoints = CheckpointStore(self.path, keep=config.keep_checkpoints)
+            self.checkpoints = CheckpointStore(
+                self.path, keep=config.keep_checkpoints, scored_by=config.scoring.kind
+            )
             self.journal = Journal(self.path / JOURNAL)
             claim_folder(self.path, self.identity)
 
