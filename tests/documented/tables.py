@@ -32,7 +32,7 @@ NOT_EXECUTED = {
 # executed with `--setup` only: they fetch packages, some 6 GB in all
 FETCHES_PACKAGES = {
     "make setup": "makes an environment; else the one that runs this program is shared",
-    "make lock": "resolves the lock anew",
+    "make lock": "resolves the lock again",
     "kedro package": "builds in an environment that it fetches",
 }
 
