@@ -60,7 +60,7 @@ class Run:
         generator_step(self.generator, self.discriminator, self.optimizers[0], *self._fakes(n))
 
     def state(self) -> dict[str, Any]:
-        """As large as a training state: both networks, the average, both optimisers."""
+        """As large as a training state: networks, an average if there is one, both optimisers."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
@@ -69,10 +69,11 @@ class Run:
                         optimizer.state[parameter] = moment | {
                             "exp_avg_sq": torch.zeros_like(parameter)
                         }
+        average = {k: v.clone() for k, v in self.generator.state_dict().items()}
         return {
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "ema_generator": {k: v.clone() for k, v in self.generator.state_dict().items()},
+            **({} if self.config.ema_decay is None else {"ema_generator": average}),
             "generator_optimizer": self.optimizers[0].state_dict(),
             "discriminator_optimizer": self.optimizers[1].state_dict(),
         }

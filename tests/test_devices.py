@@ -34,6 +34,16 @@ def test_threads_are_set(no_cuda):
         torch.set_num_threads(before)
 
 
+def test_a_gpu_chooses_its_convolutions_and_nothing_stays_changed():
+    found = []
+    for kind in ("cuda", "cpu"):
+        with devices.fastest_convolutions(torch.device(kind)):
+            found.append(torch.backends.cudnn.benchmark)
+        found.append(torch.backends.cudnn.benchmark)
+
+    assert found == [True, False, False, False]
+
+
 @pytest.mark.parametrize("name", ["gpu", "mps", "cuda:", "cuda:x", ""])
 def test_another_name_is_refused(name):
     with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:1"):

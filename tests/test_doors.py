@@ -7,7 +7,14 @@ import torch
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
 from sagan.catalog import GeneratorBundleDataset
-from sagan.doors import COMPUTING, check_device, check_networks, check_study, check_weights
+from sagan.doors import (
+    COMPUTING,
+    check_device,
+    check_networks,
+    check_source,
+    check_study,
+    check_weights,
+)
 from sagan.pipeline_registry import register_pipelines
 from sagan.training.config import TrainingConfig
 from tests.small_world import small_bundle
@@ -47,6 +54,13 @@ def test_stations_that_compute_are_those_with_a_device() -> None:
 
     models = TypeExtractor(dict(PIPELINES)).extract_types_from_pipelines()
     assert {name for name, model in models.items() if "device" in model.model_fields} == COMPUTING
+
+
+def test_a_source_without_a_place_is_told_before_anything_is_imported() -> None:
+    catalog = DataCatalog({"params:acquisition": MemoryDataset({"source": "kaggle"})})
+    with pytest.raises(ValueError, match=r"acquisition\.path is not set, and source 'kaggle'"):
+        check_source(PIPELINES["train"], catalog)
+    check_source(PIPELINES["training"], catalog)
 
 
 PATHS = [f"model.{network}.attention_resolutions" for network in ("generator", "discriminator")]
@@ -118,6 +132,11 @@ def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> 
     record.write_text('{"image_size": 16}')
     with pytest.raises(ValueError, match="1 wrong parameter for images of 16 px"):
         check_networks(PIPELINES["training"], catalog)
+    curves = PIPELINES["training"].only_nodes("training.tabulate_curves")
+    check_networks(curves, catalog)  # looks at no image
+    elsewhere = entry | {"address": "s3://bucket/shards/key"}
+    catalog["image_shards"] = AbstractDataset.from_config("image_shards", elsewhere)
+    check_networks(PIPELINES["training"], catalog)  # the file is of other shards
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sagan.files import (
     remove_orphans,
     replace_folder,
     replacing_file,
+    replacing_folder,
     require_space,
     restore_folder,
     short,
@@ -180,6 +181,42 @@ def test_a_folder_is_swapped_whole(tmp_path):
 
     assert [path.name for path in target.iterdir()] == ["new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
+
+
+@pytest.mark.parametrize("change", [replace_folder, None], ids=["copied", "written"])
+def test_a_disk_that_fills_up_keeps_the_old_folder_and_says_it(tmp_path, monkeypatch, change):
+    new, target = tmp_path / "new", tmp_path / "target"
+    for folder, text in ((new, "new"), (target, "old")):
+        folder.mkdir()
+        (folder / "file").write_text(text)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+    def write():
+        if change is not None:
+            monkeypatch.setattr(shutil, "copy2", full)
+            change(new, target)
+        with replacing_folder(target, needed_bytes=3) as temporary:
+            (temporary / "file").write_text("new")
+            full()
+
+    with pytest.raises(OSError, match=r"left on device while writing \(3 bytes needed") as raised:
+        write()
+
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(target)
+    assert (target / "file").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
+
+
+def test_folders_in_a_folder_are_copied_too(tmp_path):
+    (tmp_path / "new" / "deep").mkdir(parents=True)
+    (tmp_path / "new" / "deep" / "file").write_text("here")
+
+    replace_folder(tmp_path / "new", tmp_path / "target")
+
+    assert (tmp_path / "target" / "deep" / "file").read_text() == "here"
 
 
 def test_a_swap_that_a_crash_cut_short_is_undone(tmp_path):

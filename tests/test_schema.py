@@ -80,6 +80,14 @@ def test_settings_that_cannot_be_read(tmp_path):
         load_settings("training", [other], [])
     with pytest.raises(ValueError, match=r"broken\.yml is not valid YAML"):
         load_settings("training", [broken], [])
+    for content, fault in (
+        ("training:\n", "expected parameters below 'training', got nothing"),
+        ("training: [1]\n", "expected parameters below 'training', got list"),
+        ("training: {seed: 1, seed: 2}\n", r"not valid YAML: found the key 'seed' twice"),
+    ):
+        broken.write_text(content)
+        with pytest.raises(ValueError, match=fault):
+            load_settings("training", [broken], [])
     with pytest.raises(ValueError, match="expected KEY=VALUE"):
         load_settings("training", [], ["seed"])
     with pytest.raises(ValueError, match=r"--set betas=\[0: the value is not valid YAML"):

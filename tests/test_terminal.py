@@ -9,6 +9,7 @@ import pytest
 
 from sagan.terminal import (
     ParagraphFormatter,
+    Parser,
     TerminalFormatter,
     fit_log_to_terminal,
     fitted,
@@ -130,3 +131,19 @@ def test_help_keeps_paragraphs_and_fits_the_terminal(monkeypatch: pytest.MonkeyP
     said = parser.format_help()
     assert "First.\n\nshards are" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("terminal")
+def test_what_a_program_refuses_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    parser = Parser(prog="python -m sagan.data")
+    parser.add_argument("--source", choices=[f"a_long_name_{n}" for n in range(9)], metavar="KIND")
+    for commands in (parser, parser.add_subparsers().add_parser("adopt")):
+        with pytest.raises(SystemExit) as ended:
+            commands.parse_args(["--source", "digts"])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert "error: " in said
+        assert max(map(len, said.splitlines())) <= 80

@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -34,6 +36,20 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
         _say_cpu(torch.get_num_threads())
         return torch.device("cpu")
     return torch.device("cuda" if name == "auto" else name)
+
+
+@contextmanager
+def fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Meanwhile a GPU tries several algorithms at a shape's first batch, and keeps the fastest.
+
+    For work whose batches are all of one size. On a CPU nothing changes.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 @cache  # once a process, not once a station

@@ -5,6 +5,7 @@ there, is about the images of these shards, and found them fit.
 """
 
 from pathlib import Path
+from typing import Any
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
@@ -16,6 +17,20 @@ TRAINING = frozenset({"training", "tuning", "comparison"})
 COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
 SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
 BUNDLE = "generator_bundle"
+
+
+def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to begin without a place to take images from.
+
+    Raises:
+        ValueError: naming what the source needs.
+    """
+    if "acquisition" not in {node.namespace for node in pipeline.nodes}:
+        return
+    from sagan.data.config import AcquisitionConfig
+    from sagan.data.sources import source_path
+
+    source_path(AcquisitionConfig.model_validate(catalog.load("params:acquisition")))
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -49,16 +64,16 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         return  # in one run with the gate, nothing comes past it
     from sagan.data.verdict import require_verdict
 
-    shards, report = (Path(catalog.get(name).filepath) for name in (SHARDS, REPORT))
-    if not shards.is_file():
-        return  # loading them says so better
+    facts, report = _shard_facts(catalog), Path(catalog.get(REPORT).filepath)
+    if facts is None:
+        return  # a published store was made behind the gate of the machine that published it
     consequence = f"{min(stations)} does not start"
     if not report.is_file():
         raise FileNotFoundError(
             f"{short(report)} does not exist: {consequence} without the validation report of its "
             "images; run kedro run --pipelines=data_validation, or dvc pull"
         )
-    facts, verdict = (parse_json(path.read_text("utf-8"), str(path)) for path in (shards, report))
+    verdict = parse_json(report.read_text("utf-8"), str(report))
     require_verdict(verdict, facts.get("data_hash"), consequence)
 
 
@@ -148,11 +163,24 @@ def _image_size(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
 
         settings = catalog.load("params:preprocessing")
         return PreprocessingConfig.model_validate(settings).image_size
-    path = Path(catalog.get(SHARDS).filepath)
-    if not path.is_file():
-        return None  # absent, or fetched from an address when it is loaded
-    size: int | None = parse_json(path.read_text("utf-8"), str(path)).get("image_size")
-    return size
+    if SHARDS not in pipeline.inputs():
+        return None  # what runs here looks at no image
+    facts = _shard_facts(catalog)
+    return None if facts is None else facts.get("image_size")
+
+
+def _shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:
+    """What an earlier run noted of its shards; None where loading them will tell more.
+
+    That is where there are none, and where the catalog names the address of a published store: what
+    was noted here is of others then.
+    """
+    dataset = catalog.get(SHARDS)
+    path = Path(dataset.filepath)
+    if getattr(dataset, "address", None) is not None or not path.is_file():
+        return None
+    facts: dict[str, Any] = parse_json(path.read_text("utf-8"), str(path))
+    return facts
 
 
 def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -133,47 +133,64 @@ def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator
         if error.errno is None:  # not the system's word
             raise
         _remove(temporary)  # what it holds will be free
-        needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
-        free = shutil.disk_usage(target.parent).free
-        reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
-        raise OSError(error.errno, reason, str(target)) from error
+        raise _while_writing(target, error, needed_bytes) from error
     finally:
         _remove(temporary)
         _being_written.discard(temporary.absolute())
 
 
-def replace_folder(source: Path, target: Path) -> None:
-    """Copy a folder to `target`, swapping it with what is there by renames.
+@contextmanager
+def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside the target; swap it with what is there on success.
 
     A folder cannot be renamed over another, so for an instant the target is absent and its former
     content lies beside it as `.<name>.previous`; `restore_folder` undoes a crash in that instant.
 
     Args:
-        source: The folder to copy. The same folder as `target`: nothing to do.
-        target: The final folder.
+        target: The final folder; the one that it lies in is made if need be.
+        needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
+
+    Raises:
+        OSError: when writing fails, as `replacing_file`; the target is as it was then.
     """
-    if source.resolve() == target.resolve():
-        return
     target.parent.mkdir(parents=True, exist_ok=True)
     restore_folder(target)
     remove_orphans(target.parent, target.name)
     temporary, previous = _temporary_name(target), _previous_name(target)
     _being_written.add(temporary.absolute())
     try:
-        shutil.copytree(source, temporary)
+        temporary.mkdir()
+        yield temporary
         for path in sorted(temporary.rglob("*")):
             _flush(path)
         if target.exists():
             target.rename(previous)
         temporary.rename(target)
         _flush(target.parent)
-    except BaseException:
+    except BaseException as error:
         restore_folder(target)
         _remove(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _while_writing(target, error, needed_bytes) from error
         raise
     finally:
         _being_written.discard(temporary.absolute())
     _remove(previous)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Copy a folder to `target` by `replacing_folder`; nothing to do where both are the same."""
+    if source.resolve() == target.resolve():
+        return
+    found = sorted(source.rglob("*"))
+    size = sum(path.stat().st_size for path in found if path.is_file())
+    with replacing_folder(target, needed_bytes=size) as temporary:
+        for path in found:
+            copy = temporary / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir()
+            else:
+                shutil.copy2(path, copy)
 
 
 def restore_folder(target: Path) -> None:
@@ -200,6 +217,14 @@ def remove_orphans(folder: Path, target_name: str | None = None) -> None:
             continue
         if path.absolute() not in _being_written and not _is_alive(int(match["pid"])):
             _remove(path)
+
+
+def _while_writing(target: Path, error: OSError, needed_bytes: int | None) -> OSError:
+    """The system's error with the final path and the room that is left."""
+    needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
+    free = shutil.disk_usage(target.parent).free
+    reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
+    return OSError(error.errno, reason, str(target))
 
 
 def _temporary_name(target: Path) -> Path:

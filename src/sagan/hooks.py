@@ -14,6 +14,7 @@ from sagan.doors import (
     check_device,
     check_expectations,
     check_networks,
+    check_source,
     check_study,
     check_verdict,
     check_weights,
@@ -56,10 +57,10 @@ class StreamHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say before hours of work, not after them, what would stop it.
 
-        Faulty expectations, networks that images of this size cannot have, a study that could not
-        begin, images without a passing validation, and a device that is not there are refused.
-        Where a file must be fetched by hand, a run with the evaluation is refused; one that trains
-        for a later evaluation is warned.
+        A source without a place, faulty expectations, networks that images of this size cannot
+        have, a study that could not begin, images without a passing validation, and a device that
+        is not there are refused. Where a file must be fetched by hand, a run with the evaluation
+        is refused; one that trains for a later evaluation is warned.
 
         Raises:
             ValueError: when expectations or networks are faulty, the images were not found fit,
@@ -69,6 +70,7 @@ class StreamHooks:
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
+        check_source(pipeline, catalog)
         check_verdict(pipeline, catalog)
         check_device(pipeline, catalog)
         check_networks(pipeline, catalog)
@@ -100,18 +102,20 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
-        """Where images failed validation, take away what an earlier validation let through."""
+        """Where images failed validation, name the page; what an earlier one let through goes."""
         from sagan.data.verdict import ValidationFailed
 
         if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
             for name in node.outputs:
                 Path(catalog.get(name).filepath).unlink(missing_ok=True)
+            logger.info("what was found: %s", short(Path(catalog.get("data_docs").filepath)))
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Say how long it took, and where the pictures and the page are."""
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
         for name in (
+            "data_docs",
             "sample_grid",
             "metrics",
             "report",

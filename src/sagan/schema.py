@@ -80,14 +80,35 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
     """
     for fault in error.errors(include_url=False, include_context=False):
         path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
+        where = f"{path}: " if path else ""
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
-            yield f"{path}: missing"
+            yield f"{where}missing"
         elif fault["type"] == "value_error":  # our own checks say themselves what they got
-            yield f"{path}: {message}"
+            yield f"{where}{message}"
         else:
-            message = message.replace("a valid tuple", "a list")  # as it is written in YAML
-            yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
+            yield f"{where}got {fault['input']!r}; {_in_yaml(message)}"
+
+
+def _in_yaml(message: str) -> str:
+    """Pydantic's words for what is written in YAML, not Python."""
+    message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
+    message = message.partition(" or instance of ")[0]
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Plain values, and no key twice in a mapping: the first would be passed over in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a second key of a name."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                fault = f"found the key '{key.value}' twice"
+                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
@@ -105,11 +126,14 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
     settings: Settings = {}
     for file in files:
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = yaml.load(file.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506
         except yaml.YAMLError as error:
             raise ValueError(f"{file} is not valid YAML: {error}") from None
         if not isinstance(content, dict) or section not in content:
             raise ValueError(f"{file} has no top key '{section}'")
+        if not isinstance(content[section], dict):
+            got = "nothing" if content[section] is None else type(content[section]).__name__
+            raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
         settings = lay_over(settings, content[section])
     for assignment in assignments:
         path, equals, value = assignment.partition("=")

@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
+from typing import NoReturn
 
 _COMMAND = re.compile(r" +\S+ --?\w")  # an indented line with an option
 
@@ -52,6 +53,15 @@ def worded(error: BaseException) -> str:
 def write_error(text: str) -> None:
     """The one message that a program without Kedro ends with."""
     sys.stderr.write(f"{fitted(shortened(text))}\n")
+
+
+class Parser(argparse.ArgumentParser):
+    """The words of a program without Kedro; what it refuses of them fits the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the words, and end with status 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{fitted(f'{self.prog}: error: {message}', indent=2)}\n")
 
 
 class ParagraphFormatter(argparse.HelpFormatter):

@@ -3,7 +3,7 @@ import torch
 from benchmarks.checkpoints import Run, measure, read_config
 from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
-from tests.training.test_run import final_state
+from tests.training.whole_runs import final_state
 
 
 def test_an_environments_parameters_lie_over_the_bases():

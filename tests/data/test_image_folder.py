@@ -27,6 +27,16 @@ def test_files_come_sorted_and_hidden_ones_do_not_come(tmp_path):
     ]
 
 
+def test_a_validation_split_of_another_name_is_not_passed_over_in_silence(tmp_path, caplog):
+    root = draw_image_folder(tmp_path / "images", classes=2, per_class=2, val_per_class=2)
+    (root / "test").mkdir()
+    ImageFolder.open(root)
+    assert caplog.text == "", "ImageNet's own layout: test/ has no labels"
+    (root / "val").rename(root / "valid")
+    assert ImageFolder.open(root).splits == ("train",)
+    assert "and valid/ and test/ is not read: a split for validation is called val/" in caplog.text
+
+
 def test_a_missing_root_is_named_with_the_layout(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere' does not exist\nexpected layout"):
         ImageFolder.open(tmp_path / "nowhere")

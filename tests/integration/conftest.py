@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sagan.data.locking import alone_in
+
 ROOT = Path(__file__).parents[2]
 
 # a run in seconds: everything is real, nothing is good
@@ -92,7 +94,7 @@ def environment(project: Path) -> dict[str, str]:
 def command_in(project: Path) -> Command:
     """A function that runs a command in the project and returns what came of it."""
 
-    def run(*words: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess:
+    def run(*words: str, timeout_seconds: float = 600) -> subprocess.CompletedProcess:
         return subprocess.run(
             words,
             cwd=project,
@@ -120,12 +122,27 @@ def own_project(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy in which `dvc repro` has run every station, on small parameters; committed."""
-    target = copy_project(tmp_path_factory.mktemp("finished"))
-    make_small(target)
+    """A copy in which `dvc repro` has run every station, on small parameters; committed.
+
+    It is made once, whichever of pytest's processes asks first; each has a copy of its own.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made, mine = shared / "finished_project", tmp_path_factory.mktemp("finished") / "project"
+    with alone_in(shared / "finished_project_lock"):
+        if not made.exists():
+            _finish(shared / "finished_project_partial").rename(made)
+    shutil.copytree(made, mine, symlinks=True)
+    return mine
+
+
+def _finish(target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)  # another process failed
+    make_small(copy_project(target))
     run = command_in(target)
     assert run("git", "init", "--quiet").returncode == 0
-    done = run("dvc", "repro")
+    done = run("dvc", "repro", timeout_seconds=900)  # nine commands, and a machine may be busy
     assert done.returncode == 0, done.stdout + done.stderr
     run("git", "add", "--all")
     committed = run("git", *AUTHOR, "commit", "--quiet", "--message=run")

@@ -1,9 +1,12 @@
 """The notebooks run from start to end on the artefacts of a run, and are kept without outputs."""
 
+import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 
@@ -54,3 +57,29 @@ def test_notebook_runs_and_draws(path: Path, finished_project: Path) -> None:
     assert len(pictures) == expected_pictures
     assert told in str(outputs)
     assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("details", [(), ("recognised_by_class",)], ids=["nothing", "recognised"])
+def test_evaluation_notebook_says_what_was_not_measured(
+    details: tuple[str, ...],
+    finished_project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Images without a val split, a run without classifier, no sweep."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    made = finished_project / "data" / "08_reporting"
+    metrics = json.loads((made / "metrics.json").read_text())
+    metrics["details"] = {name: metrics["details"][name] for name in details}
+    with np.load(made / "evaluation_pictures.npz") as file:
+        pictures = {name: file[name][:0] if "pair" in name else file[name] for name in file}
+    names = [str(digit) for digit in range(10)]
+    bundle = SimpleNamespace(class_names=names, shown_names=names)
+    left = {"metrics": metrics, "evaluation_pictures": pictures, "generator_bundle": bundle}
+    cells = nbformat.read(ROOT / "notebooks" / "04_evaluation.ipynb", as_version=4).cells
+    first, *code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert "%load_ext kedro.ipython" in first
+    exec("\n".join(code), {"catalog": SimpleNamespace(load=left.__getitem__)})
+    told = capsys.readouterr().out
+    assert "not measured: it needs images in both train and val" in told
+    assert ("no classifier was trained" in told) is (not details)

@@ -184,6 +184,7 @@ def test_the_file_is_json_without_nan(drawn):
     assert metrics["protocol"]["name"] is None
     assert metrics["protocol"]["neighbours"] == {"precision_recall_k": 3, "density_coverage_k": 5}
     assert metrics["protocol"]["repeats"] == 2
+    assert metrics["protocol"]["label_score_splits"] == 10
 
 
 def test_kept_reference_features_are_cached_and_taken_again_where_damaged(

@@ -7,7 +7,12 @@ from torch import nn
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.normalization import ConditionalBatchNorm2d
-from sagan.models.spectral_norm import SpectralLayer, SpectralLinear, power_iteration
+from sagan.models.spectral_norm import (
+    SpectralEmbedding,
+    SpectralLayer,
+    SpectralLinear,
+    power_iteration,
+)
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
@@ -50,6 +55,21 @@ def test_a_forward_pass_never_moves_the_vectors(training):
     discriminator(torch.randn(2, 3, 16, 16), torch.tensor([0, 1]))
 
     assert all(torch.equal(before[k], v) for k, v in discriminator.state_dict().items())
+
+
+def test_sigma_of_the_class_vectors_is_taken_in_float32_under_autocast(monkeypatch):
+    """A GPU's autocast rounds matrix-vector products; a CPU's does not: look at the switch."""
+    product, seen = torch.mv, []
+
+    def watched(*arguments):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return product(*arguments)
+
+    monkeypatch.setattr(torch, "mv", watched)
+    with torch.autocast("cpu", torch.bfloat16):
+        SpectralEmbedding(3, 4)(torch.tensor([0, 2]))
+
+    assert seen == [False]
 
 
 def test_class_tables_of_batch_norm_are_not_normalised():

@@ -70,6 +70,19 @@ def test_makes_metrics_and_reference_statistics(shards, config, tmp_path):
     assert json.loads(str(pictures["metadata"]))["samples"] == metrics["protocol"]["samples"]
 
 
+def test_the_first_numbers_are_told(shards, config, tmp_path, caplog):
+    bundle = small_bundle(tmp_path / "generator")
+
+    with caplog.at_level("INFO"):
+        metrics = run(shards, bundle, config, tmp_path / "features")["metrics"].load()
+
+    low, high = (metrics["intervals"]["fd_classifier"][end] for end in ("low", "high"))
+    distance = f"fd_classifier {metrics['fd_classifier']:.4g} ({low:.4g} to {high:.4g})"
+    lines = [record.message for record in caplog.records]
+    assert distance in lines
+    assert any(line.startswith(f"precision {metrics['precision']:.3g}, recall") for line in lines)
+
+
 def test_is_the_same_again(shards, config, tmp_path):
     bundle = small_bundle(tmp_path / "generator")
 

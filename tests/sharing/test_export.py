@@ -3,24 +3,30 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from sagan.catalog import GeneratorBundleDataset
 from sagan.models.bundle import GeneratorBundle
 from sagan.pipelines.export import create_pipeline
 from sagan.sampling.__main__ import main as sample
+from sagan.sampling.config import SamplingConfig
 from sagan.sampling.latents import sample_latents
+from sagan.sampling.series import draw_series, draw_series_grid
 from sagan.sharing.card import ImagesOfAnother, MetricsOfAnother
 from sagan.sharing.config import ExportConfig
 from sagan.sharing.folder import make_folder
 from sagan.sharing.program import ProgramDiffers, largest_difference, write_program
 from tests import fabricated_run as run
 from tests.small_world import small_bundle
+
+SAMPLING = SamplingConfig(samples_per_class=2, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def shared(bundle, tmp_path_factory) -> Path:
     catalog = DataCatalog(
         {
             "generator_bundle": MemoryDataset(bundle, copy_mode="assign"),
-            "sample_grid": MemoryDataset(run.picture(60, 60)),
+            "params:sampling": MemoryDataset(SAMPLING),
             "validation_report": MemoryDataset(run.validation_report()),
             "metrics": MemoryDataset(measured(bundle)),
             "params:export": MemoryDataset(ExportConfig(title="Shapes", license="mit")),
@@ -59,6 +65,14 @@ def test_the_folder_has_all_and_opens_as_a_bundle(shared, bundle):
         *("metrics.json", "program.json", "sample_grid.png"),
     }
     assert GeneratorBundle.open(shared).config == bundle.config
+
+
+def test_the_picture_is_of_the_generator_that_is_given_away(shared, bundle):
+    with Image.open(shared / "sample_grid.png") as picture:
+        found = np.asarray(picture).astype(int)
+    expected = draw_series_grid(draw_series(bundle, SAMPLING), bundle, SAMPLING)
+    assert np.abs(found - expected).max() <= 1
+    assert len(np.unique(found)) > 10
 
 
 def test_pictures_are_drawn_from_the_folder_alone(shared, tmp_path):
@@ -113,7 +127,7 @@ def test_a_difference_beyond_the_tolerance_is_an_error(bundle, tmp_path, monkeyp
 
 def make(bundle, metrics=None, **changes):
     config = ExportConfig(program=False, **changes)
-    return make_folder(config, bundle, run.picture(9, 9), run.validation_report(), metrics)
+    return make_folder(config, bundle, SAMPLING, run.validation_report(), metrics)
 
 
 def test_without_metrics_the_card_says_so(bundle):

@@ -3,8 +3,12 @@ import torch
 
 from sagan.data.__main__ import main as make_shards
 from sagan.data.shards import ShardStore
+from sagan.models.discriminator import Discriminator
+from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
 from tests.drawn_images import draw_image_folder
+from tests.training.stored import filled
+from tests.training.updates import SIZES
 
 TINY = {
     "model": {
@@ -48,3 +52,14 @@ def tiny():
         return TrainingConfig(**(TINY | changes))
 
     return build
+
+
+@pytest.fixture
+def store(tmp_path):
+    return filled(tmp_path / "run", 2, {4: None, 8: None, 12: None})
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    return Generator(latent_dim=8, **SIZES), Discriminator(**SIZES)

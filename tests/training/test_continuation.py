@@ -3,11 +3,12 @@
 import json
 
 import pytest
+import torch
 
 from sagan.training.fingerprint import differences
 from sagan.training.run import train
 from tests.training.conftest import TINY
-from tests.training.test_run import assert_equal_states, final_state
+from tests.training.whole_runs import assert_equal_states, final_state
 
 
 @pytest.fixture
@@ -81,6 +82,21 @@ def test_a_changed_rate_goes_on_where_it_is_allowed(tiny, shards, tmp_path, shor
     state = final_state_of(result.bundle.path.parent)
     assert state["generator_optimizer"]["param_groups"][0]["lr"] == 5e-4
     assert state["discriminator_optimizer"]["param_groups"][0]["lr"] == 4e-4
+
+
+def test_an_average_begun_later_begins_with_the_weights_of_that_moment(tiny, shards, tmp_path):
+    """Not with the fresh ones of before the first step, which no run has any use for."""
+    train(tiny(total_images=20, ema_decay=None), shards, tmp_path / "plain")
+    plain = next((tmp_path / "plain").iterdir())
+    options = {"continue_from": str(plain), "allow_changed": ["ema_decay"], "ema_decay": 0.25}
+
+    result = train(tiny(total_images=24, **options), shards, tmp_path)
+
+    before, after = final_state_of(plain), final_state_of(result.bundle.path.parent)
+    assert "ema_generator" not in before
+    for name in dict(result.bundle.load().named_parameters()):
+        expected = 0.25 * before["generator"][name] + 0.75 * after["generator"][name]
+        torch.testing.assert_close(after["ema_generator"][name], expected)
 
 
 def test_a_budget_already_used_is_refused(tiny, shards, tmp_path, short):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 
 from sagan.training.fingerprint import identity_hash, run_identity
 from sagan.training.folders import Folders
@@ -23,8 +24,8 @@ from sagan.training.signals import TrainingInterrupted
 from sagan.training.steps import NonFiniteError
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
-from tests.training.test_run import Stop, assert_equal_states, final_state
 from tests.training.test_scoring import SCORING
+from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 # batch norm over all processes, so that their number does not change the maths
 SHARED = {"sync_batch_norm": True, "tensorboard": False, "checkpoint_every_images": 16}
@@ -247,6 +248,28 @@ def test_more_gpus_than_there_are_is_refused_before_any_process_starts(launched,
 
     with pytest.raises(ValueError, match=r"devices: got 2, and this machine has 1 GPUs; set"):
         launched(distributed_workers.counted, device="cuda")
+
+
+def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypatch):
+    def apart(*_):
+        def meet(*_):
+            try:
+                raise RuntimeError("timed out while trying to connect\nException raised from ...")
+            except RuntimeError as error:
+                raise RendezvousConnectionError("See inner exception for details.") from error
+
+        return meet
+
+    monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", apart)
+    meeting = {"nnodes": 2, "devices": 1, "rdzv_endpoint": "node1:29500"}
+
+    with pytest.raises(TrainingFailed) as raised:
+        launched(distributed_workers.counted, **meeting)
+
+    assert str(raised.value).startswith(
+        "the 2 machines did not meet at training.rdzv_endpoint node1:29500 "
+        "(timed out while trying to connect); expected host:port"
+    )
 
 
 def test_saving_may_take_longer_than_a_step_may(launched):

@@ -13,7 +13,7 @@ from sagan.metrics.of_generator import evaluate_generator
 from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.run import train
 from sagan.training.scoring import Score
-from tests.training.test_run import assert_equal_states, final_state
+from tests.training.whole_runs import assert_equal_states, final_state
 
 SCORING = {
     "every_images": 12,
@@ -111,6 +111,24 @@ def test_of_a_score_that_should_be_high_the_highest_is_the_best(tiny, shards, tm
     assert state["images_seen"] in {
         s.images_seen for s in scores if s.value == max(s.value for s in scores)
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"metric": "recall"}, {"protocol": SCORING["protocol"] | {"num_samples": 24}}],
+    ids=["metric", "protocol"],
+)
+def test_scores_of_another_kind_are_not_compared(tiny, shards, tmp_path, monkeypatch, change):
+    """Neither whether a recall is less than a distance, nor distances of other sample counts."""
+    following(monkeypatch, [3.0, 1.0, 2.0, 4.0])
+    train(tiny(scoring=SCORING), shards, tmp_path)
+
+    with pytest.raises(CheckpointError, match=r"has a score by \w+ under training\.scoring\.proto"):
+        train(tiny(scoring=SCORING | change, export="best"), shards, tmp_path)
+
+    elsewhere = SCORING | {"protocol": SCORING["protocol"] | {"batch_size": 3}}
+    best = train(tiny(scoring=elsewhere, export="best"), shards, tmp_path)
+    assert best.bundle.facts["images_seen"] == 24
 
 
 def test_a_score_that_is_not_finite_is_never_the_best(tiny, shards, tmp_path, monkeypatch):

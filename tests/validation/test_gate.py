@@ -1,4 +1,5 @@
 import json
+import logging
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_the_report_is_plain_json(root):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_few_bad_images_are_left_out_and_told(root):
+def test_few_bad_images_are_left_out_and_told(root, caplog):
     (root / "train/00_circle/page.JPEG").write_bytes(b"<html>")
     manifest, report = judged(root)
     assert report["passed"]
@@ -45,8 +46,13 @@ def test_few_bad_images_are_left_out_and_told(root):
         {"path": "train/00_circle/page.JPEG", "reason": "not an image but HTML or XML"}
     ]
     assert report["offenders"]["every_image_decodes"] == ["train/00_circle/page.JPEG (False)"]
-    validated = pass_gate(manifest, report)
+    with caplog.at_level(logging.INFO):
+        validated = pass_gate(manifest, report)
     assert len(validated) == 30
+    (warned,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warned.startswith("every_image_decodes: every image decodes to its end")
+    checked = len(report["expectations"])
+    assert f"30 images pass: {checked - 1} of {checked} expectations are met" in caplog.text
     assert validated["decodable"].all()
     assert data_hash(validated) == report["data_hash"]
 
@@ -100,8 +106,10 @@ def test_where_no_image_decodes_the_gate_stays_shut(root):
     for path in root.rglob("*.png"):
         path.write_bytes(b"")
     manifest, report = judged(root, max_bad_fraction=1.0)
-    with pytest.raises(ValidationFailed, match="an empty table"):
+    with pytest.raises(ValidationFailed) as caught:
         pass_gate(manifest, report)
+    (told,) = [line for line in str(caught.value).split("\n") if "an empty table" in line]
+    assert told.startswith("- there was an empty table to hold these against: hash_known, format_")
 
 
 def test_odd_sizes_and_equal_contents_are_warnings(root):

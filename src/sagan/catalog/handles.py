@@ -95,6 +95,11 @@ class ShardStoreDataset(HandleDataset):
         super().__init__(filepath=filepath, metadata=metadata)
         self._address = address
 
+    @property
+    def address(self) -> str | None:
+        """Where the store was published, if it is another machine's."""
+        return self._address
+
     def load(self) -> Any:  # noqa: ANN401 - a ShardStore, whose import costs numpy
         """Open the store, once it is here.
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.files import replacing_file
-from sagan.terminal import worded, write_error
+from sagan.terminal import Parser, worded, write_error
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the rows, table and verdict as text, samples and curves as pictures, and the page."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan.comparison",
         description="Write a comparison's tables, pictures and page into a folder.",
     )

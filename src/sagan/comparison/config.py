@@ -15,12 +15,12 @@ class ContestantConfig(Config):
     name: str = Field(description="in tables and pictures", min_length=1)
     preset: str | None = Field(
         None,
-        description="a published configuration laid over the parameters of training "
+        description="a published configuration that overrides the parameters of training "
         f"(src/sagan/training/presets.yml): {', '.join(PRESETS)}; null: none",
     )
     parameters: dict[str, Any] = Field(
         {},
-        description="parameters of training laid over that, nested as in parameters_training.yml",
+        description="parameters of training that override both, nested as in the parameter file",
     )
 
     @field_validator("preset")
@@ -42,20 +42,22 @@ class ComparisonConfig(Config):
         min_length=1,
         description="model configurations, the rows of the table",
     )
-    reference: str = Field("sagan", description="the contestant that the others are held against")
+    reference: str = Field("sagan", description="the contestant that the others are compared with")
     seeds: tuple[NonNegativeInt, ...] = Field(
-        (0, 1, 2), min_length=1, description="of weights, data order, latents; a run for each"
+        (0, 1, 2),
+        min_length=1,
+        description="seeds of weights, data order and latents; one run for each",
     )
     total_images: PositiveInt | None = Field(
-        None, description="budget of each run; null: training.total_images [images]"
+        None, description="images shown in each run; null: training.total_images"
     )
     score_every_images: PositiveInt | None = Field(
         None,
-        description="between points of the learning curves; null: training.scoring.every_images "
-        "[images]",
+        description="images between points of the learning curves; null: "
+        "training.scoring.every_images",
     )
     workers: PositiveInt = Field(
-        1, description="runs at once, each a process; where there are GPUs each takes one in turn"
+        1, description="runs at once, each a process; distributed over the GPUs if there are any"
     )
     keep_checkpoints: bool = Field(
         False, description="keep the working checkpoints of a run after it has been measured"

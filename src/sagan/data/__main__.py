@@ -23,7 +23,7 @@ from sagan.data.config import (
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
 from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.terminal import ParagraphFormatter, fit_log_to_terminal, worded, write_error
+from sagan.terminal import ParagraphFormatter, Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger("sagan.data")
 
@@ -49,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     default = PreprocessingConfig()
     allowed = {name: get_args(f.annotation) for name, f in PreprocessingConfig.model_fields.items()}
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan.data",
         description=__doc__,
         formatter_class=ParagraphFormatter,

@@ -63,7 +63,7 @@ class AcquisitionConfig(Config):
     classes: Names | None = Field(
         default=None,
         description="Only these classes, by folder name or human name; a list, or one string "
-        "separated by ; or , or @FILE with one a line",
+        "separated by ; or , or @FILE with one per line",
     )
     first_classes: int | None = Field(
         default=None, ge=1, description="Only the first n classes by folder name"
@@ -75,7 +75,7 @@ class AcquisitionConfig(Config):
         default=None, ge=1, description="Only the first n validation images of a class"
     )
     download: bool = Field(
-        default=True, description="Whether torchvision may fetch its sets from the network"
+        default=True, description="Whether torchvision may download its data sets"
     )
     imagenette_size: Literal["full", "320px", "160px"] = Field(
         default="320px", description="Which of Imagenette's three sizes"
@@ -123,7 +123,7 @@ class PreprocessingConfig(Config):
     image_size: ImageSize = Field(default=128, description="Side of the square images, pixels")
     also_sizes: Sizes = Field(
         default=(),
-        description="More sides that the same pass makes shards of, each a store of its own; "
+        description="More sizes that the same pass writes, each a store of its own; "
         "a list, or one string separated by ; or ,",
     )
     resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
@@ -133,7 +133,7 @@ class PreprocessingConfig(Config):
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
     publish_to: str | None = Field(
         default=None,
-        description="Where finished shards are copied as well, any fsspec address such as "
+        description="Where finished shards are also copied to, any fsspec address such as "
         "s3://bucket/shards",
     )
 

@@ -16,6 +16,8 @@ from sagan.data.class_titles import find_titles
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
+# what others call the second split; it is read under its name here alone
+_OTHER_NAMES = ("valid", "validation", "test", "dev", "eval")
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"}
 
 
@@ -61,6 +63,7 @@ class ImageFolder:
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
+        _say_what_is_not_read(root, images)
         return cls(path=root, images=images, class_titles=find_titles([root], images["train"]))
 
     @property
@@ -112,6 +115,16 @@ def _root_problems(root: Path) -> list[str]:
         return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
     found = first_five(sorted(folders + _files(root)))
     return [f"there is no train/ in it; it holds {found}"]
+
+
+def _say_what_is_not_read(root: Path, images: dict[str, dict[str, int]]) -> None:
+    others = [name for name in _OTHER_NAMES if (root / name).is_dir()]
+    if others and "val" not in images:
+        logger.warning(
+            "'%s' has no val/, and %s/ is not read: a split for validation is called val/",
+            root,
+            "/ and ".join(others),
+        )
 
 
 def _split_problems(root: Path, split: str) -> list[str]:

@@ -6,7 +6,6 @@ Files go one by one, the index last: a copy that was cut short is no store, and 
 was. What arrives is checked against the index.
 """
 
-import argparse
 import logging
 import shutil
 import sys
@@ -18,7 +17,7 @@ from sagan.data.progress import progress
 from sagan.data.shards import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.files import file_sha256, replacing_file, require_space
 from sagan.schema import ClearError
-from sagan.terminal import ParagraphFormatter, fit_log_to_terminal, worded, write_error
+from sagan.terminal import ParagraphFormatter, Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +154,7 @@ def _said(error: Exception) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan.data.transfer",
         description=__doc__,
         formatter_class=ParagraphFormatter,

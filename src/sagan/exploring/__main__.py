@@ -1,6 +1,5 @@
 """`sagan explore BUNDLE`: the page, on this machine alone, until Ctrl-C."""
 
-import argparse
 import logging
 import socket
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from sagan.terminal import fit_log_to_terminal, worded, write_error
+from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -98,8 +97,8 @@ def free_port(port: int | None) -> int:
     raise OSError(f"{asked}; choose another with --port, or leave it out")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(prog: str) -> Parser:
+    parser = Parser(
         prog=prog,
         description="Look into a generator: click on a sample, see where it attends from there. "
         "The page is served on this machine alone.",

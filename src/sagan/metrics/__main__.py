@@ -21,13 +21,13 @@ from sagan.data.shards import ShardStore
 from sagan.devices import choose_device
 from sagan.files import file_sha256, replacing_file
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
-from sagan.metrics.evaluation import evaluate
+from sagan.metrics.evaluation import evaluate, first_numbers
 from sagan.metrics.features import Batch
 from sagan.metrics.of_generator import evaluate_generator
 from sagan.metrics.references import reference_statistics
 from sagan.models.bundle import KINDS, GeneratorBundle
 from sagan.schema import load_settings
-from sagan.terminal import fit_log_to_terminal, worded, write_error
+from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,8 @@ def _measure(options: argparse.Namespace) -> None:
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     with replacing_file(options.out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    logger.info("%s", options.out)
+    for line in (*first_numbers(metrics), options.out):
+        logger.info("%s", line)
 
 
 def _of_a_file(
@@ -137,8 +138,8 @@ def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConf
     return config.model_copy(update={"num_samples": count, "sweep": SweepConfig()})
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m sagan.metrics",
         description="Compare a generator's samples with real images.",
     )

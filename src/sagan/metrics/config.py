@@ -19,28 +19,34 @@ class ClassifierConfig(Config):
     """The small convolutional network trained on the validated data."""
 
     epochs: PositiveInt = Field(12, description="passes over the reference split")
-    base_channels: PositiveInt = Field(16, description="channels of the first stage; then doubling")
+    base_channels: PositiveInt = Field(
+        16, description="channels of the first stage, doubled at each further one"
+    )
     feature_dim: PositiveInt = Field(64, description="length of the penultimate layer's output")
-    learning_rate: PositiveFloat = Field(3e-3, description="Adam's, at its peak (one cycle)")
+    learning_rate: PositiveFloat = Field(
+        3e-3, description="of Adam, at the peak of a one-cycle schedule"
+    )
     batch_size: PositiveInt = Field(64, description="images in one update")
-    seed: NonNegativeInt = Field(0, description="of weights and order")
+    seed: NonNegativeInt = Field(0, description="seed of weights and data order")
 
 
 class KernelConfig(Config):
     """The kernel distance (KID)."""
 
-    subsets: PositiveInt = Field(100, description="random subsets it is the mean over")
-    subset_size: int = Field(1000, ge=MIN_SAMPLES, description="images a side in each, at most")
+    subsets: PositiveInt = Field(100, description="random subsets whose mean is the distance")
+    subset_size: int = Field(
+        1000, ge=MIN_SAMPLES, description="samples, and real images, in each at most"
+    )
 
 
 class NeighboursConfig(Config):
     """Precision, recall, density and coverage: in which neighbourhoods."""
 
     precision_recall_k: PositiveInt = Field(
-        3, description="nearest neighbour that a ball of precision and recall reaches to"
+        3, description="k of the k-nearest-neighbour radius for precision and recall"
     )
     density_coverage_k: PositiveInt = Field(
-        5, description="nearest neighbour that a ball of density and coverage reaches to"
+        5, description="k of the k-nearest-neighbour radius for density and coverage"
     )
 
 
@@ -48,16 +54,18 @@ class SweepConfig(Config):
     """Distance, precision and recall over truncations of the latents."""
 
     truncations: tuple[Annotated[float, Field(ge=0.01)], ...] = Field(
-        (), description="where to measure, standard deviations; none: no sweep"
+        (), description="truncations to measure, in standard deviations; empty: none"
     )
-    num_samples: int = Field(10_000, ge=MIN_SAMPLES, description="generated images at each")
+    num_samples: int = Field(
+        10_000, ge=MIN_SAMPLES, description="generated images at each truncation"
+    )
 
 
 class EvaluationConfig(Config):
     """How samples are compared with real images."""
 
     protocol: str | None = Field(
-        None, description="named protocol that must be followed; null: any, named where it is one"
+        None, description="named protocol that must be followed; null: any"
     )
 
     features: Literal["inception", "classifier"] = Field(
@@ -65,23 +73,25 @@ class EvaluationConfig(Config):
         description="whose features the Fréchet distance compares: pytorch-fid's Inception (the "
         "number is called fid), or the classifier (it is called fd_classifier)",
     )
-    num_samples: int = Field(50_000, ge=MIN_SAMPLES, description="generated images, classes evenly")
+    num_samples: int = Field(
+        50_000, ge=MIN_SAMPLES, description="generated images, evenly over the classes"
+    )
     weights: Literal["ema", "raw"] | None = Field(
         None,
-        description="the generator's: averaged (ema), or raw, those of the last step; null: "
-        "averaged where the run has an average",
+        description="of the generator: averaged (ema), or raw, those of the last step; null: "
+        "averaged if the run has them",
     )
-    reference_split: str = Field("train", description="real images compared with")
+    reference_split: str = Field("train", description="real images that samples are compared with")
     reference_count: int | None = Field(
         None,
         ge=MIN_SAMPLES,
-        description="of that split, a uniform draw of so many for the Fréchet distance; null: all",
+        description="random subset of that split for the Fréchet distance; null: all",
     )
-    seed: NonNegativeInt = Field(0, description="of the generated images' latents")
+    seed: NonNegativeInt = Field(0, description="seed of the latents")
     truncation: float | None = Field(
-        None, ge=0.01, description="of the latents, standard deviations; null: none"
+        None, ge=0.01, description="of the latents, in standard deviations; null: none"
     )
-    batch_size: PositiveInt = Field(64, description="images generated and looked at once")
+    batch_size: PositiveInt = Field(64, description="images generated and measured at once")
     inception_resizer: Literal["pytorch_fid", "pil_bicubic"] = Field(
         "pytorch_fid",
         description="to Inception's 299 px: pytorch-fid's own (bilinear, not antialiased), or as "
@@ -96,53 +106,57 @@ class EvaluationConfig(Config):
         description="SHA-256 of that file, or its beginning; null: the published file's",
     )
     classifier: ClassifierConfig | None = Field(
-        None, description="null: none is trained, and recognition is not measured"
+        None, description="null: no classifier is trained, and recognition is not measured"
     )
     diversity_images: int = Field(
-        100, ge=MIN_SAMPLES, description="images a class for within-class diversity, at most"
+        100, ge=MIN_SAMPLES, description="images per class for within-class diversity, at most"
     )
     diversity_classes: PositiveInt = Field(
-        100, description="classes whose diversity is measured at most, evenly chosen"
+        100, description="classes whose diversity is measured, at most, evenly chosen"
     )
     kept_samples: int = Field(
         50_000,
         ge=MIN_SAMPLES,
-        description="generated images whose features are kept (4 bytes a number) for all that "
-        "needs them together: kernel distance, neighbours, classes, resampling; a uniform draw",
+        description="generated images whose features are kept (a random subset), for kernel "
+        "distance, nearest neighbours, distances within classes and resampling; 4 bytes per number",
     )
     kept_reference: int = Field(
-        50_000, ge=MIN_SAMPLES, description="real images a split whose features are kept, likewise"
+        50_000, ge=MIN_SAMPLES, description="the same for the real images of each split"
     )
     label_score_splits: PositiveInt = Field(
-        10, description="parts over which the Inception (or classifier) score has a deviation"
+        10,
+        description="parts for the standard deviation of the Inception (or classifier) score",
     )
     kernel: KernelConfig | None = Field(KernelConfig(), description="null: no kernel distance")
     neighbours: NeighboursConfig | None = Field(
         NeighboursConfig(), description="null: no precision, recall, density and coverage"
     )
-    intra_class: bool = Field(True, description="also the Fréchet distance class by class")
+    intra_class: bool = Field(
+        True, description="whether to measure the Fréchet distance within each class"
+    )
     memorisation: bool = Field(
-        True, description="also whether samples lie nearer to training images than val images do"
+        True, description="whether to compare distances to training images with those of val images"
     )
     accuracy_samples: NonNegativeInt = Field(
         0,
-        description="generated images that a classifier is trained on, to name real ones; 0: none "
-        "(it costs a training)",
+        description="samples to train a classifier on, which is tested on real images; 0: none "
+        "(it takes as long as training the classifier)",
     )
     repeats: PositiveInt = Field(
-        1, description="draws of num_samples; numbers are means, with intervals over the draws"
+        1,
+        description="sets of num_samples; above 1, numbers are means over the sets, with intervals",
     )
     bootstrap_resamples: NonNegativeInt = Field(
-        50, description="for the distance's interval where there is one draw; 0: none"
+        50, description="for the interval of the distance, if repeats is 1; 0: none"
     )
     extrapolation_points: NonNegativeInt = Field(
         15,
-        description="numbers of samples through which a line goes to infinitely many; 0: none; "
-        "also none from 50,000 samples on",
+        description="sample sizes from which the distance is extrapolated to infinitely many; "
+        "0: none; nor with 50,000 samples and more",
     )
     sweep: SweepConfig = Field(SweepConfig(), description="over truncations")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where networks run; auto: CUDA if there is any"
+        "auto", description="where networks run; auto: CUDA if available"
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """From samples and shards to the metrics file: numbers, and everything that they depend on."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +25,7 @@ from sagan.metrics.sweep import truncation_sweep
 
 logger = logging.getLogger(__name__)
 
+_TOLD = ("precision", "recall", "recognised")
 LIBRARIES = ("numpy", "scipy", "torch", "torchvision")
 
 Draw = Callable[[int, int, float | None], Iterable[Batch]]
@@ -104,6 +105,15 @@ def evaluate(
     }
 
 
+def first_numbers(metrics: Mapping[str, Any]) -> list[str]:
+    """The first few numbers of a metrics file, for a log: the distance alone, then shares."""
+    distance, *others = (name for name, value in metrics.items() if isinstance(value, float))
+    interval = metrics.get("intervals", {}).get(distance)
+    ends = f" ({interval['low']:.4g} to {interval['high']:.4g})" if interval else ""
+    shares = ", ".join(f"{name} {metrics[name]:.3g}" for name in _TOLD if name in others)
+    return [f"{distance} {metrics[distance]:.4g}{ends}", *([shares] if shares else [])]
+
+
 def _measure(bench: Bench, batches: Iterable[Batch]) -> tuple[Measured, Statistics]:
     passed = SamplePass(bench)
     passed.take(batches)
@@ -181,6 +191,7 @@ def _protocol(
             "samples_at_most": config.kept_samples,
             "real_images_at_most": config.kept_reference,
         },
+        "label_score_splits": config.label_score_splits,
         "kernel": None if config.kernel is None else config.kernel.model_dump(),
         "neighbours": None if config.neighbours is None else config.neighbours.model_dump(),
         "repeats": config.repeats,

@@ -7,16 +7,15 @@ unaveraged ones beside them. No data set, no discriminator, no optimiser, no pic
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from sagan.files import file_sha256, replace_folder
+from sagan.files import file_sha256, replacing_folder
 from sagan.models.bundle_description import FORMAT, RawDescription, described, read_config
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
@@ -201,6 +200,9 @@ def save_bundle(
         facts: JSON-able; what it was trained on.
         class_titles: what people call the classes, by name, as far as it is known.
         raw: unaveraged weights of the same network, kept beside it; None: none.
+
+    Raises:
+        OSError: the disk is full, or may not be written to; what was there before still is.
     """
     description: dict[str, Any] = {
         "format": FORMAT,
@@ -212,24 +214,27 @@ def save_bundle(
     titles = class_titles or {}
     if known := {name: titles[name] for name in class_names if name in titles}:
         description["class_titles"] = known
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / path.name
-        folder.mkdir()
+    kinds = [generator] if raw is None else [generator, raw.generator]
+    with replacing_folder(path, needed_bytes=sum(map(_size_bytes, kinds))) as folder:
         description["weights_sha256"] = _save_weights(generator, folder / WEIGHTS)
         if raw is not None:
             sha256 = _save_weights(raw.generator, folder / RAW_WEIGHTS)
             description[RAW] = {"weights_sha256": sha256, "facts": raw.facts}
         _write_config(folder, description)
-        replace_folder(folder, path)
     return GeneratorBundle.open(path)
 
 
 def _save_weights(generator: Generator, file: Path) -> str:
     """Write weights and buffers; the file's SHA-256."""
     state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    save_file(state, file)
-    file.chmod(0o644)  # the library makes it private
+    file.write_bytes(
+        save(state)
+    )  # the library's own writer says a full disk in an error of its own
     return file_sha256(file)
+
+
+def _size_bytes(generator: Generator) -> int:
+    return sum(tensor.nbytes for tensor in generator.state_dict().values())
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class GeneratorConfig(Config):
     base_channels: PositiveInt = Field(64, description="channels at full resolution ('gf')")
     latent_dim: PositiveInt = Field(128, description="length of z")
     class_conditional: bool = Field(
-        True, description="a batch-norm gain and bias for each class; false: one for all"
+        True, description="batch-norm gain and bias for each class; false: the same for all"
     )
     attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
     attention_form: Literal["released", "paper", "residual"] = Field("released", description=_FORM)
@@ -33,7 +33,7 @@ class GeneratorConfig(Config):
         0.001, gt=0, le=1, description="weight of a new batch in the conditional running statistics"
     )
     final_batch_norm_momentum: float = Field(
-        0.0001, gt=0, le=1, description="the same for the last, unconditional batch norm"
+        0.0001, gt=0, le=1, description="the same for the last batch norm, which is unconditional"
     )
 
 
@@ -43,7 +43,7 @@ class DiscriminatorConfig(Config):
     base_channels: PositiveInt = Field(64, description="channels after the first block ('df')")
     head: Literal["projection", "classifier", "none"] = Field(
         "projection",
-        description="how the class comes in: projection (SAGAN, SNGAN), an auxiliary classifier "
+        description="class conditioning: projection (SAGAN, SNGAN), an auxiliary classifier "
         "beside the logit (AC-GAN), or none (unconditional)",
     )
     block_width: Literal["wide", "thin"] = Field(

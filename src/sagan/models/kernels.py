@@ -9,6 +9,7 @@ its gradient goes back to the weight in one pass too.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -38,13 +39,17 @@ def by_output(form: Form, kernel: Tensor) -> Tensor:
     return kernel.permute(1, 0, 2) if form is Form.UPSAMPLE_PRODUCT else kernel
 
 
-def placements_of(form: Form, like: Tensor) -> Tensor | None:
+def placements_of(form: Form, dtype: torch.dtype, device: torch.device) -> Tensor | None:
     """What each of 16 positions takes from each of 9 taps, [16, 9]; None: tap by tap."""
     if form is Form.PLAIN:
         return None
-    placements = _PLACEMENTS.to(like)
+    placements = _PLACEMENTS.to(device, dtype)
     # a transposed convolution reads its kernel backwards
     return placements / 4 if form is Form.POOL else placements.flip(0)
+
+
+# kept on the device: to copy them there anew for each layer would make a GPU wait each time
+_kept_placements = cache(placements_of)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def _traced(weight: Tensor, u: Tensor | None, v: Tensor | None, recipe: _Recipe)
     """The kernel by operations that torch.compile fuses itself."""
     with torch.autocast(weight.device.type, enabled=False):
         taps = taps_of(weight)
-        placements = placements_of(recipe.form, taps)
+        placements = placements_of(recipe.form, taps.dtype, taps.device)
         kernel = taps if placements is None else torch.matmul(placements, taps)
         if u is not None and v is not None:
             kernel = kernel / torch.dot(u, torch.mv(taps.flatten(1), tap_order(v, taps)))
@@ -134,7 +139,7 @@ def _make(
     without_autocast = torch.autocast(weight.device.type, enabled=False)
     with torch.inference_mode(mode=False), torch.no_grad(), without_autocast:
         taps = taps_of(weight)
-        placements = placements_of(recipe.form, taps)
+        placements = _kept_placements(recipe.form, taps.dtype, taps.device)
         if out is None:
             positions = taps.shape[1] if placements is None else len(placements)
             shape = torch.empty(len(taps), positions, taps.shape[2], device="meta")
@@ -188,7 +193,7 @@ class _Kernel(torch.autograd.Function):
         made: _Made = ctx.made
         taps = taps_of(weight)
         into = torch.empty_like(taps, memory_format=torch.contiguous_format)
-        placements = placements_of(made.recipe.form, taps)
+        placements = _kept_placements(made.recipe.form, taps.dtype, taps.device)
         adjoint = None if placements is None else placements.t()
         _place(by_output(made.recipe.form, gradient), adjoint, made.sigma, into)
         if made.sigma is not None:

@@ -32,7 +32,9 @@ class SpectralLayer(nn.Module):
 
     def sigma(self) -> Tensor:
         """Estimate of the weight's largest singular value, differentiable in the weight; []."""
-        sigma: Tensor = torch.dot(self.u, torch.mv(self.weight.flatten(1), self.v))
+        # on a GPU autocast would round the product to bfloat16
+        with torch.autocast(self.weight.device.type, enabled=False):
+            sigma: Tensor = torch.dot(self.u, torch.mv(self.weight.flatten(1), self.v))
         return sigma
 
     def normalized_weight(self) -> Tensor:

@@ -10,8 +10,8 @@ class ReportingConfig(Config):
 
     title: str = Field("Self-Attention GAN", min_length=1, description="the page's heading")
     curve_points: int = Field(
-        300, ge=10, description="points a curve at most; more are averaged in groups [points]"
+        300, ge=10, description="points per curve at most; more are averaged in groups"
     )
     classes_listed: PositiveInt = Field(
-        40, description="classes whose image counts are shown one by one; more: a summary"
+        40, description="classes whose image counts are listed; with more, a summary"
     )

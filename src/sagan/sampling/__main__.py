@@ -26,7 +26,7 @@ from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
-from sagan.terminal import fit_log_to_terminal, worded, write_error
+from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -173,9 +173,9 @@ def load_latents(path: Path, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(latents.astype(np.float32)), torch.from_numpy(labels.astype(np.int64))
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def _parser(prog: str) -> Parser:
     defaults = SamplingConfig()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Draw samples and attention maps from a generator bundle.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

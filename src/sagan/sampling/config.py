@@ -11,18 +11,20 @@ class AttentionMapsConfig(Config):
     """The picture in the manner of the paper's figure 1."""
 
     samples: PositiveInt = Field(4, description="samples shown, of evenly chosen classes")
-    query_points: int = Field(5, ge=1, le=8, description="coloured query points a sample")
+    query_points: int = Field(5, ge=1, le=8, description="coloured query points per sample")
     tile_px: PositiveInt = Field(160, description="side of a drawn sample, at least about [px]")
 
 
 class SamplingConfig(Config):
     """What is drawn from a generator bundle."""
 
-    seed: NonNegativeInt = Field(0, description="of the latents; sample i is the same in any batch")
+    seed: NonNegativeInt = Field(
+        0, description="seed of the latents; sample i is the same in any batch"
+    )
     classes: PositiveInt = Field(10, description="rows of the grid at most, classes evenly chosen")
     samples_per_class: PositiveInt = Field(10, description="columns of the grid [images]")
     same_latents: bool = Field(
-        False, description="use one latent vector all down a column, so that only the class differs"
+        False, description="one latent vector per column, so that only the class differs"
     )
     truncation: float | None = Field(
         None,
@@ -35,5 +37,5 @@ class SamplingConfig(Config):
     )
     attention: AttentionMapsConfig = AttentionMapsConfig()
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where the generator runs; auto: CUDA if there is any"
+        "auto", description="where the generator runs; auto: CUDA if available"
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from sagan.models.bundle import GeneratorBundle
+from sagan.sampling.config import SamplingConfig
+from sagan.sampling.series import draw_series, draw_series_grid
 from sagan.sharing.card import check_images, check_metrics, model_card
 from sagan.sharing.config import ExportConfig
 from sagan.sharing.program import PROGRAM, write_program
@@ -27,7 +28,7 @@ class SharedFolder:
 def make_folder(
     config: ExportConfig,
     bundle: GeneratorBundle,
-    sample_grid: np.ndarray,
+    sampling: SamplingConfig,
     validation: Mapping[str, Any],
     metrics: Mapping[str, Any] | None,
 ) -> SharedFolder:
@@ -36,7 +37,8 @@ def make_folder(
     Args:
         config: The station's.
         bundle: The trained generator.
-        sample_grid: uint8 [H, W, 3].
+        sampling: What the picture shows; it is drawn of this generator, since one that lies there
+            may be an earlier one's.
         validation: The validation report of its images.
         metrics: The evaluation's, if there was one.
 
@@ -65,7 +67,9 @@ def make_folder(
         _write_json(path / "program.json", program)
     if metrics is not None:
         _write_json(path / "metrics.json", metrics)
-    Image.fromarray(sample_grid).save(path / "sample_grid.png", optimize=True)
+    sampling = sampling.model_copy(update={"device": "auto"})  # this machine may have no GPU
+    grid = draw_series_grid(draw_series(bundle, sampling), bundle, sampling)
+    Image.fromarray(grid).save(path / "sample_grid.png", optimize=True)
     card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
     (path / "README.md").write_text(card, encoding="utf-8")
     return SharedFolder(path, keeper)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagan.terminal import fit_log_to_terminal, worded
+from sagan.terminal import Parser, fit_log_to_terminal, worded
 from sagan.training.signals import EXIT_INTERRUPTED, leaving_at_once
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sagan.training.prune import main as prune
 
         return prune(words[1:])
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m sagan.training",
         description="Train a SAGAN on image shards; an interrupted run goes on from its "
         "newest checkpoint.",

@@ -43,6 +43,7 @@ class Checkpoint:
     checksums: tuple[str, ...] = ()  # two while one file takes another's place
     size_bytes: float | None = None
     score: float | None = None
+    scored_by: str | None = None  # metric and protocol: scores under others cannot be compared
     fault: str | None = None  # of the .json
 
 
@@ -120,6 +121,7 @@ def describe(path: Path) -> Checkpoint:
     except (OSError, ValueError, RecursionError) as error:
         fault = f"its .json cannot be used ({error})"
         return Checkpoint(path, images_seen, fault=fault)
+    scored_by = facts.get("scored_by")
     return Checkpoint(
         path,
         images_seen,
@@ -127,6 +129,7 @@ def describe(path: Path) -> Checkpoint:
         checksums=tuple(filter(None, checksums)),
         size_bytes=_finite(facts.get("bytes")),
         score=_finite(facts.get("score")),
+        scored_by=scored_by if isinstance(scored_by, str) else None,
     )
 
 

@@ -43,9 +43,16 @@ class CheckpointError(ClearError, RuntimeError):
 class CheckpointStore:
     """Training states of one run; keeps the last few and the one with the best score."""
 
-    def __init__(self, path: Path, *, keep: int) -> None:
-        """Bind to a folder (made at need) and say how many of the newest checkpoints to keep."""
-        self.path, self._keep = path, keep
+    def __init__(self, path: Path, *, keep: int, scored_by: str | None = None) -> None:
+        """Bind to a folder.
+
+        Args:
+            path: the folder, made at need.
+            keep: how many of the newest checkpoints to keep.
+            scored_by: metric and protocol of the scores from now on; one under another metric or
+                protocol is never the best. None: all scores are of one kind.
+        """
+        self.path, self._keep, self._scored_by = path, keep, scored_by
         self._verdicts: dict[Checkpoint, tuple[object, str | None]] = {}  # file's stamp, fault
         path.mkdir(parents=True, exist_ok=True)
 
@@ -103,7 +110,9 @@ class CheckpointStore:
             logger.warning("%s has the score %s, which is never the best", target.name, score)
             score = None
         number = 1 + max((c.number or 0 for c in self._newest_first()), default=0)
-        facts = {"images_seen": images_seen, "number": number, "score": score}
+        facts: dict[str, Any] = {"images_seen": images_seen, "number": number, "score": score}
+        if score is not None:
+            facts["scored_by"] = self._scored_by
         try:
             write_checkpoint(target, state, facts)
         except OSError as error:
@@ -217,7 +226,9 @@ class CheckpointStore:
         return [checkpoint for *_, checkpoint in sorted(placed, key=lambda p: p[:2], reverse=True)]
 
     def _best_first(self) -> list[Checkpoint]:
-        scored = [(c.score, c) for c in self._newest_first() if c.score is not None]
+        mine = self._scored_by
+        alike = [c for c in self._newest_first() if mine is None or c.scored_by in (None, mine)]
+        scored = [(c.score, c) for c in alike if c.score is not None]
         return [checkpoint for _, checkpoint in sorted(scored, key=lambda pair: pair[0])]
 
     def _named(self, suffix: str) -> list[Path]:

@@ -23,11 +23,11 @@ class TrainingConfig(Config):
 
     preset: str | None = Field(
         None,
-        description="a published configuration laid over the other parameters "
+        description="a published configuration that overrides other parameters "
         f"(src/sagan/training/presets.yml): {', '.join(PRESETS)}; null: none",
     )
-    seed: NonNegativeInt = Field(0, description="of weights, data order, latents and labels")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if it is there")
+    seed: NonNegativeInt = Field(0, description="seed of weights, data order, latents and labels")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if available")
     threads: NonNegativeInt = Field(0, description="CPU threads of a process; 0: torch's choice")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
@@ -35,13 +35,13 @@ class TrainingConfig(Config):
     model: ModelConfig = ModelConfig()
     loss: Literal["hinge", "bce"] = Field("hinge", description="adversarial loss")
     classifier_weight: NonNegativeFloat = Field(
-        1.0, description="of the cross-entropy beside it, for head classifier (AC-GAN)"
+        1.0, description="weight of the class cross-entropy, for head classifier (AC-GAN)"
     )
     batch_size: PositiveInt = Field(
         256, description="real images in one update, over all processes [images]"
     )
     generator_batch_size: PositiveInt | None = Field(
-        None, description="fakes in an update of G; null: batch_size [images]"
+        None, description="generated images in an update of G; null: batch_size [images]"
     )
     images_per_pass: PositiveInt | None = Field(
         None,
@@ -51,18 +51,18 @@ class TrainingConfig(Config):
     total_images: PositiveInt = Field(
         256_000_000, description="real images shown to the discriminator in all [images]"
     )
-    discriminator_steps: PositiveInt = Field(1, description="updates of D for one of G")
+    discriminator_steps: PositiveInt = Field(1, description="updates of D per update of G")
     generator_lr: PositiveFloat = Field(1e-4, description="Adam's learning rate of G")
     discriminator_lr: PositiveFloat = Field(4e-4, description="Adam's learning rate of D (TTUR)")
     lr_schedule: Literal["constant", "linear"] = Field(
         "constant", description="linear: both rates fall to 0 at total_images"
     )
-    betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="Adam's")
+    betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="of Adam")
     ema_decay: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="of the averaged generator, for each step, smaller at first; null: none",
+        description="decay per step of the averaged generator, smaller at first; null: no average",
     )
     horizontal_flip: bool = Field(False, description="mirror half of the real images")
     real_noise: NonNegativeFloat = Field(
@@ -73,12 +73,12 @@ class TrainingConfig(Config):
         description="batches over which the exported generator's batch-norm statistics are taken "
         "afresh; 0 exports the running averages",
     )
-    log_every_steps: PositiveInt = Field(100, description="between records of the journal [steps]")
-    tensorboard: bool = Field(True, description="write event files for TensorBoard beside it")
+    log_every_steps: PositiveInt = Field(100, description="steps between records of the journal")
+    tensorboard: bool = Field(True, description="also write event files for TensorBoard")
     watch: WatchConfig = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
     export: Literal["last", "best"] = Field(
-        "last", description="the generator that the run leaves: the last one, or the best scored"
+        "last", description="which generator the run exports: the last one, or the best by score"
     )
     export_raw: bool = Field(
         True,
@@ -86,31 +86,35 @@ class TrainingConfig(Config):
         "its size; without an average there is only one",
     )
     checkpoint_every_images: PositiveInt = Field(
-        2_560_000, description="between checkpoints [images]"
+        2_560_000, description="images between checkpoints"
     )
-    keep_checkpoints: PositiveInt = Field(2, description="newest checkpoints kept [count]")
+    keep_checkpoints: PositiveInt = Field(
+        2, description="how many of the newest checkpoints are kept"
+    )
     continue_from: str | None = Field(
         None,
         description="name (or folder) of another run, whose newest checkpoint this one starts "
         "from; null: fresh weights",
     )
     allow_changed: tuple[str, ...] = Field(
-        (), description="parameters that may differ from that run's, beside total_images"
+        (), description="parameters that may differ from that run's, besides total_images"
     )
-    devices: PositiveInt = Field(1, description="processes on this machine, a GPU each (or CPUs)")
+    devices: PositiveInt = Field(
+        1, description="processes on this machine, one per GPU (or on CPUs)"
+    )
     nnodes: PositiveInt = Field(1, description="machines; each runs the same command")
     rdzv_endpoint: str | None = Field(
-        None, description="host:port of the machine where several meet"
+        None, description="host:port of the rendezvous of several machines"
     )
-    rdzv_id: str = Field("sagan", description="name of this job where several machines meet")
+    rdzv_id: str = Field("sagan", description="name of this job at the rendezvous")
     restarts: NonNegativeInt = Field(
-        3, description="times that processes are started again after one of them died"
+        3, description="how often processes are restarted after one of them died"
     )
     collective_timeout_seconds: PositiveFloat = Field(
         600.0, description="how long a process waits for the others in a step [s]"
     )
     sync_batch_norm: bool = Field(
-        False, description="batch statistics over all processes; false: of each process's share"
+        False, description="batch statistics over all processes; false: per process"
     )
 
     @model_validator(mode="before")
@@ -175,6 +179,11 @@ class TrainingConfig(Config):
         """Passes in which a process takes its share of an update's images."""
         share = images // self.world_size
         return max(1, share // (self.images_per_pass or share))
+
+    @property
+    def images_at_once(self) -> int:
+        """Real images that a process takes in one pass [images]."""
+        return self.batch_size // self.world_size // self.passes(self.batch_size)
 
     @property
     def images_per_step(self) -> int:

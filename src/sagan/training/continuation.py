@@ -1,11 +1,16 @@
-"""Starting from another run's weights: allowed where the two are the same but for what is named."""
+"""What a run goes on from: its own checkpoint, or another run's where the two are alike.
+
+They must be the same but for what is named.
+"""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sagan.files import replacing_file
 from sagan.training.checkpoints import CheckpointStore
+from sagan.training.config import TrainingConfig
 from sagan.training.fingerprint import differences
 
 IDENTITY = "identity.json"
@@ -28,6 +33,49 @@ def read_identity(run: Path) -> dict[str, Any] | None:
     if not isinstance(identity, dict) or not {"parameters", "data"} <= identity.keys():
         raise ValueError(f"{path} is damaged; delete the folder to train afresh")
     return identity
+
+
+def claim_folder(run: Path, identity: dict[str, Any]) -> None:
+    """Write into a folder which run it holds.
+
+    Raises:
+        ValueError: where it holds another one.
+    """
+    before = read_identity(run)
+    if before is not None and before != identity:
+        check_same(before, identity)
+    with replacing_file(run / IDENTITY) as temporary:
+        temporary.write_text(json.dumps(identity, indent=2) + "\n")
+
+
+def state_to_go_on_from(
+    config: TrainingConfig, checkpoints: CheckpointStore, workspace: Path, identity: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The run's own newest state, or that of `config.continue_from`; None: it starts afresh.
+
+    Args:
+        config: of the run.
+        checkpoints: its own.
+        workspace: folder of all runs.
+        identity: of the run.
+
+    Raises:
+        ValueError: where the other run is too different, or has no images left to see.
+    """
+    saved = checkpoints.load_newest()
+    if saved is not None:
+        check_same(saved["identity"], identity)
+        return saved
+    if not config.continue_from:
+        return None
+    saved = load_other_run(config.continue_from, workspace, identity, config.allow_changed)
+    if saved["images_seen"] >= config.total_images:
+        raise ValueError(
+            f"training.continue_from: {config.continue_from} has seen "
+            f"{saved['images_seen']:,} images already, total_images is "
+            f"{config.total_images:,}; set it higher"
+        )
+    return saved
 
 
 def load_other_run(

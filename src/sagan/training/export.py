@@ -40,14 +40,13 @@ def export_generator(
         facts: more to say about it, JSON-able.
         raw: keep the last weights beside an average.
     """
-    averaged = config.ema_decay is not None
-    beside = None
-    if averaged and raw:
+    average, beside = state.ema_generator, None
+    if average is not None and raw:
         differing = {"weights": RAW, "ema_decay": None}
-        beside = RawWeights(_settled(state, config, averaged=False), differing)
+        beside = RawWeights(_settled(state.generator, config), differing)
     return save_bundle(
         path,
-        _settled(state, config, averaged=averaged),
+        _settled(average or state.generator, config, averaged=average is not None),
         config.model.generator,
         class_names=shards.class_names,
         facts=facts | _facts(state, config, shards),
@@ -56,9 +55,9 @@ def export_generator(
     )
 
 
-def _settled(state: TrainingState, config: TrainingConfig, *, averaged: bool) -> Generator:
+def _settled(network: Generator, config: TrainingConfig, *, averaged: bool = False) -> Generator:
     """A copy with the spectral norm's vectors and the batch norms' statistics that fit it."""
-    generator: Generator = copy.deepcopy(state.ema_generator if averaged else state.generator)
+    generator = copy.deepcopy(network)
     if averaged:
         power_iteration(generator, _SETTLING_ITERATIONS)
     if config.standing_batches:
@@ -71,7 +70,8 @@ def _facts(state: TrainingState, config: TrainingConfig, shards: ShardStore) -> 
         "weights": RAW if config.ema_decay is None else EMA,
         "ema_decay": config.ema_decay,
         "batch_norm_statistics": (
-            f"standing, {config.standing_batches} batches of {config.batch_size}"
+            f"standing, {config.standing_batches * config.batch_size // config.images_at_once} "
+            f"batches of {config.images_at_once}"
             if config.standing_batches
             else "running averages"
         ),
@@ -83,7 +83,11 @@ def _facts(state: TrainingState, config: TrainingConfig, shards: ShardStore) -> 
 
 @torch.no_grad()
 def take_standing_statistics(generator: Generator, config: TrainingConfig) -> None:
-    """Replace the batch norms' statistics by the plain mean over fresh batches of fakes."""
+    """Replace the batch norms' statistics by the plain mean over fresh batches of fakes.
+
+    A batch goes through in as many parts as in training: so it fits into memory where training did,
+    and its statistics are of as many images as those that the generator was trained with.
+    """
     norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -100,7 +104,9 @@ def take_standing_statistics(generator: Generator, config: TrainingConfig) -> No
             latent_dim=generator.latent_dim,
             num_classes=generator.num_classes,
         )
-        generator(z.to(device), y.to(device))
+        parts = (torch.split(whole, config.images_at_once) for whole in (z, y))
+        for latents, class_labels in zip(*parts, strict=True):
+            generator(latents.to(device), class_labels.to(device))
     generator.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

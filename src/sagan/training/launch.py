@@ -75,11 +75,13 @@ def launch(
     Raises:
         TrainingInterrupted: asked to stop, after saving; status 75.
         NonFiniteError: the losses diverged.
-        TrainingFailed: a process failed more often than `config.restarts`; with its reason.
+        TrainingFailed: a process failed more often than `config.restarts`, with its reason; or
+            the machines did not meet.
         FinishedElsewhere: all went well, and process 0 ran on another machine.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import elastic_launch
 
     _check_devices(config)
@@ -101,6 +103,8 @@ def launch(
     except ChildFailedError as error:
         _raise_noted(notes)
         raise TrainingFailed(_exit_reason(error, notes)) from None
+    except RendezvousError as error:
+        raise TrainingFailed(_why_apart(error, config)) from error
     _raise_noted(notes)
     if 0 not in outcomes:
         logger.info("done; the machine with process 0 keeps what was made")
@@ -186,6 +190,18 @@ def _exit_reason(error: Any, notes: Notes) -> str:  # noqa: ANN401 - torchelasti
             "checkpoints are intact"
         )
     return notes.reason() or f"process {rank} ended with status {failure.exitcode}"
+
+
+def _why_apart(error: Exception, config: TrainingConfig) -> str:
+    """Why the machines did not meet, and what to look at."""
+    cause = str(error.__cause__ or error).strip().partition("\n")[0] or type(error).__name__
+    if config.nnodes == 1:
+        return f"the processes on this machine did not meet: {cause}"
+    return (
+        f"the {config.nnodes} machines did not meet at training.rdzv_endpoint "
+        f"{config.rdzv_endpoint} ({cause}); expected host:port of one of them, reachable from all, "
+        f"and the same command with the same training.rdzv_id on each; checkpoints are intact"
+    )
 
 
 def _launch_config(config: TrainingConfig) -> Any:  # noqa: ANN401 - torchelastic's LaunchConfig

@@ -66,7 +66,7 @@ def training_loop(
             *draw.fakes(state.images_seen, "generator", config.fakes_per_update),
             options=fake_options,
         )
-        if config.ema_decay is not None:
+        if state.ema_generator is not None and config.ema_decay is not None:
             step = state.images_seen // config.images_per_step
             update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
         seconds = time.perf_counter() - started

@@ -8,7 +8,14 @@ import torch
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 
-_ALLOCATOR = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+_ALLOCATOR = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    # of a GPU, where it is not torch's allocator that fails: a context, a library's workspace
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 class OutOfMemory(ClearError, MemoryError):  # noqa: N818 - as the builtin is called
@@ -29,8 +36,7 @@ def explained_memory(config: TrainingConfig, device: torch.device) -> Iterator[N
 
 
 def _message(config: TrainingConfig, device: torch.device) -> str:
-    share = config.batch_size // config.world_size
-    at_once = share // config.passes(config.batch_size)
+    at_once = config.images_at_once
     return (
         f"out of memory on {device} with training.batch_size {config.batch_size}, "
         f"{at_once} images in one pass of a process; set training.images_per_pass="

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sagan.files import short
+from sagan.terminal import Parser
 from sagan.training.runs import Run, gigabytes, named, not_needed, remove, runs_in
 
 _ROWS = "rows"  # beside a comparison's runs
@@ -23,8 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m sagan.training prune",
         description="Remove complete runs but the newest, or those named. Without --yes nothing "
         "is removed: what would be is listed.",

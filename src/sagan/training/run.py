@@ -1,23 +1,17 @@
 """A whole training run: start or resume, train, record, save, export."""
 
-import json
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sagan.data.batches import Batches
 from sagan.data.shards import ShardStore
-from sagan.devices import choose_device
-from sagan.files import replacing_file, short
-from sagan.models.bundle import GeneratorBundle
+from sagan.devices import choose_device, fastest_convolutions
+from sagan.files import short
 from sagan.models.synchronized import statistics_alone
-from sagan.training.checkpoints import CheckpointError, CheckpointStore
+from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
-from sagan.training.continuation import IDENTITY, check_same, load_other_run, read_identity
-from sagan.training.export import export_generator
+from sagan.training.continuation import claim_folder, state_to_go_on_from
 from sagan.training.fingerprint import (
     differences,
     environment,
@@ -30,6 +24,7 @@ from sagan.training.journal import Journal, Record
 from sagan.training.loop import training_loop
 from sagan.training.memory import explained_memory
 from sagan.training.observer import Observer
+from sagan.training.results import JOURNAL, TrainingResult, export_chosen, write_summary
 from sagan.training.scoring import OnScore, Score, Scorer, require_scoring, scores_in
 from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.state import TrainingState
@@ -37,22 +32,6 @@ from sagan.training.steps import NonFiniteError
 from sagan.training.world import World
 
 logger = logging.getLogger(__name__)
-
-BUNDLE, SUMMARY, JOURNAL = "generator", "summary.json", "journal.jsonl"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a finished run leaves."""
-
-    bundle: GeneratorBundle
-    journal: list[Record]
-    summary: dict[str, Any]
-
-    @property
-    def scores(self) -> list[Score]:
-        """All scores taken while it trained, in order."""
-        return scores_in(self.journal)
 
 
 def train(
@@ -93,11 +72,7 @@ def train(
         with stop_requests() as stop:
             world = World(choose_device(config.device, threads=config.threads))
             train_here(config, shards, folders, world, stop, on_score=on_score)
-    return TrainingResult(
-        GeneratorBundle.open(run / BUNDLE),
-        Journal(run / JOURNAL).read(),
-        json.loads((run / SUMMARY).read_text(encoding="utf-8")),
-    )
+    return TrainingResult.read(run)
 
 
 def train_here(
@@ -110,7 +85,7 @@ def train_here(
     on_score: OnScore | None = None,
 ) -> None:
     """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
-    with explained_memory(config, world.device):
+    with explained_memory(config, world.device), fastest_convolutions(world.device):
         run = _Run(config, shards, folders.runs, world)
         if world.lead and config.scoring.every_images:
             run.scorer = Scorer(config, shards, folders.features, world.device)
@@ -145,20 +120,20 @@ class _Run:
         self.saved_images = 0
         self.watched: dict[str, int] = {}  # the watch's state at the newest checkpoint
         if world.lead:  # the others write nothing
-            self.checkpoints = CheckpointStore(self.path, keep=config.keep_checkpoints)
+            self.checkpoints = CheckpointStore(
+                self.path, keep=config.keep_checkpoints, scored_by=config.scoring.kind
+            )
             self.journal = Journal(self.path / JOURNAL)
-            self._claim_folder()
-
-    def _claim_folder(self) -> None:
-        before = read_identity(self.path)
-        if before is not None and before != self.identity:
-            check_same(before, self.identity)
-        with replacing_file(self.path / IDENTITY) as temporary:
-            temporary.write_text(json.dumps(self.identity, indent=2) + "\n")
+            claim_folder(self.path, self.identity)
 
     def resume(self) -> None:
         """Take over the newest checkpoint, or another run's, or start at 0 images."""
-        saved = self.world.from_lead(self._find_state() if self.world.lead else None)
+        saved = None
+        if self.world.lead:
+            saved = state_to_go_on_from(
+                self.config, self.checkpoints, self.workspace, self.identity
+            )
+        saved = self.world.from_lead(saved)
         if saved is not None:
             self._take_over(saved)
         self.saved_images = self.state.images_seen
@@ -187,22 +162,6 @@ class _Run:
                 f"of the code ({type(error).__name__}: {error}); train afresh, or go back to the "
                 "version that wrote it"
             ) from error
-
-    def _find_state(self) -> dict[str, Any] | None:
-        config, saved = self.config, self.checkpoints.load_newest()
-        if saved is not None:
-            check_same(saved["identity"], self.identity)
-        elif config.continue_from:
-            saved = load_other_run(
-                config.continue_from, self.workspace, self.identity, config.allow_changed
-            )
-            if saved["images_seen"] >= config.total_images:
-                raise ValueError(
-                    f"training.continue_from: {config.continue_from} has seen "
-                    f"{saved['images_seen']:,} images already, total_images is "
-                    f"{config.total_images:,}; set it higher"
-                )
-        return saved
 
     def _say_start(self, *, fresh: bool) -> None:
         seen = self.state.images_seen
@@ -296,10 +255,12 @@ class _Run:
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         """The error with where it happened and what to do, written to the journal as well."""
+        kept = "There is no checkpoint yet"
+        if self.saved_images:
+            kept = f"The checkpoint at {self.saved_images:,} images is intact"
         where = (
-            f"; after {self.state.images_seen:,} images. The checkpoint at "
-            f"{self.saved_images:,} images is intact; lower learning rates, "
-            "or precision fp32, may help"
+            f"; after {self.state.images_seen:,} images. {kept}; lower learning rates, or "
+            "precision fp32, may help"
         )
         if self.world.lead:
             event = self._event("non_finite", str(error), network=error.network)
@@ -318,7 +279,6 @@ class _Run:
 
     def leave_results(self) -> None:
         """Export the generator and sum the run up."""
-        state = self.state
         fingerprint = {
             "run": self.name,
             "git_commit": git_commit(),
@@ -326,43 +286,19 @@ class _Run:
             "data_hash": self.shards.data_hash,
             **self.environment,
         }
-        warnings = [record for record in self.journal.read() if record.get("event") == "warning"]
-        summary = {
-            "images_seen": state.images_seen,
-            "steps": state.images_seen // self.config.images_per_step,
-            "train_seconds": round(state.train_seconds, 1),
-            "images_per_second": round(state.images_seen / state.train_seconds, 1),
-            "parameters_generator": _parameters(state.generator),
-            "parameters_discriminator": _parameters(state.discriminator),
-            "warnings": len(warnings),
-            "device": self.world.device.type,
-            "fingerprint": fingerprint,
-        }
-        with replacing_file(self.path / SUMMARY) as temporary:
-            temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        self._export({"fingerprint": fingerprint, "preset": self.config.preset})
-
-    def _export(self, facts: dict[str, Any]) -> None:
-        if self.config.export == "best":
-            best = self.checkpoints.load_best()
-            if best is None:
-                raise CheckpointError(
-                    f"training.export: best, and no checkpoint in {short(self.path)} has a score; "
-                    "set training.export=last, or another training.seed for a run with scores"
-                )
-            self.state.load_state_dict(best)
-            logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
-        facts = facts | {"checkpoint": self.config.export}
+        write_summary(
+            self.path,
+            self.state,
+            self.config,
+            journal=self.journal.read(),
+            fingerprint=fingerprint,
+        )
         with statistics_alone():  # the other processes wait elsewhere
-            export_generator(
+            export_chosen(
+                self.path,
                 self.state,
                 self.config,
                 self.shards,
-                self.path / BUNDLE,
-                facts,
-                raw=self.config.export_raw,
+                self.checkpoints,
+                facts={"fingerprint": fingerprint, "preset": self.config.preset},
             )
-
-
-def _parameters(network: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

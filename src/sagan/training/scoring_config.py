@@ -1,5 +1,7 @@
 """When a run is scored while it trains, by what, and what for."""
 
+import hashlib
+import json
 from typing import Self
 
 from pydantic import Field, NonNegativeInt, model_validator
@@ -8,16 +10,18 @@ from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.directions import lower_is_better
 from sagan.schema import Config
 
+_NOT_THE_NUMBER = {"device", "batch_size", "inception_weights"}  # of a protocol: how, not what
+
 
 class ScoringConfig(Config):
     """Scores while training. They do not change a run: none of this is part of its identity."""
 
     every_images: NonNegativeInt = Field(
-        0, description="between scores, each with a checkpoint; 0: none [images]"
+        0, description="images between scores, each with a checkpoint; 0: no scores"
     )
     metric: str | None = Field(
         None,
-        description="the score by which a checkpoint is the best one, a name in the metrics file; "
+        description="the score that ranks checkpoints, a name in the metrics file; "
         "null: the protocol's Fréchet distance",
     )
     protocol: EvaluationConfig = Field(
@@ -44,3 +48,10 @@ class ScoringConfig(Config):
         """The score that counts."""
         distance = "fid" if self.protocol.features == "inception" else "fd_classifier"
         return self.metric or distance
+
+    @property
+    def kind(self) -> str:
+        """Metric and protocol, which two scores must share if they are to be compared."""
+        protocol = self.protocol.model_dump(mode="json", exclude=_NOT_THE_NUMBER)
+        text = json.dumps(protocol, sort_keys=True)
+        return f"{self.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -11,7 +11,7 @@ from torch.optim import Adam
 from sagan.data.shards import ShardStore
 from sagan.models.attention import SelfAttention2d
 from sagan.models.discriminator import build_discriminator
-from sagan.models.generator import build_generator
+from sagan.models.generator import Generator, build_generator
 from sagan.models.synchronized import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
 
@@ -34,7 +34,9 @@ class TrainingState:
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.sync_batch_norm:
             synchronize_batch_norm(self.generator)
-        self.ema_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
+        self.ema_generator: Generator | None = None  # without an average
+        if config.ema_decay is not None:
+            self.ema_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
         self.generator_optimizer, self.discriminator_optimizer = (
             # fused on a GPU: one kernel for all parameters
             Adam(network.parameters(), lr=lr, betas=config.betas, fused=device.type == "cuda")
@@ -72,13 +74,17 @@ class TrainingState:
         return parts | {"images_seen": self.images_seen, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave; the rates stay those of this run's configuration."""
-        rates = [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers()]
-        betas = [optimizer.param_groups[0]["betas"] for optimizer in self._optimizers()]
+        """Take over what `state_dict` gave; the optimisers' options stay those of this run.
+
+        Where a run without an average is gone on with by one that has it, the average begins there.
+        """
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        for optimizer, lr, beta in zip(self._optimizers(), rates, betas, strict=True):
-            optimizer.param_groups[0].update(lr=lr, betas=beta)
+            if isinstance(part, Adam):
+                part.load_state_dict(_with_options_of(part, state[name]))
+            elif part is self.ema_generator and name not in state:
+                part.load_state_dict(state["generator"])
+            else:
+                part.load_state_dict(state[name])
         self.images_seen = state["images_seen"]
         self.train_seconds = state["train_seconds"]
 
@@ -96,13 +102,21 @@ class TrainingState:
         return self.generator_optimizer, self.discriminator_optimizer
 
     def _parts(self) -> dict[str, nn.Module | Adam]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        average = {} if self.ema_generator is None else {"ema_generator": self.ema_generator}
         return {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "ema_generator": self.ema_generator,
+            **networks,
+            **average,
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }
+
+
+def _with_options_of(optimizer: Adam, saved: dict[str, Any]) -> dict[str, Any]:
+    """Saved moments under an optimiser's own rates, betas and, by its device, way of updating."""
+    own = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
+    (group,) = saved["param_groups"]
+    return saved | {"param_groups": [group | own]}
 
 
 def _floats(value: object) -> Iterator[Tensor]:

@@ -59,7 +59,6 @@ class CollapseWatch:
             device: where the networks are.
         """
         self._config = config.watch
-        self._averaged = config.ema_decay is not None
         self._batch: FixedBatch = choose_fixed_batch(config, shards).to(device)
         self._alarms = _Alarms(config.watch.patience)
 
@@ -80,7 +79,7 @@ class CollapseWatch:
             real_logits, fake_logits = self._logits(state.discriminator, fake_images)
         images = to_uint8(fake_images)
         scalars = self._diversity(images, "diversity")
-        if self._averaged:
+        if state.ema_generator is not None:
             with settled(state.ema_generator):
                 images = to_uint8(self._fakes(state.ema_generator))
             scalars |= self._diversity(images, "diversity_ema")

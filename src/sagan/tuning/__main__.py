@@ -3,7 +3,6 @@
 A tuned value is so a change of parameters that anyone can see: a file in `conf/`, in its diff.
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 
 from sagan.files import replacing_file, short
 from sagan.schema import lay_over, unknown_key
-from sagan.terminal import worded, write_error
+from sagan.terminal import Parser, worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -25,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
     Returns:
         Exit status: 0, or 1 with one message.
     """
-    parser = argparse.ArgumentParser(prog="python -m sagan.tuning", description=__doc__)
+    parser = Parser(prog="python -m sagan.tuning", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     adopted = commands.add_parser("adopt", help="write the best parameters as an environment")
     adopted.add_argument("--env", help="environment that was tuned; left out: conf/base alone")

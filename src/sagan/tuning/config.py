@@ -96,7 +96,7 @@ class SamplerConfig(Config):
     )
     seed: NonNegativeInt = Field(0, description="of the random draws that choose trials")
     startup_trials: NonNegativeInt = Field(
-        10, description="of tpe: random ones (warm starts count) before the model is used"
+        10, description="of tpe: random trials (warm starts count) before the model is used"
     )
     multivariate: bool = Field(True, description="of tpe: one model of all parameters together")
     population: int = Field(50, ge=2, description="of nsgaii: trials in a generation")
@@ -107,14 +107,16 @@ class PrunerConfig(Config):
 
     type: Literal["median", "percentile", "successive_halving"] = Field(
         "median",
-        description="median: worse than half of the earlier ones at the same score; percentile: "
-        "likewise, of a share; successive_halving: of each rung the best 1/reduction go on",
+        description="median: prune if worse than half of the earlier trials at the same score; "
+        "percentile: the same with another share; successive_halving: keep 1/reduction per rung",
     )
     percentile: float = Field(
-        50.0, gt=0, lt=100, description="of percentile: the best so many percent go on"
+        50.0, gt=0, lt=100, description="of percentile: the best share that is kept [%]"
     )
-    startup_trials: NonNegativeInt = Field(5, description="complete ones before any is pruned")
-    first_score: PositiveInt = Field(1, description="number of the score of the earliest pruning")
+    startup_trials: NonNegativeInt = Field(5, description="complete trials before any is pruned")
+    first_score: PositiveInt = Field(
+        1, description="the first score at which a trial can be pruned"
+    )
     reduction: int = Field(4, ge=2, description="of successive_halving")
 
 
@@ -122,13 +124,13 @@ class TuningConfig(Config):
     """One study: trials of the training with other parameters, each scored the same way."""
 
     study: str = Field(
-        "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="its name in the storage"
+        "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="name of the study in the storage"
     )
     when_changed: Literal["refuse", "afresh"] = Field(
         "refuse",
-        description="where the study of that name was begun with other settings: refuse to mix "
-        "them; or begin afresh, each under a name of its own, <study>-<hash of settings, sampler, "
-        "pruner, warm starts, data and code>, as DVC's stage does",
+        description="if the study of that name has other settings: refuse to mix them, or afresh: "
+        "start a new one, named <study>-<hash of settings, sampler, pruner, warm starts, data and "
+        "code>, as DVC's stage does",
     )
     storage: str | None = Field(
         None,
@@ -136,50 +138,51 @@ class TuningConfig(Config):
         "database URL (sqlite, postgresql, mysql); env:NAME: what that environment variable says",
     )
     trials: PositiveInt = Field(
-        30, description="of the study in all, over all workers, machines and resumptions [count]"
+        30, description="trials of the study in all, over all workers, machines and resumptions"
     )
     workers: PositiveInt = Field(
         1, description="processes on this machine; other machines join by the same command"
     )
     timeout_seconds: PositiveFloat | None = Field(
-        None, description="no trial starts later than this after the command; null: no limit [s]"
+        None, description="no trial starts later than this after the command [s]; null: no limit"
     )
     objectives: list[str] = Field(
         ["fid"],
         min_length=1,
-        description="scores of the metrics file, train_seconds or parameters; each one's better "
-        "direction is its own. Several: the trials that no other beats in all are the best",
+        description="scores of the metrics file, train_seconds or parameters; the better direction "
+        "of each is known. Several: the result is the Pareto front",
     )
     search_space: dict[str, Dimension] = Field(
         min_length=1,
-        description="by training parameter, such as generator_lr or betas.1; null leaves one out "
-        "that another environment searches",
+        description="by training parameter, such as generator_lr or betas.1; null leaves out one "
+        "of another environment",
     )
     training: Settings = Field(
-        {}, description="training parameters of every trial, laid over those of the station"
+        {}, description="training parameters of every trial, which override the station's"
     )
     score_every_images: PositiveInt = Field(
-        2_560_000, description="between scores of a trial, each a chance to prune it [images]"
+        2_560_000,
+        description="images between scores of a trial, after each of which it may be pruned",
     )
     protocol: EvaluationConfig = Field(
         EvaluationConfig(), description="of scores (src/sagan/metrics/config.py)"
     )
     sampler: SamplerConfig = SamplerConfig()
-    pruner: PrunerConfig | None = Field(PrunerConfig(), description="null: every trial ends")
+    pruner: PrunerConfig | None = Field(PrunerConfig(), description="null: no trial is pruned")
     warm_starts: dict[str, Settings] = Field(
         {"default": {}},
-        description="values tried first, in this order, by dimension; what one leaves out is the "
-        "station's own value; null leaves one out",
+        description="points tried first, in this order: values by dimension, the station's own "
+        "where left out; null leaves out a point of another environment",
     )
     keep_checkpoints: bool = Field(
-        False, description="of all trials; false: only of the best and of unfinished ones"
+        False, description="keep those of all trials; false: of the best and of unfinished ones"
     )
     failures_in_a_row: PositiveInt = Field(3, description="failed trials that stop the study")
     retries: NonNegativeInt = Field(
-        2, description="times that the trial of a killed worker is started again"
+        2, description="how often the trial of a killed worker is retried"
     )
     heartbeat_seconds: PositiveInt = Field(
-        30, description="between signs of life of a trial; after 4 without one it is given up [s]"
+        30, description="between signs of life of a trial [s]; after 4 without one it is retried"
     )
 
     @field_validator("search_space", "warm_starts", mode="before")

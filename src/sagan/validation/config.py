@@ -20,19 +20,19 @@ class DataValidationConfig(Config):
 
     manifest: ManifestConfig = ManifestConfig()
     thresholds: dict[str, int | float] = Field(
-        default={}, description='Numbers that the suites quote as {"$PARAMETER": name}'
+        default={}, description='Numbers that the suites refer to as {"$PARAMETER": name}'
     )
     severity: dict[str, Literal["critical", "warning", "skip"]] = Field(
         default={},
-        description="Severity by name of the expectation, over what its suite says; skip leaves it",
+        description="Severity by name of the expectation, overrides its suite; skip: not checked",
     )
     known_classes: str | None = Field(
         default=None,
         description="Names that class folders must have, in the order of their labels: ilsvrc2012, "
-        "or a file with one a line; null: any will do",
+        "or a file with one per line; null: any",
     )
     pictures: int = Field(
-        default=24, ge=0, le=200, description="Offending images that the pages show"
+        default=24, ge=0, le=200, description="Failed images that the pages show, at most"
     )
 
 

@@ -1,5 +1,6 @@
 """The gate: what did not pass validation does not go on."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from sagan.data.manifest import ImageRecord, data_hash
@@ -8,9 +9,11 @@ from sagan.data.verdict import ValidationFailed, require_verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger(__name__)
+
 
 def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame":
-    """Let the decodable rows through, if the report says that the data set is sound.
+    """Let the decodable rows through, if the report says that the data set is sound; say how it is.
 
     Args:
         manifest: one row an image.
@@ -30,4 +33,13 @@ def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame
             f"{int(incomplete.sum()):,} rows of the manifest have nulls in one of the columns "
             f"{', '.join(ImageRecord._fields)}; make it again"
         )
+    for warning in report["warnings"]:
+        logger.warning("%s", warning)
+    checked = report["expectations"]
+    logger.info(
+        "%s images pass: %d of %d expectations are met, every critical one among them",
+        f"{len(validated):,}",
+        sum(expectation["passed"] for expectation in checked),
+        len(checked),
+    )
     return validated

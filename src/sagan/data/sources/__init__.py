@@ -37,7 +37,7 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
         OSError: if there is no room, or the network is needed and not there.
     """
     selection = Selection.of(config)
-    path = _path(config)
+    path = source_path(config)
     if config.source == "digits" and selection.is_everything:
         from sagan.data.sources.digits import write_digits
 
@@ -58,7 +58,12 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     return link_images(tree, selection, target, each_image=written)
 
 
-def _path(config: AcquisitionConfig) -> Path | None:
+def source_path(config: AcquisitionConfig) -> Path | None:
+    """Where the source lies, absolute; None for one that needs no place.
+
+    Raises:
+        ValueError: if it needs one, and none was given.
+    """
     if config.path is not None:
         return Path(config.path).expanduser().absolute()
     if config.source not in _NEEDS_A_PATH:

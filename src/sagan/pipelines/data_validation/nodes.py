@@ -45,7 +45,6 @@ def report_on_manifest(
 
     remove_parts(workspace)  # the manifest is saved by now
     report, results = validate_manifest(manifest, expectation_suites, config, image_folder)
-    report["class_titles"] = image_folder.class_titles  # for people, further on
     return report, data_docs_page(report, results), quarantine(manifest)
 
 

@@ -1,5 +1,6 @@
 """Nodes of the evaluation station."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from sagan.models.bundle import GeneratorBundle
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     ShardStore = GeneratorBundle = Any
+
+logger = logging.getLogger(__name__)
 
 
 def measure_reference(
@@ -34,16 +37,20 @@ def evaluate_generator(
     config: EvaluationConfig,
 ) -> dict[str, Any]:
     """Generate samples and measure them batch by batch; few are kept."""
+    from sagan.metrics.evaluation import first_numbers
     from sagan.metrics.of_generator import evaluate_generator as measure
     from sagan.metrics.statistics import Statistics
 
-    return measure(
+    metrics = measure(
         generator_bundle,
         image_shards,
         config,
         evaluation_workspace,
         reference=Statistics.from_arrays(reference_statistics),
     )
+    for line in first_numbers(metrics):
+        logger.info("%s", line)
+    return metrics
 
 
 def draw_pictures(

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from sagan.sampling.config import SamplingConfig
 from sagan.sharing.config import ExportConfig
 
 if TYPE_CHECKING:
@@ -15,12 +14,12 @@ else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its 
 
 def share_generator(
     generator_bundle: GeneratorBundle,
-    sample_grid: np.ndarray,
     validation_report: dict[str, Any],
     metrics: dict[str, Any] | None,
+    sampling: SamplingConfig,
     config: ExportConfig,
 ) -> SharedFolder:
     """The bundle with card, picture, numbers and program, in a folder to give away."""
     from sagan.sharing.folder import make_folder
 
-    return make_folder(config, generator_bundle, sample_grid, validation_report, metrics)
+    return make_folder(config, generator_bundle, sampling, validation_report, metrics)

@@ -13,9 +13,9 @@ def create_pipeline(**_: object) -> Pipeline:
                 share_generator,
                 inputs=[
                     "generator_bundle",
-                    "sample_grid",
                     "validation_report",
                     "metrics",
+                    "params:sampling",
                     "params:export",
                 ],
                 outputs="shared_generator",

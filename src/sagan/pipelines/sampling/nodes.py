@@ -16,35 +16,18 @@ def draw_samples(
     generator_bundle: GeneratorBundle, config: SamplingConfig
 ) -> dict[str, np.ndarray]:
     """Samples of evenly chosen classes: `images` uint8 [N, 3, H, W], `class_labels` int64 [N]."""
-    import torch
+    from sagan.sampling.series import draw_series
 
-    from sagan.devices import choose_device
-    from sagan.sampling.generate import generate
-    from sagan.sampling.grids import choose_classes
-    from sagan.sampling.latents import column_latents, sample_latents
-
-    device = choose_device(config.device)
-    classes = choose_classes(generator_bundle.num_classes, config.classes)
-    columns = config.samples_per_class
-    source = (generator_bundle.latent_dim, config.seed, config.truncation)
-    if config.same_latents:
-        latents = column_latents(len(classes), columns, *source)
-    else:
-        latents = sample_latents(len(classes) * columns, *source)
-    class_labels = torch.tensor(classes).repeat_interleave(columns)
-    generator = generator_bundle.load(str(device))
-    batches = generate(generator, latents, class_labels, config.batch_size, device)
-    return {"images": torch.cat(list(batches)).numpy(), "class_labels": class_labels.numpy()}
+    return draw_series(generator_bundle, config)
 
 
 def draw_grid(
     samples: dict[str, np.ndarray], generator_bundle: GeneratorBundle, config: SamplingConfig
 ) -> np.ndarray:
     """The samples, a row a class: uint8 [H, W, 3]."""
-    from sagan.sampling.grids import class_grid
+    from sagan.sampling.series import draw_series_grid
 
-    names = generator_bundle.shown_names
-    return class_grid(samples["images"], samples["class_labels"], names, config.tile_px)
+    return draw_series_grid(samples, generator_bundle, config)
 
 
 def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) -> np.ndarray:

@@ -1,0 +1,36 @@
+"""The samples that a generator is shown by: evenly chosen classes, and their grid."""
+
+import numpy as np
+import torch
+
+from sagan.devices import choose_device
+from sagan.models.bundle import GeneratorBundle
+from sagan.sampling.config import SamplingConfig
+from sagan.sampling.generate import generate
+from sagan.sampling.grids import choose_classes, class_grid
+from sagan.sampling.latents import column_latents, sample_latents
+
+
+def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np.ndarray]:
+    """Samples of evenly chosen classes: `images` uint8 [N, 3, H, W], `class_labels` int64 [N]."""
+    device = choose_device(config.device)
+    classes = choose_classes(bundle.num_classes, config.classes)
+    columns = config.samples_per_class
+    source = (bundle.latent_dim, config.seed, config.truncation)
+    if config.same_latents:
+        latents = column_latents(len(classes), columns, *source)
+    else:
+        latents = sample_latents(len(classes) * columns, *source)
+    class_labels = torch.tensor(classes).repeat_interleave(columns)
+    generator = bundle.load(str(device))
+    batches = generate(generator, latents, class_labels, config.batch_size, device)
+    return {"images": torch.cat(list(batches)).numpy(), "class_labels": class_labels.numpy()}
+
+
+def draw_series_grid(
+    samples: dict[str, np.ndarray], bundle: GeneratorBundle, config: SamplingConfig
+) -> np.ndarray:
+    """The samples, a row a class: uint8 [H, W, 3]."""
+    return class_grid(
+        samples["images"], samples["class_labels"], bundle.shown_names, config.tile_px
+    )

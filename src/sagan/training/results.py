@@ -1,0 +1,120 @@
+"""What a finished run leaves in its folder: the generator bundle, and the run summed up."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from torch import nn
+
+from sagan.data.shards import ShardStore
+from sagan.files import replacing_file, short
+from sagan.models.bundle import GeneratorBundle
+from sagan.training.checkpoints import CheckpointError, CheckpointStore
+from sagan.training.config import TrainingConfig
+from sagan.training.export import export_generator
+from sagan.training.journal import Journal, Record
+from sagan.training.scoring import Score, scores_in
+from sagan.training.state import TrainingState
+
+logger = logging.getLogger(__name__)
+
+BUNDLE, SUMMARY, JOURNAL = "generator", "summary.json", "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished run leaves."""
+
+    bundle: GeneratorBundle
+    journal: list[Record]
+    summary: dict[str, Any]
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """From a finished run's folder."""
+        return cls(
+            GeneratorBundle.open(run / BUNDLE),
+            Journal(run / JOURNAL).read(),
+            json.loads((run / SUMMARY).read_text(encoding="utf-8")),
+        )
+
+    @property
+    def scores(self) -> list[Score]:
+        """All scores taken while it trained, in order."""
+        return scores_in(self.journal)
+
+
+def write_summary(
+    run: Path,
+    state: TrainingState,
+    config: TrainingConfig,
+    *,
+    journal: Sequence[Record],
+    fingerprint: dict[str, Any],
+) -> None:
+    """Sum a run up.
+
+    Args:
+        run: its folder.
+        state: as it ended.
+        config: its parameters.
+        journal: its records.
+        fingerprint: what the run is, and where it was computed.
+    """
+    summary = {
+        "images_seen": state.images_seen,
+        "steps": state.images_seen // config.images_per_step,
+        "train_seconds": round(state.train_seconds, 1),
+        "images_per_second": round(state.images_seen / state.train_seconds, 1),
+        "parameters_generator": _parameters(state.generator),
+        "parameters_discriminator": _parameters(state.discriminator),
+        "warnings": sum(record.get("event") == "warning" for record in journal),
+        "device": next(state.generator.parameters()).device.type,
+        "fingerprint": fingerprint,
+    }
+    with replacing_file(run / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def export_chosen(
+    run: Path,
+    state: TrainingState,
+    config: TrainingConfig,
+    shards: ShardStore,
+    checkpoints: CheckpointStore,
+    *,
+    facts: dict[str, Any],
+) -> None:
+    """Write the generator that the run is to leave, the last one or the best scored.
+
+    Args:
+        run: its folder.
+        state: as it ended; afterwards the best scored one, where that is asked for.
+        config: its parameters.
+        shards: its images.
+        checkpoints: its own.
+        facts: more for the bundle, JSON-able.
+
+    Raises:
+        CheckpointError: the best is asked for, and no sound checkpoint has a score.
+    """
+    if config.export == "best":
+        best = checkpoints.load_best()
+        if best is None:
+            raise CheckpointError(
+                f"training.export: best, and no checkpoint in {short(run)} has a score by "
+                f"{config.scoring.name} under training.scoring.protocol as it is now; set "
+                "training.export=last, the metric and protocol that the run was scored by, or "
+                "another training.seed for a run with scores"
+            )
+        state.load_state_dict(best)
+        logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
+    facts = facts | {"checkpoint": config.export}
+    export_generator(state, config, shards, run / BUNDLE, facts, raw=config.export_raw)
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,150 @@
+"""A run that was stopped or killed goes on bit for bit."""
+
+import logging
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+
+from sagan.training.run import train
+from sagan.training.signals import TrainingInterrupted
+from tests.training.conftest import TINY
+from tests.training.whole_runs import Stop, assert_equal_states, final_state
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_stopped_run_saves_and_goes_on_bit_for_bit(tiny, shards, tmp_path, monkeypatch, number):
+    train(tiny(), shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=5, number=number)
+        with pytest.raises(TrainingInterrupted) as stopped:
+            train(tiny(), shards, tmp_path / "stopped")
+    assert stopped.value.code == 75
+
+    result = train(tiny(), shards, tmp_path / "stopped")
+
+    assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+    assert [r["images_seen"] for r in result.journal] == list(range(4, 44, 4))
+
+
+def test_a_killed_process_goes_on_bit_for_bit(tiny, shards, tmp_path):
+    config = tmp_path / "training.yml"
+    config.write_text(yaml.safe_dump({"training": TINY | {"total_images": 200}}))
+    command = [sys.executable, "-m", "sagan.training", str(shards.path), "--config", str(config)]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "killed")])
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "killed").glob("*/checkpoint-*.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert final_state(tmp_path / "killed")["images_seen"] < 200
+
+    train(tiny(total_images=200), shards, tmp_path / "killed")
+    train(tiny(total_images=200), shards, tmp_path / "whole")
+
+    assert_equal_states(final_state(tmp_path / "killed"), final_state(tmp_path / "whole"))
+
+
+def test_going_on_with_other_threads_is_said_and_recorded(
+    tiny, shards, tmp_path, monkeypatch, caplog
+):
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=2)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(total_images=12), shards, tmp_path)
+
+    with caplog.at_level(logging.WARNING):
+        result = train(tiny(threads=2, total_images=12), shards, tmp_path)
+    torch.set_num_threads(1)
+
+    assert "not bit-exact: threads: 1 -> 2" in caplog.text
+    events = [record for record in result.journal if "event" in record]
+    assert [(e["event"], e["images_seen"]) for e in events] == [("resumed_elsewhere", 8)]
+    assert result.summary["fingerprint"]["threads"] == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "sngan_projection"},
+        {"preset": "acgan"},
+        {"preset": "sagan_unconditional"},
+        {"preset": "sagan_residual"},
+        {"preset": "sagan_paper"},
+        {"preset": "sagan_sn_d_only", "loss": "bce"},
+        {"precision": "bf16", "images_per_pass": 2},
+    ],
+    ids=str,
+)
+def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
+    tiny, shards, tmp_path, monkeypatch, changes
+):
+    changes = changes | {"total_images": 4 * tiny(**changes).images_per_step}
+    changes |= {"checkpoint_every_images": tiny(**changes).images_per_step}
+    whole = train(tiny(**changes), shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=2)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(**changes), shards, tmp_path / "stopped")
+    train(tiny(**changes), shards, tmp_path / "stopped")
+
+    assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+    assert whole.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1])).shape == (2, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "forgotten", ["generator_optimizer", "discriminator_optimizer", "ema_generator", "images_seen"]
+)
+def test_kept_bug_a_resume_that_forgets_a_part_is_another_run(
+    tiny, shards, tmp_path, monkeypatch, forgotten
+):
+    from sagan.training.state import TrainingState
+
+    train(tiny(), shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(), shards, tmp_path / "stopped")
+    original = TrainingState.load_state_dict
+
+    def forget(state, saved):
+        original(state, saved | {forgotten: state.state_dict()[forgotten]})
+
+    monkeypatch.setattr(TrainingState, "load_state_dict", forget)
+    train(tiny(), shards, tmp_path / "stopped")
+
+    with pytest.raises(AssertionError):
+        assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+
+
+def test_going_on_on_another_device_is_said(tiny, shards, tmp_path, monkeypatch, caplog):
+    from sagan.training import run
+
+    original = run.environment
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "environment", lambda *a: original(*a) | {"device": "NVIDIA H100"})
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(), shards, tmp_path)
+
+    train(tiny(), shards, tmp_path)
+
+    assert 'resumed elsewhere, not bit-exact: device: "NVIDIA H100" -> "cpu"' in caplog.text
+
+
+def test_a_checkpoint_of_another_version_is_refused_in_words(tiny, shards, tmp_path, monkeypatch):
+    from sagan.training.state import TrainingState
+
+    with monkeypatch.context() as patch:
+        part = TrainingState.state_dict
+        patch.setattr(TrainingState, "state_dict", lambda s: part(s) | {"ema_generator": {}})
+        train(tiny(total_images=12), shards, tmp_path)
+
+    with pytest.raises(ValueError, match="at 12 images does not fit this version of the code"):
+        train(tiny(total_images=12), shards, tmp_path)
