@@ -59,7 +59,7 @@ def test_unknown_key_is_named_with_its_path_and_the_nearest() -> None:
 
 def test_a_station_that_is_no_mapping_is_told() -> None:
     (fault,) = faults({"station": 3})
-    assert fault.startswith("  station: got 3; input should be a valid dictionary")
+    assert fault == "  station: got 3; input should be a mapping"
 
 
 def test_a_station_without_parameters_is_told_with_its_file() -> None:

@@ -102,12 +102,13 @@ class StreamHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
-        """Where images failed validation, take away what an earlier validation let through."""
+        """Where images failed validation, name the page; what an earlier one let through goes."""
         from sagan.data.verdict import ValidationFailed
 
         if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
             for name in node.outputs:
                 Path(catalog.get(name).filepath).unlink(missing_ok=True)
+            logger.info("what was found: %s", short(Path(catalog.get("data_docs").filepath)))
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -80,14 +80,21 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
     """
     for fault in error.errors(include_url=False, include_context=False):
         path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
+        where = f"{path}: " if path else ""
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
-            yield f"{path}: missing"
+            yield f"{where}missing"
         elif fault["type"] == "value_error":  # our own checks say themselves what they got
-            yield f"{path}: {message}"
+            yield f"{where}{message}"
         else:
-            message = message.replace("a valid tuple", "a list")  # as it is written in YAML
-            yield f"{path}: got {fault['input']!r}; {message[:1].lower()}{message[1:]}"
+            yield f"{where}got {fault['input']!r}; {_in_yaml(message)}"
+
+
+def _in_yaml(message: str) -> str:
+    """Pydantic's words for what is written in YAML, not Python."""
+    message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
+    message = message.partition(" or instance of ")[0]
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 class _EachKeyOnce(yaml.SafeLoader):

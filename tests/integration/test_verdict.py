@@ -1,6 +1,7 @@
 """No station trains on images that validation did not find fit, and none such are left lying."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -91,14 +92,19 @@ def test_a_type_that_the_library_has_not_and_an_absent_list_are_told_as_early() 
         check_expectations(PIPELINES["train"], catalog)
 
 
-def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(tmp_path: Path) -> None:
+def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     earlier = tmp_path / "validated_manifest.parquet"
     earlier.write_bytes(b"of another day")
     entry = {"type": "sagan.catalog.ParquetDataset", "filepath": str(earlier)}
-    catalog = DataCatalog.from_config({"validated_manifest": entry})
+    page = {"type": "sagan.catalog.TextDataset", "filepath": str(tmp_path / "data_docs.html")}
+    catalog = DataCatalog.from_config({"validated_manifest": entry, "data_docs": page})
     (gate,) = [node for node in PIPELINES["train"].nodes if node.name.endswith("open_gate")]
     hooks = StreamHooks()
     hooks.on_node_error(OSError("no space"), gate, catalog)  # no verdict
     assert earlier.exists()
-    hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
+    with caplog.at_level(logging.INFO, logger="sagan.hooks"):
+        hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
     assert not earlier.exists()
+    assert f"what was found: {tmp_path / 'data_docs.html'}" in caplog.text

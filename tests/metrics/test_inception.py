@@ -83,7 +83,7 @@ def test_another_resizer_gives_other_features_under_other_names(weights):
 
     resized = torch.stack([as_pil_resizes(image) for image in images])
     with torch.inference_mode():
-        expected = build_inception(weights)(2 * (resized / 255) - 1).flatten(1)
+        expected = build_inception(weights)[0](2 * (resized / 255) - 1).flatten(1)
     features = bicubic(images)
     assert torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.mean()))
     assert not torch.allclose(features, usual(images), rtol=1e-3)
@@ -108,7 +108,7 @@ def test_folding_takes_every_part_of_the_batch_norms(weights, fid_network):
 
 
 def test_the_network_is_laid_out_for_speed(weights):
-    network = build_inception(weights)
+    network = build_inception(weights)[0]
 
     assert not any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
     for module in network.modules():
@@ -156,7 +156,7 @@ def test_the_protocol_names_the_weights(weights):
 def test_building_moves_no_random_state(weights):
     before = torch.get_rng_state()
 
-    network = build_inception(weights)
+    network = build_inception(weights)[0]
 
     assert torch.equal(torch.get_rng_state(), before)
     assert not network.training

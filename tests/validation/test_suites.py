@@ -44,7 +44,7 @@ def test_what_the_library_itself_writes_is_read_back():
     [
         ({}, "there is no suite; expected images.json, decodable_images.json"),
         ({"images": {"name": "images", "expectations": []}}, "images.json: expectations: got []"),
-        ({"images": []}, "images.json: : got []"),
+        ({"images": []}, "images.json: got []; input should be a mapping"),
         (one_expectation(**ENTRY, severity="warning"), "no critical expectation is left"),
         (one_expectation("pictures", **ENTRY), "pictures.json: unknown table 'pictures'"),
         (one_expectation("imags", **ENTRY), "unknown table 'imags'; did you mean 'images'"),

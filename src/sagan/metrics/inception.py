@@ -97,7 +97,7 @@ class InceptionFeatures:
         self.metric, self.kernel_metric = f"fid{suffix}", f"kid{suffix}"
         self.label_score = f"inception_score{suffix}"
         self._resizer = resizer
-        network, head = build_inception_with_head(weights)
+        network, head = build_inception(weights)
         self._network, self._head = network.to(device), head.to(device)
         self._device = device
         self._sha256 = file_sha256(weights)
@@ -129,12 +129,7 @@ class InceptionFeatures:
         return features
 
 
-def build_inception(weights: Path) -> nn.Sequential:
-    """The network up to its last pooling; see `build_inception_with_head`."""
-    return build_inception_with_head(weights)[0]
-
-
-def build_inception_with_head(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
+def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
     """The network up to its last pooling, and what makes logits of that, in evaluation mode.
 
     Batch norm is folded and the convolutions' weights lie channels last: the features are those of
