@@ -94,7 +94,7 @@ def environment(project: Path) -> dict[str, str]:
 def command_in(project: Path) -> Command:
     """A function that runs a command in the project and returns what came of it."""
 
-    def run(*words: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess:
+    def run(*words: str, timeout_seconds: float = 600) -> subprocess.CompletedProcess:
         return subprocess.run(
             words,
             cwd=project,

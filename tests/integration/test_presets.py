@@ -33,7 +33,8 @@ def test_every_preset_configures_every_station(preset):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_presets_contestants_can_be_built(preset):
     chosen = parameters(preset)
-    images = SimpleNamespace(image_size=chosen["preprocessing"].image_size, num_classes=10)
+    size = chosen["preprocessing"].image_size
+    images = SimpleNamespace(image_size=size, num_classes=10, key="key", data_hash="hash")
 
     runs = entries(chosen["comparison"], chosen["training"], images)
 

@@ -106,8 +106,10 @@ def test_where_no_image_decodes_the_gate_stays_shut(root):
     for path in root.rglob("*.png"):
         path.write_bytes(b"")
     manifest, report = judged(root, max_bad_fraction=1.0)
-    with pytest.raises(ValidationFailed, match="an empty table"):
+    with pytest.raises(ValidationFailed) as caught:
         pass_gate(manifest, report)
+    (told,) = [line for line in str(caught.value).split("\n") if "an empty table" in line]
+    assert told.startswith("- there was an empty table to hold these against: hash_known, format_")
 
 
 def test_odd_sizes_and_equal_contents_are_warnings(root):

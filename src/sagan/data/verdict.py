@@ -6,6 +6,8 @@ Every station that reads images or shards asks for it; the report itself is the 
 from collections.abc import Mapping
 from typing import Any
 
+EMPTY_TABLE = "an empty table"  # what is found where no image is left to look at
+
 
 class ValidationFailed(ValueError):  # noqa: N818 - reads as the sentence that it is
     """The data set is not fit to train on; the message gives every reason."""
@@ -43,7 +45,10 @@ def _message(report: Mapping[str, Any]) -> str:
     failures = report.get("failures", [])
     many = "expectation" if len(failures) == 1 else "expectations"
     lines = [f"the data set failed {len(failures)} critical {many}:"]
-    lines += [f"- {failure}" for failure in failures]
+    unseen = [text.partition(":")[0] for text in failures if text.endswith(EMPTY_TABLE)]
+    lines += [f"- {failure}" for failure in failures if not failure.endswith(EMPTY_TABLE)]
+    if unseen:
+        lines.append(f"- there was {EMPTY_TABLE} to hold these against: {', '.join(unseen)}")
     bad = report.get("quarantine", [])
     if bad:
         lines.append(f"{report['counts']['bad_images']:,} images cannot be decoded:")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from sagan.data.verdict import EMPTY_TABLE
 from sagan.validation.config import ExpectationConfig, Table
 from sagan.validation.suites import Expected, columns_of
 from sagan.validation.tables import ROW_NAMES
@@ -111,7 +112,7 @@ def run_suite(
     for table, wanted in expectations.items():
         entries = [one.entry for one in expected if one.table == table]
         if not len(tables[table]):
-            errors[table] = "an empty table"
+            errors[table] = EMPTY_TABLE
             continue
         try:
             rows = _looked_at(tables[table], entries)
