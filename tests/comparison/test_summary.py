@@ -157,6 +157,17 @@ def test_curves_have_a_line_for_each_contestant(rows):
     assert drawn == learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
 
 
+def test_a_curve_of_a_single_point_is_seen():
+    rows = [row("sagan", 0, fd_classifier=5.0), row("none", 0, fd_classifier=6.0)]
+    one, other = rows
+    one["curve"] = one["curve"][:1]
+    empty = [one | {"curve": []}, other]
+
+    assert learning_curves(rows, "fd_classifier").count("<use ") > learning_curves(
+        empty, "fd_classifier"
+    ).count("<use ")
+
+
 def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):
     for name in ("sagan", "near", "far"):
         small_bundle(tmp_path / f"{name}0" / "generator")
