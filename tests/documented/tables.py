@@ -14,12 +14,12 @@ NAMES = {
 
 # executed nowhere, and why (also in docs/contributing.md)
 NOT_EXECUTED = {
-    "make commands": "this very program",
-    "python -m tests.documented --only tuning.md": "this very program",
-    "python -m tests.documented --setup": "this very program",
+    "make commands": "this program itself",
+    "python -m tests.documented --only tuning.md": "this program itself",
+    "python -m tests.documented --setup": "this program itself",
     "make test": "the test suite, which takes as long again",
-    "uv pip install -c requirements.lock sagan-*.whl": "wants an environment of its own",
-    "pip install --no-deps sagan-*.whl": "wants an environment of its own",
+    "uv pip install -c requirements.lock sagan-*.whl": "needs an environment of its own",
+    "pip install --no-deps sagan-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"
@@ -31,9 +31,9 @@ NOT_EXECUTED = {
 
 # executed with `--setup` only: they fetch packages, some 6 GB in all
 FETCHES_PACKAGES = {
-    "make setup": "makes an environment; else the one that runs this program is shared",
+    "make setup": "makes an environment; the one that runs this program is used instead",
     "make lock": "resolves the lock again",
-    "kedro package": "builds in an environment that it fetches",
+    "kedro package": "builds in an environment that it downloads",
 }
 
 # what stands for the user's own: a phrase -> with what it is filled, a method of `world.World`

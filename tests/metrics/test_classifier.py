@@ -7,6 +7,7 @@ import torch
 from sagan.files import source_hash
 from sagan.metrics.classifier import ClassifierFeatures, obtain_classifier
 from sagan.metrics.config import ClassifierConfig
+from tests.limits import small_files
 from tests.small_world import small_shards
 
 CPU = torch.device("cpu")
@@ -96,6 +97,16 @@ def test_without_a_validation_split_a_tenth_is_held_out(tmp_path):
 
     assert (facts["val_images"], facts["train_images"]) == (7, 65)
     assert facts["val_split"] == "every 10th of train, held out"
+
+
+def test_a_full_disk_is_said_and_nothing_half_written_stays(shards, tmp_path):
+    config = ClassifierConfig(epochs=1, base_channels=8, feature_dim=8)
+
+    said = r"File too large while writing .* bytes free.*safetensors"
+    with small_files(1000), pytest.raises(OSError, match=said):
+        obtain_classifier(shards, config, tmp_path, CPU)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_random_states_are_left_alone(shards, tmp_path):

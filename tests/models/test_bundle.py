@@ -1,6 +1,4 @@
 import json
-import resource
-import signal
 
 import pytest
 import torch
@@ -8,6 +6,7 @@ import torch
 from sagan.models.bundle import GeneratorBundle, RawWeights, save_bundle
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import build_generator
+from tests.limits import small_files
 
 CONFIG = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=(8,))
 
@@ -61,15 +60,9 @@ def test_replaces_a_bundle_and_leaves_nothing_beside_it(bundle):
 
 def test_a_full_disk_is_said_and_leaves_the_bundle_that_was_there(bundle):
     """A real limit on a file's size; the weights' own library would say it as no `OSError`."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(OSError, match=r"File too large while writing \([\d,]+ bytes needed"):
-            save_bundle(bundle.path, bundle.load(), CONFIG, class_names=("x", "y", "z"), facts={})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, heard)
+    said = r"File too large while writing \([\d,]+ bytes needed"
+    with small_files(1000), pytest.raises(OSError, match=said):
+        save_bundle(bundle.path, bundle.load(), CONFIG, class_names=("x", "y", "z"), facts={})
 
     assert GeneratorBundle.open(bundle.path).class_names == ("a", "b", "c")
     assert [path.name for path in bundle.path.parent.iterdir()] == ["generator"]

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -29,6 +30,26 @@ def test_names_the_batch_and_the_remedy(tiny, error):
         explained_memory(tiny(batch_size=64, images_per_pass=32), CPU),
     ):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"batch_size": 9}, "set training.images_per_pass=3 (the same"),
+        (
+            {"batch_size": 12, "generator_batch_size": 20},
+            "set training.images_per_pass=4 (the same",
+        ),
+        ({"batch_size": 8, "images_per_pass": 1}, "in one pass of a process; set a smaller batch"),
+    ],
+)
+def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
+    with pytest.raises(OutOfMemory) as raised, explained_memory(tiny(**changes), CPU):
+        raise MemoryError
+
+    assert remedy in str(raised.value)
+    if found := re.search(r"images_per_pass=(\d+)", remedy):
+        tiny(**changes | {"images_per_pass": int(found[1])})  # else refused
 
 
 def test_another_error_stays_what_it_is(tiny):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from sagan.data.shards import ShardSplit, ShardStore
@@ -148,7 +148,7 @@ def obtain_classifier(
         text = {"facts": json.dumps(facts)}
         state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         with replacing_file(path) as temporary:
-            save_file(state, temporary, metadata=text)
+            temporary.write_bytes(save(state, metadata=text))
         with replacing_file(_checksum_path(path)) as temporary:
             temporary.write_text(file_sha256(path) + "\n")
     network.to(device).eval().requires_grad_(requires_grad=False)

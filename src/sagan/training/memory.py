@@ -36,10 +36,19 @@ def explained_memory(config: TrainingConfig, device: torch.device) -> Iterator[N
 
 
 def _message(config: TrainingConfig, device: torch.device) -> str:
-    at_once = config.images_at_once
+    fewer = _images_of_a_smaller_pass(config)
+    passes = (
+        f"training.images_per_pass={fewer} (the same batch in more passes), or " if fewer else ""
+    )
     return (
         f"out of memory on {device} with training.batch_size {config.batch_size}, "
-        f"{at_once} images in one pass of a process; set training.images_per_pass="
-        f"{max(1, at_once // 2)} (the same batch in more passes), or a smaller batch_size or "
-        "base_channels; checkpoints are intact"
+        f"{config.images_at_once} images in one pass of a process; set {passes}a smaller "
+        "batch_size or base_channels; checkpoints are intact"
     )
+
+
+def _images_of_a_smaller_pass(config: TrainingConfig) -> int | None:
+    """At most half as many as now, in equal parts of what a process takes; None: there are none."""
+    shares = [n // config.world_size for n in (config.batch_size, config.fakes_per_update)]
+    halved = range(config.images_at_once // 2, 0, -1)
+    return next((n for n in halved if not any(share % min(n, share) for share in shares)), None)
