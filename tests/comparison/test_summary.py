@@ -163,8 +163,8 @@ def test_a_curve_of_a_single_point_is_seen():
 
     drawn = learning_curves(rows, "fd_classifier")
 
-    first_colour = "#1f77b4"
-    marks = [part for part in drawn.split("<use ")[1:] if first_colour in part.partition("/>")[0]]
+    line = "stroke: #1f77b4"  # of the first colour
+    marks = [part for part in drawn.split("<use ")[1:] if line in part.partition("/>")[0]]
     assert len(marks) == 2  # its own, and the legend's
 
 
