@@ -157,6 +157,17 @@ def test_curves_have_a_line_for_each_contestant(rows):
     assert drawn == learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
 
 
+def test_a_curve_of_a_single_point_is_seen():
+    rows = [row("sagan", 0, fd_classifier=5.0)]
+    rows[0]["curve"] = rows[0]["curve"][:1]
+
+    drawn = learning_curves(rows, "fd_classifier")
+
+    line = "stroke: #1f77b4"  # of the first colour
+    marks = [part for part in drawn.split("<use ")[1:] if line in part.partition("/>")[0]]
+    assert len(marks) == 2  # its own, and the legend's
+
+
 def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):
     for name in ("sagan", "near", "far"):
         small_bundle(tmp_path / f"{name}0" / "generator")
