@@ -140,6 +140,8 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=100, help="samples a class")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.per_class < 2:
+        parser.error("--per-class: at least 2, since diversity is of pairs")
     root: Path = arguments.data_root
     needed = {
         "bundle": root / "06_models" / "generator",

@@ -29,6 +29,7 @@ CONF = Path(__file__).parents[1] / "conf"
 CLASSES = 1000
 VAL_SHARE = 0.0375  # 50,000 of 1,331,167
 BAD, COPIES, LEAKS, CMYK = 12, 400, 30, 22
+FEWEST_ROWS = 130_000  # with which these pass the thresholds
 
 
 def draw_manifest(rows: int) -> "pd.DataFrame":
@@ -125,6 +126,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1_300_000)
     parser.add_argument("--judge", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.rows < FEWEST_ROWS:
+        parser.error(
+            f"--rows: at least {FEWEST_ROWS:,}, so that the odd images pass the thresholds of "
+            f"conf/imagenet128; got {options.rows:,}"
+        )
     if options.judge:
         print(json.dumps(whole_gate(options.judge)))
         return

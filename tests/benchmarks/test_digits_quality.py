@@ -54,6 +54,15 @@ def test_says_what_is_missing(tmp_path, monkeypatch):
         digits_quality.main()
 
 
+def test_one_image_a_class_has_no_diversity(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["digits_quality", "--per-class", "1"])
+
+    with pytest.raises(SystemExit):
+        digits_quality.main()
+
+    assert "--per-class: at least 2" in capsys.readouterr().err
+
+
 def test_prints_a_table_and_one_json_line(tmp_path, monkeypatch, capsys, digits):
     images, labels = digits
     root = tmp_path / "data"

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from benchmarks import validation
 from sagan.data.manifest_parts import COLUMNS
 
@@ -25,3 +27,10 @@ def test_the_drawn_manifest_holds_what_imagenet_holds():
     assert table["class_name"].nunique() == validation.CLASSES
     assert (~table["decodable"]).sum() == validation.BAD
     assert (table["mode"] == "CMYK").sum() == validation.CMYK
+
+
+def test_fewer_rows_than_the_thresholds_allow_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        validation.main(["--rows", "5000"])
+
+    assert "--rows: at least 130,000" in capsys.readouterr().err

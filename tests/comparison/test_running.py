@@ -2,10 +2,14 @@
 
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
+import threading
 import time
 from pathlib import Path
 
@@ -187,6 +191,30 @@ def test_a_stopped_comparison_goes_on(compare, monkeypatch):
     assert started == [("acgan", 0), (None, 0)]
 
 
+def test_a_comparison_stopped_while_it_measures_goes_on(compare, monkeypatch, caplog):
+    from sagan.metrics import of_generator
+
+    original, calls = of_generator.evaluate_generator, []
+
+    def stopped(*arguments, **keywords):
+        calls.append(1)
+        if len(calls) <= 2:  # scores while it trains
+            return original(*arguments, **keywords)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # an impatient second one
+        return time.sleep(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(of_generator, "evaluate_generator", stopped)
+        with pytest.raises(TrainingInterrupted):
+            compare(seeds=[0], contestants=CONTESTANTS[:1])
+    assert "SIGTERM: stopped; the same command goes on" in caplog.messages
+
+    (row,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+    assert row["status"] == "trained"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 def test_a_diverged_run_is_a_result(compare, monkeypatch):
     from sagan.training import run
 
@@ -278,21 +306,44 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 75), ("SIGKILL", -9)])
+@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 75), ("SIGKILL", -9), ("SIGINT", 75)])
 def test_no_process_outlives_the_comparison(shards, features, tmp_path, number, status):
+    """Ctrl-C reaches all processes of a terminal, here while they import large libraries."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(program), str(shards.path), str(tmp_path / "w"), str(features)]
-    process = subprocess.Popen(command, env=environment)
-    within(90, lambda: len(list(tmp_path.glob("w/runs/*/checkpoint-*.json"))) >= 2, process)
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    process = subprocess.Popen(command, env=environment, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    shown: list[str] = []
+    reader = threading.Thread(target=read_all, args=(screen, shown))
+    reader.start()
+    if number != "SIGINT":
+        within(90, lambda: len(list(tmp_path.glob("w/runs/*/checkpoint-*.json"))) >= 2, process)
+    within(90, lambda: len(child_pids(process.pid)) >= 3, process)  # one is multiprocessing's own
     children = child_pids(process.pid)
-    assert len(children) >= 2
 
-    process.send_signal(getattr(signal, number))
+    send = os.killpg if number == "SIGINT" else os.kill
+    send(process.pid, getattr(signal, number))
 
     assert process.wait(timeout=60) == status
     within(60, lambda: not any(map(alive, children)))
+    reader.join(timeout=60)
+    assert re.search(r"runs 0/2\|.*\| 00:\d\d passed, \? left", "".join(shown))
+    assert "training" not in "".join(shown), "bars of several processes on one line"
+    assert "Traceback" not in "".join(shown), "".join(shown)[-3000:]
+
+
+def read_all(screen, shown):
+    """What comes to a terminal, until nobody can write to it any more."""
+    while True:
+        try:
+            shown.append(os.read(screen, 4096).decode(errors="replace"))
+        except OSError:
+            os.close(screen)
+            return
 
 
 def child_pids(pid):

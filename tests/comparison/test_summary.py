@@ -124,6 +124,20 @@ def test_a_share_near_one_does_not_hide_a_wide_gap():
     assert one.p == pytest.approx(stats.ttest_ind(sagan, other, equal_var=False).pvalue)
 
 
+def test_seeds_that_hardly_vary_are_tested_without_a_word(recwarn):
+    rows = [
+        row(name, seed, recall=value)
+        for name, value in (("sagan", 0.0), ("other", 0.1))
+        for seed in range(2)
+    ]
+    rows.append(row("other", 2, recall=0.1001))
+
+    (one,) = contrasts(summarise(rows), "sagan", ["recall"])
+
+    assert one.reference_is == "worse"
+    assert not recwarn.list  # a library's remark would break into the terminal's lines
+
+
 def test_holm_is_monotone_and_keeps_what_could_not_be_tested():
     # by hand: 3 * 0.01, then 2 * 0.02, then max(0.04, 1 * 0.03)
     assert holm({"a": 0.02, "b": 0.01, "c": 0.03, "d": None}) == {
@@ -141,6 +155,17 @@ def test_curves_have_a_line_for_each_contestant(rows):
     for name in ("sagan", "near", "far", "real images seen"):
         assert name in drawn
     assert drawn == learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
+
+
+def test_a_curve_of_a_single_point_is_seen():
+    rows = [row("sagan", 0, fd_classifier=5.0)]
+    rows[0]["curve"] = rows[0]["curve"][:1]
+
+    drawn = learning_curves(rows, "fd_classifier")
+
+    line = "stroke: #1f77b4"  # of the first colour
+    marks = [part for part in drawn.split("<use ")[1:] if line in part.partition("/>")[0]]
+    assert len(marks) == 2  # its own, and the legend's
 
 
 def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):

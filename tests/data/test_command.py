@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -5,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagan.data.__main__ import main
+from sagan.data.shard_writer import load_squares
 from sagan.data.shards import ShardStore
 from tests.drawn_images import draw_image_folder
 
@@ -101,3 +104,27 @@ def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
     assert "unknown key 'clases'; did you mean 'classes'?" in capsys.readouterr().err
     assert main([*command(root), "--also-sizes", "17"]) == 1
     assert "16, 32, 64, 128 or 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monkeypatch, capsys):
+    made = []
+
+    def asked_to_stop(*arguments):
+        if len(made) == 20:
+            os.kill(os.getpid(), number)
+        made.append(arguments[-1])
+        return load_squares(*arguments)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr("sagan.data.shard_writer.load_squares", asked_to_stop)
+        assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
+    assert "the same command goes on" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+    finished = {path.name: path.stat().st_mtime_ns for path in root.parent.glob("out/*/*-0*.npy")}
+    assert finished
+
+    assert main(command(root, "--shard-images", "4", "--workers", "1")) == 0
+    store = ShardStore.open(Path(capsys.readouterr().out.strip()))
+    assert finished.items() <= {p.name: p.stat().st_mtime_ns for p in store.path.iterdir()}.items()

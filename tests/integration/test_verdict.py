@@ -108,3 +108,28 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
         hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
     assert not earlier.exists()
     assert f"what was found: {tmp_path / 'data_docs.html'}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("comparison", ["comparison.html"]),
+        ("tuning", ["best_parameters.yml", "tuning_report.html"]),
+        ("evaluate", ["metrics.json", "report.html"]),
+    ],
+)
+def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]) -> None:
+    files = {"comparison_report": "comparison.html", "best_parameters": "best_parameters.yml"}
+    files |= {"tuning_report": "tuning_report.html", "metrics": "metrics.json"}
+    files |= {"report": "report.html", "sample_grid": "sample_grid.png"}
+    catalog = DataCatalog.from_config(
+        {
+            dataset: {"type": "sagan.catalog.TextDataset", "filepath": f"/nowhere/{file}"}
+            for dataset, file in files.items()
+        }
+    )
+    caplog.set_level("INFO", "sagan")
+
+    StreamHooks().after_pipeline_run(PIPELINES[name], catalog)
+
+    assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left

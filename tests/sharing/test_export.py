@@ -26,7 +26,7 @@ from sagan.sharing.program import ProgramDiffers, largest_difference, write_prog
 from tests import fabricated_run as run
 from tests.small_world import small_bundle
 
-SAMPLING = SamplingConfig(samples_per_class=2, device="cpu")
+SAMPLING = SamplingConfig(samples_per_class=2, tile_px=16, device="cpu")
 
 
 @pytest.fixture(scope="module")

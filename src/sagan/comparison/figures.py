@@ -34,7 +34,8 @@ def learning_curves(rows: Sequence[Row], metric: str) -> str:
         for colour, name in enumerate(names):
             images, values = _curves([r for r in rows if r["contestant"] == name], metric)
             if len(images):
-                line = axes.plot(images, np.nanmean(values, axis=0), color=f"C{colour}", label=name)
+                look = {"color": f"C{colour}", "marker": "o", "markersize": 3, "label": name}
+                line = axes.plot(images, np.nanmean(values, axis=0), **look)
                 axes.fill_between(
                     images,
                     np.nanmin(values, axis=0),

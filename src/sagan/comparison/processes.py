@@ -4,6 +4,7 @@ A process has its own memory and signals: one that is killed takes no other with
 a checkpoint when all are asked to stop.
 """
 
+import io
 import logging
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +20,16 @@ from pathlib import Path
 from sagan.comparison.contestants import Entry
 from sagan.comparison.measuring import Conditions, attempt_entry
 from sagan.comparison.rows import Row
-from sagan.training.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
+from sagan.training.signals import (
+    EXIT_INTERRUPTED,
+    SIGNALS,
+    TrainingInterrupted,
+    handled_by,
+    leaving,
+    signals_kept,
+    stop_requests,
+    unheard,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +37,15 @@ _LOOK_SECONDS = 0.5  # between looks for a signal
 
 
 def measure_in_processes(
-    open_entries: list[Entry], common: Conditions, workers: int
+    open_entries: list[Entry], common: Conditions, workers: int, on_look: Callable[[], object]
 ) -> Iterator[tuple[Entry, Row | str]]:
     """Each entry with its row, or why there is none, as they come to an end.
+
+    Args:
+        open_entries: the runs to make.
+        common: what they have in common.
+        workers: processes at once.
+        on_look: called about twice a second meanwhile.
 
     Raises:
         TrainingInterrupted: asked to stop; all processes have saved then.
@@ -42,6 +58,7 @@ def measure_in_processes(
                 while waiting and slots:
                     entry, slot = waiting.popleft(), slots.pop(0)
                     running[_start(entry, slot, common)] = entry, slot
+                on_look()
                 for process in _ended(running):
                     entry, slot = running.pop(process)
                     slots.append(slot)
@@ -61,7 +78,8 @@ def _start(entry: Entry, slot: int, common: Conditions) -> BaseProcess:
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(entry, slot, common), daemon=True, name=entry.name
     )
-    process.start()
+    with signals_kept():
+        process.start()
     return process
 
 
@@ -100,14 +118,28 @@ def _stop_all(running: dict[BaseProcess, tuple[Entry, int]]) -> None:
 
 def _work(entry: Entry, slot: int, common: Conditions) -> None:
     """One process: one run."""
+    for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
+        signal.signal(number, unheard)
+    sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    outcome = attempt_entry(entry, common)
+    with leaving():
+        with handled_by(lambda *_: os._exit(EXIT_INTERRUPTED)):  # imports would lose an exception
+            import sagan.metrics.of_generator
+            import sagan.training.run  # noqa: F401
+        outcome = attempt_entry(entry, common)
     if isinstance(outcome, str):
         _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)
+
+
+class _WithoutBars(io.TextIOWrapper):
+    """Standard error that is no terminal: several processes would draw bars over one another."""
+
+    def isatty(self) -> bool:
+        return False
 
 
 def _take_one_gpu(slot: int) -> None:

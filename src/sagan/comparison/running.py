@@ -18,8 +18,11 @@ from sagan.models.bundle import EMA, RAW
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
+from sagan.training.signals import leaving
 
 logger = logging.getLogger(__name__)
+
+_BAR = "runs {n_fmt}/{total_fmt}|{bar}| {elapsed} passed, {remaining} left"
 
 
 class ComparisonError(ClearError, RuntimeError):
@@ -69,9 +72,9 @@ def run_comparison(
         _take_references(open_entries[0], common)
     failures = []
     with tqdm(
-        total=len(planned), initial=done, unit="run", dynamic_ncols=True, disable=None
+        total=len(planned), initial=done, dynamic_ncols=True, disable=None, bar_format=_BAR
     ) as bar:
-        for entry, outcome in _outcomes(open_entries, common, config.workers):
+        for entry, outcome in _outcomes(open_entries, common, config.workers, bar):
             bar.update()
             if isinstance(outcome, str):
                 failures.append(f"{entry.name}: {outcome}")
@@ -124,22 +127,24 @@ def _take_references(entry: Entry, common: Conditions) -> None:
 
 
 def _outcomes(
-    open_entries: list[Entry], common: Conditions, workers: int
+    open_entries: list[Entry], common: Conditions, workers: int, bar: "tqdm[Any]"
 ) -> Iterator[tuple[Entry, Row | str]]:
     """Each entry with its row, or why there is none."""
     if workers > 1:
         from sagan.comparison.processes import measure_in_processes
 
-        yield from measure_in_processes(open_entries, common, workers)
+        yield from measure_in_processes(open_entries, common, workers, bar.refresh)
         return
     for entry in open_entries:
-        yield entry, attempt_entry(entry, common)
+        with leaving():
+            outcome = attempt_entry(entry, common)
+        yield entry, outcome
 
 
 def _say(entry: Entry, row: Row, bar: "tqdm[Any]") -> None:
     metrics = row["metrics"]
     shown = [f"{name} {value:.4g}" for name, value in list(metrics.items())[:1]]
-    shown += [f"{name} {metrics[name]:.3g}" for name in ("recognised", "recall") if name in metrics]
+    shown += [f"{name} {metrics[name]:.2f}" for name in ("recognised", "recall") if name in metrics]
     text = ", ".join(shown) or f"{row['status']}: {row['message']}"
     if bar.disable:
         logger.info("%s: %s", entry.name, text)

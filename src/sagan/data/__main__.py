@@ -22,6 +22,7 @@ from sagan.data.config import (
 )
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest import ImageRecord, scan_images
+from sagan.data.stopping import EXIT_INTERRUPTED, signals_interrupt
 from sagan.schema import ClearError, describe_faults, load_settings
 from sagan.terminal import ParagraphFormatter, Parser, fit_log_to_terminal, worded, write_error
 
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
-        store = _build(options)
+        with signals_interrupt():
+            store = _build(options)
     except ValidationError as error:
         write_error("\n".join(describe_faults(error)))
         return 1
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was finished is kept, the same command goes on\n")
-        return 130
+        return EXIT_INTERRUPTED
     sys.stdout.write(f"{store}\n")
     return 0
 

@@ -15,6 +15,7 @@ from typing import Any
 from sagan.data.locking import alone_in
 from sagan.data.progress import progress
 from sagan.data.shards import INDEX, ArrayFile, ShardStore, parse_index
+from sagan.data.stopping import EXIT_INTERRUPTED, signals_interrupt
 from sagan.files import file_sha256, replacing_file, require_space
 from sagan.schema import ClearError
 from sagan.terminal import ParagraphFormatter, Parser, fit_log_to_terminal, worded, write_error
@@ -165,18 +166,23 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
-        if Path(options.source).is_dir():
-            store = ShardStore.open(Path(options.source))
-            publish_store(store, f"{options.target.rstrip('/')}/{store.key}")
-        else:
-            sys.stdout.write(f"{fetch_store(options.source, Path(options.target)).path}\n")
+        with signals_interrupt():
+            _transfer(options.source, options.target)
     except (ValueError, OSError) as error:
         write_error(worded(error))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command goes on\n")
-        return 130
+        return EXIT_INTERRUPTED
     return 0
+
+
+def _transfer(source: str, target: str) -> None:
+    if Path(source).is_dir():
+        store = ShardStore.open(Path(source))
+        publish_store(store, f"{target.rstrip('/')}/{store.key}")
+    else:
+        sys.stdout.write(f"{fetch_store(source, Path(target)).path}\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,28 @@ def leaving_at_once() -> Iterator[None]:
         yield
 
 
+def unheard(_number: int, _frame: FrameType | None) -> None:
+    """Handle a signal by nothing: SIG_IGN is an error where one is just arriving."""
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Where nothing is to be saved, yet files may be half written, a signal leaves the block.
+
+    Raises:
+        TrainingInterrupted: asked to stop; a second signal does not disturb the leaving.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        for one in SIGNALS:
+            signal.signal(one, unheard)
+        logger.warning("%s: stopped; the same command goes on", signal.Signals(number).name)
+        raise TrainingInterrupted
+
+    with handled_by(leave):
+        yield
+
+
 @contextmanager
 def signals_kept() -> Iterator[None]:
     """Processes started in the block keep signals waiting until they listen for them.
@@ -100,6 +123,7 @@ def signals_kept() -> Iterator[None]:
     They inherit the mask of the thread that starts them. This process goes on hearing: by a thread
     without the mask.
     """
+    resource_tracker.ensure_running()  # started in the block, it would unblock them
     done = threading.Event()
     listener = threading.Thread(target=done.wait, daemon=True)
     listener.start()
