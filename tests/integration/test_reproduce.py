@@ -39,7 +39,7 @@ def interrupted_push(finished_project: Path, store: Path) -> tuple[int, int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not objects(store):
         assert push.poll() is None
         assert time.monotonic() < deadline

@@ -12,8 +12,9 @@ from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.of_generator import evaluate_generator
 from sagan.training.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.run import train
-from sagan.training.scoring import Score
-from tests.training.whole_runs import assert_equal_states, final_state
+from sagan.training.scoring import Score, Scorer
+from sagan.training.signals import TrainingInterrupted
+from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 SCORING = {
     "every_images": 12,
@@ -112,6 +113,39 @@ def test_of_a_score_that_should_be_high_the_highest_is_the_best(tiny, shards, tm
     assert state["images_seen"] in {
         s.images_seen for s in scores if s.value == max(s.value for s in scores)
     }
+
+
+@pytest.mark.parametrize("moment", ["before", "amid"])
+def test_a_run_that_ends_at_a_score_has_saved_and_makes_up_for_it(
+    tiny, shards, tmp_path, monkeypatch, moment
+):
+    """Asked to stop before it, or killed amid: it may take longer than a run is given."""
+    following(monkeypatch, [3.0, 1.0, 2.0, 4.0])
+    config = tiny(scoring=SCORING, keep_checkpoints=1, checkpoint_every_images=1000)
+    with monkeypatch.context() as patch:
+        if moment == "before":
+            Stop(patch, steps=6)
+            ended = TrainingInterrupted
+        else:
+            ended = EnoughError
+            original, scored = Scorer.score, []
+
+            def killed(scorer, state):
+                scored.append(None)
+                if len(scored) == 2:
+                    raise EnoughError
+                return original(scorer, state)
+
+            patch.setattr(Scorer, "score", killed)
+        with pytest.raises(ended):
+            train(config, shards, tmp_path)
+    assert final_state(tmp_path)["images_seen"] == 24
+
+    scores = train(config, shards, tmp_path).scores
+
+    assert [(s.images_seen, s.value) for s in scores] == [(12, 3), (24, 1), (36, 2), (40, 4)]
+    store = CheckpointStore(run_folder(tmp_path), keep=1)
+    assert store.best().name == "checkpoint-000000000024.pt"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,11 @@ def _write_facts(path: Path, facts: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(facts) + "\n")
 
 
+def add_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Say more of a finished checkpoint."""
+    _write_facts(path, json.loads(facts_path(path).read_bytes()) | facts)
+
+
 def facts_path(path: Path) -> Path:
     """The .json beside a .pt."""
     return path.with_suffix(".json")

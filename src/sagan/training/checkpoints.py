@@ -17,6 +17,7 @@ from sagan.schema import ClearError
 from sagan.training.checkpoint_files import (
     Checkpoint,
     DamagedError,
+    add_facts,
     check,
     check_written,
     describe,
@@ -58,6 +59,10 @@ class CheckpointStore:
 
     def __len__(self) -> int:
         return len(self._named(".json"))
+
+    def path_of(self, images_seen: int) -> Path:
+        """The file of a checkpoint, whether it is there or not."""
+        return self.path / f"checkpoint-{images_seen:012d}.pt"
 
     def needed_bytes(self, state: dict[str, Any], *, scored: bool = True) -> int:
         """Room that the run will still take: the newest, the best and the one being written.
@@ -105,14 +110,9 @@ class CheckpointStore:
                 checkpoints before are untouched then, and no temporary file stays.
         """
         self.clean()
-        target = self.path / f"checkpoint-{images_seen:012d}.pt"
-        if score is not None and not math.isfinite(score):
-            logger.warning("%s has the score %s, which is never the best", target.name, score)
-            score = None
+        target = self.path_of(images_seen)
         number = 1 + max((c.number or 0 for c in self._newest_first()), default=0)
-        facts: dict[str, Any] = {"images_seen": images_seen, "number": number, "score": score}
-        if score is not None:
-            facts["scored_by"] = self._scored_by
+        facts = {"images_seen": images_seen, "number": number} | self._rating(target, score)
         try:
             write_checkpoint(target, state, facts)
         except OSError as error:
@@ -121,6 +121,19 @@ class CheckpointStore:
             raise OSError(error.errno, f"{error.strerror}{remedy}", error.filename) from error
         self._forget_old(describe(target))
         return target
+
+    def rate(self, path: Path, score: float) -> None:
+        """Give a saved checkpoint its score, as `save` would have."""
+        unrated = describe(path)
+        add_facts(path, self._rating(path, score))
+        if unrated in self._verdicts:
+            self._verdicts[describe(path)] = self._verdicts.pop(unrated)
+
+    def _rating(self, path: Path, score: float | None) -> dict[str, Any]:
+        if score is not None and not math.isfinite(score):
+            logger.warning("%s has the score %s, which is never the best", path.name, score)
+            score = None
+        return {"score": score} if score is None else {"score": score, "scored_by": self._scored_by}
 
     def best(self) -> Path | None:
         """The sound checkpoint with the lowest score; None where none has a score."""

@@ -195,6 +195,11 @@ class TrainingConfig(Config):
         """Steps until `total_images` are seen, the last one whole [steps]."""
         return -(-self.total_images // self.images_per_step)
 
+    def is_scored(self, step: int, *, last: bool) -> bool:
+        """Whether a step ends in a score; the last one does wherever there are scores."""
+        every = self.scoring.every_images
+        return bool(every) and (last or step % self.steps_between(every) == 0)
+
     def steps_between(self, images: int) -> int:
         """Whole steps that an interval comes to, at least one [steps]."""
         return max(1, images // self.images_per_step)

@@ -25,7 +25,7 @@ from sagan.training.loop import training_loop
 from sagan.training.memory import explained_memory
 from sagan.training.observer import Observer
 from sagan.training.results import JOURNAL, TrainingResult, export_chosen, write_summary
-from sagan.training.scoring import OnScore, Score, Scorer, require_scoring, scores_in
+from sagan.training.scoring import OnScore, Scorer, require_scoring, scores_in
 from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.state import TrainingState
 from sagan.training.steps import NonFiniteError
@@ -189,47 +189,57 @@ class _Run:
         """Train, record and save, until the budget is used or a signal asks to stop."""
         config, state, world = self.config, self.state, self.world
         interval = config.steps_between(config.checkpoint_every_images)
-        score_interval = config.steps_between(config.scoring.every_images or config.total_images)
         if world.any(bool(stop)):
             self._say_interrupted(stop, "stopped")
             raise TrainingInterrupted
         with Observer(config, world, state, self.shards, self.path) as observer:
             observer.watched = self.watched
+            self._make_up_for_a_score(observer)
             try:
                 for record in training_loop(state, self.batches, config, world):
                     step = record.images_seen // config.images_per_step
                     last = record.images_seen >= config.total_images
                     stopping = world.any(bool(stop)) and not last
                     observer.observe(record, step, last=last)
-                    scored = bool(config.scoring.every_images) and (
-                        step % score_interval == 0 or last
-                    )
-                    score = self._score(observer, step) if scored else None
+                    scored = config.is_scored(step, last=last)
                     if scored or step % interval == 0 or last or stopping:
-                        self._save(observer, score)
+                        self._save(observer)
+                    if scored and not stopping:  # else it is made up for when the run goes on
+                        self._score(observer, step)
                     if stopping:
                         self._say_interrupted(stop, "saved")
                         raise TrainingInterrupted
             except NonFiniteError as error:
                 raise self._explained(error) from None
 
-    def _score(self, observer: Observer, step: int) -> Score | None:
-        """The lead's score of the generator as it is now; the other processes wait for it."""
-        self._require_finite()
-        score = None
+    def _make_up_for_a_score(self, observer: Observer) -> None:
+        """Score the checkpoint that the run goes on from, if it ended before that was done."""
+        seen = self.state.images_seen
+        step, last = seen // self.config.images_per_step, seen >= self.config.total_images
+        missing = False
+        if self.scorer is not None and seen and self.config.is_scored(step, last=last):
+            scored = {score.images_seen for score in scores_in(self.journal.read())}
+            missing = seen not in scored and self.checkpoints.path_of(seen).exists()
+        if self.world.any(missing):
+            self._score(observer, step)
+
+    def _score(self, observer: Observer, step: int) -> None:
+        """The lead scores the generator of the newest checkpoint; the others wait, perhaps long."""
         if self.scorer is not None:
             with statistics_alone():
                 score = self.scorer.score(self.state)
+            self.checkpoints.rate(self.checkpoints.path_of(score.images_seen), score.rank)
             observer.scored(score, step)
+            if self.on_score is not None:
+                self.on_score(score)
         self.world.wait_for_lead()
-        return score
 
     def _require_finite(self) -> None:
         broken = self.state.not_finite()
         if self.world.any(bool(broken)):
             raise NonFiniteError("run", broken)
 
-    def _save(self, observer: Observer, score: Score | None) -> None:
+    def _save(self, observer: Observer) -> None:
         """Write a checkpoint; the other processes wait for it, however long it takes.
 
         Raises:
@@ -243,15 +253,9 @@ class _Run:
                 "watched": observer.watched,
             }
             self.journal.sync()  # a checkpoint must not outlive its records
-            self.checkpoints.save(
-                self.state.state_dict() | facts,
-                self.state.images_seen,
-                score=None if score is None else score.rank,
-            )
+            self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)
         self.saved_images = self.state.images_seen
         self.world.wait_for_lead()
-        if score is not None and self.on_score is not None:
-            self.on_score(score)
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         """The error with where it happened and what to do, written to the journal as well."""
