@@ -55,5 +55,5 @@ def test_one_gpu_of_several_may_be_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
 
     assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
-    with pytest.raises(ValueError, match="cuda:2 was asked for, of 2 GPUs"):
+    with pytest.raises(ValueError, match="cuda:2 was asked for, but there are 2 GPUs"):
         devices.choose_device("cuda:2")

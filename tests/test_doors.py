@@ -72,7 +72,7 @@ ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths
     [
         ({"search_space": {"generator_lrr": STUDY["search_space"]["generator_lr"]}}, {}, "nearest"),
         ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
-        ({"storage": "redis://host"}, {}, "of no known kind"),
+        ({"storage": "redis://host"}, {}, "of an unknown kind"),
         ({}, {"device": "cuda"}, "cuda was asked for"),
         ({"training": {"model": {"generator": {"base_channels": 3}}}}, {}, "a multiple of 8"),
         ({"search_space": ATTENTION}, {}, "tuning.search_space.attention: [64]: model.generator"),
@@ -142,7 +142,11 @@ def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("weights", "training", "said"),
     [
-        ("ema", {"ema_decay": None}, "ema was asked for.*training.ema_decay makes an average"),
+        (
+            "ema",
+            {"ema_decay": None},
+            "ema was asked for.*set training.ema_decay to train with averaged",
+        ),
         ("raw", {"ema_decay": 0.9, "export_raw": False}, "raw was asked for.*export_raw=true"),
         ("raw", {"ema_decay": None, "export_raw": False}, None),
         ("raw", {"ema_decay": 0.9}, None),

@@ -22,7 +22,7 @@ def test_a_sound_catalog_passes(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_an_artefact_without_an_entry_is_refused() -> None:
     (told,) = faults({})
-    assert told.startswith("  sample_grid: no entry, so it would be lost with the process")
+    assert told.startswith("  sample_grid: no entry, so it would not be saved")
     check_catalog({"sample_grid": {"type": "MemoryDataset"}}, {"sample_grid"})
 
 

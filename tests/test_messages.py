@@ -45,7 +45,7 @@ def test_kedros_wrapping_is_taken_off(tmp_path: Path) -> None:
 def test_place_is_kept_where_the_cause_does_not_name_it(tmp_path: Path) -> None:
     path = tmp_path / "grid.png"
     error = raised_by(PNGDataset(filepath=str(path)).save, __import__("numpy").zeros((2, 2)))
-    assert explain(error) == f"{path}: a picture is uint8 [H, W, 3]; got float64 [2, 2]"
+    assert explain(error) == f"{path}: expected an image uint8 [H, W, 3], got float64 [2, 2]"
 
 
 def test_dataset_that_cannot_be_saved_to_tells_why(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
     except KeyboardInterrupt:
-        click.echo("\nStopped. What was finished is saved; the same command goes on.", err=True)
+        click.echo("\nStopped. Finished work is saved; the same command continues.", err=True)
         raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
         logger.debug("kedro run failed", exc_info=True)
@@ -93,7 +93,7 @@ def _parameter(parameter: click.Parameter) -> click.Parameter:
     taking_lists = copy(parameter)
     taking_lists.callback = split_params
     taking_lists.help = (
-        "Parameters for this run alone, comma-separated; a dot goes a level down, and values are "
+        "Parameters for this run only, comma-separated; dots separate nested keys, values are "
         "YAML: training.seed=1,training.betas=[0.0,0.9]"
     )
     return taking_lists
@@ -106,23 +106,25 @@ run = RunCommand(
         *map(_parameter, kedro_run.params),
         click.Option(["--verbose"], is_flag=True, help="Show the full traceback of an error."),
     ],
-    help="Run pipelines, `train` to begin with; nothing named: all stations.",
+    help="Run pipelines, such as `train`; without --pipeline all stations.",
 )
 cli.add_command(run)
 
 
 @cli.command("explore")
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
-@click.option("--env", "-e", default="base", show_default=True, help="Whose generator to open.")
-@click.option("--compare", type=click.Path(path_type=Path), help="Another bundle to set beside it.")
+@click.option(
+    "--env", "-e", default="base", show_default=True, help="Environment whose generator to open."
+)
+@click.option("--compare", type=click.Path(path_type=Path), help="A second bundle to compare with.")
 @click.option(
     "--weights",
     type=click.Choice(["ema", "raw"]),
-    help="Averaged or raw weights alone; default: all that there are, to switch between.",
+    help="Only averaged or only raw weights; default: all in the bundle, selectable on the page.",
 )
 @click.option("--port", type=int, help="Default: the first free one from 7860.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--no-browser", is_flag=True, help="Print the address, open no tab.")
+@click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
 def explore(
     *,
     bundle: Path | None,

@@ -31,7 +31,9 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
             "use device: auto or device: cpu, or check the driver with `nvidia-smi`"
         )
     if ":" in name and int(name.partition(":")[2]) >= torch.cuda.device_count():
-        raise ValueError(f"device: {name} was asked for, of {torch.cuda.device_count()} GPUs")
+        raise ValueError(
+            f"device: {name} was asked for, but there are {torch.cuda.device_count()} GPUs"
+        )
     if name == "auto" and not torch.cuda.is_available():
         _say_cpu(torch.get_num_threads())
         return torch.device("cpu")

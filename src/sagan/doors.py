@@ -114,14 +114,14 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     training = TrainingConfig.model_validate(catalog.load("params:training"))
     if weights == "ema" and training.ema_decay is None:
-        remedy = "training.ema_decay makes an average"
+        remedy = "set training.ema_decay to train with averaged weights"
     elif weights == "raw" and training.ema_decay is not None and not training.export_raw:
-        remedy = "training.export_raw=true keeps them beside the averaged ones"
+        remedy = "training.export_raw=true exports them beside the averaged ones"
     else:
         return
     raise ValueError(
-        f"evaluation.weights: {weights} was asked for, which this training would not leave; "
-        f"{remedy}"
+        f"evaluation.weights: {weights} was asked for, but this training would not export "
+        f"such weights; {remedy}"
     )
 
 

@@ -35,7 +35,7 @@ def check_catalog(entries: Mapping[str, Any], artefacts: Set[str]) -> None:
         ValueError: listing all faults at once.
     """
     faults = [
-        f"{name}: no entry, so it would be lost with the process (type: MemoryDataset means that)"
+        f"{name}: no entry, so it would not be saved (if intended, give it type: MemoryDataset)"
         for name in _without_entry(entries, artefacts)
     ]
     for name in sorted(artefacts & entries.keys()):
@@ -66,7 +66,7 @@ def _entry_faults(name: str, entry: Any) -> Iterator[str]:  # noqa: ANN401 - raw
         return
     kind = entry["type"]
     if kind.startswith("sagan.") and find_spec(kind.rpartition(".")[0]) is None:
-        yield f"{name}.type: got '{kind}'; our classes are {_OURS}<Name>"
+        yield f"{name}.type: got '{kind}'; the project's classes are {_OURS}<Name>"
     if not kind.startswith(_OURS):
         return  # another library's; Kedro checks it
     import sagan.catalog

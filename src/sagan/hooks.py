@@ -92,7 +92,7 @@ class StreamHooks:
         except FileNotFoundError as error:
             if "evaluation" in stations:
                 raise
-            logger.warning("training goes on, but: %s", error)
+            logger.warning("training continues, but: %s", error)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_node_run(self, node: Node) -> None:
@@ -108,7 +108,7 @@ class StreamHooks:
         if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
             for name in node.outputs:
                 Path(catalog.get(name).filepath).unlink(missing_ok=True)
-            logger.info("what was found: %s", short(Path(catalog.get("data_docs").filepath)))
+            logger.info("validation report: %s", short(Path(catalog.get("data_docs").filepath)))
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -120,7 +120,7 @@ def test_damaged_document_is_named(kind: type, text: str, tmp_path: Path) -> Non
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
     np.savez(path, images=np.array([{"payload": 1}], dtype=object), class_labels=np.zeros(1))
-    with pytest.raises(DatasetError, match=r"not a sound \.npz"):
+    with pytest.raises(DatasetError, match=r"not a valid \.npz"):
         sagan.catalog.SamplesDataset(filepath=str(path)).load()
 
 
@@ -129,7 +129,7 @@ def test_truncated_arrays_are_refused(tmp_path: Path) -> None:
     dataset.save(data)
     path = tmp_path / "deep" / "s.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DatasetError, match=r"not a sound \.npz"):
+    with pytest.raises(DatasetError, match=r"not a valid \.npz"):
         dataset.load()
 
 
@@ -197,7 +197,7 @@ def test_verdict_on_the_images_is_a_table_with_the_failed_expectations_first(
         ["passed", "", "the data set as a whole", "1,836 images, 10 classes"],
         ["failed", "warning", "all differ", "3 copies"],
         ["met", "critical", "every class has images", "170 to 197"],
-        ["left out", "", "known classes", "no list is given"],
+        ["not checked", "", "known classes", "no list is given"],
     ]
 
 

@@ -13,7 +13,7 @@ def test_a_folder_of_json_is_read_by_name_and_never_written(tmp_path):
     with pytest.raises(DatasetError, match="read only"):
         dataset.save({})
     (tmp_path / "a.json").write_text("[1")
-    with pytest.raises(DatasetError, match=r"a\.json is not valid JSON .*; mend it"):
+    with pytest.raises(DatasetError, match=r"a\.json is not valid JSON .*; correct the file"):
         dataset.load()
     with pytest.raises(DatasetError, match="expected a folder of JSON"):
         JSONFolderDataset(filepath=str(tmp_path / "none")).load()

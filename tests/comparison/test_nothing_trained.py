@@ -28,7 +28,7 @@ def test_the_page_stands_without_a_single_trained_run(tmp_path):
     json.dumps(found, allow_nan=False)
     assert picture.dtype == np.uint8
     assert picture.min() < 128, "a picture that says so"
-    assert "there is nothing to draw" in page
+    assert "there are no samples" in page
     assert "<li>other, seed 0: not finite</li>" in page
     assert "Cost" not in page
     assert "null" not in page
@@ -50,8 +50,8 @@ def test_files_to_keep_are_written_without_samples(tmp_path):
 @pytest.mark.parametrize(
     ("gone", "said"),
     [
-        ("sagan", "No run of sagan was trained to its end: the others cannot be held against it."),
-        ("other", "Nothing but sagan was trained to its end"),
+        ("sagan", "No run of sagan was trained to its end: nothing can be compared with it."),
+        ("other", "Only sagan was trained to its end"),
     ],
 )
 def test_a_verdict_that_cannot_be_given_is_said(gone, said):

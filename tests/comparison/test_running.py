@@ -126,7 +126,7 @@ def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
     (row,) = compare("raw", contestants=[averaging], seeds=[0])
 
     assert row["protocol"]["samples"]["generator"]["weights"] == "raw"
-    with pytest.raises(ValueError, match="but sagan, acgan, wide average nothing"):
+    with pytest.raises(ValueError, match="but sagan, acgan, wide have no averaged weights"):
         compare("ema")
 
 
@@ -208,7 +208,7 @@ def test_a_comparison_stopped_while_it_measures_goes_on(compare, monkeypatch, ca
         patch.setattr(of_generator, "evaluate_generator", stopped)
         with pytest.raises(TrainingInterrupted):
             compare(seeds=[0], contestants=CONTESTANTS[:1])
-    assert "SIGTERM: stopped; the same command goes on" in caplog.messages
+    assert "SIGTERM: stopped; the same command resumes the run" in caplog.messages
 
     (row,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
     assert row["status"] == "trained"
@@ -368,7 +368,7 @@ def within(seconds, met, process=None):
         ({"contestants": [{"name": "a"}, {"name": "a"}]}, r"got twice: \['a'\]"),
         ({"reference": "sagen"}, "reference: unknown contestant 'sagen'; did you mean 'sagan'"),
         ({"seeds": []}, "at least 1 item"),
-        ({"seeds": [1, 1]}, "each once"),
+        ({"seeds": [1, 1]}, "expected each seed once"),
         ({"workers": 0}, "greater than 0"),
     ],
 )
@@ -381,7 +381,7 @@ def test_a_wrong_configuration_is_refused(config, message):
     ("parameters", "message"),
     [
         ({"generator_ler": 1.0}, "wrong: .*generator_ler.*did you mean 'generator_lr'"),
-        ({"seed": 3}, "wrong: parameters: seed are the comparison's to set"),
+        ({"seed": 3}, "wrong: parameters: the comparison sets seed itself"),
         ({"model": {"generator": {"attention_resolutions": [64]}}}, "wrong: .*64"),
     ],
 )

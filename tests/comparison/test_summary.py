@@ -52,7 +52,7 @@ def test_one_seed_has_no_interval_and_no_verdict():
     found = results(rows, "sagan")
 
     assert "low" not in found["contestants"][0]["metrics"]["fd_classifier"]
-    assert "has too few seeds to be told from other (9)" in found["verdict"][0]
+    assert "has too few seeds to be compared with other (9)" in found["verdict"][0]
 
 
 def test_a_diverged_run_counts_and_has_no_numbers(rows):
@@ -202,9 +202,9 @@ def test_everything_is_published(rows, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"contestants": []}', "holds no rows of a comparison; name its comparison_rows.json"),
-        ('["sagan"]', "holds no rows"),
-        ("[{", "is no JSON"),
+        ('{"contestants": []}', "has no rows of a comparison; name its comparison_rows.json"),
+        ('["sagan"]', "has no rows"),
+        ("[{", "is not valid JSON"),
         (None, "No such file"),
     ],
 )

@@ -57,7 +57,10 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "short.png": (lambda: encoded(photograph(size=(200, 200)), "PNG")[:3000], "cannot be decoded"),
     "bomb.png": (bomb, "decompression bomb"),
     "smaller_bomb.png": (lambda: bomb(9_500, 9_500), "decompression bomb: 9,500 x 9,500"),
-    "float.tif": (lambda: encoded(photograph("F"), "TIFF"), "pixel mode 'F' has no way to RGB"),
+    "float.tif": (
+        lambda: encoded(photograph("F"), "TIFF"),
+        "pixel mode 'F' has no defined conversion to RGB",
+    ),
     "script.eps": (lambda: encoded(photograph(), "EPS"), "not an image"),
 }
 

@@ -34,7 +34,9 @@ def test_a_validation_split_of_another_name_is_not_passed_over_in_silence(tmp_pa
     assert caplog.text == "", "ImageNet's own layout: test/ has no labels"
     (root / "val").rename(root / "valid")
     assert ImageFolder.open(root).splits == ("train",)
-    assert "and valid/ and test/ is not read: a split for validation is called val/" in caplog.text
+    assert (
+        "and valid/ and test/ is not read: the validation split must be named val/" in caplog.text
+    )
 
 
 def test_a_missing_root_is_named_with_the_layout(tmp_path):
@@ -52,12 +54,12 @@ def test_an_archive_in_place_of_a_folder_is_refused(tmp_path):
     ("files", "said"),
     [
         ([], "the folder is empty"),
-        (["cat/1.png", "dog/1.png"], "there is no train/ in it; it holds cat, dog"),
+        (["cat/1.png", "dog/1.png"], "there is no train/ in it; it has cat, dog"),
         (["images/train/cat/1.png"], "there is no train/ in it, but in '.*images': use that path"),
-        (["train/1.png", "train/2.png"], r"train/ holds 2 images directly \(1.png, 2.png\)"),
-        (["train/cat/1.png", "train/2.JPEG"], r"train/ holds 1 images directly \(2.JPEG\)"),
+        (["train/1.png", "train/2.png"], r"train/ has 2 images directly \(1.png, 2.png\)"),
+        (["train/cat/1.png", "train/2.JPEG"], r"train/ has 1 images directly \(2.JPEG\)"),
         (["train/readme.txt"], "train/ has no class folders"),
-        (["train/train/cat/1.png"], "nested once too deep: use '.*/train' as the path"),
+        (["train/train/cat/1.png"], "one folder level too many: use '.*/train' as the path"),
         (["train/n01/images/1.JPEG"], r"n01 \(train/n01/ has images\); move the images up"),
         (["train/cat/1.png", "train/dog/"], "empty class folders in train/: dog"),
         (

@@ -114,7 +114,7 @@ def test_a_damaged_part_is_made_again(folder, tmp_path, looked_at):
 def test_files_that_come_or_go_meanwhile_are_told(folder, tmp_path, change):
     name = {"unlink": "0000.png", "touch": "new.png"}[change]
     getattr(folder.path / "train/02_triangle" / name, change)()
-    with pytest.raises(ValueError, match="changed while it was looked at: it had 30 images"):
+    with pytest.raises(ValueError, match="changed while it was checked: it had 30 images"):
         build_manifest(folder, CONFIG, tmp_path / "parts")
 
 

@@ -101,5 +101,5 @@ def test_another_selection_replaces_the_links(tmp_path):
 def test_a_folder_in_the_place_of_the_links_is_not_touched(tmp_path):
     root = draw_image_folder(tmp_path / "mine")
     (tmp_path / "raw/folder_links").mkdir(parents=True)
-    with pytest.raises(FileExistsError, match="is in the way"):
+    with pytest.raises(FileExistsError, match="is not a folder of links made by acquisition"):
         acquire(AcquisitionConfig(path=str(root), first_classes=1), tmp_path / "raw")

@@ -111,7 +111,9 @@ def test_a_set_that_is_not_there_says_what_to_do(source, tmp_path):
 @pytest.mark.parametrize("source", ["cifar10", "imagenette"])
 def test_without_a_network_the_message_says_so(source, tmp_path):
     """The tests' sockets are blocked, as on a machine without a network."""
-    with pytest.raises(DownloadFailed, match=f"{source} cannot be fetched: .*where a network is"):
+    with pytest.raises(
+        DownloadFailed, match=f"{source} cannot be downloaded: .*machine with a network"
+    ):
         acquire(AcquisitionConfig(source=source), tmp_path)
     with pytest.raises(DownloadFailed):  # and again: nothing half-made is taken for the set
         acquire(AcquisitionConfig(source=source), tmp_path)

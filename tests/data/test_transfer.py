@@ -123,7 +123,10 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
 
 @pytest.mark.parametrize(
     ("nowhere", "said"),
-    [("memory://nothing/here", "there is no shard store at"), ("foo://x/y", "is no address")],
+    [
+        ("memory://nothing/here", "there is no shard store at"),
+        ("foo://x/y", "is not a valid address"),
+    ],
 )
 def test_an_address_without_a_store(nowhere, said, tmp_path):
     with pytest.raises(TransferFailed, match=said):

@@ -97,7 +97,7 @@ def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
     place = Place(End(0), End(1), share=0.5)
     assert place.label is None
     assert Place(End(0), End(1), share=1.0).label == 1
-    with pytest.raises(ValueError, match="no label to keep"):
+    with pytest.raises(ValueError, match="no label to save"):
         write_latents(tmp_path / "kept.npz", explorer, place)
 
 
@@ -134,7 +134,9 @@ def test_the_point_and_the_brightest_place_are_drawn():
     assert picture[20, 20].sum() > picture[20, -20].sum() + 200
     marked = np.asarray(sample_picture(view.image, (0.75, 0.75)))
     assert tuple(marked[width * 3 // 4, width * 3 // 4]) == POINT_COLOUR
-    assert describe(view, 8, (0.5, 0.5)) == ("8x8: peak 16.0 times even attention, spread over 6%")
+    assert describe(view, 8, (0.5, 0.5)) == (
+        "8x8: peak 16.0 times uniform attention, spread over 6%"
+    )
 
 
 def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):

@@ -118,7 +118,7 @@ def test_training_for_a_later_evaluation_is_warned_of_missing_weights(
     options = "evaluation.features=inception,evaluation.inception_weights=/no/such/weights.pth"
     done = command_in(copy)("kedro", "run", "--pipeline=training", f"--params={options}")
     assert done.returncode == 0, done.stderr
-    assert "training goes on, but: " in done.stderr
+    assert "training continues, but: " in done.stderr
     assert "/no/such/weights.pth" in done.stderr
 
 

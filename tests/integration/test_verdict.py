@@ -42,8 +42,8 @@ def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: st
     [
         (SOUND | {"data_hash": "other"}, "belongs to another data set"),
         (SOUND | {"passed": False, "failures": ["class_count: 3"]}, "failed 1 critical"),
-        (SOUND | {"expectations": []}, "holds no expectation"),
-        ([], "holds nothing"),
+        (SOUND | {"expectations": []}, "has no expectations"),
+        ([], "report is empty"),
     ],
 )
 def test_no_other_verdict_does(tmp_path: Path, name: str, report: object, said: str) -> None:
@@ -107,7 +107,7 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
     with caplog.at_level(logging.INFO, logger="sagan.hooks"):
         hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
     assert not earlier.exists()
-    assert f"what was found: {tmp_path / 'data_docs.html'}" in caplog.text
+    assert f"validation report: {tmp_path / 'data_docs.html'}" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def opened(browser: Browser, site: Path) -> Iterator[Page]:
         ("training_curves_plot", ".js-plotly-plot .updatemenu-header", re.compile("Losses|Score")),
         ("metrics", ".pipeline-metadata__preview-json", '"fd_classifier"'),
         ("manifest", ".pipeline-metadata__preview", "train/0/0000.png"),
-        ("validation_report", ".pipeline-metadata__preview", "every row names its file"),
+        ("validation_report", ".pipeline-metadata__preview", "every row has a path"),
     ],
 )
 def test_panel_of_the_static_page_shows_the_preview(

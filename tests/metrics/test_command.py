@@ -78,7 +78,7 @@ def test_measures_a_generator_as_the_pipeline_does(parameters, config, shards, w
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--weights", "raw"], "is no bundle's folder"),
+        (["--weights", "raw"], "is not a bundle's folder"),
         (["--device", "gpu"], "device: expected auto, cpu, cuda"),
         (["--device", "cuda"], "torch sees no CUDA device"),
     ],

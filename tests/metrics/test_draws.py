@@ -128,7 +128,7 @@ def test_accuracy_scores_are_measured_where_asked_for(drawn):
 
 def test_a_file_of_samples_cannot_be_drawn_again(shards, config, workspace):
     for changed in ({"repeats": 2}, {"sweep": SweepConfig(truncations=(0.5,))}):
-        with pytest.raises(ValueError, match="need a generator to draw from"):
+        with pytest.raises(ValueError, match="need a generator to sample from"):
             run(real_batches(shards), shards, config.model_copy(update=changed), workspace)
 
 
@@ -204,7 +204,7 @@ def test_kept_reference_features_are_cached_and_taken_again_where_damaged(
     assert (len(first.rows), first.seen) == (10, 72)
     assert torch.equal(first.rows, again.rows)
     assert torch.equal(first.rows, healed.rows)
-    assert "taking them again" in caplog.text
+    assert "computing them again" in caplog.text
     images = shards.split("train")
     assert torch.allclose(extractor(images.read(first.indices.numpy())), first.rows, atol=1e-5)
     assert (images.labels[first.indices.numpy()] == first.class_labels.numpy()).all()

@@ -102,7 +102,7 @@ def test_a_damaged_cached_reference_is_measured_again(shards, config, tmp_path, 
 
     second = reference_statistics(shards, config, tmp_path, CPU)
 
-    assert "taking them again" in caplog.text
+    assert "computing them again" in caplog.text
     assert (first.mean == second.mean).all()
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
@@ -216,7 +216,9 @@ def test_few_samples_are_said(shards, config, workspace, caplog):
     assert "samples: 5 images for 8 feature dimensions" in said
     assert "biased upwards" in said
     assert "classifier_score: 5 samples are too few for 10 splits" in said
-    assert "precision, recall, density and coverage need 6 images a side, got 5 and 72" in said
+    assert (
+        "precision, recall, density and coverage need 6 images on each side, got 5 and 72" in said
+    )
     assert "2 of 3 classes have fewer than 2" in said
     assert all(warning in caplog.text for warning in metrics["warnings"])
     assert not {"precision", "classifier_score"} & set(metrics)

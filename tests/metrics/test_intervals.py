@@ -36,7 +36,7 @@ def test_wilsons_ends_are_exact_where_none_or_all_are_right(count):
 
 
 def test_wilson_refuses_no_samples():
-    with pytest.raises(ValueError, match="0 right of 0"):
+    with pytest.raises(ValueError, match="0 correct of 0"):
         wilson_interval(0, 0)
 
 

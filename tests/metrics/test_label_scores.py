@@ -68,7 +68,7 @@ def test_labels_in_turn_do_not_spoil_the_splits():
 
 
 def test_what_cannot_be_scored_is_refused(logits):
-    with pytest.raises(ValueError, match="10 splits need as many samples, got 9"):
+    with pytest.raises(ValueError, match="10 splits need at least as many samples, got 9"):
         score(logits[:9], 10)
     logits[3, 3] = torch.nan
     with pytest.raises(ValueError, match="logits are NaN"):

@@ -100,6 +100,6 @@ def test_copies_of_the_real_images_score_full_marks():
 
 def test_too_few_are_refused():
     with pytest.raises(
-        ValueError, match="neighbourhoods of 5 need at least 6 images a side, got 5"
+        ValueError, match="neighbourhoods of 5 need at least 6 images on each side, got 5"
     ):
         manifolds(gaussian(5), gaussian(90))

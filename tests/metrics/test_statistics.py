@@ -93,7 +93,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     path = tmp_path / "s.npz"
     np.savez(path, mu=np.array([Payload()], dtype=object), sigma=np.eye(1), metadata="{}")
 
-    with pytest.raises(ValueError, match="not sound feature statistics"):
+    with pytest.raises(ValueError, match="not valid feature statistics"):
         Statistics.load(path)
     assert not (tmp_path / "ran").exists()
 
@@ -105,7 +105,7 @@ def test_a_flipped_byte_is_noticed(tmp_path, features):
     content[200] ^= 1
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match="not sound"):
+    with pytest.raises(ValueError, match="not valid"):
         Statistics.load(path)
 
 

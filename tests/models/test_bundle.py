@@ -216,7 +216,7 @@ def test_each_file_has_its_own_hash(both):
     ids=str,
 )
 def test_a_config_that_is_not_in_order_is_refused_where_it_is_opened(both, changes, said):
-    with pytest.raises(ValueError, match="is no bundle's") as caught:
+    with pytest.raises(ValueError, match="is not a generator bundle's") as caught:
         rewritten(both, **changes)
     assert said in str(caught.value)
     assert len(str(caught.value)) < 600
@@ -225,7 +225,7 @@ def test_a_config_that_is_not_in_order_is_refused_where_it_is_opened(both, chang
 @pytest.mark.parametrize("content", [b"[1]", b"{", b"\xff", b"[" * 100_000], ids=range(4))
 def test_a_config_that_is_no_object_is_refused(both, content):
     (both.path / "config.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"config\.json is (not JSON|no bundle's)"):
+    with pytest.raises(ValueError, match=r"config\.json is not (JSON|a generator bundle's)"):
         GeneratorBundle.open(both.path)
 
 

@@ -253,4 +253,4 @@ def test_the_page_is_whole_without_its_script(opened: Open) -> None:
 
     assert chart(page, "Losses").locator("path.line").count() == 2
     assert not page.locator("p.scripted").is_visible()
-    assert page.get_by_text("Before you read on").is_visible()
+    assert page.get_by_role("heading", name="Warnings").is_visible()

@@ -16,7 +16,7 @@ BLOCKS = ["generator/16x16_attention", "discriminator/16x16_attention"]
 
 def test_every_attention_block_has_its_curves() -> None:
     drawn = {chart.title: chart for chart in charts(run.journal(), points=1000)}
-    for title in ("Attention", "Attention's entropy"):
+    for title in ("Attention", "Entropy of attention"):
         assert [curve.name for curve in drawn[title].curves] == BLOCKS
     assert drawn["Losses"].curves[0].x == [64.0 * step for step in range(1, 401)]
 
@@ -27,7 +27,7 @@ def test_what_the_watch_saw_is_drawn_at_the_looks() -> None:
         "Diversity",
         "Margin",
         "Gradient norms",
-        "Attention's entropy",
+        "Entropy of attention",
     }
     assert drawn["Diversity"].curves[0].x == [640.0 * look for look in range(1, 41)]
     assert len(drawn["Diversity"].curves) == 2  # this run has no averaged generator

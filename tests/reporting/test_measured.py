@@ -16,7 +16,7 @@ def test_scores_have_words_shares_in_percent_and_intervals():
         "97.1%",
         "96.0% to 98.0% (95%, Wilson)",
     )
-    precision = scores["precision: samples among the real images"]
+    precision = scores["precision: samples within the real images' manifold"]
     assert (precision["value"], precision["interval"], precision["real"]) == ("87.1%", "", "92.0%")
     name = "Fréchet distance in the classifier's features, extrapolated to infinitely many samples"
     assert scores[name]["value"] == "11.5"

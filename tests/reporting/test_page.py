@@ -245,7 +245,7 @@ def test_offenders_are_shown_and_what_was_not_looked_at_is_told() -> None:
     page = render_report(ReportingConfig(), contents(validation_report=report))
     assert 'src="data:image/jpeg;base64,AAAA"' in page
     assert "train/&lt;a&gt;.png path_once: twice" in text(page)
-    assert "1 not looked at known classes are known no list" in text(page)
+    assert "1 not checked known classes are known no list" in text(page)
 
 
 def test_pictures_of_other_samples_or_of_none_are_told() -> None:
@@ -303,7 +303,7 @@ def test_a_page_without_warnings_has_no_warning_section() -> None:
         "journal": run.older_journal(20),
         "metrics": run.metrics() | {"warnings": []},
     }
-    assert "Before you read on" not in render_report(ReportingConfig(), contents(**parts))
+    assert "<h2>Warnings</h2>" not in render_report(ReportingConfig(), contents(**parts))
 
 
 def test_many_classes_are_summed_up() -> None:

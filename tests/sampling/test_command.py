@@ -86,14 +86,14 @@ def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": np.zeros(1)}, "no .npz with latents and class_labels"),
+        ({"images": np.zeros(1)}, "not an .npz with latents and class_labels"),
         (
             {"latents": np.zeros((1, 5)), "class_labels": np.zeros(1, int)},
             "expected latents [N, 12]",
         ),
         ({"latents": np.full((1, 12), np.nan), "class_labels": np.zeros(1, int)}, "not finite"),
         ({"latents": np.zeros((1, 12)), "class_labels": np.array([9])}, "outside 0..2: [9]"),
-        ({"latents": np.array([{}]), "class_labels": np.zeros(1, int)}, "no .npz with"),
+        ({"latents": np.array([{}]), "class_labels": np.zeros(1, int)}, "not an .npz with"),
     ],
 )
 def test_latents_that_do_not_fit_are_refused(bundle, tmp_path, capsys, arrays, message):

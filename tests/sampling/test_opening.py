@@ -49,7 +49,7 @@ def test_a_pickle_in_the_weights_place_is_never_run(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"class_names": None}, "is no bundle's"),
+        ({"class_names": None}, "is not a generator bundle's"),
         ({"class_names": []}, "at least 1 item"),
         ({"class_names": [{}]}, "class_names.0"),
         ({"class_titles": {"00_circle": 5}}, "class_titles.00_circle: got 5"),
@@ -71,4 +71,4 @@ def test_a_config_without_a_key_or_of_another_kind_is_refused(folder, capsys):
     config = json.loads((folder / "config.json").read_text())
     del config["image_size"]
     assert "image_size: missing" in refused(folder, capsys, config)
-    assert "is no bundle's" in refused(folder, capsys, [1, 2])
+    assert "is not a generator bundle's" in refused(folder, capsys, [1, 2])

@@ -87,7 +87,7 @@ def test_a_damaged_best_is_not_the_best(tmp_path, caplog):
 
     assert store.best() == path_of(store, 8)
     assert store.load_best()["images_seen"] == 8
-    assert "checkpoint-000000000004.pt passed over" in caplog.text
+    assert "checkpoint-000000000004.pt skipped" in caplog.text
 
 
 def test_a_damaged_newest_does_not_push_out_the_good_one(tmp_path, monkeypatch, caplog):

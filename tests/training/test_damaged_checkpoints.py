@@ -84,8 +84,8 @@ def test_a_damaged_newest_falls_back_to_the_one_before_and_says_so(store, damage
         state = store.load_newest()
 
     assert state["images_seen"] == 8
-    (message,) = [r.getMessage() for r in caplog.records if "passed over" in r.getMessage()]
-    assert message.startswith(f"damaged checkpoint {path_of(store, 12)} passed over: ")
+    (message,) = [r.getMessage() for r in caplog.records if "skipped: " in r.getMessage()]
+    assert message.startswith(f"damaged checkpoint {path_of(store, 12)} skipped: ")
     with pytest.raises(CheckpointError, match=reason):
         store.load(path_of(store, 12))
     assert not (store.path.parent / "owned").exists()
@@ -117,7 +117,7 @@ def test_all_damaged_lists_each_reason(tmp_path):
     assert "0004.pt: the file is missing" in text
     assert "0008.pt: its .json cannot be used (expected an object, got list)" in text
     assert "0012.pt: its sha256 is not" in text
-    assert "delete the folder to train afresh" in text
+    assert "delete the folder to train from scratch" in text
 
 
 def test_torchs_advice_to_load_a_refused_file_anyway_is_not_passed_on(store, caplog):

@@ -128,7 +128,7 @@ def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 -
     wait_until_gone(workers, 5)
     assert final_state(tmp_path)["images_seen"] < 100
     log = command.log.read_text()
-    assert "; the same command goes on" in log
+    assert "; the same command resumes the run" in log
     for noise in ("Traceback", "W1", "resource_tracker"):
         assert noise not in log
 
@@ -136,7 +136,7 @@ def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 -
         Stop(patch, steps=2)
         with pytest.raises(TrainingInterrupted), caplog.at_level(logging.WARNING):
             train(tiny(**SHARED), shards, tmp_path)
-    assert "resumed elsewhere, not bit-exact: processes: 2 -> 1" in caplog.text
+    assert "resumed under other conditions, not bit-exact: processes: 2 -> 1" in caplog.text
 
     launched(distributed_workers.dying, restarts=1, total_images=120)
 
@@ -204,7 +204,7 @@ def test_two_machines_meet_and_one_keeps_what_was_made(alone, shards, tmp_path):
         logs.append(machine.log.read_text())
 
     assert sum("generator_bundle" in log for log in logs) == 1
-    assert sum("the machine with process 0 keeps what was made" in log for log in logs) == 1
+    assert sum("the machine with process 0 has the outputs" in log for log in logs) == 1
     assert_close_to(alone, tmp_path / "out")
 
 

@@ -132,4 +132,4 @@ def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch,
         files.close()
 
     (said,) = caplog.records
-    assert "No space left on device; training goes on" in said.getMessage()
+    assert "No space left on device; training continues" in said.getMessage()

@@ -48,7 +48,7 @@ def test_a_torn_last_line_is_left_out_and_said(journal, cut, caplog):
         file.write(json.dumps(record(16))[:cut])
 
     assert seen(journal) == [4, 8, 12]
-    assert f"{journal.path} is torn in line 4" in caplog.text
+    assert f"{journal.path} is damaged in line 4" in caplog.text
 
 
 def test_a_whole_last_record_without_its_newline_is_kept(journal):

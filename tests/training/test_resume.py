@@ -135,7 +135,10 @@ def test_going_on_on_another_device_is_said(tiny, shards, tmp_path, monkeypatch,
 
     train(tiny(), shards, tmp_path)
 
-    assert 'resumed elsewhere, not bit-exact: device: "NVIDIA H100" -> "cpu"' in caplog.text
+    assert (
+        'resumed under other conditions, not bit-exact: device: "NVIDIA H100" -> "cpu"'
+        in caplog.text
+    )
 
 
 def test_a_checkpoint_of_another_version_is_refused_in_words(tiny, shards, tmp_path, monkeypatch):

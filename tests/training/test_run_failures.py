@@ -132,7 +132,7 @@ def test_too_little_room_is_told_before_the_first_step(tiny, shards, tmp_path, m
     monkeypatch.setattr(shutil, "disk_usage", lambda _: room)
     monkeypatch.setattr(run, "training_loop", None)  # nothing is to be trained
 
-    with pytest.raises(OSError, match=r"bytes needed, 1,000 bytes free; make room"):
+    with pytest.raises(OSError, match=r"bytes needed, 1,000 bytes free; free some space"):
         train(tiny(), shards, tmp_path)
 
     assert not list(tmp_path.glob("*/.*"))

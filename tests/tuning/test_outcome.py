@@ -61,10 +61,10 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     page = worked([3.0, 2.0, 4.0, None, 1.0], pruner={}).report
     for title in (
         "History of fd_classifier",
-        "What fd_classifier depends on",
+        "Parameter importance for fd_classifier",
         "fd_classifier over discriminator_steps, generator_lr, "
         "model.generator.attention_resolutions",
-        "Parameters together, by fd_classifier",
+        "Parallel coordinates, coloured by fd_classifier",
         "fd_classifier while training",
     ):
         assert f"<h2>{title}</h2>" in page
@@ -93,7 +93,7 @@ def test_the_page_of_several_objectives_has_a_front(worked):
     assert [record["number"] for record in outcome.results["best"]] == [1, 0]
     assert "<h2>Pareto front</h2>" in outcome.report
     assert "<h2>History of train_seconds</h2>" in outcome.report
-    assert "1 more are on the front" in outcome.best_parameters
+    assert "1 more on the Pareto front" in outcome.best_parameters
 
 
 def test_a_study_with_one_trial_has_a_page_too(worked):
@@ -134,7 +134,7 @@ def test_adopting_makes_an_environment_and_shows_the_diff(project, capsys):
     assert "kedro run --pipeline=train --env=tuned" in said
 
     assert main(["adopt", *conf]) == 1
-    assert "is there already; --force replaces it" in capsys.readouterr().err
+    assert "exists already; --force replaces it" in capsys.readouterr().err
     assert main(["adopt", *conf, "--force"]) == 0
 
 

@@ -79,7 +79,7 @@ def test_a_killed_workers_trial_is_failed_and_tried_again(tuned, caplog):
     trials = tuned(killed_once, trials=3).results["trials"]
     assert {trial["state"] for trial in trials} == {"complete"}
     assert [trial["number"] for trial in trials] == [0, 2, 3]  # 2 stands in for 1
-    assert "worker 0 was ended by signal 9; another takes over" in caplog.messages
+    assert "worker 0 was killed by signal 9; a new one replaces it" in caplog.messages
 
 
 def test_a_worker_that_somebody_else_stops_is_replaced(tuned, tmp_path, caplog):
@@ -88,7 +88,7 @@ def test_a_worker_that_somebody_else_stops_is_replaced(tuned, tmp_path, caplog):
     trials = tuned(slow, trials=1).results["trials"]
     asking.join()
     assert [(trial["number"], trial["state"]) for trial in trials] == [(0, "complete")]
-    assert "worker 0 was ended by signal 15; another takes over" in caplog.messages
+    assert "worker 0 was killed by signal 15; a new one replaces it" in caplog.messages
 
 
 def test_a_worker_that_ends_by_itself_ends_the_study(tuned):
@@ -112,7 +112,7 @@ def test_asked_to_stop_it_goes_back_into_the_queue(tuned, alone, tmp_path, caplo
         tuned(slow, trials=2)
     asking.join()
     assert stopped.value.code == 75
-    assert "SIGTERM: stopped, 0 of 2 trials done; the same command goes on" in caplog.messages
+    assert "SIGTERM: stopped, 0 of 2 trials done; the same command continues" in caplog.messages
     assert worker_pids() == []
     assert first.exists()  # with the trial's checkpoints, had it been a training
 

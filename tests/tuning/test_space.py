@@ -59,10 +59,10 @@ def test_all_faults_are_told_at_once(space):
 @pytest.mark.parametrize(
     ("name", "dimension", "said"),
     [
-        ("ema_decay", {"type": "float", "low": 0.5, "high": 1.5}, "1.5 does not go with"),
-        ("batch_size", {"type": "int", "low": -1, "high": 4}, "-1 does not go with the training"),
+        ("ema_decay", {"type": "float", "low": 0.5, "high": 1.5}, "1.5 does not fit"),
+        ("batch_size", {"type": "int", "low": -1, "high": 4}, "-1 does not fit the training"),
         ("betas", {"type": "categorical", "choices": [[0.0, 0.9], [0.0]]}, "[0.0] does not go"),
-        ("loss", {"type": "categorical", "choices": ["hinge", "bice"]}, "'bice' does not go with"),
+        ("loss", {"type": "categorical", "choices": ["hinge", "bice"]}, "'bice' does not fit"),
     ],
 )
 def test_values_are_held_against_the_trainings_own_model(space, name, dimension, said):
@@ -83,7 +83,7 @@ def test_what_a_preset_sets_is_not_searched(space):
         ({"search_space": {}}, "search_space"),
         ({"search_space": {"betas": {"type": "flot", "low": 0, "high": 1}}}, "float"),
         ({"search_space": {"betas": RATE | {"low": 0}}}, "needs low above 0"),
-        ({"search_space": {"betas": RATE | {"low": 1}}}, "lies above high"),
+        ({"search_space": {"betas": RATE | {"low": 1}}}, "low 1.0 is above high"),
         ({"search_space": {"betas": RATE | {"step": 0.1}}}, "no step"),
         (
             {"search_space": {"batch_size": {"type": "int", "low": 1, "high": 4, "step": 2}}},
@@ -91,7 +91,7 @@ def test_what_a_preset_sets_is_not_searched(space):
         ),
         (
             {"search_space": {"loss": {"type": "categorical", "choices": ["bce", "bce"]}}},
-            "stands twice",
+            "is twice among",
         ),
         ({"objectives": ["fd_clasifier"]}, "did you mean 'fd_classifier'"),
         ({"objectives": ["train_second"]}, "did you mean 'train_seconds'"),

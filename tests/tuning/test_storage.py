@@ -55,7 +55,7 @@ def test_a_place_is_printed_without_its_password(tmp_path):
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("redis://ann:s3cr@host/0", "is of no known kind; expected a path, or a URL"),
+        ("redis://ann:s3cr@host/0", "is of an unknown kind; expected a path, or a URL"),
         ("postgresql://ann:s3@cr@host/db", "write an @ inside of a user's name or password as %40"),
     ],
 )
@@ -92,7 +92,7 @@ def test_sqlite_that_stays_locked_is_told(tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
-        pytest.raises(StorageError, match="another process has kept it for 0 s"),
+        pytest.raises(StorageError, match="another process has locked it for 0 s"),
         storage.explained(place),
     ):
         study.enqueue_trial({"x": 1})
@@ -159,7 +159,7 @@ def test_a_torn_last_line_is_cut_off_and_nothing_else(tmp_path, torn, caplog):
     assert path.read_bytes().startswith(whole)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["op_code"] for line in lines].count(4) == 2
-    assert f"a torn last line of {len(torn)} bytes is cut off" in caplog.text
+    assert f"an incomplete last line of {len(torn)} bytes is removed" in caplog.text
     assert len(optuna.load_study(study_name="s", storage=journal(path)).trials) == 2
 
 

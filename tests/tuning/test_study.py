@@ -21,7 +21,7 @@ def test_another_search_space_is_refused_with_a_diff(opened, storage, tmp_path):
     with pytest.raises(OtherStudyError) as refused:
         opened(search_space=space, **where)
     assert str(refused.value) == (
-        "tuning.study: 'small' was begun with other settings (then -> now):\n"
+        "tuning.study: 'small' was started with other settings (then -> now):\n"
         "  search_space.discriminator_steps.high: 3 -> 4\n"
         "set them back, or give another name, for example tuning.study=small_2"
     )

@@ -72,7 +72,7 @@ def test_thresholds_reach_the_suite(manifest):
     assert not outcome.passed
     assert outcome.expected == {"column": "train_images", "min_value": 9}
     assert outcome.offenders == ["00_circle (8)", "01_square (8)", "02_triangle (8)"]
-    assert "found 3 of 3 otherwise: 00_circle (8)" in outcome.sentence()
+    assert "found 3 of 3 not as expected: 00_circle (8)" in outcome.sentence()
 
 
 def test_offending_images_are_named(manifest):

@@ -132,9 +132,9 @@ def test_known_classes_of_a_mapping_file(tmp_path):
     with pytest.raises(ValueError, match="names n01 twice"):
         read_known_classes(str(mapping))
     with pytest.raises(
-        FileNotFoundError, match="is no file; expected one with a class name a line"
+        FileNotFoundError, match="does not exist; expected a file with one class name per line"
     ):
         read_known_classes(str(tmp_path / "none.txt"))
     mapping.write_text("\n")
-    with pytest.raises(ValueError, match="holds no name"):
+    with pytest.raises(ValueError, match="has no names"):
         read_known_classes(str(mapping))

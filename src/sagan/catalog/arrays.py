@@ -38,7 +38,9 @@ class PNGDataset(FileDataset):
         from PIL import Image
 
         if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
-            raise ValueError(f"a picture is uint8 [H, W, 3]; got {data.dtype} {list(data.shape)}")
+            raise ValueError(
+                f"expected an image uint8 [H, W, 3], got {data.dtype} {list(data.shape)}"
+            )
         Image.fromarray(data).save(path, format="PNG", optimize=True)
 
     def preview(self) -> ImagePreview:
@@ -77,7 +79,7 @@ class ArraysDataset(FileDataset):
                 arrays = {name: file[name] for name in file.files}
         except (BadZipFile, EOFError, ValueError, OSError) as error:
             raise ValueError(
-                f"{path} is not a sound .npz of plain arrays ({error}); remove it and run the "
+                f"{path} is not a valid .npz of plain arrays ({error}); remove it and run the "
                 "station that writes it again"
             ) from error
         self._check_names(arrays, str(path))

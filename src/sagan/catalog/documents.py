@@ -60,7 +60,7 @@ class ValidationReportDataset(JSONDataset):
             met = "met" if outcome["passed"] else "failed"
             rows.append([met, *(str(outcome[n]) for n in ("severity", "description", "observed"))])
         rows += [
-            ["left out", "", skipped["description"], skipped["reason"]]
+            ["not checked", "", skipped["description"], skipped["reason"]]
             for skipped in report.get("skipped", ())
         ]
         columns = ["result", "severity", "expectation", "found"]

@@ -35,13 +35,13 @@ class JSONFolderDataset(AbstractDataset[Any, dict[str, Any]]):  # type: ignore[m
         if not self._filepath.is_dir():
             raise FileNotFoundError(f"{self._filepath} does not exist: expected a folder of JSON")
         return {
-            path.stem: parse_json(path.read_text(encoding="utf-8"), str(path), "mend it there")
+            path.stem: parse_json(path.read_text(encoding="utf-8"), str(path), "correct the file")
             for path in sorted(self._filepath.glob("*.json"))
         }
 
     def save(self, data: Any) -> None:  # noqa: ANN401 - refused whatever it is
         """Refuse: the folder is the user's to write."""
-        raise ValueError(f"{self._filepath} is read only; got {type(data).__name__} to save there")
+        raise ValueError(f"{self._filepath} is read-only; got {type(data).__name__} to save there")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

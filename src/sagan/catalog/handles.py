@@ -44,7 +44,7 @@ class HandleDataset(JSONDataset):
         """
         record = super().read(path)
         if not isinstance(record, dict) or not isinstance(record.get("path"), str):
-            raise ValueError(f"{path}: no 'path' in it; run the station that writes it again")
+            raise ValueError(f"{path} has no 'path'; run the station that writes it again")
         place = Path(os.path.normpath(path.parent / record["path"]))
         return self.handle_class().open(place)
 
@@ -189,7 +189,7 @@ class WorkspaceDataset(AbstractDataset[Any, Path]):  # type: ignore[misc]
     def save(self, data: Any) -> None:  # noqa: ANN401 - refused whatever it is
         """Refuse: a station writes into its workspace itself."""
         raise ValueError(
-            f"{self._filepath} is a folder that its station writes into; it is never saved to: "
+            f"{self._filepath} is a folder that its station writes into; nodes cannot save to it: "
             f"got {type(data).__name__}"
         )
 

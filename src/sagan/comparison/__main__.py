@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rows", type=Path, help="comparison_rows.json")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the comparison's runs")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--reference", default="sagan", help="contestant to hold others against")
+    parser.add_argument(
+        "--reference", default="sagan", help="contestant to compare the others with"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

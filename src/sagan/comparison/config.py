@@ -68,10 +68,10 @@ class ComparisonConfig(Config):
         names = Counter(one.name for one in self.contestants)
         doubled = [name for name, count in names.items() if count > 1]
         if doubled:
-            raise ValueError(f"contestants need names of their own, got twice: {doubled}")
+            raise ValueError(f"contestants need different names, got twice: {doubled}")
         if self.reference not in names:
             found = unknown_key(self.reference, names).replace("key", "contestant")
             raise ValueError(f"reference: {found}")
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds: each once, got {list(self.seeds)}")
+            raise ValueError(f"seeds: expected each seed once, got {list(self.seeds)}")
         return self

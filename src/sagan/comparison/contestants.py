@@ -61,8 +61,8 @@ def laid_contestants(
     """
     if training.preset is not None:
         raise ValueError(
-            f"training.preset is {training.preset}: a comparison lays the contestants' presets "
-            "over training itself; leave it null"
+            f"training.preset is {training.preset}: in a comparison each contestant has its own "
+            "preset; leave training.preset null"
         )
     faults: list[str] = []
     configured: dict[str, TrainingConfig] = {}
@@ -88,7 +88,7 @@ def _lay(
     """Training with the preset, then the contestant's own parameters, then the common budget."""
     fixed = {"seed", "total_images", "preset"} & contestant.parameters.keys()
     if fixed:
-        raise ValueError(f"parameters: {', '.join(sorted(fixed))} are the comparison's to set")
+        raise ValueError(f"parameters: the comparison sets {', '.join(sorted(fixed))} itself")
     # averaged weights are measured, and raw ones beside them would double what runs keep
     settings = training.model_dump() | {"export_raw": False}
     if contestant.preset is not None:

@@ -10,7 +10,7 @@ from sagan.comparison.rows import Row
 
 INK = "#7a7a74"  # legible on a light and on a dark page
 SAMPLES = 20  # columns of the sheet
-NOTHING_TRAINED = "No run was trained to its end: there is nothing to draw."
+NOTHING_TRAINED = "No run was trained to its end: there are no samples."
 
 
 def learning_curves(rows: Sequence[Row], metric: str) -> str:

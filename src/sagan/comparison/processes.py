@@ -69,7 +69,7 @@ def measure_in_processes(
         finally:
             _stop_all(running)
     if stop:
-        logger.warning("%s: saved; the same command goes on", stop.signal_name)
+        logger.warning("%s: saved; the same command continues", stop.signal_name)
         raise TrainingInterrupted
 
 
@@ -103,7 +103,7 @@ def _outcome(process: BaseProcess, entry: Entry, common: Conditions) -> Row | st
         return text
     code = process.exitcode or 0
     if code < 0:
-        return f"its process ended with signal {-code} (killed for memory, perhaps)"
+        return f"its process ended with signal {-code} (out of memory, perhaps)"
     return f"its process ended with status {code}"
 
 

@@ -26,12 +26,12 @@ def read_rows(path: Path) -> list[Row]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no JSON: {error}") from None
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and {"contestant", "seed", "status", "metrics"} <= row.keys()
         for row in rows
     ):
-        raise ValueError(f"{path} holds no rows of a comparison; name its comparison_rows.json")
+        raise ValueError(f"{path} has no rows of a comparison; name its comparison_rows.json")
     return rows
 
 

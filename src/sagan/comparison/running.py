@@ -67,7 +67,7 @@ def run_comparison(
     logger.info("%d runs, %d of them measured before", len(planned), done)
     again = sum(store.outdated(entry) is not None for entry in open_entries)
     if again:
-        logger.info("%d were measured by other code and are measured again", again)
+        logger.info("%d were measured by another version of the code and are measured again", again)
     if open_entries:  # once, before several processes would make them at once
         _take_references(open_entries[0], common)
     failures = []
@@ -104,8 +104,8 @@ def _keeping(planned: list[Entry], weights: str | None) -> list[Entry]:
         plain = dict.fromkeys(one.contestant for one in planned if one.training.ema_decay is None)
         if plain:
             raise ValueError(
-                f"evaluation.weights: ema was asked for, but {', '.join(plain)} average nothing; "
-                "set ema_decay for all, or evaluation.weights to null"
+                f"evaluation.weights: ema was asked for, but {', '.join(plain)} have no averaged "
+                "weights; set ema_decay for all, or evaluation.weights to null"
             )
     if weights != RAW:
         return planned
@@ -155,5 +155,5 @@ def _say(entry: Entry, row: Row, bar: "tqdm[Any]") -> None:
 def _required(store: RowStore, entry: Entry) -> Row:
     row = store.load(entry)
     if row is None:
-        raise ComparisonError(f"{entry.name}: its row {store.path(entry)} is gone; run again")
+        raise ComparisonError(f"{entry.name}: its row {store.path(entry)} is missing; run again")
     return row

@@ -72,7 +72,7 @@ def sentences(found: Sequence[Contrast], reference: str) -> Iterator[str]:
         BETTER: "is better than",
         WORSE: "is worse than",
         SAME: "cannot be told apart, within the noise of these seeds, from",
-        UNKNOWN: "has too few seeds to be told from",
+        UNKNOWN: "has too few seeds to be compared with",
     }
     for metric in dict.fromkeys(one.metric for one in found):
         of_metric = [one for one in found if one.metric == metric]
@@ -90,10 +90,8 @@ def nothing_to_judge(summary: Sequence[dict[str, Any]], reference: str) -> str:
     if not ended:
         return "No run was trained to its end: nothing was measured."
     if reference not in ended:
-        return (
-            f"No run of {reference} was trained to its end: the others cannot be held against it."
-        )
-    return f"Nothing but {reference} was trained to its end: there is nothing to hold against it."
+        return f"No run of {reference} was trained to its end: nothing can be compared with it."
+    return f"Only {reference} was trained to its end: there is nothing to compare it with."
 
 
 def holm(p_values: dict[str, float | None]) -> dict[str, float | None]:

@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_error(worded(error))
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was finished is kept, the same command goes on\n")
+        sys.stderr.write("interrupted; finished work is kept, the same command continues\n")
         return EXIT_INTERRUPTED
     sys.stdout.write(f"{store}\n")
     return 0
@@ -59,7 +59,7 @@ def _parser() -> Parser:
         description=__doc__,
         formatter_class=ParagraphFormatter,
     )
-    parser.add_argument("images", nargs="?", help="where the source lies; digits need none")
+    parser.add_argument("images", nargs="?", help="path of the source; digits need none")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shard stores")
     kinds = get_args(Source)
     parser.add_argument(
@@ -108,8 +108,8 @@ def _build(options: argparse.Namespace) -> Path:
     if len(folder.class_names) < options.min_classes:
         raise ValueError(
             f"'{folder.path}' has {len(folder.class_names)} class ({folder.class_names[0]}), "
-            f"expected at least {options.min_classes}: is the tree nested, or cut short? "
-            "A folder of one class on purpose takes --min-classes 1"
+            f"expected at least {options.min_classes}: is there one folder level too many, or "
+            "is the set incomplete? For one class on purpose give --min-classes 1"
         )
     images = _sound_images(folder, ManifestConfig(workers=config.workers), options.max_bad_fraction)
 
@@ -139,7 +139,7 @@ def _sound_images(
     if bad:
         text = f"{len(bad):,} images cannot be used: {first_five(bad)}"
         if len(bad) > max_bad_fraction * (len(images) + len(bad)):
-            raise ValueError(f"{text}; allowed is a fraction of {max_bad_fraction}; repair them")
+            raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
         logger.warning("left out: %s", text)
     for split in folder.splits:
         filled = {image.class_name for image in images if image.split == split}

@@ -63,7 +63,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
                 with tarfile.open(fileobj=file) as tar:
                     yield Tar(tar, str(path), path.stat().st_size)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-            raise ArchiveRefused(f"'{path}' is no sound tar or zip archive: {error}") from error
+            raise ArchiveRefused(f"'{path}' is not a valid tar or zip archive: {error}") from error
 
 
 class Tar:
@@ -147,7 +147,7 @@ def _members(tar: tarfile.TarFile, name: str) -> list[tarfile.TarInfo]:
     try:
         return tar.getmembers()
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ArchiveRefused(f"'{name}' is damaged or cut short: {error}") from error
+        raise ArchiveRefused(f"'{name}' is damaged or truncated: {error}") from error
 
 
 def _tar_fault(member: tarfile.TarInfo) -> str | None:
@@ -175,11 +175,11 @@ def _name_fault(name: str) -> str | None:
     """Why a name must not become a path, or None."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or ":" in parts[0]:
-        return f"'{name}' leads outside"
+        return f"'{name}' is outside the archive's folder"
     if "\\" in name or any(ord(sign) < 32 or "\ud800" <= sign <= "\udfff" for sign in name):
-        return f"{name!a} is no name for a file"
+        return f"{name!a} is not a valid file name"
     if any(len(part.encode()) > _MAX_NAME_BYTES for part in parts):
-        return f"'{name[:40]}...' is too long a name"
+        return f"'{name[:40]}...' is too long for a file name"
     return None
 
 
@@ -191,7 +191,7 @@ def _faults_together(entries: list[Entry], archive_bytes: int) -> list[str]:
     if total > MAX_RATIO * max(archive_bytes, 1):
         faults.append(
             f"{total:,} bytes declared in an archive of {archive_bytes:,}, more than {MAX_RATIO} "
-            "times its size: a decompression bomb, or sizes that are not true"
+            "times its size: a decompression bomb, or false sizes"
         )
     return faults
 
@@ -200,7 +200,7 @@ def _refuse(name: str, faults: list[str]) -> None:
     if faults:
         more = f"; {len(faults):,} in all" if len(faults) > 5 else ""
         raise ArchiveRefused(
-            f"archive '{name}' is refused, nothing of it was written: {'; '.join(faults[:5])}{more}"
+            f"archive '{name}' is refused, nothing was extracted: {'; '.join(faults[:5])}{more}"
         )
 
 

@@ -52,7 +52,7 @@ class AcquisitionConfig(Config):
     source: Source = Field(default="folder", description="What `path` holds, by name")
     path: str | None = Field(
         default=None,
-        description="Where the source lies: a folder, an archive, or a pattern such as "
+        description="Path of the source: a folder, an archive, or a pattern such as "
         "'/data/classes-*.tar'; for torchvision's sets, the folder of their files",
     )
     val_labels: str | None = Field(
@@ -91,7 +91,7 @@ class AcquisitionConfig(Config):
         if self.val_labels is not None and self.source not in _TAKE_LABELS:
             raise ValueError(
                 f"val_labels is '{self.val_labels}' but source '{self.source}' has labels of its "
-                f"own; only {' and '.join(sorted(_TAKE_LABELS))} take a file of them"
+                f"own; only {' and '.join(sorted(_TAKE_LABELS))} take a file of labels"
             )
         if self.classes is not None and self.first_classes is not None:
             raise ValueError("classes and first_classes exclude each other; give one of them")

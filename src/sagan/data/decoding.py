@@ -105,7 +105,7 @@ def _decode_with_torchvision(data: bytes) -> Tensor | None:
 
 def _decode_with_pillow(image: Image.Image) -> Tensor:
     if image.mode not in MODES:
-        raise ValueError(f"pixel mode '{image.mode}' has no defined way to RGB")
+        raise ValueError(f"pixel mode '{image.mode}' has no defined conversion to RGB")
     if image.mode in DEEP_MODES:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode in ALPHA_MODES or "transparency" in image.info:

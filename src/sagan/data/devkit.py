@@ -38,7 +38,7 @@ def read_devkit(path: Path) -> tuple[dict[str, str], dict[str, str]]:
         numbers = [int(line) for line in truth.decode().split()]
         labels = {VAL_NAME.format(n): by_number[k] for n, k in enumerate(numbers, start=1)}
     except (ValueError, KeyError) as error:
-        raise ValueError(f"'{path}': {TRUTH} holds {error}, which is no class of it") from error
+        raise ValueError(f"'{path}': {TRUTH} has {error}, which is none of its classes") from error
     return labels, titles
 
 

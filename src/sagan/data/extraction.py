@@ -47,7 +47,7 @@ def is_extracted(target: Path, made_of: Any) -> bool:  # noqa: ANN401 - any JSON
     except FileNotFoundError:
         if target.exists() and any(target.iterdir()):
             raise FileExistsError(
-                errno.EEXIST, "in the way, and not made by an extraction; move it", str(target)
+                errno.EEXIST, "exists and was not made by an extraction; move it", str(target)
             ) from None
         return False
     except ValueError:
@@ -71,7 +71,7 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
         folder,
         tqdm.format_sizeof(free),
     )
-    require_space(folder, needed, remedy="make room, or name fewer acquisition.classes")
+    require_space(folder, needed, remedy="free some space, or name fewer acquisition.classes")
 
 
 def extract(
@@ -105,7 +105,7 @@ def extract(
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             free = shutil.disk_usage(target.parent).free
-            reason = f"{error.strerror} while extracting ({free:,} bytes free); make room"
+            reason = f"{error.strerror} while extracting ({free:,} bytes free); free some space"
             raise OSError(error.errno, reason, str(target)) from error
         raise
 
@@ -115,7 +115,7 @@ def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 -
     partial.mkdir(parents=True, exist_ok=True)
     (partial / RECORD).write_text(json.dumps({"made_of": made_of, **_holds(partial)}))
     if target.exists():
-        logger.warning("'%s' is not what it should be made of; replaced", target)
+        logger.warning("'%s' does not match its source; replaced", target)
         shutil.rmtree(target)
     partial.rename(target)
 
@@ -143,7 +143,7 @@ def _write(archive: Archive, entry: Entry, path: Path) -> None:
     if written != entry.size_bytes:
         raise ArchiveRefused(
             f"'{entry.name}' has {written:,} bytes in the archive, which declares "
-            f"{entry.size_bytes:,}: it is cut short; fetch it again"
+            f"{entry.size_bytes:,}: it is truncated; download it again"
         )
 
 

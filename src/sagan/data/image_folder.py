@@ -99,7 +99,7 @@ def first_five(names: list[str]) -> str:
 def _layout(root: Path) -> str:
     return (
         "expected layout:\n"
-        f"  {root}/train/<class>/<image>   one folder a class, its images directly inside\n"
+        f"  {root}/train/<class>/<image>   one folder per class, its images directly in it\n"
         f"  {root}/val/<class>/<image>     optional; the same classes as in train/"
     )
 
@@ -114,14 +114,14 @@ def _root_problems(root: Path) -> list[str]:
     if inside:
         return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
     found = first_five(sorted(folders + _files(root)))
-    return [f"there is no train/ in it; it holds {found}"]
+    return [f"there is no train/ in it; it has {found}"]
 
 
 def _say_what_is_not_read(root: Path, images: dict[str, dict[str, int]]) -> None:
     others = [name for name in _OTHER_NAMES if (root / name).is_dir()]
     if others and "val" not in images:
         logger.warning(
-            "'%s' has no val/, and %s/ is not read: a split for validation is called val/",
+            "'%s' has no val/, and %s/ is not read: the validation split must be named val/",
             root,
             "/ and ".join(others),
         )
@@ -133,8 +133,8 @@ def _split_problems(root: Path, split: str) -> list[str]:
     classes = _folders(folder)
     if lost := _lost_links(folder):
         return [
-            f"links in {split}/ lead nowhere: {first_five(lost)}; is the disk there that holds the "
-            "images? If they have moved, run acquisition again"
+            f"links in {split}/ point to nothing: {first_five(lost)}; is the disk of the images "
+            "mounted? If they have moved, run acquisition again"
         ]
     loose = [name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if loose:
@@ -158,12 +158,12 @@ def _split_problems(root: Path, split: str) -> list[str]:
 
 
 def _loose_images(split: str, loose: list[str], classes: list[str]) -> str:
-    found = f"{split}/ holds {len(loose):,} images directly ({first_five(sorted(loose))})"
+    found = f"{split}/ has {len(loose):,} images directly ({first_five(sorted(loose))})"
     if split == "val" and not classes:
         return (
             f"{found} and no class folders, as ILSVRC-2012 ships it; name the table of its labels, "
             "acquisition.val_labels: the devkit (ILSVRC2012_devkit_t12.tar.gz), Kaggle's "
-            "LOC_val_solution.csv, or lines of 'file,class'; or take val/ away to go without"
+            "LOC_val_solution.csv, or lines of 'file,class'; or remove val/ to train without it"
         )
     return f"{found}; move each into the folder of its class"
 
@@ -171,11 +171,11 @@ def _loose_images(split: str, loose: list[str], classes: list[str]) -> str:
 def _nested_folders(root: Path, split: str, nested: list[str]) -> str:
     inner = sorted(_folders(root / split / nested[0]))
     text = (
-        f"class folders in {split}/ hold folders instead of images: {first_five(nested)} "
+        f"class folders in {split}/ have folders instead of images: {first_five(nested)} "
         f"({split}/{nested[0]}/ has {first_five(inner)})"
     )
     if "train" in nested:
-        return f"{text}; the tree is nested once too deep: use '{root / split}' as the path"
+        return f"{text}; there is one folder level too many: use '{root / split}' as the path"
     return f"{text}; move the images up into {split}/<class>/"
 
 

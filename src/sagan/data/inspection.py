@@ -69,7 +69,9 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
             if image.width * image.height > max_pixels:
                 return facts._replace(reason=_bomb(image.width, image.height, max_pixels))
             if image.mode not in MODES:
-                return facts._replace(reason=f"pixel mode '{image.mode}' has no way to RGB")
+                return facts._replace(
+                    reason=f"pixel mode '{image.mode}' has no defined conversion to RGB"
+                )
             image.load()
     except UnidentifiedImageError:
         return facts._replace(reason=_what_it_is_instead(data))

@@ -26,7 +26,9 @@ def alone_in(folder: Path) -> Iterator[None]:
             logger.warning("another process is writing into '%s'; waiting for it", folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
-            logger.warning("'%s' cannot be locked (%s); start no second process", folder, error)
+            logger.warning(
+                "'%s' cannot be locked (%s); do not start a second process", folder, error
+            )
         yield
     finally:
         os.close(descriptor)

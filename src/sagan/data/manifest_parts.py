@@ -66,7 +66,7 @@ def inspect_in_parts(
     kept = {} if home is None else _kept(folder, home)
     known = sum(len(table) for table in kept.values())
     if known:
-        logger.info("%s of %s images were looked at before", f"{known:,}", f"{total:,}")
+        logger.info("%s of %s images were checked before", f"{known:,}", f"{total:,}")
     rows = _looked_at(folder, config, frozenset(kept), known, total)
     found = 0
     for number in range(-(-total // PART_IMAGES)):
@@ -79,7 +79,7 @@ def inspect_in_parts(
         yield table.drop_columns([CHANGED])
     if found != total or next(rows, None) is not None:
         raise ValueError(
-            f"'{folder.path}' changed while it was looked at: it had {total:,} images at first; "
+            f"'{folder.path}' changed while it was checked: it had {total:,} images at first; "
             "validate again when nothing writes there: kedro run --pipelines=data_validation"
         )
 

@@ -117,7 +117,7 @@ class StoreWriter:
             if shard.file in noted and _is_sound(self.folder / shard.file, noted[shard.file])
         }
         if kept:
-            logger.info("going on: %d of %d shards are there", len(kept), len(self._shards))
+            logger.info("resuming: %d of %d shards are complete", len(kept), len(self._shards))
         return kept
 
     def _noted(self) -> dict[str, ArrayFile]:

@@ -69,7 +69,9 @@ def build_stores(
     """
     images = sorted(images)
     if not any(image.split == "train" for image in images):
-        raise ValueError(f"no training image in the manifest ({len(images)} rows); expected some")
+        raise ValueError(
+            f"no training image in the manifest ({len(images)} rows); expected at least one"
+        )
     titles = dict(class_titles or {})
     facts = _facts(images, config, titles)
     with alone_in(workspace):
@@ -144,7 +146,7 @@ def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
         logger.warning("making shards again: %s", error)
         return None
     if store.key != folder.name:
-        logger.warning("'%s' holds another store (%s); making it again", folder, store.key)
+        logger.warning("'%s' has another store (%s); making it again", folder, store.key)
         return None
     if titles and store.class_titles != titles:
         facts = store.index | {"class_titles": titles}
@@ -212,7 +214,7 @@ def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) 
         tqdm.format_sizeof(needed),
         tqdm.format_sizeof(shutil.disk_usage(workspace).free),
     )
-    remedy = "make room, or choose a smaller preprocessing.image_size"
+    remedy = "free some space, or choose a smaller preprocessing.image_size"
     require_space(workspace, needed, remedy=remedy)
 
 

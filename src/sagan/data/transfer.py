@@ -2,8 +2,8 @@
 
 A store may lie at any address that fsspec knows (`s3://bucket/shards/<key>`, `gs://...`,
 `ssh://...`, a folder). Training reads memory maps, so a store is copied to a local disk first.
-Files go one by one, the index last: a copy that was cut short is no store, and goes on where it
-was. What arrives is checked against the index.
+Files go one by one, the index last: an interrupted copy is not a store, and the same
+command continues it. What arrives is checked against the index.
 """
 
 import logging
@@ -97,7 +97,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
     folder.mkdir(parents=True, exist_ok=True)
     left = [file for file in files if not _is_there(folder / file.file, file)]
     needed = sum(file.bytes for file in left)
-    require_space(folder, needed, remedy="make room on the local disk")
+    require_space(folder, needed, remedy="free some space on the local disk")
     with progress(f"fetching {root}", needed, "B") as bar:
         for file in left:
             with replacing_file(folder / file.file, needed_bytes=file.bytes) as temporary:
@@ -105,7 +105,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
                 found = file_sha256(temporary)
                 if found != file.sha256:
                     raise TransferFailed(
-                        f"'{root}/{file.file}' is not what the index says (checksum mismatch): "
+                        f"'{root}/{file.file}' does not match the index (checksum mismatch): "
                         "publish the store again"
                     )
             bar.advance(file.bytes)
@@ -130,7 +130,7 @@ def _remote(address: str) -> tuple[Any, str]:
     try:
         remote, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise TransferFailed(f"'{address}' is no address that can be used: {error}") from error
+        raise TransferFailed(f"'{address}' is not a valid address: {error}") from error
     return remote, root.rstrip("/")
 
 
@@ -160,8 +160,10 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=ParagraphFormatter,
     )
-    parser.add_argument("source", metavar="FROM", help="a store's folder, here or at an address")
-    parser.add_argument("target", metavar="TO", help="folder, here or at an address, to put it in")
+    parser.add_argument("source", metavar="FROM", help="folder of a store, local or at an address")
+    parser.add_argument(
+        "target", metavar="TO", help="folder to copy it into, local or at an address"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
@@ -172,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_error(worded(error))
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command goes on\n")
+        sys.stderr.write("interrupted; the same command continues\n")
         return EXIT_INTERRUPTED
     return 0
 

@@ -26,7 +26,7 @@ def require_verdict(report: object, found_hash: object, consequence: str) -> Non
     """
     again = f"{consequence}; run kedro run --pipelines=data_validation"
     if not isinstance(report, Mapping):
-        raise ValidationFailed(f"the validation report holds nothing: {again}")
+        raise ValidationFailed(f"the validation report is empty: {again}")
     expected = report.get("data_hash")
     if found_hash != expected:
         raise ValidationFailed(
@@ -35,7 +35,7 @@ def require_verdict(report: object, found_hash: object, consequence: str) -> Non
         )
     if not report.get("expectations"):
         raise ValidationFailed(
-            f"the validation report holds no expectation; nothing was checked: {again}"
+            f"the validation report has no expectations; nothing was checked: {again}"
         )
     if report.get("passed") is not True:
         raise ValidationFailed(_message(report))
@@ -48,7 +48,7 @@ def _message(report: Mapping[str, Any]) -> str:
     unseen = [text.partition(":")[0] for text in failures if text.endswith(EMPTY_TABLE)]
     lines += [f"- {failure}" for failure in failures if not failure.endswith(EMPTY_TABLE)]
     if unseen:
-        lines.append(f"- there was {EMPTY_TABLE} to hold these against: {', '.join(unseen)}")
+        lines.append(f"- not checked, because there was {EMPTY_TABLE}: {', '.join(unseen)}")
     bad = report.get("quarantine", [])
     if bad:
         lines.append(f"{report['counts']['bad_images']:,} images cannot be decoded:")

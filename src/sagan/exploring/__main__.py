@@ -100,15 +100,13 @@ def free_port(port: int | None) -> int:
 def _parser(prog: str) -> Parser:
     parser = Parser(
         prog=prog,
-        description="Look into a generator: click on a sample, see where it attends from there. "
-        "The page is served on this machine alone.",
+        description="Explore a generator: click on a point of a sample and see its attention maps. "
+        "The page is served on this machine only.",
     )
     option = parser.add_argument
     option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
-    option("--compare", type=Path, metavar="BUNDLE", help="another, at the same latents and point")
-    option(
-        "--weights", choices=("ema", "raw"), help="averaged or raw alone; default: all there are"
-    )
+    option("--compare", type=Path, metavar="BUNDLE", help="a second bundle to compare")
+    option("--weights", choices=("ema", "raw"), help="only averaged or only raw; default: all")
     option("--port", type=int, help="default: the first free one from 7860")
     option("--device", choices=("cpu", "cuda"), default="cpu")
     return parser

@@ -13,7 +13,7 @@ from sagan.exploring.views import End, Place
 from sagan.naming import full_names
 
 SAMPLES = 8
-HINT = "**Where it looks**; click on any point of the sample"
+HINT = "**Attention maps**: click on any point of the sample"
 
 
 def build(candidates: Sequence[Candidate], folder: Path) -> gr.Blocks:
@@ -62,7 +62,7 @@ class _Page:
         blocks = ", ".join(f"{r}x{r}" for r in first.explorer.resolutions) or "none"
         alone = f"weights: {first.name}; " if len(self._candidates) == 1 else ""
         return (
-            f"# Where does it look?\n{self._first.num_classes} classes at "
+            f"# Attention of the generator\n{self._first.num_classes} classes at "
             f"{self._first.image_size} px, {self._first.facts.get('images_seen', 0):,} images "
             f"seen, {alone}self-attention at: {blocks}"
         )
@@ -83,10 +83,12 @@ class _Page:
         truncation = gr.Slider(
             0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
         )
-        with gr.Accordion("Slide to another", open=True, elem_id="slide"):
-            share = gr.Slider(0, 1, 0, step=0.02, label="How far", elem_id="share")
-            to = gr.Dropdown(names, value=names[-1], label="Class there", type="index")
-            to_seed = gr.Number(0, label="Seed there", precision=0, minimum=0)
+        with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
+            share = gr.Slider(
+                0, 1, 0, step=0.02, label="Position (0: this sample, 1: the other)", elem_id="share"
+            )
+            to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
+            to_seed = gr.Number(0, label="Seed of the other", precision=0, minimum=0)
         return [shown, label, seed, truncate, truncation, share, to, to_seed]
 
     def _frame(self, number: int) -> list[Any]:
@@ -143,7 +145,7 @@ class _Page:
         ]
         names = ", then ".join(one.name for one in shown)
         title = "**Samples of the class**" + (f" ({names})" if len(self._candidates) > 1 else "")
-        return [f"{title}; click one to look into it", images, *self.draw(*values)]
+        return [f"{title}; click one to enlarge it", images, *self.draw(*values)]
 
     def chosen(self, event: gr.SelectData, *values: Any) -> list[Any]:  # noqa: ANN401
         """Another of the samples, whichever weights drew it."""

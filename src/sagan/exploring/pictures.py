@@ -44,8 +44,8 @@ def describe(view: View, resolution: int, point: Point) -> str:
     entropy = -float((weights * np.log(np.clip(weights, 1e-12, None))).sum())
     spread = np.exp(entropy) / weights.size
     return (
-        f"{resolution}x{resolution}: peak {weights.max() * weights.size:.1f} times even attention, "
-        f"spread over {spread:.0%}"
+        f"{resolution}x{resolution}: peak {weights.max() * weights.size:.1f} times uniform "
+        f"attention, spread over {spread:.0%}"
     )
 
 
@@ -74,7 +74,9 @@ def write_latents(path: Path, explorer: Explorer, place: Place) -> None:
     """
     label = place.label
     if label is None:
-        raise ValueError("between two classes there is no label to keep; slide to one of them")
+        raise ValueError(
+            "between two classes there is no label to save; set the position to 0 or 1"
+        )
     content = io.BytesIO()
     np.savez(
         content,

@@ -68,7 +68,7 @@ def read_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             images, class_labels = file["images"], file["class_labels"]
     except (BadZipFile, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is no file of samples: {error}") from error
+        raise ValueError(f"{path} is not a file of samples: {error}") from error
     sound = images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] == 3
     named = class_labels.dtype.kind in "iu" and class_labels.shape == images.shape[:1]
     if not sound or not named:
@@ -91,8 +91,8 @@ def _measure(options: argparse.Namespace) -> None:
         )
     elif options.weights is not None:
         raise ValueError(
-            f"--weights chooses a generator's, but {options.samples} is no bundle's folder; "
-            "samples that were drawn before are of the weights that drew them"
+            f"--weights chooses between a generator's weights, but {options.samples} is not a "
+            "bundle's folder; leave --weights out for a file of samples"
         )
     else:
         metrics = _of_a_file(options.samples, shards, config, workspace, device)
@@ -134,7 +134,7 @@ def _of_a_file(
 def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConfig:
     """The part of a configuration that samples drawn before can follow."""
     if config.sweep.truncations:
-        logger.info("no truncation curve: it needs a generator to draw from")
+        logger.info("no truncation curve: it needs a generator to sample from")
     return config.model_copy(update={"num_samples": count, "sweep": SweepConfig()})
 
 
@@ -158,9 +158,9 @@ def _parser() -> Parser:
         metavar="YML",
         action="append",
         default=[],
-        help="parameters_evaluation.yml; several are laid over one another in order",
+        help="parameters_evaluation.yml; if several, later ones override earlier ones",
     )
-    option("--weights", choices=KINDS, help="the bundle's averaged or raw ones, to be measured")
+    option("--weights", choices=KINDS, help="measure the bundle's averaged or raw weights")
     option("--workspace", type=Path, metavar="DIR", help="cache; default: features/ beside --out")
     option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     return parser

@@ -144,7 +144,7 @@ def obtain_classifier(
     facts = _load(network, path)
     if facts is None:
         facts = _train(network.to(device), shards, config, device)
-        logger.info("it names %.1f%% of validation images rightly", 100 * facts["val_accuracy"])
+        logger.info("the classifier's validation accuracy is %.1f%%", 100 * facts["val_accuracy"])
         text = {"facts": json.dumps(facts)}
         state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         with replacing_file(path) as temporary:

@@ -124,7 +124,7 @@ def _more_draws(bench: Bench, draw: Draw) -> list[Measured]:
     """All draws but the first; each goes on in the series of latents where the last one ended."""
     config, more = bench.config, []
     for repeat in range(1, config.repeats):
-        logger.info("draw %d of %d", repeat + 1, config.repeats)
+        logger.info("sample set %d of %d", repeat + 1, config.repeats)
         batches = draw(repeat * config.num_samples, config.num_samples, config.truncation)
         more.append(_measure(bench, batches)[0])
     return more
@@ -158,8 +158,8 @@ def _sweep(bench: Bench, draw: Draw | None) -> dict[str, Any]:
 def _check_draws(config: EvaluationConfig, draw: Draw | None) -> None:
     if draw is None and (config.repeats > 1 or config.sweep.truncations):
         raise ValueError(
-            "evaluation.repeats and evaluation.sweep need a generator to draw from, got samples "
-            "that were drawn before: set repeats to 1 and sweep.truncations to []"
+            "evaluation.repeats and evaluation.sweep need a generator to sample from, got a file "
+            "of samples: set repeats to 1 and sweep.truncations to []"
         )
 
 
@@ -173,8 +173,8 @@ def _check_sweep(config: EvaluationConfig, reference: Statistics) -> None:
     if min(samples, real) < needed:
         raise ValueError(
             f"evaluation.sweep: precision and recall in neighbourhoods of {needed - 1} need at "
-            f"least {needed} images a side, got {samples} samples and {real} real images; raise "
-            "sweep.num_samples, or set sweep.truncations to []"
+            f"least {needed} images on each side, got {samples} samples and {real} real images; "
+            "raise sweep.num_samples, or set sweep.truncations to []"
         )
 
 

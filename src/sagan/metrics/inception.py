@@ -47,7 +47,7 @@ def require_weights(config: EvaluationConfig) -> Path | None:
             f"evaluation asks for `features: inception`, but its weights are not at {path} (file "
             f"{WEIGHTS_NAME}, SHA-256 {WEIGHTS_SHA256}...); place them with\n"
             f"  curl --location --create-dirs --output '{path}' {WEIGHTS_URL}\n"
-            "or set evaluation.inception_weights to the file's place, or evaluation.features to "
+            "or set evaluation.inception_weights to the file's path, or evaluation.features to "
             "classifier"
         )
     expected, got = config.inception_sha256 or WEIGHTS_SHA256, file_sha256(path)

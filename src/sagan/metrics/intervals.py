@@ -26,7 +26,7 @@ def wilson_interval(right: int, count: int) -> dict[str, Any]:
         ValueError: if there are no samples, or more right ones than samples.
     """
     if not 0 <= right <= count or count == 0:
-        raise ValueError(f"a share needs samples: got {right} right of {count}")
+        raise ValueError(f"a share needs samples: got {right} correct of {count}")
     share, squared = right / count, Z * Z / count
     centre = (share + squared / 2) / (1 + squared)
     half = Z / (1 + squared) * np.sqrt(share * (1 - share) / count + squared / (4 * count))

@@ -41,8 +41,8 @@ def frechet_distance_of_features(first: Tensor, second: Tensor) -> float:
         return frechet_distance(statistics_of_rows(first), statistics_of_rows(second))
     if min(len(first), len(second)) < MIN_SAMPLES:
         raise ValueError(
-            f"a Fréchet distance needs at least {MIN_SAMPLES} images a side, got {len(first)} "
-            f"and {len(second)}"
+            f"a Fréchet distance needs at least {MIN_SAMPLES} images on each side, got "
+            f"{len(first)} and {len(second)}"
         )
     x, y = (side.to(torch.float64) for side in (first, second))
     difference = x.mean(dim=0) - y.mean(dim=0)

@@ -68,7 +68,9 @@ class StreamingLabelScore:
             ValueError: if there are fewer samples than splits.
         """
         if self.count < self.splits:
-            raise ValueError(f"{self.splits} splits need as many samples, got {self.count}")
+            raise ValueError(
+                f"{self.splits} splits need at least as many samples, got {self.count}"
+            )
         mean = self._probabilities.numpy() / self._counts[:, None]  # [S, K]
         marginal = np.where(mean > 0, mean * np.log(np.where(mean > 0, mean, 1)), 0).sum(axis=1)
         scores = np.exp(self._negentropies / self._counts - marginal)

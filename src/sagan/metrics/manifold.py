@@ -56,7 +56,7 @@ def manifolds(
     needed = max(precision_recall_k, density_coverage_k) + 1
     if min(len(samples), len(real)) < needed:
         raise ValueError(
-            f"neighbourhoods of {needed - 1} need at least {needed} images a side, got "
+            f"neighbourhoods of {needed - 1} need at least {needed} images on each side, got "
             f"{len(samples)} samples and {len(real)} real images"
         )
     if real_radii is None:

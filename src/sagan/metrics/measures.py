@@ -133,7 +133,7 @@ def _neighbours(bench: Bench, kept: Kept, measured: Measured) -> None:
     needed = max(settings.precision_recall_k, settings.density_coverage_k) + 1
     if min(len(kept.rows), len(real.rows)) < needed:
         measured.warnings.append(
-            f"precision, recall, density and coverage need {needed} images a side, got "
+            f"precision, recall, density and coverage need {needed} images on each side, got "
             f"{len(kept.rows)} and {len(real.rows)}; not measured"
         )
         return

@@ -36,7 +36,7 @@ class NamedProtocol(Config):
     resizer: str = Field(description="from the stored images to the network's input")
     generator_weights: Literal["raw", "ema"] = Field(description="last, or averaged over steps")
     batch_norm_statistics: Literal["running averages", "standing"] = Field(
-        description="the generator's: of the training, or taken afresh after it"
+        description="the generator's: from training, or recomputed after it"
     )
 
 

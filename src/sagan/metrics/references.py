@@ -101,7 +101,7 @@ def split_statistics(
         try:
             return Statistics.load(path)
         except ValueError as error:
-            logger.warning("%s; taking them again", error)
+            logger.warning("%s; computing them again", error)
     images = shards.split(split)
     indices = _chosen(len(images), part)
 
@@ -207,7 +207,7 @@ def _load_rows(path: Path, count: int) -> Tensor | None:
         if len(rows) != count:
             raise ValueError(f"{len(rows)} rows, expected {count}")
     except (BadZipFile, EOFError, KeyError, ValueError) as error:
-        logger.warning("%s: not sound features (%s); taking them again", path, error)
+        logger.warning("%s: not valid features (%s); computing them again", path, error)
         return None
     return rows
 

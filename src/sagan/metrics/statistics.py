@@ -68,7 +68,7 @@ class Statistics:
             with np.load(path, allow_pickle=False) as file:
                 return cls.from_arrays({name: file[name] for name in file.files})
         except (BadZipFile, EOFError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: not sound feature statistics: {error}") from error
+            raise ValueError(f"{path}: not valid feature statistics: {error}") from error
 
     def save(self, path: Path) -> None:
         """Write a `.npz`; the caller sees to it that a part never lies under the final name."""

@@ -161,8 +161,8 @@ class GeneratorBundle:
                 )
             return RAW
         remedies = {
-            EMA: "training.ema_decay makes an average",
-            RAW: "training.export_raw=true keeps the raw ones beside the averaged",
+            EMA: "set training.ema_decay to train with averaged weights",
+            RAW: "training.export_raw=true exports the raw weights beside the averaged ones",
         }
         remedy = remedies.get(str(weights), f"expected one of {', '.join(KINDS)}")
         raise ValueError(

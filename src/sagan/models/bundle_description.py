@@ -49,7 +49,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, nested without end
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(config, dict):
-        raise ValueError(f"{path} is no bundle's: expected an object, got {type(config).__name__}")
+        raise ValueError(
+            f"{path} is not a generator bundle's: expected an object, got {type(config).__name__}"
+        )
     return config
 
 
@@ -70,4 +72,4 @@ def described(config: dict[str, Any], path: Path) -> BundleDescription:
     except ValidationError as error:
         faults = "; ".join(describe_faults(error))
         shown = faults if len(faults) <= _SHOWN else f"{faults[:_SHOWN]}..."
-        raise ValueError(f"{path} is no bundle's: {shown}") from None
+        raise ValueError(f"{path} is not a generator bundle's: {shown}") from None

@@ -12,7 +12,7 @@ from sagan.schema import Config
 _ATTENTION = "feature map sides [px] followed by self-attention"
 _FORM = (
     "released: keys and values pooled 2x2, C/2 value channels; paper: its text, C/8, not pooled; "
-    "residual: a residual block of like size stands in attention's place"
+    "residual: a residual block of similar size instead of attention"
 )
 _GAIN = "of the 3x3 kernels' Xavier start (SNGAN: 1.4142)"
 

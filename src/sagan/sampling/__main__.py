@@ -146,7 +146,7 @@ def _refuse_beside_latents(options: argparse.Namespace) -> None:
     }
     if beside := [name for name, is_given in given.items() if is_given]:
         raise ValueError(
-            f"--latents draws what {options.latents} holds, its classes and its latents; "
+            f"--latents takes classes and latents from {options.latents}; "
             f"leave out {', '.join(beside)}"
         )
 
@@ -162,7 +162,7 @@ def load_latents(path: Path, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
         with np.load(path, allow_pickle=False) as file:
             latents, labels = (np.asarray(file[name]) for name in ("latents", "class_labels"))
     except (BadZipFile, EOFError, KeyError, TypeError, IndexError, ValueError) as error:
-        raise ValueError(f"{path}: no .npz with latents and class_labels ({error})") from None
+        raise ValueError(f"{path}: not an .npz with latents and class_labels ({error})") from None
     wanted = f"{path}: expected latents [N, {bundle.latent_dim}] and N integer class_labels"
     found = f"got {latents.dtype} {[*latents.shape]} and {labels.dtype} {[*labels.shape]}"
     fits = latents.shape == (len(labels), bundle.latent_dim) if labels.ndim == 1 else False
@@ -173,30 +173,50 @@ def load_latents(path: Path, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(latents.astype(np.float32)), torch.from_numpy(labels.astype(np.int64))
 
 
+class _DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Of `--help`: defaults that are values; the help texts say what None and False mean."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def _parser(prog: str) -> Parser:
     defaults = SamplingConfig()
     parser = Parser(
         prog=prog,
         description="Draw samples and attention maps from a generator bundle.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_DefaultsFormatter,
     )
     option = parser.add_argument
     option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
-    option("--out", type=Path, required=True, metavar="DIR", help="where the pictures go")
-    option("--weights", choices=KINDS, help="averaged or raw; if left out, what the run left")
-    option("--classes", help="names, titles or numbers, comma-separated; all if left out")
-    option("--count", type=_positive, default=defaults.samples_per_class, help="images a class")
-    option("--seed", type=int, default=defaults.seed, help="of the latents")
-    option("--truncation", type=float, help="redraw latent components beyond this; off if left out")
-    option("--same-latents", action="store_true", help="one latent vector all down a column")
+    option("--out", type=Path, required=True, metavar="DIR", help="folder for the images")
+    option(
+        "--weights", choices=KINDS, help="averaged or raw; default: averaged if the bundle has them"
+    )
+    option("--classes", help="names, titles or numbers, comma-separated; default: all")
+    option("--count", type=_positive, default=defaults.samples_per_class, help="images per class")
+    option("--seed", type=int, default=defaults.seed, help="seed of the latents")
+    option(
+        "--truncation", type=float, help="redraw latent components beyond this [std]; default: off"
+    )
+    option(
+        "--same-latents",
+        action="store_true",
+        help="one latent vector per column, so that only the class differs",
+    )
     option("--npz", action="store_true", help="save all images, labels and latents too")
-    option("--latents", type=Path, metavar="NPZ", help="draw what samples.npz has, again")
-    option("--rows", type=_positive, default=defaults.classes, help="classes drawn at most")
-    option("--columns", type=_positive, default=10, help="images a class drawn at most")
+    option("--latents", type=Path, metavar="NPZ", help="draw the samples of a samples.npz again")
+    option("--rows", type=_positive, default=defaults.classes, help="classes in the grid, at most")
+    option("--columns", type=_positive, default=10, help="images per class in the grid, at most")
     option("--tile", type=_positive, default=defaults.tile_px, help="side of a drawn image [px]")
-    option("--attention-samples", type=_positive, default=defaults.attention.samples)
+    samples = defaults.attention.samples
+    option("--attention-samples", type=_positive, default=samples, help="samples with maps")
     points = defaults.attention.query_points
-    option("--query-points", type=_positive, default=points, help="points a sample, at most 8")
+    option(
+        "--query-points", type=_positive, default=points, help="query points per sample, at most 8"
+    )
     option("--batch-size", type=_positive, default=defaults.batch_size, help="images at once")
     option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     return parser

@@ -23,7 +23,7 @@ TEXT_PX = 14
 LINE_PX = 24
 WIDEST_NAME_PX = 180
 POINT_GRID = 16
-LEGEND = "bright: most attended; below each map: its peak, in multiples of even attention"
+LEGEND = "bright: most attended; below each map: its peak, in multiples of uniform attention"
 NO_ATTENTION = "This generator has no self-attention layer: there is no map to draw."
 QUERY_COLOURS = (
     (228, 26, 28),

@@ -26,10 +26,10 @@ SCORES = (
     ("inception_score_pil_bicubic", "Inception score, images resized likewise"),
     ("fd_classifier", "Fréchet distance in the features of a classifier of these images"),
     ("recognised", "share recognised as the class asked for"),
-    ("precision", "share of samples among the real images"),
-    ("recall", "share of real images among the samples"),
+    ("precision", "share of samples within the real images' manifold"),
+    ("recall", "share of real images within the samples' manifold"),
     ("diversity_mean", "diversity within a class, mean (real images: 1)"),
-    ("diversity_min", "diversity within a class, the least"),
+    ("diversity_min", "diversity within a class, the lowest"),
 )
 
 

@@ -52,9 +52,9 @@ def write_program(
     found = largest_difference(path, generator, samples)
     if not found <= tolerance:  # NaN is a difference too
         raise ProgramDiffers(
-            f"{path.name} draws other images than the generator: they differ by up to {found:.3g} "
-            f"(pixels are -1..1), allowed is {tolerance:.3g}; raise export.tolerance if that is "
-            "rounding on your machine, or leave the program out with export.program=false"
+            f"{path.name} generates other images than the generator: they differ by up to "
+            f"{found:.3g} (pixels are -1..1), allowed is {tolerance:.3g}; raise export.tolerance "
+            "if that is rounding on your machine, or omit the program with export.program=false"
         )
     return {
         "file": path.name,

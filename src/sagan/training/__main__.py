@@ -26,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return prune(words[1:])
     parser = Parser(
         prog="python -m sagan.training",
-        description="Train a SAGAN on image shards; an interrupted run goes on from its "
+        description="Train a SAGAN on image shards; an interrupted run resumes from its "
         "newest checkpoint.",
-        epilog="python -m sagan.training prune RUNS: what runs take of the disk; remove some.",
+        epilog="python -m sagan.training prune RUNS: disk space of the runs; removes old ones.",
     )
     parser.add_argument("shards", type=Path, help="folder of a shard store (python -m sagan.data)")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder of runs; each has a folder below"
+        "--out", type=Path, required=True, help="folder of runs; each gets a folder in it"
     )
     parser.add_argument(
         "--config",
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--preset",
-        help="a published configuration laid over those files, such as sagan or acgan",
+        help="a published configuration that overrides those files, such as sagan or acgan",
     )
     parser.add_argument(
         "--set",
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with leaving_at_once():  # while large libraries are imported
             summary = _train(options)
     except KeyboardInterrupt:
-        logger.warning("stopped at once; the same command goes on from the last checkpoint")
+        logger.warning("stopped at once; the same command resumes from the last checkpoint")
         return EXIT_INTERRUPTED
     if summary is None:
         return 1
@@ -91,7 +91,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     except (ValueError, OSError, ClearError) as error:
         logger.error("%s", worded(error))
     except ModuleNotFoundError as error:
-        logger.error("%s, which what is asked for needs: pip install it", error)
+        logger.error("%s, which this command needs: pip install it", error)
     else:
         return {"generator_bundle": str(result.bundle.path), **result.summary}
     return None

@@ -31,7 +31,7 @@ from sagan.training.checkpoint_files import (
 logger = logging.getLogger(__name__)
 
 _REMEDY = (
-    "make room (python -m sagan.training prune), lower training.keep_checkpoints, or choose "
+    "free some space (python -m sagan.training prune), lower training.keep_checkpoints, or choose "
     "another folder"
 )
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -94,7 +94,7 @@ class CheckpointStore:
         remove_orphans(self.path)
         for path in self._named(".pt"):
             if not facts_path(path).exists():
-                logger.info("%s was never finished and is removed", path)
+                logger.info("%s is incomplete and is removed", path)
                 path.unlink()
 
     def save(self, state: dict[str, Any], images_seen: int, *, score: float | None = None) -> Path:
@@ -131,7 +131,7 @@ class CheckpointStore:
 
     def _rating(self, path: Path, score: float | None) -> dict[str, Any]:
         if score is not None and not math.isfinite(score):
-            logger.warning("%s has the score %s, which is never the best", path.name, score)
+            logger.warning("%s has the score %s, which is never chosen as best", path.name, score)
             score = None
         return {"score": score} if score is None else {"score": score, "scored_by": self._scored_by}
 
@@ -174,14 +174,14 @@ class CheckpointStore:
                 if describe(checkpoint.path) != checkpoint:  # by the writer, since it was listed
                     changed = True
                     continue
-                logger.warning("damaged checkpoint %s passed over: %s", checkpoint.path, error)
+                logger.warning("damaged checkpoint %s skipped: %s", checkpoint.path, error)
                 reasons.append(f"{checkpoint.path.name}: {error}")
         if changed:
             return self._load_first(candidates)
         if reasons:
             raise CheckpointError(
                 f"no checkpoint in {self.path} can be used ({'; '.join(reasons)}); "
-                "delete the folder to train afresh"
+                "delete the folder to train from scratch"
             )
         return None
 

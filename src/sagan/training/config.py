@@ -64,14 +64,14 @@ class TrainingConfig(Config):
         lt=1,
         description="decay per step of the averaged generator, smaller at first; null: no average",
     )
-    horizontal_flip: bool = Field(False, description="mirror half of the real images")
+    horizontal_flip: bool = Field(False, description="flip half of the real images")
     real_noise: NonNegativeFloat = Field(
         0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
     )
     standing_batches: NonNegativeInt = Field(
         0,
-        description="batches over which the exported generator's batch-norm statistics are taken "
-        "afresh; 0 exports the running averages",
+        description="batches over which the exported generator's batch-norm statistics are "
+        "recomputed; 0 exports the running averages",
     )
     log_every_steps: PositiveInt = Field(100, description="steps between records of the journal")
     tensorboard: bool = Field(True, description="also write event files for TensorBoard")
@@ -94,7 +94,7 @@ class TrainingConfig(Config):
     continue_from: str | None = Field(
         None,
         description="name (or folder) of another run, whose newest checkpoint this one starts "
-        "from; null: fresh weights",
+        "from; null: new weights",
     )
     allow_changed: tuple[str, ...] = Field(
         (), description="parameters that may differ from that run's, besides total_images"

@@ -31,7 +31,7 @@ def read_identity(run: Path) -> dict[str, Any] | None:
     except ValueError:
         identity = None
     if not isinstance(identity, dict) or not {"parameters", "data"} <= identity.keys():
-        raise ValueError(f"{path} is damaged; delete the folder to train afresh")
+        raise ValueError(f"{path} is damaged; delete the folder to train from scratch")
     return identity
 
 
@@ -129,7 +129,7 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
         names = ",".join(line.split(":")[0] for line in other)
         remedy.append(f"to change the others on purpose, list them in allow_changed: [{names}]")
     raise ValueError(
-        "the run to go on from is another one:\n  "
+        "the run to continue from differs from this one:\n  "
         + "\n  ".join(fixed + other)
         + "\n("
         + "; ".join(remedy)

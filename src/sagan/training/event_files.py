@@ -49,8 +49,8 @@ class EventFiles:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             logger.warning(
-                "no event files for TensorBoard: %s. `pip install tensorboard` makes them "
-                "possible; training goes on without, and the journal has every number",
+                "no event files for TensorBoard: %s (`pip install tensorboard`); training "
+                "continues without them, and the journal has all numbers",
                 error,
             )
             return
@@ -96,7 +96,7 @@ class EventFiles:
         try:
             yield
         except OSError as error:
-            logger.warning("event files for TensorBoard end here: %s; training goes on", error)
+            logger.warning("event files for TensorBoard end here: %s; training continues", error)
             self._writer = None
 
 

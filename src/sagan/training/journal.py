@@ -38,7 +38,7 @@ class Journal:
                     line = b"\n" + line  # what was torn there spoils no other record
                 file.write(line)
         except OSError as error:
-            reason = f"{error.strerror} while adding a record; the run goes on from its checkpoint"
+            reason = f"{error.strerror} while adding a record; the run resumes from its checkpoint"
             raise OSError(error.errno, reason, str(self.path)) from error
 
     def sync(self) -> None:
@@ -61,7 +61,7 @@ class Journal:
                 records += _salvaged(line)
                 damaged += [str(number)] if line else []
         if damaged:
-            logger.warning("%s is torn in line %s", self.path, ", ".join(damaged))
+            logger.warning("%s is damaged in line %s", self.path, ", ".join(damaged))
         return records
 
     def rewind(self, images_seen: int) -> None:

@@ -91,13 +91,15 @@ def launch(
     arguments = (config, shards.path, folders, notes.folder, _log_level())
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
-        logger.info("meeting at %s: %d machines", config.rdzv_endpoint, config.nnodes)
+        logger.info(
+            "rendezvous at %s: waiting for %d machines", config.rdzv_endpoint, config.nnodes
+        )
     try:
         # until torchelastic takes the signals over there is nothing to save
         with _elastic_settings(), handled_by(_stop), signals_kept():
             outcomes = elastic_launch(_launch_config(config), worker or work)(*arguments)
     except SignalException as signalled:
-        stands = "" if notes.interrupted else "; the last checkpoint stands"
+        stands = "" if notes.interrupted else "; the last checkpoint is intact"
         logger.warning("%s: the processes have ended%s", signalled.sigval.name, stands)
         raise TrainingInterrupted from None
     except ChildFailedError as error:
@@ -107,7 +109,7 @@ def launch(
         raise TrainingFailed(_why_apart(error, config)) from error
     _raise_noted(notes)
     if 0 not in outcomes:
-        logger.info("done; the machine with process 0 keeps what was made")
+        logger.info("done; the machine with process 0 has the outputs")
         raise FinishedElsewhere
 
 
@@ -186,7 +188,7 @@ def _exit_reason(error: Any, notes: Notes) -> str:  # noqa: ANN401 - torchelasti
     rank, failure = error.get_first_failure()
     if failure.exitcode < 0:
         return (
-            f"process {rank} ended with signal {-failure.exitcode} (killed for memory, perhaps); "
+            f"process {rank} ended with signal {-failure.exitcode} (out of memory, perhaps); "
             "checkpoints are intact"
         )
     return notes.reason() or f"process {rank} ended with status {failure.exitcode}"
@@ -196,7 +198,7 @@ def _why_apart(error: Exception, config: TrainingConfig) -> str:
     """Why the machines did not meet, and what to look at."""
     cause = str(error.__cause__ or error).strip().partition("\n")[0] or type(error).__name__
     if config.nnodes == 1:
-        return f"the processes on this machine did not meet: {cause}"
+        return f"the processes on this machine did not connect: {cause}"
     return (
         f"the {config.nnodes} machines did not meet at training.rdzv_endpoint "
         f"{config.rdzv_endpoint} ({cause}); expected host:port of one of them, reachable from all, "

@@ -27,21 +27,21 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         prog="python -m sagan.training prune",
-        description="Remove complete runs but the newest, or those named. Without --yes nothing "
-        "is removed: what would be is listed.",
+        description="Remove all complete runs except the newest, or the runs named. Without --yes "
+        "nothing is removed, only listed.",
     )
     parser.add_argument("runs", type=Path, help="folder of runs: data/06_models/checkpoints")
     parser.add_argument(
-        "names", nargs="*", metavar="run", help="exactly these runs, finished or not"
+        "names", nargs="*", metavar="run", help="remove exactly these runs, complete or not"
     )
     parser.add_argument(
         "--keep",
         type=int,
         default=1,
         metavar="N",
-        help="complete runs to leave, the last used ones; 1 if left out",
+        help="complete runs to keep, the last used ones (default: 1)",
     )
-    parser.add_argument("--yes", action="store_true", help="do remove")
+    parser.add_argument("--yes", action="store_true", help="remove, instead of listing only")
     return parser
 
 
@@ -53,8 +53,8 @@ def _prune(options: argparse.Namespace) -> str:
         raise FileNotFoundError(f"{options.runs}: no such folder")
     if (options.runs.absolute().parent / _ROWS).is_dir():
         raise ValueError(
-            f"{short(options.runs)} holds a comparison's runs, and its rows name their generators; "
-            f"to begin the comparison afresh, delete {short(options.runs.absolute().parent)}"
+            f"{short(options.runs)} has a comparison's runs, and its rows name their generators; "
+            f"to start the comparison again, delete {short(options.runs.absolute().parent)}"
         )
     runs = runs_in(options.runs)
     chosen = named(runs, options.names) if options.names else not_needed(runs, keep=options.keep)

@@ -159,7 +159,7 @@ class _Run:
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"the checkpoint at {saved.get('images_seen')} images does not fit this version "
-                f"of the code ({type(error).__name__}: {error}); train afresh, or go back to the "
+                f"of the code ({type(error).__name__}: {error}); train from scratch, or use the "
                 "version that wrote it"
             ) from error
 
@@ -170,14 +170,14 @@ class _Run:
         elif seen < self.config.total_images:
             logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:
-            logger.info("run %s is complete; training.seed makes another", self.name)
+            logger.info("run %s is complete; another training.seed starts a new one", self.name)
         logger.info("checkpoints: %s", short(self.path))
 
     def _say_elsewhere(self, before: dict[str, Any]) -> None:
         changed = differences(before, self.environment)
         if changed:
             message = f"not bit-exact: {'; '.join(changed)}"
-            logger.warning("resumed elsewhere, %s", message)
+            logger.warning("resumed under other conditions, %s", message)
             self.journal.append(self._event("resumed_elsewhere", message))
 
     def _event(self, kind: str, message: str, **facts: Any) -> Record:  # noqa: ANN401 - JSON-able
@@ -275,7 +275,7 @@ class _Run:
     def _say_interrupted(self, stop: StopRequest, done: str) -> None:
         if self.world.lead:
             logger.warning(
-                "%s: %s at %s images; the same command goes on",
+                "%s: %s at %s images; the same command resumes the run",
                 stop.signal_name or "another process was asked to stop",
                 done,
                 f"{self.state.images_seen:,}",

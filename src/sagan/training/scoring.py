@@ -123,7 +123,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
     """
     if on_score is not None and config.world_size > 1:
         raise ValueError(
-            f"scores can be followed in a run of one process, got devices {config.devices} x "
+            f"scores during training need one process, got devices {config.devices} x "
             f"nnodes {config.nnodes}"
         )
     if config.scoring.every_images:

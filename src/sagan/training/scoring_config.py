@@ -34,8 +34,8 @@ class ScoringConfig(Config):
             bootstrap_resamples=0,
             extrapolation_points=0,
         ),
-        description="how: an evaluation (src/sagan/metrics/config.py), a small one, as training "
-        "waits for it",
+        description="evaluation that gives the scores (src/sagan/metrics/config.py); keep it "
+        "small, since training waits for it",
     )
 
     @model_validator(mode="after")

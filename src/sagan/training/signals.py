@@ -109,7 +109,7 @@ def leaving() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         for one in SIGNALS:
             signal.signal(one, unheard)
-        logger.warning("%s: stopped; the same command goes on", signal.Signals(number).name)
+        logger.warning("%s: stopped; the same command resumes the run", signal.Signals(number).name)
         raise TrainingInterrupted
 
     with handled_by(leave):

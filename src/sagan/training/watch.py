@@ -140,18 +140,18 @@ def troubles(
     for name, whose in (("diversity", "generator"), ("diversity_ema", "averaged generator")):
         if scalars.get(name, 1.0) < config.min_diversity:
             found[name] = (
-                f"collapse: the {whose} makes near copies, "
-                f"{scalars[name]:.2g} times as far apart as real images"
+                f"collapse: the {whose}'s samples of a class are near copies, "
+                f"{scalars[name]:.2g} times as diverse as real images"
             )
     margin = scalars["margin"]
     if loss < config.min_discriminator_loss:
         found["won"] = (
-            f"the discriminator has won: it keeps real images and fakes {margin:.3g} apart, hinge "
-            f"loss {loss:.2g}, and the generator learns little from it"
+            f"the discriminator has won: margin between real and fake logits {margin:.3g}, hinge "
+            f"loss {loss:.2g}; the generator learns little from it"
         )
     if margin <= 0:
         found["fooled"] = (
-            "the discriminator is of no use: it scores fakes no lower than real images "
+            "the discriminator is too weak: it scores fakes no lower than real images "
             f"(margin {margin:.3g})"
         )
     for name, gamma in gammas.items():
@@ -159,13 +159,13 @@ def troubles(
         if abs(gamma) > config.max_gamma:
             found[name] = (
                 f"gamma of {block} is {gamma:.3g}, beyond {config.max_gamma:g}: "
-                "what attention adds outweighs the features"
+                "the attention output outweighs the features"
             )
         entropy = scalars.get(_ENTROPY + block, 0.0)
         if abs(gamma) > _MOVED and entropy > config.max_attention_entropy:
             found[_ENTROPY + block] = (
-                f"the attention of {block} looks everywhere alike (entropy {entropy:.5f} of 1): "
-                "it adds a mere average"
+                f"the attention of {block} is close to uniform (entropy {entropy:.5f} of 1): "
+                "it adds only an average over the image"
             )
     return found
 

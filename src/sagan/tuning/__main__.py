@@ -1,6 +1,6 @@
-"""`python -m sagan.tuning adopt`: the best parameters of a study become an environment.
+"""`python -m sagan.tuning adopt`: write a study's best parameters into an environment.
 
-A tuned value is so a change of parameters that anyone can see: a file in `conf/`, in its diff.
+A tuned value is then in a parameter file in `conf/` like any other, and its diff can be committed.
 """
 
 import shutil
@@ -26,12 +26,16 @@ def main(words: list[str] | None = None) -> int:
     """
     parser = Parser(prog="python -m sagan.tuning", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    adopted = commands.add_parser("adopt", help="write the best parameters as an environment")
-    adopted.add_argument("--env", help="environment that was tuned; left out: conf/base alone")
-    adopted.add_argument("--as", dest="name", default="tuned", help="environment to write")
-    adopted.add_argument("--best", type=Path, help="the file; left out: the tuned environment's")
+    adopted = commands.add_parser("adopt", help="write the best parameters into an environment")
+    adopted.add_argument("--env", help="environment that was tuned (default: conf/base)")
+    adopted.add_argument(
+        "--as", dest="name", default="tuned", help="environment to write (default: tuned)"
+    )
+    adopted.add_argument(
+        "--best", type=Path, help="best_parameters.yml (default: that environment's)"
+    )
     adopted.add_argument("--conf", type=Path, default=Path("conf"), help="folder of environments")
-    adopted.add_argument("--force", action="store_true", help="replace what is there")
+    adopted.add_argument("--force", action="store_true", help="replace existing files")
     given = parser.parse_args(words)
     try:
         target, changes = adopt(given.conf, given.env, given.name, given.best, force=given.force)
@@ -79,11 +83,11 @@ def adopt(
         raise FileNotFoundError(f"{found} does not exist; run `kedro run --pipeline=tune` first")
     target = conf / name / FILE
     if target.exists() and not force:
-        raise ValueError(f"{target} is there already; --force replaces it, --as names another")
+        raise ValueError(f"{target} exists already; --force replaces it, --as names another")
     tuned = _read(found)
     if not isinstance(tuned.get("training"), dict) or not tuned["training"]:
         raise ValueError(
-            f"{found} holds no parameters of training; expected the best_parameters.yml of a study"
+            f"{found} has no parameters of training; expected the best_parameters.yml of a study"
         )
     before = lay_over(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
     if source is not None:

@@ -70,7 +70,7 @@ class CategoricalDimension(_Dimension):
     def _once(cls, choices: list[Choice]) -> list[Choice]:
         twice = [choice for number, choice in enumerate(choices) if choice in choices[:number]]
         if twice:
-            raise ValueError(f"{twice[0]!r} stands twice among the choices")
+            raise ValueError(f"{twice[0]!r} is twice among the choices")
         return choices
 
 
@@ -81,11 +81,11 @@ Dimension = Annotated[
 
 def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
     if low > high:
-        raise ValueError(f"low {low} lies above high {high}")
+        raise ValueError(f"low {low} is above high {high}")
     if log and low <= 0:
         raise ValueError(f"a logarithmic range needs low above 0, got {low}")
     if log and step is not None:
-        raise ValueError("a logarithmic range has no step; leave one of both out")
+        raise ValueError("a logarithmic range has no step; leave out log or step")
 
 
 class SamplerConfig(Config):
@@ -182,7 +182,7 @@ class TuningConfig(Config):
         2, description="how often the trial of a killed worker is retried"
     )
     heartbeat_seconds: PositiveInt = Field(
-        30, description="between signs of life of a trial [s]; after 4 without one it is retried"
+        30, description="between heartbeats of a trial [s]; after 4 missed ones it is retried"
     )
 
     @field_validator("search_space", "warm_starts", mode="before")
@@ -197,7 +197,7 @@ class TuningConfig(Config):
         for name in self.objectives:
             check_objective(name, self.protocol)
         if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError(f"objectives: one stands twice in {self.objectives}")
+            raise ValueError(f"objectives: one is given twice in {self.objectives}")
         return self
 
     @model_validator(mode="after")

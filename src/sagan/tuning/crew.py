@@ -92,10 +92,10 @@ class Crew:
         self._replaced += 1
         if self._replaced > _REPLACEMENTS:
             raise WorkerFailed(
-                f"{self._replaced} workers were killed (the last by signal {by}); is there "
-                "memory for so many? set a smaller tuning.workers"
+                f"{self._replaced} workers were killed (the last by signal {by}), perhaps "
+                "because memory was too small; set a smaller tuning.workers"
             )
-        logger.warning("worker %d was ended by signal %d; another takes over", number, by)
+        logger.warning("worker %d was killed by signal %d; a new one replaces it", number, by)
         self._start(number)
 
     def _log_folder(self) -> str:

@@ -51,7 +51,7 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
     if several and len(objectives) <= 3:
         yield Plot(
             "Pareto front",
-            "The trials that no other beats in every objective.",
+            "Trials that no other trial dominates: none is better in all objectives.",
             v.plot_pareto_front(study, target_names=list(objectives)),
         )
     for number, name in enumerate(objectives):
@@ -67,7 +67,7 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
         importance = _importance(study, told)
         if importance is not None:
             yield Plot(
-                f"What {name} depends on",
+                f"Parameter importance for {name}",
                 "Share of its variation that each parameter explains (PED-ANOVA). With few "
                 "trials this is a hint.",
                 importance,
@@ -75,20 +75,20 @@ def _plots(study: "Study", objectives: Sequence[str]) -> Iterator[Plot]:
         for some in _rows(study):
             yield Plot(
                 f"{name} over {', '.join(some)}",
-                "One point a complete trial, later ones darker.",
+                "One point per complete trial, later ones darker.",
                 _log_where_wide(v.plot_slice(study, params=some, **told), study, number),
                 broad=len(some) > 1,
             )
         yield Plot(
-            f"Parameters together, by {name}",
-            "One line a complete trial; drag along an axis to choose a range.",
+            f"Parallel coordinates, coloured by {name}",
+            "One line per complete trial; drag along an axis to choose a range.",
             v.plot_parallel_coordinate(study, **told),
             broad=True,
         )
     if any(trial.intermediate_values for trial in study.get_trials(deepcopy=False)):
         yield Plot(
             f"{objectives[0]} while training",
-            "One line a trial; those that end early were pruned. Steps are numbers of scores.",
+            "One line per trial; those that end early were pruned. Steps count scores.",
             _log_where_wide(v.plot_intermediate_values(study), study, 0),
         )
 

@@ -77,7 +77,7 @@ def mend(path: Path) -> int:
             end = start
         if end < size:
             file.truncate(end)
-            logger.warning("%s: a torn last line of %d bytes is cut off", path, size - end)
+            logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
     return size - end
 
 

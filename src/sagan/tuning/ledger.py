@@ -104,7 +104,7 @@ class Ledger:
             try:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             except UpdateFinishedTrialError:  # given up by others, who have queued it
-                logger.warning("trial %d was given up meanwhile", trial.number)
+                logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
     def complete(self, trial: "Trial", values: Sequence[float]) -> None:
         """Note a trial's objectives."""
@@ -134,7 +134,7 @@ class Ledger:
             try:
                 trial.set_user_attr(name, value)
             except UpdateFinishedTrialError:
-                logger.warning("trial %d was given up meanwhile", trial.number)
+                logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
     def trials(self) -> "list[FrozenTrial]":
         """All trials as they are now."""

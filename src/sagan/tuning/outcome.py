@@ -110,12 +110,12 @@ def best_yaml(results: dict[str, Any]) -> str:
         f"each trial saw {results['images_a_trial']:,} images; a longer run may want other values",
     ]
     if others:
-        lines.append(f"by its first objective; {others} more are on the front (tuning_results)")
+        lines.append(f"by its first objective; {others} more on the Pareto front (tuning_results)")
     lines += [
         "to train with it:",
         "  python -m sagan.tuning adopt             (writes conf/tuned/parameters_training.yml)",
         "  kedro run --pipeline=train --env=tuned",
-        "of a study that was run with --env=ENV:",
+        "for a study that was run with --env=ENV:",
         "  python -m sagan.tuning adopt --env ENV --as ENV_tuned",
         "  kedro run --pipeline=train --env=ENV_tuned",
     ]

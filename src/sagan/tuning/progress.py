@@ -76,7 +76,7 @@ class StudyProgress:
         if not best:
             return f"{self._ledger.running()} running, {self._left(done)}"
         if len(self._objectives) > 1:
-            return f"{len(best)} on the front, {self._left(done)}"
+            return f"{len(best)} on the Pareto front, {self._left(done)}"
         return f"best {self._values(best[0])} (trial {best[0].number}), {self._left(done)}"
 
     def _left(self, done: int) -> str:

@@ -75,8 +75,8 @@ def tune(
             _work(job, ledger, stop, known)
     if not ledger.best():
         raise TuningFailed(
-            f"tuning: no trial of '{config.study}' came to its end"
-            f"{_reasons(ledger)}; look into {short(job.folder / 'workers')}"
+            f"tuning: no trial of '{config.study}' was completed"
+            f"{_reasons(ledger)}; see {short(job.folder / 'workers')}"
         )
     return outcome_of(job, ledger)
 
@@ -149,7 +149,7 @@ def _data(shards: ShardStore) -> dict[str, str]:
 
 def _say_start(job: Job, known: int, left: int) -> None:
     config = job.config
-    doing = "starts" if not known else "goes on" if left else "is complete"
+    doing = "starts" if not known else "continues" if left else "is complete"
     logger.info("study %s %s: %d of %d trials done", config.study, doing, known, config.trials)
     logger.info("storage: %s", job.place)
 
@@ -169,7 +169,7 @@ def _work(job: Job, ledger: Ledger, stop: StopRequest, known: int) -> None:
                 crew.stop()
                 done = len(finished(ledger.trials()))
                 logger.warning(
-                    "%s: stopped, %d of %d trials done; the same command goes on",
+                    "%s: stopped, %d of %d trials done; the same command continues",
                     stop.signal_name,
                     done,
                     config.trials,
@@ -180,7 +180,9 @@ def _work(job: Job, ledger: Ledger, stop: StopRequest, known: int) -> None:
         progress.show()
         _stop_failing(ledger, config, known)
         if ledger.left():
-            logger.info("no time is left: %d trials are; the same command goes on", ledger.left())
+            logger.info(
+                "time limit reached, %d trials left; the same command continues", ledger.left()
+            )
 
 
 def _stop_failing(ledger: Ledger, config: TuningConfig, known: int) -> None:
@@ -193,8 +195,8 @@ def _stop_failing(ledger: Ledger, config: TuningConfig, known: int) -> None:
     last = since[-config.failures_in_a_row :]
     if len(last) == config.failures_in_a_row and all(t.state.name == "FAIL" for t in last):
         raise TuningFailed(
-            f"tuning: {len(last)} trials failed in a row{_reasons(ledger)}; mend it and run the "
-            "same command: it goes on with the trials left"
+            f"tuning: {len(last)} trials failed in a row{_reasons(ledger)}; correct the cause and "
+            "run the same command: it continues with the trials left"
         )
 
 

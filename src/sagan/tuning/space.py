@@ -85,7 +85,7 @@ class SearchSpace:
                 self.training({name: value})
             except ValidationError as error:
                 said = "; ".join(describe_faults(error))
-                faults.append(f"{name}: {value!r} does not go with the training: {said}")
+                faults.append(f"{name}: {value!r} does not fit the training: {said}")
         return faults
 
     def check_networks(self, image_size: int) -> None:
@@ -108,7 +108,9 @@ class SearchSpace:
                 faults += [f"tuning.search_space.{name}: {value!r}: {fault}" for fault in found]
         if faults:
             listed = "\n".join(f"  {fault}" for fault in faults)
-            raise ValueError(f"no such networks for images of {image_size} px:\n{listed}")
+            raise ValueError(
+                f"networks that cannot be built for images of {image_size} px:\n{listed}"
+            )
 
     def _all_ends(self) -> Iterator[tuple[str, Any]]:
         """Each dimension with one of its ends."""

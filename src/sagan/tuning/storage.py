@@ -98,7 +98,7 @@ def _known_url(url: str) -> str:
         )
     if _scheme(url).partition("+")[0] not in _DIALECTS:
         raise StorageError(
-            f"tuning.storage: {masked(url)} is of no known kind; expected a path, or a URL that "
+            f"tuning.storage: {masked(url)} is of an unknown kind; expected a path, or a URL that "
             "begins with postgresql://, sqlite:/// or mysql+pymysql://"
         )
     return url
@@ -255,7 +255,7 @@ def explained(place: Place) -> Iterator[None]:
         if place.journal is None or not _is_damage(error):
             raise
         raise StorageError(
-            f"tuning.storage: {place} is damaged ({error}); remove the line that is no JSON, or "
+            f"tuning.storage: {place} is damaged ({error}); remove the line that is not JSON, or "
             "name another journal"
         ) from error
 
@@ -273,11 +273,11 @@ def _reason(place: Place, error: BaseException) -> str:
     said = masked(" ".join(str(cause).split())) or type(cause).__name__
     if "database is locked" in said:
         remedy = (
-            f"another process has kept it for {SQLITE_PATIENCE_SECONDS:.0f} s; end that one "
+            f"another process has locked it for {SQLITE_PATIENCE_SECONDS:.0f} s; end that one "
             "(a dashboard, a database browser), or use a journal file or PostgreSQL"
         )
     elif place.dialect == "sqlite":
-        remedy = "see that the folder is there and can be written, and that it is an Optuna file"
+        remedy = "check that the folder exists and can be written, and that it is an Optuna file"
     else:
         remedy = "check host, port, database, user and password, and that the server runs"
     return f"tuning.storage: {place} cannot be used: {said}; {remedy}"

@@ -141,7 +141,7 @@ def _require_same(
         listed = "\n".join(f"  {line}" for line in changed[:_SHOWN])
         more = f"\n  and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise OtherStudyError(
-            f"tuning.study: '{study.study_name}' was begun with other settings (then -> now):\n"
+            f"tuning.study: '{study.study_name}' was started with other settings (then -> now):\n"
             f"{listed}{more}\n{_remedy(study)}"
         )
 
@@ -150,7 +150,7 @@ def _require_directions(study: "Study", directions: list[str]) -> None:
     before = [direction.name.lower() for direction in study.directions]
     if before != directions:
         raise OtherStudyError(
-            f"tuning.study: '{study.study_name}' was begun with the directions "
+            f"tuning.study: '{study.study_name}' was started with the directions "
             f"{', '.join(before)}, now they are {', '.join(directions)}; {_remedy(study)}"
         )
 

@@ -66,7 +66,7 @@ class Worker:
         self._stop = stop
         while not stop:
             if self._deadline is not None and time.time() > self._deadline:
-                logger.info("no time is left for another trial")
+                logger.info("time limit reached: no new trial is started")
                 return
             trial = self.ledger.claim()
             if trial is not None:
@@ -208,7 +208,7 @@ class _Pulse:
             try:
                 self._ledger.show_life(self._trial)
             except Exception:
-                logger.warning("no sign of life could be given", exc_info=True)
+                logger.warning("the heartbeat could not be written", exc_info=True)
 
 
 def reason(error: BaseException) -> str:

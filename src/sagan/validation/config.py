@@ -39,7 +39,7 @@ class DataValidationConfig(Config):
 class ExpectationMeta(Config):
     """What the suite adds to Great Expectations' fields."""
 
-    name: str = Field(min_length=1, description="Its name, once in all suites")
+    name: str = Field(min_length=1, description="Its name, unique in all suites")
 
 
 class ExpectationConfig(Config):
@@ -48,7 +48,7 @@ class ExpectationConfig(Config):
     type: str = Field(description="Great Expectations' type, expect_...")
     kwargs: dict[str, Any] = Field(description="Its keyword arguments; columns of the table")
     severity: Severity = Field(
-        default="critical", description="critical: a failure stops the run; warning: it is told"
+        default="critical", description="critical: a failure stops the run; warning: it is reported"
     )
     description: str = Field(description="What is expected, in the user's words")
     meta: ExpectationMeta
@@ -61,7 +61,7 @@ class ExpectationConfig(Config):
 class SuiteConfig(Config):
     """One file of `conf/base/expectations`: all that is expected of one table."""
 
-    name: str = Field(description="The table's")
+    name: str = Field(description="Name of the table")
     expectations: list[ExpectationConfig] = Field(min_length=1)
     meta: dict[str, Any] = Field(default={}, description="Great Expectations' version and notes")
     # what the library writes besides

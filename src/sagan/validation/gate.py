@@ -25,7 +25,7 @@ def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame
     Raises:
         ValidationFailed: with the reasons.
     """
-    require_verdict(report, data_hash(manifest), "the gate stays shut")
+    require_verdict(report, data_hash(manifest), "the images are not validated")
     validated = manifest[manifest["decodable"].astype(bool)].reset_index(drop=True)
     incomplete = validated[list(ImageRecord._fields)].isna().any(axis=1)
     if incomplete.any():
@@ -37,7 +37,7 @@ def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame
         logger.warning("%s", warning)
     checked = report["expectations"]
     logger.info(
-        "%s images pass: %d of %d expectations are met, every critical one among them",
+        "%s images pass: %d of %d expectations are met, including all critical ones",
         f"{len(validated):,}",
         sum(expectation["passed"] for expectation in checked),
         len(checked),

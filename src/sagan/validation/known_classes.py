@@ -30,13 +30,13 @@ def read_known_classes(known_classes: str | None) -> tuple[str, ...] | None:
         path = Path(known_classes)
         if not path.is_file():
             raise FileNotFoundError(
-                f"data_validation.known_classes: '{path}' is no file; expected one with a class "
-                f"name a line, or '{ILSVRC2012}'"
+                f"data_validation.known_classes: '{path}' does not exist; expected a file with one "
+                f"class name per line, or '{ILSVRC2012}'"
             )
         text = path.read_text(encoding="utf-8-sig")
     names = [re.split(r"[\t ]", line.strip())[0] for line in text.splitlines() if line.strip()]
     twice = sorted({name for name in names if names.count(name) > 1}) if names else []
     if twice or not names:
-        said = f"names {twice[0]} twice" if twice else "holds no name"
+        said = f"names {twice[0]} twice" if twice else "has no names"
         raise ValueError(f"data_validation.known_classes: '{known_classes}' {said}")
     return tuple(names)

@@ -224,7 +224,7 @@ def _judge(
         return outcome._replace(observed=f"nulls in {nulls}")
     found = result.result
     if found.get("element_count") == 0:  # a row_condition may leave nothing to look at
-        return outcome._replace(observed="no row to look at")
+        return outcome._replace(observed="no row to check")
     columns = [name for name in columns_of(entry.kwargs) if name in rows]
     named = tuple(_named_rows(found, rows, ROW_NAMES[outcome.table], columns))
     shown = [f"{name} ({value})" if value else name for name, value in named[:OFFENDERS]]
@@ -260,7 +260,7 @@ def _nulls(entry: ExpectationConfig, rows: "pd.DataFrame") -> str:
 def _observed(found: dict[str, Any]) -> str:
     if "unexpected_count" in found and "element_count" in found:
         wrong, rows = found["unexpected_count"], found["element_count"]
-        return f"{wrong:,} of {rows:,} otherwise" if wrong else f"all {rows:,} as expected"
+        return f"{wrong:,} of {rows:,} not as expected" if wrong else f"all {rows:,} as expected"
     value = found.get("observed_value")
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 

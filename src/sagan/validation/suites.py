@@ -120,10 +120,10 @@ def _shared_names(found: list[Expected]) -> Iterator[str]:
 def _threshold_faults(found: list[Expected], thresholds: Mapping[str, float]) -> Iterator[str]:
     quoted = {name for _, _, entry in found for name in _quoted(entry.kwargs)}
     for name in sorted(quoted - thresholds.keys()):
-        yield f"a suite quotes a threshold that data_validation.thresholds has not: '{name}'"
+        yield f"a suite uses a threshold that is not in data_validation.thresholds: '{name}'"
     for name in sorted(thresholds.keys() - quoted):
         yield (
-            f"data_validation.thresholds: {unknown_key(name, quoted)}; no suite quotes it (to "
+            f"data_validation.thresholds: {unknown_key(name, quoted)}; no suite uses it (to "
             "leave an expectation out, set data_validation.severity.<its name> to skip)"
         )
 

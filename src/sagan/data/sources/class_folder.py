@@ -124,7 +124,7 @@ def _refuse_shared_names(archives: list[Path], placed: list[list[Placed]]) -> No
         for _, place in files:
             if place in owner:
                 raise ArchiveRefused(
-                    f"'{archive}' and '{owner[place]}' both hold '{place}'; name one of them"
+                    f"'{archive}' and '{owner[place]}' both have '{place}'; name one of them"
                 )
             owner[place] = archive
 

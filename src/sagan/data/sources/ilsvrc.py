@@ -120,7 +120,7 @@ def _wnid(entry: Entry, archive: Path) -> str:
     name = entry.name.removesuffix(".tar")
     if not WNID.fullmatch(name):
         raise ArchiveRefused(
-            f"'{archive}' holds '{entry.name}'; expected one tar a class, such as n01440764.tar"
+            f"'{archive}' has '{entry.name}'; expected one tar per class, such as n01440764.tar"
         )
     return name
 
@@ -144,12 +144,12 @@ def _extract_class(
                 made_of = identity(archive, wnid)
                 extract(images, placed, target / wnid, made_of, on_bytes=bar.advance)
         except tarfile.TarError as error:
-            raise ArchiveRefused(f"'{name}' is damaged or cut short: {error}") from error
+            raise ArchiveRefused(f"'{name}' is damaged or truncated: {error}") from error
 
 
 def _flat(entry: Entry, archive: str) -> str:
     if "/" in entry.name:
-        raise ArchiveRefused(f"'{archive}' holds '{entry.name}'; expected images, no folders")
+        raise ArchiveRefused(f"'{archive}' has '{entry.name}'; expected images, no folders")
     return entry.name
 
 

@@ -27,14 +27,14 @@ def read_val_labels(path: Path) -> dict[str, str]:
     text = path.read_text(encoding="utf-8-sig")
     if path.name == TRUTH:
         raise ValueError(
-            f"'{path}' gives numbers whose classes stand in the devkit's meta.mat: "
+            f"'{path}' gives numbers whose classes are in the devkit's meta.mat: "
             "name the devkit (its archive or its folder) instead"
         )
     rows = [re.split(r"[,\t]", line.strip(), maxsplit=2) for line in text.splitlines()]
     named = [row for row in rows if len(row) >= 2 and row[1].strip()]
     rows = [row for row in named if row[0] not in ("ImageId", "file")]
     if not rows:
-        raise ValueError(f"'{path}' holds no line of 'file,class'")
+        raise ValueError(f"'{path}' has no line of 'file,class'")
     # Kaggle's second field is the class and its boxes: 'n02002556 10 20 30 40 ...'
     return {row[0].strip(): row[1].split()[0] for row in rows}
 

@@ -91,7 +91,7 @@ def _write(target: Path, links: dict[str, Path], titles: dict[str, str]) -> None
     """Make the folder beside its place, then put it there."""
     if target.exists() and not (target / _MARK).is_file():
         raise FileExistsError(
-            f"'{target}' is in the way: it is no folder of links made here; move it"
+            f"'{target}' exists and is not a folder of links made by acquisition; move it"
         )
     partial, old = (
         target.with_name(f".{target.name}.partial"),

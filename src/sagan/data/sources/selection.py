@@ -72,7 +72,7 @@ def _listed_in(path: Path) -> tuple[str, ...]:
     lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
     names = tuple(line for line in lines if line)
     if not names:
-        raise ValueError(f"acquisition.classes: '{path}' names no class; expected one a line")
+        raise ValueError(f"acquisition.classes: '{path}' names no class; expected one per line")
     return names
 
 

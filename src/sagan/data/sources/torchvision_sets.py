@@ -105,8 +105,8 @@ def _opener(source: str, split: str) -> Callable[..., Any]:
 def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> Any:  # noqa: ANN401
     """The set as torchvision gives it, fetched if that is allowed and need be."""
     remedy = (
-        f"fetch it where a network is (acquisition.source={config.source}), bring the folder here "
-        "and name it as acquisition.path"
+        f"download it on a machine with a network (acquisition.source={config.source}), copy the "
+        "folder here and give its path as acquisition.path"
     )
     try:
         with redirect_stdout(io.StringIO()):  # it prints that files were there
@@ -118,7 +118,7 @@ def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> 
     except OSError as error:
         if error.errno is not None and error.filename is not None:  # the disk, not the network
             raise
-        raise DownloadFailed(f"{config.source} cannot be fetched: {error}; {remedy}") from error
+        raise DownloadFailed(f"{config.source} cannot be downloaded: {error}; {remedy}") from error
 
 
 def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401
@@ -146,4 +146,6 @@ def _write_pictures(folder: Path, images: NDArray[np.uint8], names: list[str], s
 
 def _require_room(name: str, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    require_space(root, _NEEDED_BYTES[name], remedy="make room, or name another acquisition.path")
+    require_space(
+        root, _NEEDED_BYTES[name], remedy="free some space, or give another acquisition.path"
+    )
