@@ -1,15 +1,15 @@
-"""What a trained generator's attention is worth to it: `python -m benchmarks.attention_use ROWS`.
+"""How much trained generators use their attention: `python -m benchmarks.attention_use ROWS`.
 
 Each generator of a comparison that has self-attention is measured three times under the evaluation
-station's protocol: as it is; looking everywhere alike (all queries zero, so that attention adds the
-mean of the values); and with attention off (gamma 0). Batch-norm statistics are taken afresh for
-each, over the same latents: what changes is what attention brings, not what the layers behind it
-are used to. Prints a line a generator and condition, then one JSON line: the protocol, the scores
-of every run, and for each contestant Fréchet distances as factors of the untouched generator's,
-with 95% intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
+station's protocol: unchanged; with uniform attention (all queries zero, so that it adds the mean of
+the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for each, over
+the same latents, so that the later layers get inputs with the statistics that they normalise by.
+Prints one line per generator and condition, then one JSON line: the protocol, the scores of every
+run, and for each contestant Fréchet distances as factors of the unchanged generator's, with 95%
+intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
 
-A generator trained with attention may lean on it where one trained without does as well: a large
-factor says that attention is used, not that it is needed.
+A generator trained with attention may depend on it although one trained without is as good: a large
+factor means that attention is used, not that it is needed.
 """
 
 import argparse

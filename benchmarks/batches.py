@@ -1,15 +1,15 @@
-"""How fast training reads its batches, beside torchvision's ImageFolder and torch's DataLoader.
+"""Speed of reading batches, compared with torchvision's ImageFolder and torch's DataLoader.
 
-`python -m benchmarks.batches` interleaves in one run, on the same images, all mirrored at random
-and shuffled, as uint8 batches with labels, warm cache:
+`python -m benchmarks.batches` measures in turn in one run, on the same images, all flipped at
+random and shuffled, as uint8 batches with labels, warm cache:
 
-    ImageFolder    decoded anew each epoch by two worker processes, as most training code does
+    ImageFolder    decoded in each epoch by two worker processes, as in most training code
     shards         `sagan.data.batches`, in the training process
-    313 shards     the same of as many files as ImageNet makes
+    313 shards     the same with as many files as ImageNet has shards
 
-The images are drawn (smooth noise, JPEG, already of the wanted size, which spares ImageFolder the
-resizing) or those of `--images DIR`. Then a read of the step's batch is timed beside the step
-itself. Ends with one JSON line.
+The images are synthetic (smooth noise, JPEG, already of the size, so that ImageFolder need not
+resize) or those of `--images DIR`. Then the time to read a batch is compared with the time of a
+training step. Ends with one JSON line.
 """
 
 import argparse
@@ -218,13 +218,17 @@ def compare(
 def main() -> None:
     """Measure, print the table, then one JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.batches", description=__doc__)
-    parser.add_argument("--images", type=Path, help="class folder: train/<class>/*; drawn if none")
-    parser.add_argument("--count", type=int, default=4096, help="images to draw at each size")
+    parser.add_argument(
+        "--images", type=Path, help="class folder: train/<class>/*; default: synthetic"
+    )
+    parser.add_argument("--count", type=int, default=4096, help="synthetic images at each size")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128], help="pixels")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of shard reading in a round")
-    parser.add_argument("--base-channels", type=int, default=32, help="of the step's networks")
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="reading of shards in a round [s]"
+    )
+    parser.add_argument("--base-channels", type=int, default=32, help="of the networks of the step")
     parser.add_argument("--step-batch-size", type=int, default=32)
     options = parser.parse_args()
 

@@ -1,13 +1,13 @@
-"""Whether bfloat16 trains as good digits as float32: `python -m benchmarks.bf16_quality`.
+"""Whether bfloat16 gives digits as good as float32's: `python -m benchmarks.bf16_quality`.
 
-bf16's gradients differ from fp32's by a tenth; what counts is what comes out. The default run is
+bf16's gradients differ from fp32's by a tenth; this compares the results. The default run is
 trained in both precisions with each of several seeds, and its samples are measured as
 `benchmarks.digits_quality` measures them. bf16 passes where its mean is no worse than fp32's by
 more than the spread of fp32 between seeds allows (two standard errors of the difference, and at
-least half a point: a spread of 0 over three seeds is luck). Ends with one JSON line; status 1 if
+least half a point: a spread of 0 over three seeds is chance). Ends with one JSON line; status 1 if
 bf16 does not pass.
 
-Needs the shards of the default run (`make train`). Six runs of minutes, as many at once as asked.
+Needs the shards of the default run (`make train`). Six runs of a few minutes each by default.
 """
 
 import argparse
@@ -32,11 +32,15 @@ def main() -> int:
     """Train, measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.bf16_quality", description=__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of each precision")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
-    parser.add_argument("--out", type=Path, help="keep the runs here; else they are thrown away")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of training"
+        "--seeds", type=int, default=3, help="number of seeds (0, 1, ...) for each precision"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument(
+        "--out", type=Path, help="keep the runs in this folder; default: delete them"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="parameter of training"
     )
     options = parser.parse_args()
     store = shards_path(options.data_root / "05_model_input" / "image_shards.json")

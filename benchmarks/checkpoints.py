@@ -1,10 +1,10 @@
 """What checkpoints cost: `python -m benchmarks.checkpoints`.
 
 The share of training time that saving takes at the interval of each environment: seconds of a save
-(written, flushed to disk, checked) beside the seconds of training between two saves. For the
-digits both are measured here, interleaved. For imagenet128 the save is measured here, at full size,
-and training between two saves is taken at 2,000 images/s, the mark for a large GPU: a slower one
-makes the share smaller. Ends with one JSON line.
+(written, flushed to disk, checked) relative to the seconds of training between two saves. For the
+digits both are measured here, in turn. For imagenet128 the save is measured here, at full size, and
+training is assumed to run at 2,000 images/s, as on a large GPU; with a slower one the share is
+smaller. Ends with one JSON line.
 """
 
 import argparse
@@ -129,7 +129,9 @@ def main() -> None:
     """Measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.checkpoints", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="disk to write to; the system's if left out")
+    parser.add_argument(
+        "--folder", type=Path, help="folder on the disk to write to; default: temporary"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = {}

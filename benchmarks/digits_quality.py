@@ -1,9 +1,9 @@
-"""How good the digits of the last default run are: `python -m benchmarks.digits_quality`.
+"""Quality of the digits of the last default run: `python -m benchmarks.digits_quality`.
 
 A support vector machine fitted on scikit-learn's real digits (as in its own example: 8x8 pixels,
-gamma 0.001) says which share of generated digits shows the class that was asked for; the mean
-pairwise pixel distance within a class, beside that of the real images, says whether they are
-more than near-copies of one prototype.
+gamma 0.001) measures the share of generated digits that it recognises as the class asked for. The
+mean pairwise pixel distance within a class, relative to real images, shows whether the samples are
+near copies of one prototype.
 """
 
 import argparse
@@ -127,7 +127,7 @@ def _table(result: dict[str, Any]) -> str:
         "",
         "diversity: mean pairwise pixel distance within a class, real images = 1",
         f"lowest diversity of a class: {result['diversity_min']:.2f}",
-        f"the machine recognises {result['real_recognised']:.1%} of the real images at this size",
+        f"the SVM recognises {result['real_recognised']:.1%} of the real images at this size",
         f"training took {result['train_seconds']:.0f} s",
     ]
     return "\n".join(lines)
@@ -137,7 +137,7 @@ def main() -> None:
     """Measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.digits_quality", description=__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--per-class", type=int, default=100, help="samples a class")
+    parser.add_argument("--per-class", type=int, default=100, help="samples per class")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.per_class < 2:

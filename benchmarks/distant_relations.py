@@ -1,18 +1,16 @@
 """Whether attention helps to relate distant regions: `python -m benchmarks.distant_relations`.
 
-One digit in 16 px has little to relate over a distance. Here an image of the same size shows the
-same handwritten digit twice, in opposite corners: the two copies are alike stroke by stroke, and
-nothing between them tells so. Networks and training are the digits' own (conf/base): with
-self-attention at the 8 px map of both networks, without it, and with a residual block of like size
-in its place, several seeds each.
+In one digit of 16 px few distant regions depend on one another. Here an image of the same size
+shows the same handwritten digit twice, in opposite corners: identical copies with nothing between
+them. Networks and training are those of the digits (conf/base): with self-attention at the 8 px map
+of both networks, without it, and with a residual block of similar size instead, several seeds each.
 
 `agreement` of generated pairs: how much more a sample's two corners correlate than corners of two
 samples of the same class do; 1 for real images (identical copies), 0 where a sample's corners
-share no more than their class. Beside it the Fréchet distance and the recognised share of the
-evaluation station's classifier, fitted on these images, and how the attention ended: |gamma|, and
-the entropy of its maps (1: it looks everywhere alike). Prints a line a run, then one JSON line;
-`attention_helps` where agreement with attention is higher than without it, by Welch's two-sided
-test at 0.05.
+share only their class. Also the Fréchet distance and the recognised share of the evaluation
+station's classifier, trained on these images, and attention at the end: |gamma|, and the entropy of
+its maps (1: uniform). Prints one line per run, then one JSON line; `attention_helps` is true where
+agreement with attention is higher than without it, by Welch's two-sided test at 0.05.
 
 Needs no other run: the images are drawn from scikit-learn's digits into a temporary folder.
 """
@@ -50,10 +48,10 @@ Run = tuple[str, int]
 def main() -> int:
     """Draw, train, measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.distant_relations", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, help="how many of each")
-    parser.add_argument("--first-seed", type=int, default=0, help="the others count up from it")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds for each")
+    parser.add_argument("--first-seed", type=int, default=0, help="first seed; the others follow")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
-    parser.add_argument("--total-images", type=int, default=36000, help="budget of a run")
+    parser.add_argument("--total-images", type=int, default=36000, help="real images in each run")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--out", type=Path, help="keep images and runs here")
     options = parser.parse_args()

@@ -1,18 +1,18 @@
-"""How fast the Fréchet distance is had, beside pytorch-fid on the same images and weights.
+"""Speed of the Fréchet distance, compared with pytorch-fid on the same images and weights.
 
-`python -m benchmarks.evaluation` lets pytorch-fid's own path and ours take turns in one run, at one
+`python -m benchmarks.evaluation` measures pytorch-fid and this project in turn in one run, at one
 thread each; ratios are of CPU-seconds, theirs over ours, medians over the rounds:
 
     distance      between two Gaussians of 2,048 dimensions: theirs by `scipy.linalg.sqrtm`
     inception     features of a batch in float32: theirs by `pytorch_fid.inception.InceptionV3`
     end to end    from a generator bundle to the number, each in a fresh process: theirs by way of
                   PNG files and `python -m pytorch_fid`
-    memory        by how much the peak grows from n samples to 4n, while their statistics are taken
+    memory        growth of peak memory from n samples to 4n, while statistics are computed
 
-Inception's weights are drawn from a seed, unless `--weights FILE` names the released ones; which
-they are matters to no ratio. The end-to-end ratio is of few images, where the distance itself
-counts for much; of many it nears that of the features. Ends with one JSON line; status 1 where the
-two do not find the same (relative errors above 0.001): a ratio would say nothing then.
+Inception's weights are random, unless `--weights FILE` names the released ones; the ratios do not
+depend on them. The end-to-end ratio is measured with few images, where the distance itself takes
+much of the time; with many it approaches the ratio of the features. Ends with one JSON line; status
+1 where the two results differ (relative errors above 0.001), since a ratio would mean nothing then.
 """
 
 import argparse
@@ -155,15 +155,17 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.evaluation", description=__doc__)
     option = parser.add_argument
-    option("--weights", type=Path, help="pytorch-fid's file; drawn from a seed if none")
-    option("--dimensions", type=int, default=DIMENSIONS, help="of the distance, and of memory")
+    option("--weights", type=Path, help="pytorch-fid's file; default: random weights")
+    option(
+        "--dimensions", type=int, default=DIMENSIONS, help="of features, for distance and memory"
+    )
     option("--distance-rounds", type=int, default=2)
-    option("--batch-size", type=int, default=16, help="images whose features are timed")
-    option("--rounds", type=int, default=4, help="of features")
-    option("--images", type=int, default=200, help="end to end")
-    option("--image-size", type=int, default=64, help="end to end, pixels")
+    option("--batch-size", type=int, default=16, help="images in a batch for features")
+    option("--rounds", type=int, default=4, help="rounds for features")
+    option("--images", type=int, default=200, help="images for end to end")
+    option("--image-size", type=int, default=64, help="side for end to end [px]")
     option("--base-channels", type=int, default=32, help="of the generator")
-    option("--samples", type=int, default=2048, help="n of memory")
+    option("--samples", type=int, default=2048, help="n for memory")
     return parser.parse_args()
 
 

@@ -1,17 +1,17 @@
-"""How fast images become small squares, beside what other GAN codes do.
+"""Speed of preprocessing, compared with what other GAN code does.
 
-`python -m benchmarks.preprocessing DIR` interleaves in one run, on one thread, on the image files
-below DIR (a folder, or an archive of one), warm cache, from the file to uint8 pixels:
+`python -m benchmarks.preprocessing DIR` measures in turn in one run, on one thread, on the image
+files below DIR (a folder, or an archive of one), warm cache, from the file to uint8 pixels:
 
     peers       torchvision's loader, Resize(LANCZOS), CenterCrop: Pillow decodes the whole image
     crop first  the same with the centre square cut out before it is resized
     ours        `sagan.data.resizing.squares`, as preprocessing makes them
 
 `mean_abs_diff` is the mean absolute difference, in grey levels, between ours and Pillow's LANCZOS
-of the same centre square (`crop first`; to resize before cropping samples another grid). Then it
-says what ImageNet's 1,281,167 training images take on 16 cores: threads share one interpreter, so
-its part of the work, measured on an image of 8 px, is the limit however many cores there are. Ends
-with one JSON line. On real originals; drawn or small images decode too fast to tell anything.
+of the same centre square (`crop first`; resizing before cropping samples at other positions). Then
+it estimates the time for ImageNet's 1,281,167 training images on 16 cores: threads share one
+interpreter, so its share of the work, measured on an image of 8 px, is a limit for any number of
+cores. Ends with one JSON line. Use real originals; small or synthetic images decode too fast.
 """
 
 import argparse
@@ -154,7 +154,7 @@ def main() -> None:
         choices=PreprocessingConfig.model_fields["resizer"].annotation.__args__,
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=500, help="files, evenly out of all")
+    parser.add_argument("--limit", type=int, default=500, help="number of files, evenly chosen")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The image decoding and encoding capabilities")
     torch.set_num_threads(1)

@@ -1,10 +1,10 @@
 """Whether training survives `kill -9`: `python -m benchmarks.resume --kills 25`.
 
-A short CPU run is killed again and again, half of the times at a random moment, half while a
-checkpoint is being saved, and started again each time. In the end its weights, averages, optimiser
-states and journal must equal, bit for bit, those of a run that nobody disturbed; what depends on
-the clock (`WALL_CLOCK`) is left out. A run that is complete before all kills are spent is compared,
-and another one begun. Ends with one JSON line; the exit status is 1 where anything differs.
+A short CPU run is killed many times, half of them at a random moment, half while a checkpoint is
+being saved, and restarted each time. In the end its weights, averages, optimiser states and journal
+must equal, bit for bit, those of an uninterrupted run; timings (`WALL_CLOCK`) are not compared. A
+run that completes before all kills are used is compared, and another one is started. Ends with one
+JSON line; the exit status is 1 where anything differs.
 """
 
 import argparse
@@ -276,7 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.resume", description=__doc__)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--steps", type=int, default=400, help="length of the run")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sagan-resume-") as work:

@@ -1,11 +1,11 @@
-"""How fast a training step is, beside the textbook's step on the same networks.
+"""Speed of a training step, compared with a textbook step on the same networks.
 
-`python -m benchmarks.training_step` lets the textbook's step (see `benchmarks.textbook`) and ours,
-in float32 and in bfloat16, take turns, each in a process of its own: CPU-seconds at one thread,
-wall time at all threads, peak memory. Ratios are medians over the rounds. The JSON line at the end
-has each number of the first size, and of the 128 px one with the suffix _128; keys that name no
-precision (images_per_second: a core's, peak_rss_ratio) are bfloat16's. Where there is CUDA, or with
-`--device cuda`, it measures there instead: see `benchmarks.training_step_cuda`.
+`python -m benchmarks.training_step` measures the textbook step (see `benchmarks.textbook`) and
+ours, in float32 and in bfloat16, in turn, each in its own process: CPU-seconds at one thread, wall
+time at all threads, peak memory. Ratios are medians over the rounds. The JSON line at the end has
+the numbers of the first size, and those of 128 px with the suffix _128; keys without a precision
+(images_per_second per core, peak_rss_ratio) are bfloat16's. With CUDA, or with `--device cuda`, it
+measures on the GPU instead: see `benchmarks.training_step_cuda`.
 """
 
 import argparse
@@ -132,10 +132,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.training_step", description=__doc__)
     parser.add_argument("--size", choices=(*SIZES, "both"), default="both")
     for name in ("image-size", "base-channels", "num-classes", "batch-size"):
-        parser.add_argument(f"--{name}", type=int, help="of one size of your own")
+        parser.add_argument(f"--{name}", type=int, help="for a size of your own")
     parser.add_argument("--rounds", type=int, help="steps of each; 7 at 64 px and 3 at 128 px")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--compile", action="store_true", help="ours, on CUDA, by torch.compile")
+    parser.add_argument("--compile", action="store_true", help="ours with torch.compile, on CUDA")
     return parser.parse_args(words)
 
 

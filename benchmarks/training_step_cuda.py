@@ -33,7 +33,7 @@ def measure_on_cuda(sizes: dict[str, Size], *, rounds: int, compiled: bool) -> N
         "peak_bf16_tflops": round(peak / 1e12, 1),
     }
     print(f"{line['device']}: {peak / 1e12:.0f} TFLOP/s in a bfloat16 matrix product")
-    print(f"{'':10}{'ms a step':>10}{'images/s':>10}{'peak MiB':>10}{'TFLOP':>9}{'of peak':>9}")
+    print(f"{'':10}{'ms/step':>10}{'images/s':>10}{'peak MiB':>10}{'TFLOP':>9}{'of peak':>9}")
     for suffix, size in sizes.items():
         rows = measure_size(size, rounds, compiled=compiled)
         for name, row in rows.items():

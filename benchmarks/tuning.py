@@ -1,15 +1,14 @@
 """Whether tuned parameters train better than the default ones: `python -m benchmarks.tuning`.
 
-The study chose its best trial by one seed, and the best of many noisy scores is partly luck. Here
-both sets of parameters are trained with the same budget and with seeds that the study has not
-seen, and evaluated under the station's own protocol with latents of another seed. Prints a line a
+The study chose its best trial by one seed, and the best of many noisy scores is partly chance. Here
+both sets of parameters are trained with the same budget and with seeds that the study has not used,
+and evaluated under the station's own protocol with latents of another seed. Prints one line per
 run, then one JSON line: means and differences with 95% intervals over seeds (Student's and Welch's
-t), and for the objective Welch's `p` on the scale that the comparison station tests it on (Fréchet
-distances as logarithms: a large one varies more). `better` where that is below 0.05 and the mean is
-on the right side. Status 1 where the objective is not better.
+t), and for the objective Welch's `p` on the scale of the comparison station's tests (Fréchet
+distances as logarithms: a large one varies more). `better` is true where p is below 0.05 and the
+mean is better. Status 1 where the objective is not better.
 
-Needs a finished study (`kedro run --pipeline=tune`). Twice `--seeds` runs of the full budget, as
-many at once as asked.
+Needs a finished study (`kedro run --pipeline=tune`). Trains 2 x `--seeds` runs of the full budget.
 """
 
 import argparse
@@ -50,9 +49,9 @@ def main() -> int:
     parser.add_argument(
         "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
     )
-    parser.add_argument("--seeds", type=int, default=3, help="how many of each")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds for each")
     parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, help="the others count up from it"
+        "--first-seed", type=int, default=FIRST_SEED, help="first seed; the others follow"
     )
     parser.add_argument("--total-images", type=int, help="budget; default: the training's own")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
@@ -60,9 +59,9 @@ def main() -> int:
         "--objective",
         default="fd_classifier",
         choices=(*SHOWN, "train_seconds"),
-        help="the study's",
+        help="objective of the study",
     )
-    parser.add_argument("--out", type=Path, help="keep the runs here; else they are thrown away")
+    parser.add_argument("--out", type=Path, help="keep the runs here; default: delete them")
     options = parser.parse_args()
     try:
         check_objective(options.objective, protocol(options.evaluation))

@@ -1,11 +1,11 @@
-"""What the whole gate takes at ImageNet's size.
+"""Time and memory of validation at ImageNet's size.
 
 `python -m benchmarks.validation` writes a synthetic manifest of 1.3 million rows (1,000 classes of
-training and validation images, with the odd ones that ImageNet has: images that do not decode,
-copies, CMYK, a PNG named .JPEG), then, in a process of its own, reads it and does all that station
-2 does behind the looking: tables, all expectations with the thresholds of `conf/imagenet128`, data
-hash, Data Docs page, quarantine list, gate, and everything saved. Ends with one JSON line; seconds
-are of that process from its start, imports included, and so is its peak of memory.
+training and validation images, with the irregular ones that ImageNet has: images that do not
+decode, copies, CMYK, a PNG named .JPEG), then, in its own process, reads it and does all that
+station 2 does after decoding: tables, all expectations with the thresholds of `conf/imagenet128`,
+data hash, Data Docs page, quarantine list, verdict, and everything saved. Ends with one JSON line;
+seconds and peak memory are those of that process from its start, imports included.
 """
 
 import argparse

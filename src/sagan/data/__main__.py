@@ -1,7 +1,7 @@
-"""`python -m sagan.data IMAGES --image-size 64 --out DIR`: images become shards.
+"""`python -m sagan.data IMAGES --image-size 64 --out DIR`: make shards of images.
 
 Stations 1 to 3 without Kedro, Great Expectations and pandas, for a machine that only trains. Every
-source of station 1 serves (`--source kaggle`); the parameters are those of `acquisition` and
+source of station 1 can be used (`--source kaggle`); the parameters are those of `acquisition` and
 `preprocessing`. The images are checked and hashed as in validation, with fewer rules: every class
 has images, there are several classes, and few images are broken.
 """

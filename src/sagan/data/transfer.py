@@ -2,8 +2,8 @@
 
 A store may lie at any address that fsspec knows (`s3://bucket/shards/<key>`, `gs://...`,
 `ssh://...`, a folder). Training reads memory maps, so a store is copied to a local disk first.
-Files go one by one, the index last: an interrupted copy is not a store, and the same
-command continues it. What arrives is checked against the index.
+Files are copied one by one, the index last: an interrupted copy is not a store, and the same
+command continues it. Each file is checked against the index.
 """
 
 import logging

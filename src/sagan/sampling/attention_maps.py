@@ -188,7 +188,7 @@ def _draw_resolution(
 def _draw_heads(
     pen: ImageDraw.ImageDraw, left: int, side: int, resolution: int, query_points: int
 ) -> None:
-    title = f"Self-attention at {resolution}x{resolution}: where each coloured point looks"
+    title = f"Self-attention at {resolution}x{resolution}: where each query point attends"
     pen.text((MARGIN_PX, MARGIN_PX), title, drawing.INK, drawing.font(TITLE_PX))
     second = (MARGIN_PX, MARGIN_PX + LINE_PX)
     pen.text(second, LEGEND, drawing.FAINT_INK, drawing.font(TEXT_PX))
