@@ -74,9 +74,7 @@ def write_latents(path: Path, explorer: Explorer, place: Place) -> None:
     """
     label = place.label
     if label is None:
-        raise ValueError(
-            "between two classes there is no label to save; set the position to 0 or 1"
-        )
+        raise ValueError("between two classes there is no label to save; move the slider to 0 or 1")
     content = io.BytesIO()
     np.savez(
         content,

@@ -157,7 +157,7 @@ def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         whole.load_state_dict(state, assign=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
-        raise ValueError(f"{weights} does not hold Inception's weights: {error}") from error
+        raise ValueError(f"{weights} does not contain Inception's weights: {error}") from error
     stem = [whole.Conv2d_1a_3x3, whole.Conv2d_2a_3x3, whole.Conv2d_2b_3x3, nn.MaxPool2d(3, 2)]
     stem += [whole.Conv2d_3b_1x1, whole.Conv2d_4a_3x3, nn.MaxPool2d(3, 2)]
     mixed = ["5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c"]

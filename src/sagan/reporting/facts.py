@@ -71,7 +71,7 @@ def warnings(
     if metrics is None:
         said.append(
             "The evaluation has not run: this page has no metrics. "
-            "`kedro run --pipeline=evaluate` measures the generator and writes the page anew."
+            "`kedro run --pipeline=evaluate` measures the generator and writes the page again."
         )
     elif pictures is None:
         said.append(

@@ -113,7 +113,7 @@ def _shared_names(found: list[Expected]) -> Iterator[str]:
     owner: dict[str, Table] = {}
     for table, name, _ in found:
         if name in owner:
-            yield f"{table}.json: the name '{name}' is taken in {owner[name]}.json"
+            yield f"{table}.json: the name '{name}' is used in {owner[name]}.json"
         owner.setdefault(name, table)
 
 
