@@ -204,7 +204,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "text.pth").write_text("<html>not found</html>")
 
     for name in ("other.pth", "text.pth"):
-        with pytest.raises(ValueError, match="does not hold Inception's weights"):
+        with pytest.raises(ValueError, match="does not contain Inception's weights"):
             build_inception(tmp_path / name)
 
 
@@ -215,6 +215,6 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
 
     torch.save(Payload(), tmp_path / "evil.pth")
 
-    with pytest.raises(ValueError, match="does not hold Inception's weights"):
+    with pytest.raises(ValueError, match="does not contain Inception's weights"):
         build_inception(tmp_path / "evil.pth")
     assert not (tmp_path / "ran").exists()

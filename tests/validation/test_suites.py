@@ -56,7 +56,7 @@ def test_what_the_library_itself_writes_is_read_back():
         ),
         (
             {**one_expectation(**ENTRY), **one_expectation("classes", **ENTRY)},
-            "classes.json: the name 'the_one' is taken in images.json",
+            "classes.json: the name 'the_one' is used in images.json",
         ),
     ],
 )

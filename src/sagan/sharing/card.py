@@ -106,7 +106,7 @@ def check_metrics(bundle: GeneratorBundle, metrics: Json | None) -> None:
         raise MetricsOfAnother(
             "metrics.json is about another generator than the one to export, or about raw "
             "weights that are left out of it; "
-            "run kedro run --pipeline=evaluation first, or remove metrics.json to export without scores"
+            "run kedro run --pipeline=evaluation first, or remove metrics.json to export no scores"
         )
 
 
