@@ -84,7 +84,7 @@ class _Page:
             0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
         )
         with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
-            share = gr.Slider(0, 1, 0, step=0.02, label="Weight of the other", elem_id="share")
+            share = gr.Slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
             to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
             to_seed = gr.Number(0, label="Seed of the other", precision=0, minimum=0)
         return [shown, label, seed, truncate, truncation, share, to, to_seed]
