@@ -116,12 +116,15 @@ def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monke
         made.append(arguments[-1])
         return load_squares(*arguments)
 
-    before = signal.getsignal(number)
-    with monkeypatch.context() as patch:
-        patch.setattr("sagan.data.shard_writer.load_squares", asked_to_stop)
-        assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
+    before = signal.signal(number, signal.SIG_IGN)  # as for a script's job in the background
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("sagan.data.shard_writer.load_squares", asked_to_stop)
+            assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
     assert "the same command goes on" in capsys.readouterr().err
-    assert signal.getsignal(number) is before
     finished = {path.name: path.stat().st_mtime_ns for path in root.parent.glob("out/*/*-0*.npy")}
     assert finished
 
