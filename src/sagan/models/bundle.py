@@ -231,9 +231,8 @@ def save_bundle(
 def _save_weights(generator: Generator, file: Path) -> str:
     """Write weights and buffers; the file's SHA-256."""
     state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    file.write_bytes(
-        save(state)
-    )  # the library's own writer says a full disk in an error of its own
+    # the library's own writer says a full disk in an error of its own
+    file.write_bytes(save(state))
     return file_sha256(file)
 
 
