@@ -51,8 +51,8 @@ def test_what_a_file_cannot_follow_is_left_out_and_said(
     samples, parameters, shards, workspace, caplog
 ):
     """The pipeline's own parameters ask for one; a file cannot be drawn from again."""
-    with parameters.open("a") as file:
-        file.write("  sweep: {truncations: [0.5]}\n  weights: raw\n")
+    text = parameters.read_text().replace("  weights: null\n", "  weights: raw\n")
+    parameters.write_text(text + "  sweep: {truncations: [0.5]}\n")
     out = parameters.parent / "metrics.json"
     arguments = [str(samples), str(shards.path), "--out", str(out), "--config", str(parameters)]
 
