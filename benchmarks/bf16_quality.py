@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 from pathlib import Path
 
+from benchmarks.counts import positive
 from benchmarks.digits_quality import generate, measure, read_real, shards_path
 
 PRECISIONS = ("fp32", "bf16")
@@ -32,8 +33,10 @@ def main() -> int:
     """Train, measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.bf16_quality", description=__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of each precision")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument(
+        "--seeds", type=positive, default=3, help="seeds 0, 1, ... of each precision"
+    )
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--out", type=Path, help="keep the runs here; else they are thrown away")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of training"

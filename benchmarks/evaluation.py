@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.counts import positive
 from benchmarks.evaluation_contestants import (
     CPU,
     make_bundle,
@@ -156,14 +157,14 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.evaluation", description=__doc__)
     option = parser.add_argument
     option("--weights", type=Path, help="pytorch-fid's file; drawn from a seed if none")
-    option("--dimensions", type=int, default=DIMENSIONS, help="of the distance, and of memory")
-    option("--distance-rounds", type=int, default=2)
-    option("--batch-size", type=int, default=16, help="images whose features are timed")
-    option("--rounds", type=int, default=4, help="of features")
-    option("--images", type=int, default=200, help="end to end")
-    option("--image-size", type=int, default=64, help="end to end, pixels")
-    option("--base-channels", type=int, default=32, help="of the generator")
-    option("--samples", type=int, default=2048, help="n of memory")
+    option("--dimensions", type=positive, default=DIMENSIONS, help="of the distance, and of memory")
+    option("--distance-rounds", type=positive, default=2)
+    option("--batch-size", type=positive, default=16, help="images whose features are timed")
+    option("--rounds", type=positive, default=4, help="of features")
+    option("--images", type=positive, default=200, help="end to end")
+    option("--image-size", type=positive, default=64, help="end to end, pixels")
+    option("--base-channels", type=positive, default=32, help="of the generator")
+    option("--samples", type=positive, default=2048, help="n of memory")
     return parser.parse_args()
 
 
