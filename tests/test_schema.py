@@ -1,5 +1,5 @@
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sagan.schema import Config, describe_faults, load_settings, unknown_key
 
@@ -109,8 +109,12 @@ def test_what_is_merged_into_a_mapping_may_be_overridden_there(tmp_path):
 
 def test_a_list_is_called_a_list():
     class Pair(Config):
-        betas: tuple[float, float]
+        betas: tuple[float, float] = (0.0, 0.9)
+        seeds: tuple[int, ...] = Field((0,), min_length=1)
 
     with pytest.raises(ValidationError) as caught:
-        Pair(betas=0.1)
-    assert list(describe_faults(caught.value)) == ["betas: got 0.1; input should be a list"]
+        Pair(betas=0.1, seeds=[])
+    assert list(describe_faults(caught.value)) == [
+        "betas: got 0.1; input should be a list",
+        "seeds: got []; list should have at least 1 item after validation, not 0",
+    ]

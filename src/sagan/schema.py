@@ -93,7 +93,7 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
 def _in_yaml(message: str) -> str:
     """Pydantic's words for what is written in YAML, not Python."""
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
-    message = message.partition(" or instance of ")[0]
+    message = message.partition(" or instance of ")[0].replace("Tuple should", "List should")
     return f"{message[:1].lower()}{message[1:]}"
 
 
