@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from benchmarks.counts import positive
 from sagan.data.batches import Batches
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
@@ -221,15 +222,19 @@ def main() -> None:
     parser.add_argument(
         "--images", type=Path, help="class folder: train/<class>/*; default: synthetic"
     )
-    parser.add_argument("--count", type=int, default=4096, help="synthetic images at each size")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128], help="pixels")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--count", type=positive, default=4096, help="synthetic images at each size"
+    )
+    parser.add_argument("--sizes", type=positive, nargs="+", default=[64, 128], help="pixels")
+    parser.add_argument("--batch-size", type=positive, default=64)
+    parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="reading of shards in a round [s]"
     )
-    parser.add_argument("--base-channels", type=int, default=32, help="of the networks of the step")
-    parser.add_argument("--step-batch-size", type=int, default=32)
+    parser.add_argument(
+        "--base-channels", type=positive, default=32, help="of the networks of the step"
+    )
+    parser.add_argument("--step-batch-size", type=positive, default=32)
     options = parser.parse_args()
 
     # three processes read for ImageFolder, one for us: on busy cores they get the larger share

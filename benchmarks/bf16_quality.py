@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 from pathlib import Path
 
+from benchmarks.counts import positive
 from benchmarks.digits_quality import generate, measure, read_real, shards_path
 
 PRECISIONS = ("fp32", "bf16")
@@ -33,9 +34,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.bf16_quality", description=__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument(
-        "--seeds", type=int, default=3, help="number of seeds (0, 1, ...) for each precision"
+        "--seeds", type=positive, default=3, help="number of seeds (0, 1, ...) for each precision"
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument(
         "--out", type=Path, help="keep the runs in this folder; default: delete them"
     )

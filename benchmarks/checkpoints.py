@@ -20,6 +20,7 @@ import yaml
 from torch import Tensor
 from torch.optim import Adam
 
+from benchmarks.counts import positive
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.schema import lay_over
@@ -128,7 +129,7 @@ def measure(run: Run, folder: Path, rounds: int, *, train: bool) -> dict[str, fl
 def main() -> None:
     """Measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.checkpoints", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument(
         "--folder", type=Path, help="folder on the disk to write to; default: temporary"
     )

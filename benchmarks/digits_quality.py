@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.counts import not_negative
 from sagan.metrics.diversity import diversity_by_class
 
 CLASSES = 10
@@ -138,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.digits_quality", description=__doc__)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument("--per-class", type=int, default=100, help="samples per class")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=not_negative, default=0)
     arguments = parser.parse_args()
     if arguments.per_class < 2:
         parser.error("--per-class: at least 2, since diversity is of pairs")

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import generate
 from benchmarks.tuning import chance, difference, evaluate, interval, table
 
@@ -48,11 +49,15 @@ Run = tuple[str, int]
 def main() -> int:
     """Draw, train, measure, print the table, then the JSON line."""
     parser = argparse.ArgumentParser(prog="benchmarks.distant_relations", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds for each")
-    parser.add_argument("--first-seed", type=int, default=0, help="first seed; the others follow")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds for each")
+    parser.add_argument(
+        "--first-seed", type=not_negative, default=0, help="first seed; the others follow"
+    )
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
-    parser.add_argument("--total-images", type=int, default=36000, help="real images in each run")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument(
+        "--total-images", type=positive, default=36000, help="real images in each run"
+    )
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--out", type=Path, help="keep images and runs here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

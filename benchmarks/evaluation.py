@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.counts import positive
 from benchmarks.evaluation_contestants import (
     CPU,
     make_bundle,
@@ -157,15 +158,18 @@ def arguments() -> argparse.Namespace:
     option = parser.add_argument
     option("--weights", type=Path, help="pytorch-fid's file; default: random weights")
     option(
-        "--dimensions", type=int, default=DIMENSIONS, help="of features, for distance and memory"
+        "--dimensions",
+        type=positive,
+        default=DIMENSIONS,
+        help="of features, for distance and memory",
     )
-    option("--distance-rounds", type=int, default=2)
-    option("--batch-size", type=int, default=16, help="images in a batch for features")
-    option("--rounds", type=int, default=4, help="rounds for features")
-    option("--images", type=int, default=200, help="images for end to end")
-    option("--image-size", type=int, default=64, help="side for end to end [px]")
-    option("--base-channels", type=int, default=32, help="of the generator")
-    option("--samples", type=int, default=2048, help="n for memory")
+    option("--distance-rounds", type=positive, default=2)
+    option("--batch-size", type=positive, default=16, help="images in a batch for features")
+    option("--rounds", type=positive, default=4, help="rounds for features")
+    option("--images", type=positive, default=200, help="images for end to end")
+    option("--image-size", type=positive, default=64, help="side for end to end [px]")
+    option("--base-channels", type=positive, default=32, help="of the generator")
+    option("--samples", type=positive, default=2048, help="n for memory")
     return parser.parse_args()
 
 

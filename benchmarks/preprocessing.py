@@ -32,6 +32,7 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
+from benchmarks.counts import positive
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import IMAGE_SUFFIXES
 from sagan.data.manifest import ImageRecord
@@ -147,14 +148,16 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("images", type=Path, metavar="DIR", help="original photographs")
-    parser.add_argument("--size", type=int, default=128, help="pixels")
+    parser.add_argument("--size", type=positive, default=128, help="pixels")
     parser.add_argument(
         "--resizer",
         default="bicubic_antialias",
         choices=PreprocessingConfig.model_fields["resizer"].annotation.__args__,
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=500, help="number of files, evenly chosen")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument(
+        "--limit", type=positive, default=500, help="number of files, evenly chosen"
+    )
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="The image decoding and encoding capabilities")
     torch.set_num_threads(1)

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 
 import sagan
+from benchmarks.counts import not_negative, positive
 from sagan.training.checkpoints import CheckpointStore
 from sagan.training.journal import Journal
 
@@ -274,9 +275,9 @@ def _same(ours: object, theirs: object) -> bool:
 def main() -> None:
     """Measure, print the table, then one JSON line; status 1 where anything differs."""
     parser = argparse.ArgumentParser(prog="benchmarks.resume", description=__doc__)
-    parser.add_argument("--kills", type=int, default=25)
-    parser.add_argument("--steps", type=int, default=400, help="length of the run")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
+    parser.add_argument("--kills", type=positive, default=25)
+    parser.add_argument("--steps", type=positive, default=400, help="length of the run")
+    parser.add_argument("--seed", type=not_negative, default=0, help="seed of the moments")
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sagan-resume-") as work:

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 import torch
 
 from benchmarks.contestants import CONTESTANTS, OURS_BF16, OURS_FP32, TEXTBOOK, Lap, Size, serve
+from benchmarks.counts import positive
 from benchmarks.training_step_cuda import measure_on_cuda
 
 SIZES = {"64": Size(64, 32, 100, 32), "128": Size(128, 64, 1000, 8)}
@@ -132,8 +133,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.training_step", description=__doc__)
     parser.add_argument("--size", choices=(*SIZES, "both"), default="both")
     for name in ("image-size", "base-channels", "num-classes", "batch-size"):
-        parser.add_argument(f"--{name}", type=int, help="for a size of your own")
-    parser.add_argument("--rounds", type=int, help="steps of each; 7 at 64 px and 3 at 128 px")
+        parser.add_argument(f"--{name}", type=positive, help="for a size of your own")
+    parser.add_argument("--rounds", type=positive, help="steps of each; 7 at 64 px and 3 at 128 px")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--compile", action="store_true", help="ours with torch.compile, on CUDA")
     return parser.parse_args(words)

@@ -13,6 +13,7 @@ Needs a finished study (`kedro run --pipeline=tune`). Trains 2 x `--seeds` runs 
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
 from sagan.comparison.scales import scale
 from sagan.metrics.config import EvaluationConfig
@@ -49,12 +51,12 @@ def main() -> int:
     parser.add_argument(
         "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
     )
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds for each")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of seeds for each")
     parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, help="first seed; the others follow"
+        "--first-seed", type=not_negative, default=FIRST_SEED, help="first seed; the others follow"
     )
-    parser.add_argument("--total-images", type=int, help="budget; default: the training's own")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
+    parser.add_argument("--total-images", type=positive, help="budget; default: the training's own")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument(
         "--objective",
         default="fd_classifier",
@@ -185,14 +187,15 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]
 
 
 def chance(ours: Sequence[float], theirs: Sequence[float], metric: str) -> float | None:
-    """Welch's two-sided p of equal means on the metric's scale; None for single values."""
+    """Welch's two-sided p of equal means on the metric's scale; None for single or equal values."""
     from scipy import stats
 
     if min(len(ours), len(theirs)) < 2:
         return None
     there = scale(metric, [*ours, *theirs]).there
     sides = ([there(value) for value in side] for side in (ours, theirs))
-    return float(f"{stats.ttest_ind(*sides, equal_var=False).pvalue:.2g}")
+    p = stats.ttest_ind(*sides, equal_var=False).pvalue
+    return None if math.isnan(p) else float(f"{p:.2g}")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def network_catalog(**models: dict) -> DataCatalog:
         "params:preprocessing": {"image_size": 16},
         "params:training": {"model": {"generator": SMALL, "discriminator": SMALL} | models},
         "params:comparison": {"contestants": [{"name": "sagan"}]},
+        "params:evaluation": {"weights": None},
     }
     return DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
 
@@ -118,6 +119,14 @@ def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> N
     with pytest.raises(ValueError, match=r"comparison\.contestants:\n  sagan: model\.generator"):
         check_networks(PIPELINES["compare"], catalog)
     check_networks(PIPELINES["sampling"], catalog)  # builds none of them
+
+
+def test_contestants_without_the_average_to_be_measured_are_refused_as_early() -> None:
+    catalog = network_catalog()
+    check_networks(PIPELINES["compare"], catalog)
+    catalog["params:evaluation"] = MemoryDataset({"weights": "ema"})
+    with pytest.raises(ValueError, match=r"sagan: evaluation\.weights: ema was asked for"):
+        check_networks(PIPELINES["compare"], catalog)
 
 
 def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> None:
@@ -165,6 +174,8 @@ def test_weights_that_training_will_not_leave_are_refused_before_it(
     with pytest.raises(ValueError, match=said):
         check_weights(PIPELINES["__default__"], catalog)
     check_weights(PIPELINES["train"], catalog)  # measures nothing
+    reference = PIPELINES["evaluation"].only_nodes("evaluation.measure_reference")
+    check_weights(reference, catalog)  # looks at no generator
 
 
 def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_at(

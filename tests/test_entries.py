@@ -42,7 +42,10 @@ def test_a_pattern_of_other_names_is_none() -> None:
             PNG | {"type": "sagan.catalog.PNGDatset"},
             ".type: unknown class 'PNGDatset'; did you mean",
         ),
-        (PNG | {"type": "sagan.catlog.PNGDataset"}, ".type: got 'sagan.catlog.PNGDataset'; our"),
+        (
+            PNG | {"type": "sagan.catlog.PNGDataset"},
+            ".type: got 'sagan.catlog.PNGDataset'; the project's",
+        ),
         (PNG | {"filpath": "x"}, ": unknown key 'filpath'; did you mean 'filepath'?"),
         ({"type": "sagan.catalog.PNGDataset"}, ": no 'filepath'"),
         ({"filepath": "x.png"}, ": got {'filepath': 'x.png'}; expected a mapping with a 'type'"),

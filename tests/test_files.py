@@ -258,3 +258,17 @@ def test_the_hash_of_sources_changes_with_what_counts_alone(tmp_path, monkeypatc
         seen.append(taken())
     assert len(set(seen[:4])) == 4
     assert set(seen[4:]) == {seen[3]}
+
+
+def test_without_sources_the_byte_code_is_hashed(tmp_path, monkeypatch):
+    """As `python -m compileall -b` leaves it, for an install without sources."""
+    monkeypatch.setattr("sagan.files.__file__", str(tmp_path / "files.pyc"))
+    (tmp_path / "models").mkdir()
+    seen = set()
+    for name in ("pixels.pyc", "models/blocks.pyc", "models/shown.pyc"):
+        (tmp_path / name).write_bytes(b"code")
+    for name in (None, "pixels.pyc", "models/blocks.pyc", "models/shown.pyc"):
+        if name is not None:
+            (tmp_path / name).write_bytes(b"other code")
+        seen.add(source_hash("pixels.py", "models", without={"models/shown.py"}))
+    assert len(seen) == 3

@@ -1,5 +1,5 @@
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sagan.schema import Config, describe_faults, load_settings, unknown_key
 
@@ -84,6 +84,7 @@ def test_settings_that_cannot_be_read(tmp_path):
         ("training:\n", "expected parameters below 'training', got nothing"),
         ("training: [1]\n", "expected parameters below 'training', got list"),
         ("training: {seed: 1, seed: 2}\n", r"not valid YAML: found the key 'seed' twice"),
+        ("training: {[1, 2]: 3}\n", r"(?s)not valid YAML: .*unhashable key"),
     ):
         broken.write_text(content)
         with pytest.raises(ValueError, match=fault):
@@ -94,10 +95,26 @@ def test_settings_that_cannot_be_read(tmp_path):
         load_settings("training", [], ["betas=[0"])
 
 
+def test_what_is_merged_into_a_mapping_may_be_overridden_there(tmp_path):
+    """Wherever it is merged further: there it is looked at once more, laid out flat."""
+    file = tmp_path / "training.yml"
+    file.write_text(
+        "few: &few {steps: 1, seed: 0}\n"
+        "deep: {more: &more {<<: *few, steps: 2}}\n"
+        "training: {<<: *more, seed: 3}\n"
+    )
+
+    assert load_settings("training", [file], []) == {"steps": 2, "seed": 3}
+
+
 def test_a_list_is_called_a_list():
     class Pair(Config):
-        betas: tuple[float, float]
+        betas: tuple[float, float] = (0.0, 0.9)
+        seeds: tuple[int, ...] = Field((0,), min_length=1)
 
     with pytest.raises(ValidationError) as caught:
-        Pair(betas=0.1)
-    assert list(describe_faults(caught.value)) == ["betas: got 0.1; input should be a list"]
+        Pair(betas=0.1, seeds=[])
+    assert list(describe_faults(caught.value)) == [
+        "betas: got 0.1; input should be a list",
+        "seeds: got []; list should have at least 1 item after validation, not 0",
+    ]

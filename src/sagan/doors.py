@@ -109,6 +109,7 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         path = Path(catalog.get(BUNDLE).filepath)
         if path.is_dir():  # loading says better that there is none
             GeneratorBundle.open(path, weights)
+    if BUNDLE not in pipeline.all_outputs():
         return
     from sagan.training.config import TrainingConfig
 
@@ -143,7 +144,8 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         from sagan.comparison.contestants import laid_contestants
 
         config = ComparisonConfig.model_validate(catalog.load("params:comparison"))
-        laid_contestants(config, training, image_size)
+        weights = dict(catalog.load("params:evaluation")).get("weights")
+        laid_contestants(config, training, image_size, weights)
     if "training" in stations:
         from sagan.models.feasible import network_faults
 

@@ -65,11 +65,18 @@ def source_hash(*places: str, without: Collection[str] = ()) -> str:
     """
     root, digest = Path(__file__).parent, hashlib.sha256()
     for place in (root / name for name in places):
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            name = file.relative_to(root).as_posix()
+        for file in _modules(place):
+            name = file.relative_to(root).with_suffix(".py").as_posix()
             if name not in without:
                 digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _modules(place: Path) -> list[Path]:
+    """Source files of a folder, or one; their byte code where it was installed without them."""
+    if place.is_dir():
+        return sorted(place.rglob("*.py")) or sorted(place.rglob("*.pyc"))
+    return [place if place.is_file() else place.with_suffix(".pyc")]
 
 
 def short(path: Path) -> Path:

@@ -93,22 +93,25 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
 def _in_yaml(message: str) -> str:
     """Pydantic's words for what is written in YAML, not Python."""
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
-    message = message.partition(" or instance of ")[0]
+    message = message.partition(" or instance of ")[0].replace("Tuple should", "List should")
     return f"{message[:1].lower()}{message[1:]}"
 
 
 class _EachKeyOnce(yaml.SafeLoader):
     """Plain values, and no key twice in a mapping: the first would be passed over in silence."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a second key of a name."""
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - untyped
+        """Refuse a second key of a name, as it is written: what `<<` merges may be overridden."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # no name; refused when the mapping is made
+            if (key.tag, key.value) in seen:
                 fault = f"found the key '{key.value}' twice"
                 raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+            seen.add((key.tag, key.value))
+        return node
 
 
 def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:

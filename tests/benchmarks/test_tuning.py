@@ -65,6 +65,7 @@ def test_distances_that_differ_by_a_factor_are_told_apart_though_the_larger_ones
     assert chance(tuned, default, "fd_classifier") == pytest.approx(0.018, abs=0.005)
     assert chance(tuned, default, "train_seconds") > 0.05  # the same numbers, not as ratios
     assert chance(tuned[:1], default, "fd_classifier") is None
+    assert chance([0.5, 0.5], [0.5, 0.5], "recall") is None  # JSON has no NaN
 
 
 def test_an_objective_that_is_not_measured_is_refused_before_hours_of_training(monkeypatch, capsys):
@@ -76,3 +77,22 @@ def test_an_objective_that_is_not_measured_is_refused_before_hours_of_training(m
 
     assert refused.value.code == 2
     assert "'fid' is not measured by this protocol" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seeds", "0"], "--seeds: expected a whole number of at least 1, got 0"),
+        (["--jobs", "none"], "--jobs: expected a whole number of at least 1, got none"),
+        (["--first-seed", "-1"], "--first-seed: expected a whole number of at least 0, got -1"),
+    ],
+)
+def test_a_number_that_is_none_is_refused(monkeypatch, capsys, words, said):
+    monkeypatch.setattr(tuning, "train", lambda *_: pytest.fail("was trained"))
+    monkeypatch.setattr(sys, "argv", ["tuning", *words])
+
+    with pytest.raises(SystemExit) as refused:
+        tuning.main()
+
+    assert refused.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)

@@ -90,7 +90,7 @@ def test_handle_checks_what_it_opens(data_root: Path) -> None:
 def test_json_without_a_path_is_refused(data_root: Path) -> None:
     path = data_root / "01_raw" / "image_folder.json"
     path.write_text("[]")
-    with pytest.raises(DatasetError, match="no 'path' in it"):
+    with pytest.raises(DatasetError, match="has no 'path'"):
         FolderDataset(filepath=str(path)).load()
 
 
@@ -98,7 +98,7 @@ def test_workspace_is_made_on_load_and_never_saved(tmp_path: Path) -> None:
     dataset = WorkspaceDataset(filepath=str(tmp_path / "06_models" / "checkpoints"))
     assert not dataset.exists()
     assert dataset.load().is_dir()
-    with pytest.raises(DatasetError, match="never saved to"):
+    with pytest.raises(DatasetError, match="nodes cannot save to it"):
         dataset.save("anything")
 
 

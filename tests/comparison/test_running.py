@@ -126,8 +126,11 @@ def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
     (row,) = compare("raw", contestants=[averaging], seeds=[0])
 
     assert row["protocol"]["samples"]["generator"]["weights"] == "raw"
-    with pytest.raises(ValueError, match="but sagan, acgan, wide have no averaged weights"):
+    with pytest.raises(
+        ValueError, match=r"\n  sagan: evaluation\.weights: ema was asked for"
+    ) as told:
         compare("ema")
+    assert len(str(told.value).splitlines()) == 1 + len(CONTESTANTS)
 
 
 def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):

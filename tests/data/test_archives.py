@@ -54,7 +54,7 @@ HOSTILE = {
     "block device": ([special("train/sda", tarfile.BLKTYPE)], "is a device or pipe"),
     "pipe": ([special("train/pipe", tarfile.FIFOTYPE)], "is a device or pipe"),
     "twice": ([plain("train/cat/0.JPEG")], "is in it more than once"),
-    "long name": ([plain("train/" + "x" * 300)], "is too long a name"),
+    "long name": ([plain("train/" + "x" * 300)], "is too long for a file name"),
     "many": ([plain(f"../{n}") for n in range(9)], "; 9 in all"),
 }
 

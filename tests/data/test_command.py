@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -116,15 +117,20 @@ def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monke
         made.append(arguments[-1])
         return load_squares(*arguments)
 
-    before = signal.getsignal(number)
-    with monkeypatch.context() as patch:
-        patch.setattr("sagan.data.shard_writer.load_squares", asked_to_stop)
-        assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
+    before = signal.signal(number, signal.SIG_IGN)  # as for a script's job in the background
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("sagan.data.shard_writer.load_squares", asked_to_stop)
+            assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
     assert "the same command continues" in capsys.readouterr().err
-    assert signal.getsignal(number) is before
-    finished = {path.name: path.stat().st_mtime_ns for path in root.parent.glob("out/*/*-0*.npy")}
-    assert finished
+    (noted,) = root.parent.glob("out/*/finished.jsonl")  # a file may be there and not noted yet
+    finished = [noted.with_name(json.loads(line)["file"]) for line in noted.open()]
+    written = {path: path.stat().st_mtime_ns for path in finished}
+    assert len(written) > 1
 
     assert main(command(root, "--shard-images", "4", "--workers", "1")) == 0
-    store = ShardStore.open(Path(capsys.readouterr().out.strip()))
-    assert finished.items() <= {p.name: p.stat().st_mtime_ns for p in store.path.iterdir()}.items()
+    ShardStore.open(Path(capsys.readouterr().out.strip()))
+    assert written == {path: path.stat().st_mtime_ns for path in finished}

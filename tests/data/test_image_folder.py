@@ -33,10 +33,10 @@ def test_a_validation_split_of_another_name_is_not_passed_over_in_silence(tmp_pa
     ImageFolder.open(root)
     assert caplog.text == "", "ImageNet's own layout: test/ has no labels"
     (root / "val").rename(root / "valid")
-    assert ImageFolder.open(root).splits == ("train",)
-    assert (
-        "and valid/ and test/ is not read: the validation split must be named val/" in caplog.text
-    )
+    for _ in range(2):  # as several stations of one run do
+        assert ImageFolder.open(root).splits == ("train",)
+    (said,) = caplog.messages
+    assert said.endswith("has no val/, and a split of another name is not read: valid/, test/")
 
 
 def test_a_missing_root_is_named_with_the_layout(tmp_path):
@@ -105,7 +105,7 @@ def test_all_problems_are_told_at_once(tmp_path):
     with pytest.raises(ValueError, match="cannot be used") as caught:
         ImageFolder.open(root)
     assert "empty class folders in train/: empty" in str(caught.value)
-    assert "class folders in val/ hold folders" in str(caught.value)
+    assert "class folders in val/ have folders" in str(caught.value)
 
 
 def test_a_stray_text_file_is_told_not_refused(tmp_path, caplog):

@@ -138,7 +138,7 @@ def test_several_archives_become_one_class_folder(tmp_path):
     assert contents(folder) == published.expected_tree()
     assert folder.class_titles == {"n02012849": "crane"}
     (tmp_path / "sets/again.tar.gz").write_bytes(published.tar_of(mine, "w:gz"))
-    with pytest.raises(ValueError, match=r"both hold 'train/n02012849/.*; name one of them"):
+    with pytest.raises(ValueError, match=r"both have 'train/n02012849/.*; name one of them"):
         get("folder", tmp_path / "sets/*.tar.gz", tmp_path / "other")
 
 
@@ -238,6 +238,9 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
 
         return copying
 
+    def killed(*_):
+        raise Killed
+
     monkeypatch.setattr("sagan.data.sources.ilsvrc._WRITERS", 1)
     for limit in (6, 14):  # within train, within val
         monkeypatch.setattr(extraction.shutil, "copyfileobj", dies_at(limit))
@@ -245,6 +248,10 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
             get("ilsvrc2012", place, raw)
         assert not (raw / "ilsvrc2012/val").exists()
     monkeypatch.setattr(extraction.shutil, "copyfileobj", dies_at(1000))
+    with monkeypatch.context() as patch:  # complete, and not in its place yet
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(Killed):
+            get("ilsvrc2012", place, raw)
     assert contents(get("ilsvrc2012", place, raw)) == published.expected_tree()
     assert len(written) == len(set(written)) == 18, "each image was written once"
     assert not list(raw.rglob("*.partial"))

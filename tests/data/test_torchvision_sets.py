@@ -103,7 +103,7 @@ def test_a_changed_file_of_a_set_is_never_unpickled(source, tmp_path, monkeypatc
 def test_a_set_that_is_not_there_says_what_to_do(source, tmp_path):
     config = AcquisitionConfig(source=source, download=False)
     with pytest.raises(
-        DownloadFailed, match=r"bring the folder here and name it as acquisition\.p"
+        DownloadFailed, match=r"copy the folder here and give its path as acquisition\.p"
     ):
         acquire(config, tmp_path)
 
@@ -141,6 +141,6 @@ def test_an_imagenette_whose_unpacking_was_killed_is_not_taken_for_whole(tmp_pat
     root = small_imagenette(tmp_path / "root")
     (root / ".imagenette2-160.unpacking").touch()
     config = AcquisitionConfig(source="imagenette", path=str(root), imagenette_size="160px")
-    with pytest.raises(DownloadFailed, match="cannot be fetched"):
+    with pytest.raises(DownloadFailed, match="cannot be downloaded"):
         acquire(config, tmp_path / "raw")
     assert not (root / "imagenette2-160").exists()

@@ -109,7 +109,7 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
     data = bytearray(remote.cat_file(f"{root}/train-00001.npy"))
     data[-1] ^= 1
     remote.pipe_file(f"{root}/train-00001.npy", bytes(data))
-    with pytest.raises(TransferFailed, match=r"train-00001\.npy' is not what the index says"):
+    with pytest.raises(TransferFailed, match=r"train-00001\.npy' does not match the index"):
         fetch_store(address, tmp_path / "here")
     assert not (tmp_path / "here" / store.key / INDEX).exists()
     assert not list((tmp_path / "here").rglob("*.saving"))

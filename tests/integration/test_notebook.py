@@ -59,7 +59,11 @@ def test_notebook_runs_and_draws(path: Path, finished_project: Path) -> None:
     assert not [output for output in outputs if output.get("name") == "stderr"]
 
 
-@pytest.mark.parametrize("details", [(), ("recognised_by_class",)], ids=["nothing", "recognised"])
+@pytest.mark.parametrize(
+    "details",
+    [(), ("recognised_by_class",), ("intra_class",), ("intra_class", "recognised_by_class")],
+    ids=["nothing", "recognised", "distance", "both"],
+)
 def test_evaluation_notebook_says_what_was_not_measured(
     details: tuple[str, ...],
     finished_project: Path,
@@ -79,7 +83,12 @@ def test_evaluation_notebook_says_what_was_not_measured(
     cells = nbformat.read(ROOT / "notebooks" / "04_evaluation.ipynb", as_version=4).cells
     first, *code = [cell.source for cell in cells if cell.cell_type == "code"]
     assert "%load_ext kedro.ipython" in first
-    exec("\n".join(code), {"catalog": SimpleNamespace(load=left.__getitem__)})
+    namespace = {"catalog": SimpleNamespace(load=left.__getitem__)}
+    exec("\n".join(code), namespace)
     told = capsys.readouterr().out
     assert "not measured: it needs images in both train and val" in told
     assert ("no classifier was trained" in told) is (not details)
+    if details:
+        shown = namespace["by_class"].iloc[:, 0]
+        worst = shown.max() if "intra_class" in details else shown.min()
+        assert shown.iloc[0] == worst

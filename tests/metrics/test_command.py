@@ -47,10 +47,12 @@ def test_writes_metrics(samples, parameters, shards, workspace, tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["metrics.json"]
 
 
-def test_a_truncation_curve_is_left_out_and_said(samples, parameters, shards, workspace, caplog):
+def test_what_a_file_cannot_follow_is_left_out_and_said(
+    samples, parameters, shards, workspace, caplog
+):
     """The pipeline's own parameters ask for one; a file cannot be drawn from again."""
-    with parameters.open("a") as file:
-        file.write("  sweep: {truncations: [0.5]}\n")
+    text = parameters.read_text().replace("  weights: null\n", "  weights: raw\n")
+    parameters.write_text(text + "  sweep: {truncations: [0.5]}\n")
     out = parameters.parent / "metrics.json"
     arguments = [str(samples), str(shards.path), "--out", str(out), "--config", str(parameters)]
 
@@ -58,6 +60,7 @@ def test_a_truncation_curve_is_left_out_and_said(samples, parameters, shards, wo
         assert main([*arguments, "--workspace", str(workspace)]) == 0
 
     assert "no truncation curve" in caplog.text
+    assert "weights: raw: not known of samples" in caplog.text
     assert "truncation_sweep" not in json.loads(out.read_text())["details"]
 
 

@@ -181,7 +181,7 @@ def test_weights_that_are_not_there_are_refused_naming_those_that_are(both):
         ema_alone.choose("raw")
     raw_alone = rewritten(both, raw=None, facts={"weights": "raw"})
     assert the_weight(raw_alone.choose("raw")) == 1.0
-    with pytest.raises(ValueError, match=r"no ema weights, but raw; training\.ema_decay"):
+    with pytest.raises(ValueError, match=r"no ema weights, but raw; set training\.ema_decay"):
         GeneratorBundle.open(both.path, "ema")
 
 

@@ -72,6 +72,14 @@ def test_sigma_of_the_class_vectors_is_taken_in_float32_under_autocast(monkeypat
     assert seen == [False]
 
 
+@pytest.mark.parametrize("network", [Generator, Discriminator])
+def test_a_network_without_memory_is_built_without_moving_vectors(network, monkeypatch):
+    """Every bundle is opened that way; going through the motions takes most of a second."""
+    monkeypatch.setattr(torch, "mv", None)
+    with torch.device("meta"):
+        network(image_size=16, num_classes=4, base_channels=8, attention_resolutions=(8,))
+
+
 def test_class_tables_of_batch_norm_are_not_normalised():
     generator = Generator(image_size=16, num_classes=4, base_channels=8, attention_resolutions=())
     norms = [m for m in generator.modules() if isinstance(m, ConditionalBatchNorm2d)]

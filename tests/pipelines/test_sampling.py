@@ -6,8 +6,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from sagan.catalog import SamplesDataset
+from sagan.catalog import PNGDataset, SamplesDataset
 from sagan.pipelines.sampling import create_pipeline
+from sagan.pipelines.sampling.nodes import draw_grid
 from sagan.sampling.config import SamplingConfig
 from tests.small_world import small_bundle
 
@@ -72,3 +73,17 @@ def test_parameter_files_are_valid(environment):
     )
 
     SamplingConfig.model_validate(loader["parameters"]["sampling"])
+
+
+def test_pictures_say_which_weights_they_show(bundle, tmp_path):
+    """On disk as well; the grid those of its samples, which may be an earlier generator's."""
+    made = run(bundle)
+    for name in ("sample_grid", "attention_maps"):
+        dataset = PNGDataset(filepath=str(tmp_path / f"{name}.png"))
+        dataset.save(made[name])
+        assert dataset.load().drawn_with == bundle.config["weights_sha256"]
+        assert (dataset.load() == made[name]).all()
+
+    samples = made["samples"] | {"drawn_with": np.array("0" * 64)}
+    grid = draw_grid(samples, bundle, SamplingConfig())
+    assert grid[::2].copy().drawn_with == "0" * 64

@@ -8,6 +8,7 @@ import pytest
 
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.page import Contents, render_report
+from sagan.sampling.picture import Picture
 from tests import fabricated_run as run
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"  # a name, never fetched
@@ -212,6 +213,23 @@ def test_of_one_kind_of_weights_there_is_nothing_to_warn_of(page: str) -> None:
     for shown in (alone, page):
         assert "The metrics are of the run" not in shown
         assert "holds the raw weights too" not in shown
+
+
+def test_pictures_of_an_earlier_generator_are_told() -> None:
+    bundle = run.bundle_config() | {"weights_sha256": "of these"}
+    for grid, maps, told in (
+        ("of these", "of these", None),
+        (None, None, None),
+        ("of these", "of others", "Attention maps are of another generator"),
+        ("of others", "of others", "Samples by class and attention maps are of another generator"),
+    ):
+        pictures = {
+            "sample_grid": Picture.of(run.picture(66, 72), grid),
+            "attention_maps": Picture.of(run.picture(40, 240), maps),
+        }
+        page = render_report(ReportingConfig(), contents(bundle=bundle, **pictures))
+        assert ("of another generator than this one" in page) is (told is not None)
+        assert told is None or told in warning_section(page)
 
 
 def test_a_report_on_other_images_than_were_trained_on_is_told() -> None:

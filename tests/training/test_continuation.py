@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from sagan.training.fingerprint import differences
+from sagan.training.fingerprint import code_hash, differences
 from sagan.training.run import train
 from tests.training.conftest import TINY
 from tests.training.whole_runs import assert_equal_states, final_state
@@ -137,3 +137,11 @@ def test_differences_are_sorted_paths_with_both_values():
     now = {"a": {"b": 2, "c": [1, 2]}, "new": True, "same": "x"}
 
     assert differences(before, now) == ["a.b: 1 -> 2", "new: null -> true"]
+
+
+def test_a_run_is_of_the_code_that_was_there_when_the_process_began(monkeypatch):
+    """Files that are edited while runs follow one another have no part in them."""
+    first = code_hash()
+    monkeypatch.setattr("sagan.training.fingerprint.source_hash", lambda *_, **__: "of other code")
+
+    assert code_hash() == first

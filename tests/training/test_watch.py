@@ -20,14 +20,8 @@ from sagan.training.watch import CollapseWatch, troubles
 from sagan.training.watch_config import WatchConfig
 
 CPU = torch.device("cpu")
-
-
 WATCH = {"classes": 3, "images_per_class": 4, "patience": 1}
-
-
 FINE = {"diversity": 0.9, "margin": 1.0}
-
-
 G_BLOCK, D_BLOCK = "generator/8x8_attention", "discriminator/8x8_attention"
 
 

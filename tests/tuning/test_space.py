@@ -71,6 +71,19 @@ def test_values_are_held_against_the_trainings_own_model(space, name, dimension,
     assert said in str(refused.value)
 
 
+def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, training):
+    averaged = PROTOCOL | {"weights": "ema"}
+    said = "weights: ema was asked for, but ema_decay is null"
+    with pytest.raises(ValueError, match=f"tuning.training.*{said}"):
+        trial_training(study(protocol=averaged), training(ema_decay=None))
+
+    dimensions = {"ema_decay": {"type": "categorical", "choices": [None, 0.9]}}
+    config = study(protocol=averaged, search_space=dimensions, warm_starts={})
+    space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
+    with pytest.raises(ValueError, match=f"ema_decay: None does not go with .*{said}"):
+        space.check()
+
+
 def test_what_a_preset_sets_is_not_searched(space):
     with pytest.raises(ValueError, match=r"training.preset=sagan sets it itself"):
         space({"generator_lr": RATE}, preset="sagan").check()

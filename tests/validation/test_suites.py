@@ -52,7 +52,7 @@ def test_what_the_library_itself_writes_is_read_back():
         (one_expectation(**ENTRY, serverity="warning"), "'serverity'; did you mean 'severity'"),
         (
             one_expectation(type=ENTRY["type"], kwargs={"min_value": {"$PARAMETER": "least"}}),
-            "data_validation.thresholds has not: 'least'",
+            "is not in data_validation.thresholds: 'least'",
         ),
         (
             {**one_expectation(**ENTRY), **one_expectation("classes", **ENTRY)},

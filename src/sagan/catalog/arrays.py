@@ -13,20 +13,25 @@ from sagan.catalog.file import FileDataset
 if TYPE_CHECKING:
     import numpy as np
 
+    from sagan.sampling.picture import Picture
 
+
+_DRAWN_WITH = "drawn_with"  # a PNG's text: SHA-256 of the generator's weights
 _PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 
 
 class PNGDataset(FileDataset):
-    """A picture, uint8 [H, W, 3] in RGB; Kedro-Viz shows it."""
+    """A picture, uint8 [H, W, 3] in RGB, and what it was drawn with; Kedro-Viz shows it."""
 
-    def read(self, path: Path) -> "np.ndarray":
+    def read(self, path: Path) -> "Picture":
         """Return uint8 [H, W, 3]."""
         import numpy as np
         from PIL import Image
 
+        from sagan.sampling.picture import Picture
+
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return Picture.of(np.asarray(image.convert("RGB")), image.info.get(_DRAWN_WITH))
 
     def write(self, path: Path, data: "np.ndarray") -> None:
         """Write the picture.
@@ -35,13 +40,16 @@ class PNGDataset(FileDataset):
             ValueError: unless the data is uint8 [H, W, 3].
         """
         import numpy as np
-        from PIL import Image
+        from PIL import Image, PngImagePlugin
 
         if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
             raise ValueError(
                 f"expected an image uint8 [H, W, 3], got {data.dtype} {list(data.shape)}"
             )
-        Image.fromarray(data).save(path, format="PNG", optimize=True)
+        text = PngImagePlugin.PngInfo()
+        if drawn_with := getattr(data, _DRAWN_WITH, None):
+            text.add_text(_DRAWN_WITH, drawn_with)
+        Image.fromarray(data).save(path, format="PNG", optimize=True, pnginfo=text)
 
     def preview(self) -> ImagePreview:
         """The picture in base64 for Kedro-Viz, which stretches it to its panel.

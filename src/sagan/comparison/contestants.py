@@ -26,18 +26,24 @@ class Entry:
         return f"{self.contestant}, seed {self.seed}"
 
 
-def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardStore) -> list[Entry]:
+def entries(
+    config: ComparisonConfig,
+    training: TrainingConfig,
+    shards: ShardStore,
+    weights: str | None = None,
+) -> list[Entry]:
     """All runs, seed by seed, so that an unfinished comparison has seen every contestant.
 
     Args:
         config: contestants, seeds, budget.
         training: what contestants are laid over.
         shards: the images; their size decides which networks there can be.
+        weights: `ema` or `raw`, that every run must leave; None: whichever it leaves.
 
     Raises:
         ValueError: naming each contestant that is not valid, with its faults.
     """
-    configured = laid_contestants(config, training, shards.image_size)
+    configured = laid_contestants(config, training, shards.image_size, weights)
     _check_runs_differ(configured, shards)
     return [
         Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
@@ -47,7 +53,10 @@ def entries(config: ComparisonConfig, training: TrainingConfig, shards: ShardSto
 
 
 def laid_contestants(
-    config: ComparisonConfig, training: TrainingConfig, image_size: int
+    config: ComparisonConfig,
+    training: TrainingConfig,
+    image_size: int,
+    weights: str | None = None,
 ) -> dict[str, TrainingConfig]:
     """The training of each contestant by its name, but for the seed.
 
@@ -55,6 +64,7 @@ def laid_contestants(
         config: contestants, seeds, budget.
         training: what contestants are laid over.
         image_size: side of the images, which decides which networks there can be [px].
+        weights: `ema` or `raw`, that every run must leave; None: whichever it leaves.
 
     Raises:
         ValueError: naming each contestant that is not valid, with its faults.
@@ -68,7 +78,7 @@ def laid_contestants(
     configured: dict[str, TrainingConfig] = {}
     for contestant in config.contestants:
         try:
-            configured[contestant.name] = _lay(contestant, config, training)
+            configured[contestant.name] = _leaving(weights, _lay(contestant, config, training))
             _check_processes(configured[contestant.name], config.workers)
             faults += [
                 f"{contestant.name}: {fault}"
@@ -99,6 +109,16 @@ def _lay(
         settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
     # laid already: the model would lay it once more, over the contestant's own parameters
     return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
+
+
+def _leaving(weights: str | None, training: TrainingConfig) -> TrainingConfig:
+    """The training whose generator bundle has the weights that are to be measured."""
+    if weights == "ema" and training.ema_decay is None:
+        raise ValueError(
+            "evaluation.weights: ema was asked for, but ema_decay is null; set it, or "
+            "evaluation.weights to null"
+        )
+    return training.model_copy(update={"export_raw": True}) if weights == "raw" else training
 
 
 def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore) -> None:

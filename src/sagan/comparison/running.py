@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from sagan.comparison.measuring import Conditions, attempt_entry
 from sagan.comparison.rows import Row, RowStore
 from sagan.data.shards import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
-from sagan.models.bundle import EMA, RAW
 from sagan.schema import ClearError
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
@@ -57,7 +55,7 @@ def run_comparison(
         TrainingInterrupted: asked to stop, after saving; the same call goes on.
         ComparisonError: where runs failed, after all others were made.
     """
-    planned = _keeping(entries(config, training, shards), evaluation.weights)
+    planned = entries(config, training, shards, evaluation.weights)
     evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
     store = RowStore(workspace / "rows", shards, evaluation)
     folders = Folders(workspace / "runs", features)
@@ -92,27 +90,6 @@ def run_comparison(
             )
         )
     return [_required(store, entry) for entry in planned]
-
-
-def _keeping(planned: list[Entry], weights: str | None) -> list[Entry]:
-    """The runs, each leaving the weights that are to be measured.
-
-    Raises:
-        ValueError: naming the contestants that have no average.
-    """
-    if weights == EMA:
-        plain = dict.fromkeys(one.contestant for one in planned if one.training.ema_decay is None)
-        if plain:
-            raise ValueError(
-                f"evaluation.weights: ema was asked for, but {', '.join(plain)} have no averaged "
-                "weights; set ema_decay for all, or evaluation.weights to null"
-            )
-    if weights != RAW:
-        return planned
-    return [
-        replace(one, training=one.training.model_copy(update={"export_raw": True}))
-        for one in planned
-    ]
 
 
 def _take_references(entry: Entry, common: Conditions) -> None:

@@ -122,15 +122,14 @@ def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 -
 
 def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
     """Take up what a killed run of the same extraction left; what another one left goes away."""
-    record = json.dumps(made_of)
     try:
-        known = (partial / RECORD).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        known = json.loads((partial / RECORD).read_text(encoding="utf-8"))["made_of"]
+    except (OSError, ValueError, KeyError):
         known = None
-    if known != record:
+    if known != made_of:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        (partial / RECORD).write_text(record, encoding="utf-8")
+        (partial / RECORD).write_text(json.dumps({"made_of": made_of}), encoding="utf-8")
 
 
 def _write(archive: Archive, entry: Entry, path: Path) -> None:

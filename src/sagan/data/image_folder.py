@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -120,11 +121,12 @@ def _root_problems(root: Path) -> list[str]:
 def _say_what_is_not_read(root: Path, images: dict[str, dict[str, int]]) -> None:
     others = [name for name in _OTHER_NAMES if (root / name).is_dir()]
     if others and "val" not in images:
-        logger.warning(
-            "'%s' has no val/, and %s/ is not read: the validation split must be named val/",
-            root,
-            "/ and ".join(others),
-        )
+        _say_unread(root, ", ".join(f"{name}/" for name in others))
+
+
+@cache  # once a process, not at every station
+def _say_unread(root: Path, others: str) -> None:
+    logger.warning("'%s' has no val/, and a split of another name is not read: %s", root, others)
 
 
 def _split_problems(root: Path, split: str) -> list[str]:

@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 EXIT_INTERRUPTED = os.EX_TEMPFAIL  # 75, as a training's
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGUSR1, which batch systems send, raise KeyboardInterrupt in the block."""
-    before = {n: signal.signal(n, _interrupt) for n in (signal.SIGTERM, signal.SIGUSR1)}
+    """Let the signals that batch systems send raise KeyboardInterrupt in the block.
+
+    SIGINT too: a program that a script starts in the background would not hear it otherwise.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
     finally:

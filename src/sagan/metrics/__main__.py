@@ -135,6 +135,8 @@ def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConf
     """The part of a configuration that samples drawn before can follow."""
     if config.sweep.truncations:
         logger.info("no truncation curve: it needs a generator to sample from")
+    if config.weights is not None:
+        logger.info("weights: %s: not known of samples that were drawn before", config.weights)
     return config.model_copy(update={"num_samples": count, "sweep": SweepConfig()})
 
 

@@ -100,6 +100,11 @@ class GeneratorBundle:
         return self._description.facts | (beside.facts if beside else {})
 
     @property
+    def weights_sha256(self) -> str | None:
+        """SHA-256 of the weights that were chosen; bundles of earlier versions do not say it."""
+        return (self._beside or self._description).weights_sha256
+
+    @property
     def shown_names(self) -> tuple[str, ...]:
         """What people call each class, for pictures: `goldfish`, not `n01443537`."""
         return short_names(self.class_names, self.class_titles)
@@ -171,8 +176,7 @@ class GeneratorBundle:
 
     def _check(self, file: Path) -> None:
         """Safetensors takes a flipped bit for a weight."""
-        expected = (self._beside or self._description).weights_sha256
-        found = file_sha256(file)
+        expected, found = self.weights_sha256, file_sha256(file)
         if expected is not None and found != expected:
             raise ValueError(
                 f"{file} was changed after it was written: SHA-256 {found[:12]}..., "
@@ -227,9 +231,8 @@ def save_bundle(
 def _save_weights(generator: Generator, file: Path) -> str:
     """Write weights and buffers; the file's SHA-256."""
     state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    file.write_bytes(
-        save(state)
-    )  # the library's own writer says a full disk in an error of its own
+    # the library's own writer says a full disk in an error of its own
+    file.write_bytes(save(state))
     return file_sha256(file)
 
 

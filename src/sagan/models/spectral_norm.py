@@ -81,9 +81,12 @@ class SpectralEmbedding(SpectralLayer, nn.Embedding):
 
 @torch.no_grad()
 def power_iteration(network: nn.Module, iterations: int = 1) -> None:
-    """Move u and v of every spectrally normalised layer towards the leading singular pair."""
+    """Move u and v of every spectrally normalised layer towards the leading singular pair.
+
+    A network without memory ("meta") has none to move; to go through the motions takes a second.
+    """
     for layer in network.modules():
-        if isinstance(layer, SpectralLayer):
+        if isinstance(layer, SpectralLayer) and not layer.weight.is_meta:
             taps = taps_of(layer.weight)  # [out, k*k, in]
             matrix, v = taps.flatten(1), layer.v
             for _ in range(iterations):

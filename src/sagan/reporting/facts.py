@@ -96,6 +96,24 @@ def warnings(
     return said
 
 
+def earlier_pictures(bundle: Facts, drawn_with: Mapping[str, str | None]) -> Iterator[str]:
+    """A sentence where pictures are of other weights than the generator's.
+
+    Args:
+        bundle: The generator's `config.json`.
+        drawn_with: SHA-256 of the weights that each picture was drawn with, by its name; None
+            where that is not known.
+    """
+    now = bundle.get("weights_sha256")
+    others = [name for name, sha256 in drawn_with.items() if now and sha256 and sha256 != now]
+    if others:
+        said = " and ".join(others)
+        yield (
+            f"{said[0].upper()}{said[1:]} are of another generator than this one: "
+            "`kedro run --pipelines=sampling,reporting` draws them again and writes the page again."
+        )
+
+
 def event(record: Facts) -> str:
     """A line about something that happened in training, such as a resume."""
     rest = {k: v for k, v in record.items() if k not in {"event", "message"}}

@@ -88,8 +88,15 @@ def _told(c: Contents) -> dict[str, Any]:
         "headline": facts.headline(c.bundle, c.summary, c.metrics),
         "warnings": facts.warnings(
             c.validation_report, c.bundle, c.journal, c.summary, c.metrics, pictures=shown
-        ),
+        )
+        + list(facts.earlier_pictures(c.bundle, _drawn_with(c))),
     }
+
+
+def _drawn_with(c: Contents) -> dict[str, str | None]:
+    """SHA-256 of the weights that each picture was drawn with, where it tells."""
+    drawn = {"samples by class": c.sample_grid, "attention maps": c.attention_maps}
+    return {name: getattr(picture, "drawn_with", None) for name, picture in drawn.items()}
 
 
 def _trained(config: ReportingConfig, c: Contents) -> dict[str, Any]:

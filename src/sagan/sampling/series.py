@@ -9,10 +9,16 @@ from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
+from sagan.sampling.picture import Picture
 
 
 def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np.ndarray]:
-    """Samples of evenly chosen classes: `images` uint8 [N, 3, H, W], `class_labels` int64 [N]."""
+    """Samples of evenly chosen classes.
+
+    Returns:
+        `images` uint8 [N, 3, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
+        generator's weights, empty if the bundle does not say it.
+    """
     device = choose_device(config.device)
     classes = choose_classes(bundle.num_classes, config.classes)
     columns = config.samples_per_class
@@ -24,13 +30,18 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
     class_labels = torch.tensor(classes).repeat_interleave(columns)
     generator = bundle.load(str(device))
     batches = generate(generator, latents, class_labels, config.batch_size, device)
-    return {"images": torch.cat(list(batches)).numpy(), "class_labels": class_labels.numpy()}
+    return {
+        "images": torch.cat(list(batches)).numpy(),
+        "class_labels": class_labels.numpy(),
+        "drawn_with": np.array(bundle.weights_sha256 or ""),
+    }
 
 
 def draw_series_grid(
     samples: dict[str, np.ndarray], bundle: GeneratorBundle, config: SamplingConfig
-) -> np.ndarray:
+) -> Picture:
     """The samples, a row a class: uint8 [H, W, 3]."""
-    return class_grid(
+    grid = class_grid(
         samples["images"], samples["class_labels"], bundle.shown_names, config.tile_px
     )
+    return Picture.of(grid, str(samples.get("drawn_with", "")) or None)

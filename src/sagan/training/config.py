@@ -137,6 +137,16 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _scores_are_of_weights_that_there_are(self) -> Self:
+        asked = self.scoring.protocol.weights if self.scoring.every_images else None
+        if asked == "ema" and self.ema_decay is None:
+            raise ValueError(
+                "scoring.protocol.weights: ema was asked for, but ema_decay is null and there is "
+                "no average; set one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _batches_divide(self) -> Self:
         for name, size in (
             ("batch_size", self.batch_size),

@@ -10,6 +10,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ def identity_hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
+@cache  # of the code that runs here, though its files may be edited meanwhile
 def code_hash() -> str:
-    """Hash of the source files that decide about a run's weights."""
+    """Hash of the source files that decide about a run's weights, as this process found them."""
     return source_hash(*_CODE, without={f"training/{name}.py" for name in _NOT_CODE})
 
 

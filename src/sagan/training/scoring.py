@@ -13,7 +13,7 @@ import torch
 
 from sagan.data.shards import ShardStore
 from sagan.metrics.directions import lower_is_better
-from sagan.models.bundle import EMA, RAW
+from sagan.models.bundle import RAW
 from sagan.training.config import TrainingConfig
 from sagan.training.export import export_generator
 from sagan.training.journal import Record
@@ -118,8 +118,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
         ModuleNotFoundError: if a library that scores need is not installed.
-        ValueError: if scores are to be handed on from a process that training does not run in, or
-            are to be of averaged weights, where there is no average.
+        ValueError: if scores are to be handed on from a process that training does not run in.
     """
     if on_score is not None and config.world_size > 1:
         raise ValueError(
@@ -127,11 +126,6 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
             f"nnodes {config.nnodes}"
         )
     if config.scoring.every_images:
-        if config.scoring.protocol.weights == EMA and config.ema_decay is None:
-            raise ValueError(
-                "training.scoring.protocol.weights: ema was asked for, but training.ema_decay is "
-                "null and there is no average; set one of them"
-            )
         import sagan.metrics.of_generator  # noqa: F401 - what it needs is missed now, not later
         from sagan.metrics.inception import require_weights
 

@@ -15,7 +15,7 @@ else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its 
 def draw_samples(
     generator_bundle: GeneratorBundle, config: SamplingConfig
 ) -> dict[str, np.ndarray]:
-    """Samples of evenly chosen classes: `images` uint8 [N, 3, H, W], `class_labels` int64 [N]."""
+    """Samples of evenly chosen classes, as `sagan.sampling.series` makes them."""
     from sagan.sampling.series import draw_series
 
     return draw_series(generator_bundle, config)
@@ -38,11 +38,12 @@ def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) ->
     from sagan.sampling.attention_maps import attention_picture
     from sagan.sampling.grids import choose_classes
     from sagan.sampling.latents import sample_latents
+    from sagan.sampling.picture import Picture
 
     device = choose_device(config.device)
     classes = choose_classes(generator_bundle.num_classes, config.attention.samples)
     latent_dim = generator_bundle.latent_dim
-    return attention_picture(
+    drawn = attention_picture(
         generator_bundle.load(str(device)),
         sample_latents(len(classes), latent_dim, config.seed, config.truncation),
         torch.tensor(classes),
@@ -51,3 +52,4 @@ def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) ->
         tile_px=config.attention.tile_px,
         device=device,
     )
+    return Picture.of(drawn, generator_bundle.weights_sha256)
