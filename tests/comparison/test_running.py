@@ -435,7 +435,9 @@ def test_runs_at_once_are_a_process_each(compare, monkeypatch):
 def test_training_with_a_preset_of_its_own_is_refused(shards):
     training = TrainingConfig(**TRAINING | {"preset": "sagan_no_ttur"})
 
-    with pytest.raises(ValueError, match=r"training\.preset is sagan_no_ttur.*leave it null"):
+    with pytest.raises(
+        ValueError, match=r"training\.preset is sagan_no_ttur.*leave training\.preset null"
+    ):
         entries(ComparisonConfig(), training, shards)
 
 

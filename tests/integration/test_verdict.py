@@ -83,7 +83,9 @@ def test_a_type_that_the_library_has_not_and_an_absent_list_are_told_as_early() 
     catalog["params:data_validation"] = small_config().model_copy(
         update={"known_classes": "/no/such/list.txt"}
     )
-    with pytest.raises(FileNotFoundError, match=r"known_classes: '/no/such/list\.txt' is no file"):
+    with pytest.raises(
+        FileNotFoundError, match=r"known_classes: '/no/such/list\.txt' does not exist"
+    ):
         check_expectations(PIPELINES["train"], catalog)
     entry_of(suites, "images", "path_once")["type"] = "expect_wonders"
     catalog["expectation_suites"] = suites

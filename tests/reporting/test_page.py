@@ -333,4 +333,4 @@ def test_many_classes_are_summed_up() -> None:
 
 
 def test_empty_journal_still_gives_a_page() -> None:
-    assert "holds no records" in render_report(ReportingConfig(), contents(journal=[]))
+    assert "The journal has no records" in render_report(ReportingConfig(), contents(journal=[]))

@@ -49,7 +49,7 @@ def test_a_score_that_is_no_number_never_becomes_the_best(tmp_path, score, caplo
 
     assert store.best() == path_of(store, 4)
     assert json.loads(facts_of(store, 8).read_text())["score"] is None
-    assert f"has the score {score}, which is never the best" in caplog.text
+    assert f"has the score {score}, which is never chosen as best" in caplog.text
 
 
 @pytest.mark.parametrize("score", ["NaN", "-Infinity", "true", '"1"', "[1]"])

@@ -85,7 +85,7 @@ def test_no_good_record_is_lost_around_damage_in_the_middle(journal, damage, cap
     journal.path.write_bytes(lines[0] + lines[1] + damage + lines[2])
 
     assert journal.read() == [record(4), record(8), record(12)]
-    assert "torn in line 3" in caplog.text
+    assert "damaged in line 3" in caplog.text
 
 
 def test_a_record_before_lost_bytes_is_kept(journal):

@@ -165,8 +165,8 @@ def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):
     ("text", "said"),
     [
         ("training: [generator_lr\n", "is not valid YAML"),
-        ("", "holds no parameters of training; expected the best_parameters.yml of a study"),
-        ("generator_lr: 0.2\n", "holds no parameters of training"),
+        ("", "has no parameters of training; expected the best_parameters.yml of a study"),
+        ("generator_lr: 0.2\n", "has no parameters of training"),
     ],
 )
 def test_adopting_what_is_no_studys_is_refused(project, text, said, capsys):

@@ -61,7 +61,7 @@ def test_all_faults_are_told_at_once(space):
     [
         ("ema_decay", {"type": "float", "low": 0.5, "high": 1.5}, "1.5 does not fit"),
         ("batch_size", {"type": "int", "low": -1, "high": 4}, "-1 does not fit the training"),
-        ("betas", {"type": "categorical", "choices": [[0.0, 0.9], [0.0]]}, "[0.0] does not go"),
+        ("betas", {"type": "categorical", "choices": [[0.0, 0.9], [0.0]]}, "[0.0] does not fit"),
         ("loss", {"type": "categorical", "choices": ["hinge", "bice"]}, "'bice' does not fit"),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
     dimensions = {"ema_decay": {"type": "categorical", "choices": [None, 0.9]}}
     config = study(protocol=averaged, search_space=dimensions, warm_starts={})
     space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
-    with pytest.raises(ValueError, match=f"ema_decay: None does not go with .*{said}"):
+    with pytest.raises(ValueError, match=f"ema_decay: None does not fit with .*{said}"):
         space.check()
 
 

@@ -80,7 +80,7 @@ def test_a_server_that_is_not_there_is_told_in_one_message(tmp_path):
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "study.db").write_text("not a database, but long enough to be looked at " * 20)
-    with pytest.raises(StorageError, match="file is not a database; see that"):
+    with pytest.raises(StorageError, match="file is not a database; check that"):
         open_storage(Place.of(f"sqlite:///{tmp_path}/study.db", tmp_path), 5)
 
 
