@@ -55,7 +55,7 @@ def test_shards_of_the_validated_images(root):
     [
         ({"passed": False, "failures": ["class_count: found 3"]}, "failed 1 critical exp(?s:.*)3"),
         ({"data_hash": "other"}, "belongs to another data set .*preprocessing does not start; run"),
-        ({"expectations": []}, "holds no expectation"),
+        ({"expectations": []}, "has no expectations"),
     ],
 )
 def test_images_that_no_validation_found_fit_become_no_shards(root, changes, said):

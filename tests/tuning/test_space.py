@@ -80,7 +80,7 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
     dimensions = {"ema_decay": {"type": "categorical", "choices": [None, 0.9]}}
     config = study(protocol=averaged, search_space=dimensions, warm_starts={})
     space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
-    with pytest.raises(ValueError, match=f"ema_decay: None does not fit with .*{said}"):
+    with pytest.raises(ValueError, match=f"ema_decay: None does not fit .*{said}"):
         space.check()
 
 
