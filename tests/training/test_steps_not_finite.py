@@ -6,50 +6,44 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from sagan.training.steps import (
-    NonFiniteError,
-    discriminator_step,
-    generator_step,
-)
+from sagan.training.steps import NonFiniteError, discriminator_step, generator_step
 from tests.training.updates import draw, unchanged, weights
+
+
+def update(step, networks, optimizer, drawn):
+    """The update of one of the two networks."""
+    generator, discriminator = networks
+    images, labels, z, y = drawn
+    if step == "discriminator":
+        discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
+    else:
+        generator_step(generator, discriminator, optimizer, z, y)
 
 
 @pytest.mark.parametrize("step", ["discriminator", "generator"])
 def test_a_value_that_is_not_finite_stops_before_the_weights(networks, step):
     generator, discriminator = networks
-    images, labels, z, y = draw()
-    z[0, 0] = torch.inf
+    drawn = draw()
+    drawn[2][0, 0] = torch.inf
     network = discriminator if step == "discriminator" else generator
     before = weights(network)
     optimizer = SGD(network.parameters(), lr=0.1)
 
-    def update():
-        if step == "discriminator":
-            discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
-        else:
-            generator_step(generator, discriminator, optimizer, z, y)
-
     with pytest.raises(NonFiniteError, match=f"the {step}'s update is not finite"):
-        update()
+        update(step, networks, optimizer, drawn)
     assert unchanged(network, before)
 
 
 @pytest.mark.parametrize("step", ["discriminator", "generator"])
 def test_an_update_that_is_not_finite_leaves_batch_norm_as_it_was(networks, step):
-    generator, discriminator = networks
-    images, labels, z, y = draw()
-    z[0, 0] = torch.inf
+    generator, _ = networks
+    drawn = draw()
+    drawn[2][0, 0] = torch.inf
     before = {name: value.clone() for name, value in generator.named_buffers()}
     optimizer = SGD(networks[step == "discriminator"].parameters(), lr=0.1)
 
-    def update():
-        if step == "discriminator":
-            discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
-        else:
-            generator_step(generator, discriminator, optimizer, z, y)
-
     with pytest.raises(NonFiniteError) as raised:
-        update()
+        update(step, networks, optimizer, drawn)
 
     assert raised.value.network == step
     assert {"loss", "gradient_norm"} <= raised.value.facts.keys()
@@ -72,7 +66,7 @@ def test_one_bad_batch_would_have_spoilt_the_statistics(networks):
 def test_statistics_that_overflow_under_a_finite_loss_stop_the_update(networks, step):
     """A huge activation: its variance is infinite, what is made of it is 0, and all looks well."""
     generator, discriminator = networks
-    images, labels, z, y = draw()
+    drawn = draw()
     with torch.no_grad():
         generator.linear.bias.normal_(std=1e18)
     network = discriminator if step == "discriminator" else generator
@@ -80,14 +74,8 @@ def test_statistics_that_overflow_under_a_finite_loss_stop_the_update(networks, 
     statistics = {name: value.clone() for name, value in generator.named_buffers()}
     optimizer = SGD(network.parameters(), lr=0.1)
 
-    def update():
-        if step == "discriminator":
-            discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
-        else:
-            generator_step(generator, discriminator, optimizer, z, y)
-
     with pytest.raises(NonFiniteError) as raised:
-        update()
+        update(step, networks, optimizer, drawn)
 
     assert not isfinite(raised.value.facts["batch_norm_statistics"])
     assert isfinite(raised.value.facts["loss"])

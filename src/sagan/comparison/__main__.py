@@ -49,8 +49,8 @@ def _publish(options: argparse.Namespace) -> None:
     verdict = "".join(f"- {sentence}\n" for sentence in found["verdict"])
     texts = {
         "rows.json": json.dumps(rows, indent=1) + "\n",
-        "table.md": markdown_table(found),
-        "verdict.md": verdict,
+        "table.md": f"# Results of the comparison\n\n{markdown_table(found)}",
+        "verdict.md": f"# Conclusions of the comparison\n\n{verdict}",
         "comparison.html": render_page(rows, found, sheet),
     }
     if distance := next(iter(found["metrics"]), None):

@@ -35,8 +35,8 @@ class Conditions:
 def measure_entry(entry: Entry, common: Conditions) -> Row:
     """Train and evaluate, and keep the row; a run that diverges is a row as well.
 
-    A generator that was trained and measured before, by other code of the metrics, is measured
-    again and not trained again; the scores of its curve stay those of its training.
+    A generator that was trained and measured before, by other code of the metrics or by another
+    protocol, is measured again and not trained again; its curve stays that of its training.
 
     Returns:
         JSON-able: `status` trained or diverged, `metrics`, `curve` of scores while training, cost.
@@ -70,9 +70,14 @@ def _measured_again(entry: Entry, common: Conditions) -> Row | None:
     from sagan.models.bundle import GeneratorBundle
 
     row = common.rows.outdated(entry)
-    if row is None or not (common.folders.runs / row["bundle"]).is_dir():
+    if row is None:
         return None
-    bundle = GeneratorBundle.open(common.folders.runs / row["bundle"])
+    try:
+        bundle = GeneratorBundle.open(common.folders.runs / row["bundle"])
+        bundle.choose(common.evaluation.weights)
+    except (FileNotFoundError, ValueError) as error:
+        logger.info("%s: trained again (%s)", entry.name, error)
+        return None
     found = evaluate_generator(bundle, common.shards, common.evaluation, common.folders.features)
     return row | {"metrics": _numbers(found), "protocol": found["protocol"]}
 

@@ -65,7 +65,7 @@ def run_comparison(
     logger.info("%d runs, %d of them measured before", len(planned), done)
     again = sum(store.outdated(entry) is not None for entry in open_entries)
     if again:
-        logger.info("%d were measured by another version of the code and are measured again", again)
+        logger.info("%d were measured by other code or another protocol: measured again", again)
     if open_entries:  # once, before several processes would make them at once
         _take_references(open_entries[0], common)
     failures = []

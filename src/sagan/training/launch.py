@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -96,8 +97,9 @@ def launch(
         )
     try:
         # until torchelastic takes the signals over there is nothing to save
-        with _elastic_settings(), handled_by(_stop), signals_kept():
-            outcomes = elastic_launch(_launch_config(config), worker or work)(*arguments)
+        with _elastic_settings(), _scratch() as scratch, handled_by(_stop), signals_kept():
+            start = elastic_launch(_launch_config(config, scratch), worker or work)
+            outcomes = start(*arguments)
     except SignalException as signalled:
         stands = "" if notes.interrupted else "; the last checkpoint is intact"
         logger.warning("%s: the processes have ended%s", signalled.sigval.name, stands)
@@ -206,7 +208,13 @@ def _why_apart(error: Exception, config: TrainingConfig) -> str:
     )
 
 
-def _launch_config(config: TrainingConfig) -> Any:  # noqa: ANN401 - torchelastic's LaunchConfig
+def _scratch() -> "TemporaryDirectory[str]":
+    """Where torchelastic keeps its files; a folder that it makes itself, it never removes."""
+    return TemporaryDirectory(prefix="sagan-processes-", ignore_cleanup_errors=True)
+
+
+def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401 - LaunchConfig
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
     alone = config.nnodes == 1
@@ -223,6 +231,7 @@ def _launch_config(config: TrainingConfig) -> Any:  # noqa: ANN401 - torchelasti
         max_restarts=config.restarts,
         monitor_interval=0.5,
         start_method="spawn",
+        logs_specs=DefaultLogsSpecs(log_dir=scratch),
         signals_to_handle=",".join(number.name for number in SIGNALS),
     )
 

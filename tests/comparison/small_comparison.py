@@ -1,0 +1,50 @@
+"""A comparison of tiny networks, of a few steps each."""
+
+from sagan.metrics.config import ClassifierConfig
+
+PROTOCOL = {
+    "features": "classifier",
+    "classifier": ClassifierConfig(epochs=1, base_channels=4, feature_dim=4),
+    "num_samples": 12,
+    "batch_size": 12,
+    "kernel": None,
+    "neighbours": None,
+    "intra_class": False,
+    "memorisation": False,
+    "bootstrap_resamples": 0,
+    "extrapolation_points": 0,
+    "device": "cpu",
+}
+TRAINING = {
+    "model": {
+        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
+        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
+    },
+    "device": "cpu",
+    "threads": 1,
+    "batch_size": 4,
+    "total_images": 8,
+    "tensorboard": False,
+    "watch": {"enabled": False},
+    "scoring": {"every_images": 4, "protocol": PROTOCOL},
+    "checkpoint_every_images": 4,
+}
+EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
+CONTESTANTS = (
+    {"name": "sagan", "preset": "sagan"},
+    {"name": "acgan", "preset": "acgan", "parameters": EQUAL},
+    {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},
+)
+
+
+def count_trainings(monkeypatch):
+    from sagan.training import run
+
+    original, started = run.train, []
+
+    def counted(config, *arguments, **keywords):
+        started.append((config.preset, config.seed))
+        return original(config, *arguments, **keywords)
+
+    monkeypatch.setattr(run, "train", counted)
+    return started
