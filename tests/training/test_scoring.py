@@ -215,7 +215,7 @@ def test_what_cannot_be_scored_is_refused_at_the_door(tiny, shards, tmp_path, mo
     with pytest.raises(ValidationError, match="weights: ema was asked for, but ema_decay is null"):
         tiny(scoring=averaged, ema_decay=None)
     assert tiny(scoring=averaged | {"every_images": 0}, ema_decay=None).ema_decay is None
-    with pytest.raises(ValueError, match="run of one process"):
+    with pytest.raises(ValueError, match="scores during training need one process"):
         train(tiny(devices=2), shards, tmp_path / "runs", on_score=print)
     with pytest.raises(ValidationError, match="did you mean 'recall'"):
         tiny(scoring=SCORING | {"metric": "recal"})

@@ -127,7 +127,8 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
         remedy.append("architecture, data and classes must stay as they were")
     if other:
         names = ",".join(line.split(":")[0] for line in other)
-        remedy.append(f"to change the others on purpose, list them in allow_changed: [{names}]")
+        which = "the others" if fixed else "these"
+        remedy.append(f"to change {which} on purpose, list them in allow_changed: [{names}]")
     raise ValueError(
         "the run to continue from differs from this one:\n  "
         + "\n  ".join(fixed + other)
