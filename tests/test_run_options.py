@@ -71,6 +71,11 @@ def test_what_is_no_assignment_is_refused(text: str) -> None:
     assert text in caught.value.message
 
 
+def test_a_list_without_brackets_is_told_how_to_write_it() -> None:
+    with pytest.raises(click.UsageError, match=r"got '0\.9' \(a comma .*NAME=\[0\.0,0\.9\]"):
+        split("training.betas=0.0,0.9")
+
+
 def test_what_a_configuration_file_gave_is_taken_as_it_is() -> None:
     given = {"training": {"seed": 1}}
     assert split_params(click.Context(run), run.params[0], given) is given

@@ -74,7 +74,7 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             "images; run kedro run --pipelines=data_validation, or dvc pull"
         )
     verdict = parse_json(report.read_text("utf-8"), str(report))
-    require_verdict(verdict, facts.get("data_hash"), consequence)
+    require_verdict(verdict, facts.get("data_hash"), consequence, "data_validation,preprocessing")
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -60,7 +60,10 @@ def split_params(_context: click.Context, _option: click.Parameter, value: Any) 
     for item in items:
         name, equals, _ = item.partition("=")
         if not (name.strip() and equals):
-            raise click.UsageError(f"--params: expected NAME=VALUE, got '{item}'")
+            raise click.UsageError(
+                f"--params: expected NAME=VALUE, got '{item}' (a comma ends a value; write lists in "
+                "brackets: NAME=[0.0,0.9])"
+            )
     try:
         given = OmegaConf.to_container(OmegaConf.from_dotlist(items))
     except (yaml.YAMLError, OmegaConfBaseException) as error:

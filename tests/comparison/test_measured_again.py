@@ -51,13 +51,16 @@ def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monke
     assert started == [("sagan", 0)]  # the generator is gone
 
 
-def test_another_protocol_measures_again_what_is_trained(compare, monkeypatch):
+def test_another_protocol_measures_again_what_is_trained(compare, monkeypatch, caplog):
+    caplog.set_level("INFO")
     only = {"contestants": CONTESTANTS[:1], "seeds": [0]}
     (before,) = compare(**only)
     started = count_trainings(monkeypatch)
 
     (more,) = compare(num_samples=24, **only)
 
+    assert "1 runs, 0 of them up to date" in caplog.text
+    assert "another protocol: measured again without training" in caplog.text
     assert more["protocol"]["samples"]["count"] == 24
     assert more["curve"] == before["curve"]
     assert started == []

@@ -1,11 +1,15 @@
 """The page in a real browser: silent, offline, and good on a screen, a phone and paper."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from sagan.reporting import charts
+from sagan.reporting.charts import line_chart
 from sagan.reporting.config import ReportingConfig
+from sagan.reporting.curves import Chart, Curve
 from sagan.reporting.page import render_report
 from tests import fabricated_run as run
 from tests.reporting.test_page import contents
@@ -28,6 +32,20 @@ def report(tmp_path_factory) -> str:
     )
     path.write_text(page, encoding="utf-8")
     return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_long_numbers_beside_an_axis_are_whole(browser: Browser, width: int) -> None:
+    curve = Curve("gamma", [0.0, 100.0], [-0.0008, 0.00125])
+    drawn = line_chart(Chart("Attention", "gamma", [curve]))
+    styles = (Path(charts.__file__).parent / "templates" / "report.css").read_text("utf-8")
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.set_content(f'<style>{styles}</style><main><figure class="chart">{drawn}</figure></main>')
+    lefts = page.locator("svg text.y").evaluate_all("all => all.map((text) => text.getBBox().x)")
+    context.close()
+    assert lefts
+    assert min(lefts) >= 0
 
 
 @pytest.fixture
@@ -100,7 +118,7 @@ def test_what_is_enlarged_fills_the_frame_and_stays_within(opened: Open) -> None
             ".map((box) => [box.x, box.x + box.width, box.y, box.y + box.height])"
         )
     ):
-        assert box[0] == pytest.approx(46, abs=0.2)
+        assert box[0] == pytest.approx(charts.LEFT, abs=0.2)
         assert box[1] == pytest.approx(450, abs=0.2)
         assert box[2] >= 9.9
         assert box[3] <= 196.1

@@ -127,7 +127,7 @@ def test_page_tells_everything(page: str) -> None:
 
 def test_warnings_come_before_the_pictures(page: str) -> None:
     for warning in (
-        "1 image could not be used",
+        "1 image could not be used and was left out",
         "even_classes: ",
         "biased upwards",
         "Training at 640 images: collapse: ",
@@ -257,12 +257,16 @@ def test_a_bundle_alone_says_what_its_classes_are_called() -> None:
 def test_offenders_are_shown_and_what_was_not_looked_at_is_told() -> None:
     offender = {"expectation": "path_once", "path": "train/<a>.png", "said": "twice"}
     report = run.validation_report() | {
-        "pictures": [offender | {"picture": "data:image/jpeg;base64,AAAA"}],
+        "pictures": [
+            offender | {"picture": "data:image/jpeg;base64,AAAA"},
+            {"expectation": "content_once", "path": "train/b.png", "said": "", "picture": None},
+        ],
         "skipped": [{"name": "known", "description": "classes are known", "reason": "no list"}],
     }
     page = render_report(ReportingConfig(), contents(validation_report=report))
     assert 'src="data:image/jpeg;base64,AAAA"' in page
     assert "train/&lt;a&gt;.png path_once: twice" in text(page)
+    assert "train/b.png content_once " in text(page)
     assert "1 not checked known classes are known no list" in text(page)
 
 

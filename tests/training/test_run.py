@@ -55,6 +55,13 @@ def test_a_complete_run_is_not_trained_again(tiny, shards, tmp_path, caplog):
     assert first.journal == second.journal
 
 
+def test_what_follows_the_last_step_is_told(tiny, shards, tmp_path, caplog):
+    """On one core its forward passes can take longer than a short training."""
+    with caplog.at_level(logging.INFO):
+        train(tiny(standing_batches=2), shards, tmp_path)
+    assert "of the exported generator: 2 batches of " in caplog.text
+
+
 def test_changed_parameters_are_another_run(tiny, shards, tmp_path):
     train(tiny(), shards, tmp_path)
     train(tiny(generator_lr=2e-4), shards, tmp_path)

@@ -95,6 +95,13 @@ def test_the_reasons_name_the_bad_images(root):
     assert "- train/00_circle/bad4.JPEG: empty file (0 bytes)\n- ..." in message
 
 
+def test_one_bad_image_is_an_image(root):
+    spoil(root, "train/00_circle/bad.JPEG")
+    manifest, report = judged(root, max_bad_fraction=0.0)
+    with pytest.raises(ValidationFailed, match="\n1 image cannot be decoded:\n"):
+        pass_gate(manifest, report)
+
+
 def test_one_class_never_passes_silently(tmp_path):
     root = draw_image_folder(tmp_path / "one", classes=1)
     manifest, report = judged(root, min_classes=1)

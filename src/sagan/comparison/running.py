@@ -62,10 +62,14 @@ def run_comparison(
     common = Conditions(shards, evaluation, folders, store, config.keep_checkpoints)
     open_entries = [entry for entry in planned if store.load(entry) is None]
     done = len(planned) - len(open_entries)
-    logger.info("%d runs, %d of them measured before", len(planned), done)
+    logger.info("%d runs, %d of them up to date", len(planned), done)
     again = sum(store.outdated(entry) is not None for entry in open_entries)
     if again:
-        logger.info("%d were measured by other code or another protocol: measured again", again)
+        logger.info(
+            "%d of them are trained, but measured by other code or another protocol: "
+            "measured again without training",
+            again,
+        )
     if open_entries:  # once, before several processes would make them at once
         _take_references(open_entries[0], common)
     failures = []

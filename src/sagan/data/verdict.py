@@ -13,18 +13,21 @@ class ValidationFailed(ValueError):  # noqa: N818 - reads as the sentence that i
     """The data set is not fit to train on; the message gives every reason."""
 
 
-def require_verdict(report: object, found_hash: object, consequence: str) -> None:
+def require_verdict(
+    report: object, found_hash: object, consequence: str, stations: str = "data_validation"
+) -> None:
     """See to it that a report judges this very data set, and well.
 
     Args:
         report: a validation report, whatever it holds.
         found_hash: data hash of what is about to be used.
         consequence: what happens otherwise, for the message.
+        stations: that make report and images fit each other when run again.
 
     Raises:
         ValidationFailed: if it judges another data set, checked nothing, or found it unfit.
     """
-    again = f"{consequence}; run kedro run --pipelines=data_validation"
+    again = f"{consequence}; run kedro run --pipelines={stations}"
     if not isinstance(report, Mapping):
         raise ValidationFailed(f"the validation report is empty: {again}")
     expected = report.get("data_hash")
@@ -51,7 +54,8 @@ def _message(report: Mapping[str, Any]) -> str:
         lines.append(f"- not checked, because there was {EMPTY_TABLE}: {', '.join(unseen)}")
     bad = report.get("quarantine", [])
     if bad:
-        lines.append(f"{report['counts']['bad_images']:,} images cannot be decoded:")
+        count = report["counts"]["bad_images"]
+        lines.append(f"{count:,} {'image' if count == 1 else 'images'} cannot be decoded:")
         lines += [f"- {image['path']}: {image['reason']}" for image in bad[:5]]
         lines += ["- ..."] if len(bad) > 5 else []
     lines.append(

@@ -216,7 +216,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
     labels = torch.from_numpy(images.labels)
     network.train()
-    logger.info("training the classifier: %d images, %d epochs", len(indices), config.epochs)
+    logger.info("training the classifier: %s images, %d epochs", f"{len(indices):,}", config.epochs)
     for _ in range(config.epochs):
         shuffled = order.permutation(indices)
         for start in range(0, len(shuffled), config.batch_size):

@@ -8,7 +8,7 @@ from typing import Any
 from sagan.reporting.curves import Chart, Curve, Mark
 
 WIDTH, HEIGHT = 460, 230  # in the units of the text size, so that a phone's column stays legible
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 64, 10, 10, 34
 _COLOURS = 6  # classes .c0 to .c5 in the page's style sheet
 _LABEL_WIDTH = 9  # of one character, about
 

@@ -89,8 +89,12 @@ def warnings(
     said += _training_warnings(journal)
     bad = validation_report.get("counts", {}).get("bad_images", 0)
     if bad:
-        images = "1 image" if bad == 1 else f"{bad:,} images"
-        said.append(f"{images} could not be used and were left out; see under Data.")
+        images = (
+            "1 image could not be used and was"
+            if bad == 1
+            else (f"{bad:,} images could not be used and were")
+        )
+        said.append(f"{images} left out; see under Data.")
     for source in (validation_report, metrics or {}):
         said += [str(text) for text in (*source.get("failures", ()), *source.get("warnings", ()))]
     return said

@@ -113,6 +113,12 @@ def export_chosen(
         state.load_state_dict(best)
         logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
     facts = facts | {"checkpoint": config.export}
+    if config.standing_batches:
+        logger.info(
+            "batch-norm statistics of the exported generator: %d batches of %d images",
+            config.standing_batches,
+            config.batch_size,
+        )
     export_generator(state, config, shards, run / BUNDLE, facts, raw=config.export_raw)
 
 
