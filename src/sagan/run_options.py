@@ -61,8 +61,8 @@ def split_params(_context: click.Context, _option: click.Parameter, value: Any) 
         name, equals, _ = item.partition("=")
         if not (name.strip() and equals):
             raise click.UsageError(
-                f"--params: expected NAME=VALUE, got '{item}' (a comma ends a value; write lists in "
-                "brackets: NAME=[0.0,0.9])"
+                f"--params: expected NAME=VALUE, got '{item}' (a comma ends a value; write lists "
+                "in brackets: NAME=[0.0,0.9])"
             )
     try:
         given = OmegaConf.to_container(OmegaConf.from_dotlist(items))

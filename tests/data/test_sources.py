@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,16 @@ def test_digits_are_the_real_ones(tmp_path):
         with Image.open(folder.path / image.path) as picture:
             assert picture.mode == "L"
             assert np.array_equal(np.asarray(picture), np.rint(digits.images[row] * 255 / 16))
+
+
+def test_a_disk_that_is_full_while_digits_are_written_is_named(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left on device while writing images; free") as said:
+        acquire(DIGITS, tmp_path)
+    assert said.value.filename == str(tmp_path)
 
 
 def test_every_sixth_digit_of_a_class_is_for_validation():

@@ -5,6 +5,7 @@ is copied that need not be: what is already a class folder is used where it lies
 one is linked into one.
 """
 
+import errno
 from pathlib import Path
 
 from sagan.data.config import TORCHVISION_SETS, AcquisitionConfig
@@ -36,6 +37,16 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
         ValueError: if no path was given, or the layout is not the expected one.
         OSError: if there is no room, or the network is needed and not there.
     """
+    try:
+        return _acquired(config, workspace)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename:
+            raise
+        reason = f"{error.strerror} while writing images; free some space"  # Pillow names no file
+        raise OSError(error.errno, reason, str(workspace)) from error
+
+
+def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     selection = Selection.of(config)
     path = source_path(config)
     if config.source == "digits" and selection.is_everything:
