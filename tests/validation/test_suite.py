@@ -126,7 +126,7 @@ def test_a_missing_column_is_a_critical_failure_even_of_a_warning(manifest):
     assert not report["passed"]
     (failure,) = report["failures"]
     assert "every_image_decodes" in failure
-    assert "found an error" in failure
+    assert 'found an error: The column "decodible"' in failure
     assert "decodible" in failure
 
 

@@ -56,12 +56,19 @@ def test_what_the_library_itself_writes_is_read_back():
         ),
         (
             {**one_expectation(**ENTRY), **one_expectation("classes", **ENTRY)},
-            "classes.json: the name 'the_one' is used in images.json",
+            "classes.json: the name 'the_one' is used twice, first in images.json",
         ),
     ],
 )
 def test_suites_that_could_not_fail_or_have_faults_are_refused(suites, said):
     with pytest.raises(ValueError, match=re.escape(said)):
+        read_suites(suites, DataValidationConfig())
+
+
+def test_a_name_that_one_suite_has_twice_is_refused():
+    suites = one_expectation(**ENTRY)
+    suites["images"]["expectations"] *= 2
+    with pytest.raises(ValueError, match=r"images\.json: the name 'the_one' is used twice$"):
         read_suites(suites, DataValidationConfig())
 
 

@@ -75,14 +75,24 @@ def check_reference(
     split, part = config.reference_split, reference_part(shards, config)
     count = len(_chosen(len(shards.split(split)), part))
     expected = {"count": count, **_protocol(shards, split, extractor, part)}
-    differing = [key for key in expected if got.get(key) != expected[key]]
-    if differing:
-        lines = [f"  {key}: got {got.get(key)}, expected {expected[key]}" for key in differing[:5]]
+    got = {key: got.get(key) for key in expected}
+    if got != expected:
+        lines = list(_differences("", got, expected))[:5]
         raise ValueError(
             "the reference statistics were made under another protocol:\n"
             + "\n".join(lines)
             + "\nrun the evaluation from its first node to make them again"
         )
+
+
+def _differences(name: str, got: object, expected: object) -> Iterator[str]:
+    if isinstance(got, dict) and isinstance(expected, dict):
+        for key in {**expected, **got}:
+            yield from _differences(
+                f"{name}.{key}" if name else key, got.get(key), expected.get(key)
+            )
+    elif got != expected:
+        yield f"  {name}: got {got}, expected {expected}"
 
 
 def split_statistics(

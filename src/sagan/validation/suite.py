@@ -219,7 +219,7 @@ def _judge(
     }
     outcome = outcome._replace(expected=kwargs)
     if raised := list(_exceptions(result.exception_info)):
-        return outcome._replace(observed=f"an error: {raised[0]}")
+        return outcome._replace(observed=f"an error: {raised[0].removeprefix('Error: ')}")
     if nulls := _nulls(entry, rows):
         return outcome._replace(observed=f"nulls in {nulls}")
     found = result.result

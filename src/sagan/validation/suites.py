@@ -113,7 +113,8 @@ def _shared_names(found: list[Expected]) -> Iterator[str]:
     owner: dict[str, Table] = {}
     for table, name, _ in found:
         if name in owner:
-            yield f"{table}.json: the name '{name}' is used in {owner[name]}.json"
+            elsewhere = "" if owner[name] == table else f", first in {owner[name]}.json"
+            yield f"{table}.json: the name '{name}' is used twice{elsewhere}"
         owner.setdefault(name, table)
 
 
