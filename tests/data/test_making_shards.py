@@ -166,6 +166,7 @@ def test_of_a_damaged_store_only_the_damaged_shard_is_made_again(
         assert contents(build_shards(root, images, tmp_path, CONFIG).path) == whole
     assert sorted(read) == [image.path for image in sorted(images)][10:15]
     assert "train-00002.npy" in caplog.text
+    assert "run preprocessing again" not in caplog.text  # it is running
 
 
 def test_another_store_under_the_name_is_not_taken(root, images, whole, tmp_path):

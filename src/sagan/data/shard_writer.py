@@ -28,7 +28,7 @@ from sagan.data.parallel import ordered_map
 from sagan.data.progress import Progress, progress
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shard_store_writer import Shard, StoreWriter, cut_into_shards, write_index
-from sagan.data.shards import FORMAT_VERSION, ShardStore, content_key, index_checksum
+from sagan.data.shards import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.files import require_space
 
 logger = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
     except FileNotFoundError:
         return None  # a killed run's
     except ValueError as error:
-        logger.warning("making shards again: %s", error)
+        logger.warning("making shards again: %s", str(error).removesuffix(f"; {REMEDY}"))
         return None
     if store.key != folder.name:
         logger.warning("'%s' has another store (%s); making it again", folder, store.key)

@@ -127,7 +127,7 @@ class ShardStore:
             damaged = _changed(path, files, Verified(path, store.index["checksum"]), trust_note)
         if damaged:
             more = f"; {len(damaged)} files in all" if len(damaged) > 5 else ""
-            raise ValueError(f"shard store '{path}': {'; '.join(damaged[:5])}{more}. {REMEDY}")
+            raise ValueError(f"shard store '{path}': {'; '.join(damaged[:5])}{more}; {REMEDY}")
         return store
 
     @property
@@ -216,7 +216,7 @@ def read_index(path: Path) -> dict[str, Any]:
         ValueError: if it was changed.
     """
     if not (path / INDEX).is_file():
-        raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}. {REMEDY}")
+        raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}; {REMEDY}")
     return parse_index((path / INDEX).read_text(encoding="utf-8", errors="replace"), str(path))
 
 
@@ -228,7 +228,7 @@ def parse_index(text: str, store: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         sound = False
     if not sound:
-        raise ValueError(f"shard store '{store}': {INDEX} is damaged or was changed. {REMEDY}")
+        raise ValueError(f"shard store '{store}': {INDEX} is damaged or was changed; {REMEDY}")
     return index
 
 
