@@ -184,7 +184,7 @@ class World:
     def postgresql(self) -> str:
         """User, password and address of a database of its own."""
         password = secrets.token_urlsafe(12)
-        server = postgresql.server(self.folder / "postgresql", password=password)
+        server = postgresql.server(password=password)
         try:
             address = self.stack.enter_context(server)
         except postgresql.NotInstalledError as error:

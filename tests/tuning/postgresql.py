@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,16 +49,23 @@ def _free_port() -> int:
 
 
 @contextmanager
-def server(folder: Path, *, password: str) -> Iterator[str]:
+def server(*, password: str) -> Iterator[str]:
     """Start a server whose user `tuner` needs the password; yields the URL of its database.
 
     Raises:
         NotInstalledError: it cannot be started here.
     """
     programs, user = _programs(), _as_user()
-    folder.mkdir(mode=0o700)
-    if user:
-        shutil.chown(folder, "postgres", "postgres")
+    # a folder of the server's own user at the top: below another's it could not be entered
+    with tempfile.TemporaryDirectory(prefix="sagan-postgresql-", ignore_cleanup_errors=True) as own:
+        if user:
+            shutil.chown(own, "postgres", "postgres")
+        with _running(Path(own), programs, user, password) as url:
+            yield url
+
+
+@contextmanager
+def _running(folder: Path, programs: Path, user: list[str], password: str) -> Iterator[str]:
     secret = folder / "password"
     secret.write_text(password)
     secret.chmod(0o644)

@@ -1,9 +1,6 @@
 """A study on a real PostgreSQL server: several processes, a killed one, a wrong password."""
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 import optuna
 import pytest
@@ -17,18 +14,13 @@ PASSWORD = "s3cret"
 
 @pytest.fixture(scope="module")
 def url():
-    # not below pytest's folders, which another user may not enter
-    folder = Path(tempfile.mkdtemp(prefix="sagan-postgresql-"))
-    folder.chmod(0o755)
     try:
-        with server(folder / "server", password=PASSWORD) as started:
+        with server(password=PASSWORD) as started:
             yield started
     except NotInstalledError as missing:
         if os.environ.get("SAGAN_REQUIRE_ALL"):
             raise
         pytest.skip(f"PostgreSQL: {missing}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_processes_share_a_study_and_a_killed_ones_trial_is_tried_again(
