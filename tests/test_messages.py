@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigTypeError
 from pydantic import BaseModel, ValidationError
 
-from sagan.catalog import JSONDataset, PNGDataset
+from sagan.catalog import GeneratorBundleDataset, JSONDataset, PNGDataset
 from sagan.messages import explain
 
 
@@ -46,6 +46,13 @@ def test_place_is_kept_where_the_cause_does_not_name_it(tmp_path: Path) -> None:
     path = tmp_path / "grid.png"
     error = raised_by(PNGDataset(filepath=str(path)).save, __import__("numpy").zeros((2, 2)))
     assert explain(error) == f"{path}: expected an image uint8 [H, W, 3], got float64 [2, 2]"
+
+
+def test_place_that_the_cause_names_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "generator"
+    error = raised_by(GeneratorBundleDataset(filepath=str(path)).load)
+    assert explain(error).startswith(f"no generator bundle at {path}: config.json is missing")
+    assert "with the same --env" in explain(error)
 
 
 def test_dataset_that_cannot_be_saved_to_tells_why(tmp_path: Path) -> None:

@@ -44,15 +44,14 @@ def explain(error: BaseException) -> str:
 
 def _explain_dataset(error: DatasetError, cause: BaseException) -> str:
     """Kedro's dataset errors repeat their cause below a description of the dataset."""
-    text = explain(cause)
-    return text if Path(text.split()[0].rstrip(":,")).is_absolute() else f"{_place(error)}{text}"
+    text, place = explain(cause), _place(error)
+    named = place in text or Path(text.split()[0].rstrip(":,")).is_absolute()
+    return text if named else f"{place}: {text}"
 
 
 def _place(error: DatasetError) -> str:
-    """`<path>: ` out of Kedro's `... dataset some.Dataset(filepath='<path>').`, if it is there."""
-    _, found, rest = str(error).partition("filepath='")
-    path = rest.partition("'")[0]
-    return f"{path}: " if found else ""
+    """The path in Kedro's `... dataset some.Dataset(filepath='<path>').`, or nothing."""
+    return str(error).partition("filepath='")[2].partition("'")[0]
 
 
 def _explain_yaml(error: yaml.YAMLError) -> str:

@@ -84,6 +84,16 @@ def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_p
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
+def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
+    opened: Page, capsys
+) -> None:
+    opened.locator("#seed input").fill("-5")
+    opened.locator("#seed input").blur()
+
+    expect(opened.get_by_text("seed must not be negative, got -5")).to_be_visible()
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
     opened: Page, both, tmp_path
 ) -> None:

@@ -8,8 +8,11 @@ from sagan.data.verdict import ValidationFailed
 from sagan.validation.data_docs import data_docs_page
 from sagan.validation.gate import pass_gate
 from sagan.validation.report import validate_manifest
+from tests.browser import browser
 from tests.drawn_images import draw_image_folder
 from tests.validation.suites import documents, manifest_of, report_of, small_config
+
+__all__ = ["browser"]  # a fixture
 
 
 @pytest.fixture
@@ -168,6 +171,23 @@ def test_data_docs_open_offline_and_show_everything(root):
     assert "&lt;b&gt;odd&amp;.JPEG" in page
     for text in ("failed", "class_count", "01_square", report["data_hash"], "fa-times"):
         assert text in page
+
+
+def test_data_docs_on_paper_keep_words_whole_and_bars_visible(root, browser):
+    html = data_docs_page(*validate_manifest(manifest_of(root), documents(), small_config()))
+    context = browser.new_context(viewport={"width": 717, "height": 1000})  # A4 within margins
+    page = context.new_page()
+    page.emulate_media(media="print")
+    page.set_content(html)
+
+    found = page.locator(".outcomes tr:has-text('path_known') td").last
+    assert "as expected" in found.inner_text()
+    width = found.evaluate("cell => cell.clientWidth")
+    assert width > 110, "words stay whole"
+    assert page.evaluate("document.documentElement.scrollWidth") == 717
+    style = "i => getComputedStyle(i).printColorAdjust"
+    assert page.locator(".bars i").first.evaluate(style) == "exact"
+    context.close()
 
 
 def test_data_docs_of_equal_data_are_equal(root):

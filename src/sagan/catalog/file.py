@@ -59,7 +59,8 @@ class FileDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
                 return None
             raise FileNotFoundError(
                 f"{self._filepath} does not exist: the station that writes it has not run yet "
-                "(`kedro run --pipeline=train` runs them in order, up to the samples)"
+                "(`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
+                "up to the samples)"
             )
         return self.read(self._filepath)
 

@@ -78,7 +78,7 @@ class _Page:
             elem_id="shown",
         )
         label = gr.Dropdown(names, value=names[0], label="Class", type="index", elem_id="class")
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
+        seed = gr.Number(0, label="Seed", precision=0, elem_id="seed")
         truncate = gr.Checkbox(value=False, label="Truncate latents beyond")
         truncation = gr.Slider(
             0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
@@ -86,7 +86,7 @@ class _Page:
         with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
             share = gr.Slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
             to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
-            to_seed = gr.Number(0, label="Seed of the other", precision=0, minimum=0)
+            to_seed = gr.Number(0, label="Seed of the other", precision=0)
         return [shown, label, seed, truncate, truncation, share, to, to_seed]
 
     def _frame(self, number: int) -> list[Any]:

@@ -74,7 +74,7 @@ class GeneratorBundle:
             if not (path / name).is_file():
                 raise FileNotFoundError(
                     f"no generator bundle at {path}: {name} is missing; "
-                    "`kedro run --pipeline=train` makes one"
+                    "`kedro run --pipeline=train`, with the same --env if any, makes one"
                 )
         return cls(path, read_config(path / CONFIG), weights)
 
