@@ -65,9 +65,16 @@ def test_bad_input_ends_in_one_message(root, breaking, said, capsys):
 def test_few_bad_images_may_be_allowed_and_are_told(root, caplog, capsys):
     (root / "train/00_circle/a.JPEG").write_bytes(b"")
     assert main(command(root, "--max-bad-fraction", "0.1")) == 0
-    assert "left out: 1 images cannot be used" in caplog.text
+    assert "left out: 1 image cannot be used" in caplog.text
     store = ShardStore.open(Path(capsys.readouterr().out.strip()))
     assert len(store.split("train")) == 24
+
+
+@pytest.mark.parametrize("value", ["1.5", "-0.1", "nan", "few"])
+def test_a_share_outside_0_to_1_is_refused(root, value, capsys):
+    with pytest.raises(SystemExit):
+        main(command(root, f"--max-bad-fraction={value}"))
+    assert "share" in capsys.readouterr().err
 
 
 def test_a_class_without_any_sound_image_is_refused(root, capsys):

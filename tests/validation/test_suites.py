@@ -88,6 +88,13 @@ def test_a_misspelt_threshold_or_name_is_refused_with_the_nearest():
         read_suites(documents(), small_config(severity={"class_cuont": "skip"}))
 
 
+@pytest.mark.parametrize("value", [1.5, -0.1])
+def test_a_share_outside_0_to_1_is_refused(value):
+    said = rf"thresholds\.max_bad_fraction: expected a share from 0 to 1, got {value}"
+    with pytest.raises(ValueError, match=said):
+        read_suites(documents(), small_config(max_bad_fraction=value))
+
+
 def test_severities_of_the_parameters_stand_over_those_of_the_files():
     severity = {"class_count": "skip", "content_once_in_split": "critical"}
     suites = read_suites(documents(), small_config(severity=severity))

@@ -76,7 +76,11 @@ def _parser() -> Parser:
         help="any other parameter of acquisition, such as classes='goldfish;crane'",
     )
     parser.add_argument(
-        "--image-size", type=int, default=default.image_size, choices=allowed["image_size"]
+        "--image-size",
+        type=int,
+        default=default.image_size,
+        choices=allowed["image_size"],
+        help="side of the prepared images [px]",
     )
     parser.add_argument("--also-sizes", default="", help="more sizes in the same pass: '64;32'")
     resizers = allowed["resizer"]
@@ -87,12 +91,29 @@ def _parser() -> Parser:
         metavar="NAME",
         help=", ".join(resizers),
     )
-    parser.add_argument("--shard-images", type=int, default=default.shard_images)
+    parser.add_argument(
+        "--shard-images", type=int, default=default.shard_images, help="images in a shard"
+    )
     parser.add_argument("--workers", type=int, default=0, help="threads; 0 takes all cores")
     parser.add_argument("--publish-to", help="any fsspec address, such as s3://bucket/shards")
-    parser.add_argument("--min-classes", type=int, default=2)
-    parser.add_argument("--max-bad-fraction", type=float, default=0.001)
+    parser.add_argument(
+        "--min-classes", type=int, default=2, help="fewer class folders are refused"
+    )
+    parser.add_argument(
+        "--max-bad-fraction",
+        type=share,
+        default=0.001,
+        metavar="SHARE",
+        help="share of images that may fail to decode, 0..1",
+    )
     return parser
+
+
+def share(text: str) -> float:
+    """A command-line value from 0 to 1."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got {text}")
+    return value
 
 
 def _build(options: argparse.Namespace) -> Path:
@@ -137,7 +158,8 @@ def _sound_images(
         else:
             bad.append(f"{place.path} ({facts.reason})")
     if bad:
-        text = f"{len(bad):,} images cannot be used: {first_five(bad)}"
+        noun = "image" if len(bad) == 1 else "images"
+        text = f"{len(bad):,} {noun} cannot be used: {first_five(bad)}"
         if len(bad) > max_bad_fraction * (len(images) + len(bad)):
             raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
         logger.warning("left out: %s", text)

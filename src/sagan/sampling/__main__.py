@@ -196,7 +196,7 @@ def _parser(prog: str) -> Parser:
         "--weights", choices=KINDS, help="averaged or raw; default: averaged if the bundle has them"
     )
     option("--classes", help="names, titles or numbers, comma-separated; default: all")
-    option("--count", type=_positive, default=defaults.samples_per_class, help="images per class")
+    option("--count", type=count, default=defaults.samples_per_class, help="images per class")
     option("--seed", type=int, default=defaults.seed, help="seed of the latents")
     option(
         "--truncation", type=float, help="redraw latent components beyond this [std]; default: off"
@@ -208,21 +208,20 @@ def _parser(prog: str) -> Parser:
     )
     option("--npz", action="store_true", help="save all images, labels and latents too")
     option("--latents", type=Path, metavar="NPZ", help="draw the samples of a samples.npz again")
-    option("--rows", type=_positive, default=defaults.classes, help="classes in the grid, at most")
-    option("--columns", type=_positive, default=10, help="images per class in the grid, at most")
-    option("--tile", type=_positive, default=defaults.tile_px, help="side of a drawn image [px]")
+    option("--rows", type=count, default=defaults.classes, help="classes in the grid, at most")
+    option("--columns", type=count, default=10, help="images per class in the grid, at most")
+    option("--tile", type=count, default=defaults.tile_px, help="side of a drawn image [px]")
     samples = defaults.attention.samples
-    option("--attention-samples", type=_positive, default=samples, help="samples with maps")
+    option("--attention-samples", type=count, default=samples, help="samples with maps")
     points = defaults.attention.query_points
-    option(
-        "--query-points", type=_positive, default=points, help="query points per sample, at most 8"
-    )
-    option("--batch-size", type=_positive, default=defaults.batch_size, help="images at once")
+    option("--query-points", type=count, default=points, help="query points per sample, at most 8")
+    option("--batch-size", type=count, default=defaults.batch_size, help="images at once")
     option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     return parser
 
 
-def _positive(text: str) -> int:
+def count(text: str) -> int:
+    """A command-line value of at least 1."""
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
     return value

@@ -127,6 +127,9 @@ def _threshold_faults(found: list[Expected], thresholds: Mapping[str, float]) ->
             f"data_validation.thresholds: {unknown_key(name, quoted)}; no suite uses it (to "
             "leave an expectation out, set data_validation.severity.<its name> to skip)"
         )
+    for name, value in thresholds.items():
+        if "fraction" in name.split("_") and not 0 <= value <= 1:
+            yield f"data_validation.thresholds.{name}: expected a share from 0 to 1, got {value}"
 
 
 def _why_skipped(one: Expected, config: DataValidationConfig) -> str:
