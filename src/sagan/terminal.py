@@ -7,6 +7,8 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -93,6 +95,21 @@ def fit_log_to_terminal() -> None:
             if type(handler) is logging.StreamHandler and handler.formatter is not None:
                 before = handler.formatter
                 handler.setFormatter(TerminalFormatter(before._fmt, before.datefmt))
+
+
+@contextmanager
+def log_above_bars() -> Iterator[None]:
+    """On a terminal, lines of the log go above a tqdm bar, not into it."""
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    speakers = [logging.getLogger(), logging.getLogger("sagan")]
+    speakers = [one for one in speakers if any(map(_is_console, one.handlers))]
+    with logging_redirect_tqdm(speakers) if sys.stderr.isatty() else nullcontext():
+        yield
+
+
+def _is_console(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stdout, sys.stderr}
 
 
 def _broken(line: str, width: int, first: int, indent: int) -> str:

@@ -39,6 +39,22 @@ def test_processes_make_the_rows_of_one(compare, shards, features, tmp_path):
         }
 
 
+def test_what_a_process_warns_of_is_logged_with_its_name(shards, features, tmp_path, caplog):
+    watch = {"every_steps": 1, "patience": 1, "min_diversity": 1000}
+    with caplog.at_level("WARNING", logger="sagan"):
+        run_comparison(
+            config=ComparisonConfig(contestants=CONTESTANTS[:2], seeds=[0], workers=2),
+            training=TrainingConfig(**TRAINING | {"watch": watch}),
+            evaluation=EvaluationConfig(**PROTOCOL),
+            shards=shards,
+            workspace=tmp_path / "together",
+            features=features,
+        )
+    warned = [one.getMessage() for one in caplog.records if one.name == "sagan.training.watch"]
+    for run in ("sagan, seed 0", "acgan, seed 0"):
+        assert [text for text in warned if text.startswith(f"{run}: collapse:")]
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -47,11 +47,11 @@ def test_classes_are_called_what_people_call_them(opened: Page) -> None:
 def test_a_click_draws_a_map(opened: Page) -> None:
     expect(opened.locator(".sample img, .map img")).to_have_count(1 + 2)
     before = opened.locator("#sample-8 img").get_attribute("src")
-    box = opened.locator("#sample img").bounding_box()
+    sample = opened.locator("#sample img")
+    sample.click(trial=True)  # it has its size when it can be clicked
+    box = sample.bounding_box()
 
-    opened.locator("#sample img").click(
-        position={"x": 0.1 * box["width"], "y": 0.9 * box["height"]}
-    )
+    sample.click(position={"x": 0.1 * box["width"], "y": 0.9 * box["height"]})
 
     expect(opened.locator("#sample-8 img")).not_to_have_attribute("src", before)
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"

@@ -176,7 +176,7 @@ def test_fakes_of_the_discriminators_update_hold_no_graph(networks, monkeypatch)
 
 
 def test_training_keeps_the_largest_singular_values_at_one(networks):
-    def tops():
+    def tops():  # judged by their mean: where a layer's two largest change places, u and v lag
         return torch.tensor(
             [
                 torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), ord=2).item()
@@ -199,11 +199,11 @@ def test_training_keeps_the_largest_singular_values_at_one(networks):
         discriminator_step(generator, discriminator, optimizers[1], images, labels, z, y)
         generator_step(generator, discriminator, optimizers[0], z, y)
 
-    assert (tops() - 1).abs().max() < 0.2
+    assert (tops() - 1).abs().mean() < 0.03  # 0.0003 to 0.012 over eight seeds
     for layer, u, v in frozen:  # kept bug: vectors that do not follow the weights
         layer.u.copy_(u)
         layer.v.copy_(v)
-    assert (tops() - 1).abs().max() > 0.4
+    assert (tops() - 1).abs().mean() > 0.06  # 0.08 to 0.28
 
 
 def test_a_generator_step_leaves_the_discriminators_vectors(networks):

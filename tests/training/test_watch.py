@@ -273,6 +273,10 @@ def test_troubles(scalars, gammas, loss, expected):
     assert all(expected in text for text in found)
 
 
+def test_a_diversity_that_was_not_measured_is_no_trouble():
+    assert not troubles({"margin": 1.0}, {}, 1.2, WatchConfig(min_diversity=2))
+
+
 def test_images_of_a_broken_generator_break_nothing(config, shards):
     state = TrainingState(config, shards, CPU)
     with torch.no_grad():

@@ -6,14 +6,15 @@ a checkpoint when all are asked to stop.
 
 import io
 import logging
+import logging.handlers
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -34,6 +35,9 @@ from sagan.training.signals import (
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5  # between looks for a signal
+_LOG_SECONDS = 5  # for the last lines of a process that has ended
+
+Running = dict[BaseProcess, tuple[Entry, int, threading.Thread]]
 
 
 def measure_in_processes(
@@ -51,16 +55,17 @@ def measure_in_processes(
         TrainingInterrupted: asked to stop; all processes have saved then.
     """
     waiting, slots = deque(open_entries), list(range(workers))
-    running: dict[BaseProcess, tuple[Entry, int]] = {}
+    running: Running = {}
     with stop_requests(patient=True) as stop:
         try:
             while (waiting or running) and not stop:
                 while waiting and slots:
                     entry, slot = waiting.popleft(), slots.pop(0)
-                    running[_start(entry, slot, common)] = entry, slot
+                    process, log = _start(entry, slot, common)
+                    running[process] = entry, slot, log
                 on_look()
                 for process in _ended(running):
-                    entry, slot = running.pop(process)
+                    entry, slot, _ = running.pop(process)
                     slots.append(slot)
                     if process.exitcode == EXIT_INTERRUPTED:  # signalled alone, or with this one
                         stop.signal_name = stop.signal_name or "a signal"
@@ -73,23 +78,45 @@ def measure_in_processes(
         raise TrainingInterrupted
 
 
-def _start(entry: Entry, slot: int, common: Conditions) -> BaseProcess:
+def _start(entry: Entry, slot: int, common: Conditions) -> tuple[BaseProcess, threading.Thread]:
+    records, sent = multiprocessing.Pipe(duplex=False)
     # daemonic: none outlives an ordinary end of this process
     process = multiprocessing.get_context("spawn").Process(
-        target=_work, args=(entry, slot, common), daemon=True, name=entry.name
+        target=_work, args=(entry, slot, common, sent), daemon=True, name=entry.name
     )
     with signals_kept():
         process.start()
-    return process
+    sent.close()  # the process has its own; when it ends, so do the records
+    log = threading.Thread(target=_log, args=(records, entry.name), daemon=True)
+    log.start()
+    return process, log
 
 
-def _ended(running: dict[BaseProcess, tuple[Entry, int]]) -> list[BaseProcess]:
+def _log(records: "Connection", name: str) -> None:
+    """What a run logs, in the log of the comparison, until its process has ended."""
+    with records:
+        while True:
+            try:
+                record = records.recv()
+            except (EOFError, OSError):
+                return
+            record.msg = f"{name}: {record.msg}"
+            logging.getLogger(record.name).handle(record)
+
+
+def _ended(running: Running) -> list[BaseProcess]:
     """Those that have come to an end, after a short wait."""
     wait([process.sentinel for process in running], timeout=_LOOK_SECONDS)
     ended = [process for process in running if not process.is_alive()]
+    _join(running, ended)
+    return ended
+
+
+def _join(running: Running, ended: Iterable[BaseProcess]) -> None:
     for process in ended:
         process.join()
-    return ended
+        _, _, log = running[process]
+        log.join(timeout=_LOG_SECONDS)
 
 
 def _outcome(process: BaseProcess, entry: Entry, common: Conditions) -> Row | str:
@@ -107,20 +134,20 @@ def _outcome(process: BaseProcess, entry: Entry, common: Conditions) -> Row | st
     return f"its process ended with status {code}"
 
 
-def _stop_all(running: dict[BaseProcess, tuple[Entry, int]]) -> None:
+def _stop_all(running: Running) -> None:
     """Ask those still running to save and end, and wait for them."""
     for process in running:
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, signal.SIGTERM)
-    for process in running:
-        process.join()
+    _join(running, running)
 
 
-def _work(entry: Entry, slot: int, common: Conditions) -> None:
+def _work(entry: Entry, slot: int, common: Conditions, sent: "Connection") -> None:
     """One process: one run."""
     for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
         signal.signal(number, unheard)
     sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
+    logging.getLogger().addHandler(_Sender(sent))
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
@@ -133,6 +160,20 @@ def _work(entry: Entry, slot: int, common: Conditions) -> None:
     if isinstance(outcome, str):
         _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)
+
+
+class _Sender(logging.handlers.QueueHandler):
+    """Sends records to the comparison, which knows the log's files and the terminal."""
+
+    def __init__(self, sent: "Connection") -> None:
+        super().__init__(queue=None)  # type: ignore[arg-type]
+        self._sent = sent
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self._sent.send(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """The comparison was killed: nobody listens."""
 
 
 class _WithoutBars(io.TextIOWrapper):

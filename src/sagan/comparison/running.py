@@ -14,6 +14,7 @@ from sagan.comparison.rows import Row, RowStore
 from sagan.data.shards import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
 from sagan.schema import ClearError
+from sagan.terminal import log_above_bars
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
 from sagan.training.signals import leaving
@@ -73,9 +74,12 @@ def run_comparison(
     if open_entries:  # once, before several processes would make them at once
         _take_references(open_entries[0], common)
     failures = []
-    with tqdm(
-        total=len(planned), initial=done, dynamic_ncols=True, disable=None, bar_format=_BAR
-    ) as bar:
+    with (
+        tqdm(
+            total=len(planned), initial=done, dynamic_ncols=True, disable=None, bar_format=_BAR
+        ) as bar,
+        log_above_bars(),
+    ):
         for entry, outcome in _outcomes(open_entries, common, config.workers, bar):
             bar.update()
             if isinstance(outcome, str):

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
+from sagan.terminal import log_above_bars
 from sagan.training.journal import Record
 
 logger = logging.getLogger(__name__)
@@ -41,10 +41,7 @@ class Progress:
         self._log = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._live:  # a line of the log goes above the bar, not into it
-            speakers = [logging.getLogger(), logging.getLogger("sagan")]
-            speakers = [speaker for speaker in speakers if any(map(_is_console, speaker.handlers))]
-            self._log.enter_context(logging_redirect_tqdm(speakers))
+        self._log.enter_context(log_above_bars())
         return self
 
     def __exit__(
@@ -76,7 +73,3 @@ class Progress:
                 rate,
                 tqdm.format_interval(left),
             )
-
-
-def _is_console(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stdout, sys.stderr}

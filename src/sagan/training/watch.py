@@ -7,7 +7,7 @@ reads the training state and leaves every bit of it as it was.
 
 import logging
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import torch
@@ -138,10 +138,11 @@ def troubles(
     """
     found = {}
     for name, whose in (("diversity", "generator"), ("diversity_ema", "averaged generator")):
-        if scalars.get(name, 1.0) < config.min_diversity:
+        diversity = scalars.get(name, inf)
+        if diversity < config.min_diversity:
             found[name] = (
                 f"collapse: the {whose}'s samples of a class are near copies, "
-                f"{scalars[name]:.2g} times as diverse as real images"
+                f"{diversity:.2g} times as diverse as real images"
             )
     margin = scalars["margin"]
     if loss < config.min_discriminator_loss:

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
+from sagan.terminal import log_above_bars
 from sagan.tuning.ledger import ERROR, Ledger, finished, was_killed
 from sagan.tuning.objectives import minimised
 from sagan.tuning.worker import STOPPED
@@ -43,10 +43,7 @@ class StudyProgress:
         self._log = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._live:  # a line of the log goes above the bar, not into it
-            speakers = [logging.getLogger(), logging.getLogger("sagan")]
-            speakers = [s for s in speakers if any(map(_is_console, s.handlers))]
-            self._log.enter_context(logging_redirect_tqdm(speakers))
+        self._log.enter_context(log_above_bars())
         return self
 
     def __exit__(
@@ -126,7 +123,3 @@ def shortened(text: str) -> str:
 
 def _took(trial: "FrozenTrial") -> str:
     return tqdm.format_interval(trial.duration.total_seconds()) if trial.duration else "?"
-
-
-def _is_console(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stdout, sys.stderr}
