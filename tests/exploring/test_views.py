@@ -1,6 +1,10 @@
 """What the explorer shows, without a browser."""
 
 import math
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +173,20 @@ def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_p
 
     monkeypatch.setattr(command, "explore", importing)
     assert command.main([str(tmp_path)]) == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_page_and_leaves_no_file(bundle, tmp_path, number):
+    words = [sys.executable, "-m", "sagan.exploring", str(bundle.path)]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert "Ctrl-C ends it" in said
+    assert "Traceback" not in rest
+    assert not list(tmp_path.glob("sagan-explore-*"))
 
 
 def names(found) -> list[tuple[str, bool]]:

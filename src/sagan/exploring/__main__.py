@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from sagan.data.stopping import signals_interrupt
 from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def explore(
     device: str = "cpu",
     open_browser: bool = False,
 ) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C or SIGTERM.
 
     Args:
         bundle: Folder of the generator.
@@ -72,7 +73,7 @@ def explore(
     found = candidates(bundles, str(choose_device(device)), weights)
     from sagan.exploring import page, serving
 
-    with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+    with signals_interrupt(), tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         blocks = page.build(found, Path(folder))
         serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
         logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
