@@ -207,6 +207,16 @@ def test_too_few_samples_are_refused(shards, config, workspace, count):
         run([(images[:count], labels[:count])], shards, config, workspace)
 
 
+def test_a_classifier_that_has_learned_nothing_is_said(shards, config, tmp_path):
+    untrained = config.classifier.model_copy(update={"epochs": 1, "learning_rate": 1e-9})
+    config = config.model_copy(update={"classifier": untrained})
+
+    metrics = run(real_batches(shards), shards, config, tmp_path)
+
+    said = "the classifier recognises only 33% of 12 real validation images (chance: 33%)"
+    assert [text for text in metrics["warnings"] if text.startswith(said)]
+
+
 def test_few_samples_are_said(shards, config, workspace, caplog):
     images, labels = next(real_batches(shards))
 

@@ -30,6 +30,7 @@ WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
 # what decides about a cached classifier beside its images and its configuration; taken when this
 # code is loaded, since a file may be edited while a training runs that scores itself
+WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
 CODE = source_hash("pixels.py", "metrics/classifier.py")
 
 
@@ -153,6 +154,18 @@ def obtain_classifier(
             temporary.write_text(file_sha256(path) + "\n")
     network.to(device).eval().requires_grad_(requires_grad=False)
     return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
+
+
+def weak_classifier_warnings(facts: dict[str, Any], classes: int) -> list[str]:
+    """One line if the classifier has not learned to distinguish the classes."""
+    chance = 1 / classes
+    if classes == 1 or (facts["val_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
+        return []
+    return [
+        f"the classifier recognises only {facts['val_accuracy']:.0%} of {facts['val_images']:,} "
+        f"real validation images (chance: {chance:.0%}): recognised, and all numbers in its "
+        "features, say little; more images, or more epochs of evaluation.classifier, may help"
+    ]
 
 
 def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:

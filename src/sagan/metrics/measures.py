@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sagan.metrics.accuracy_scores import StoredImages, accuracy_scores
 from sagan.metrics.bench import Bench
+from sagan.metrics.classifier import weak_classifier_warnings
 from sagan.metrics.distances import Neighbours, nearest
 from sagan.metrics.extrapolation import extrapolate
 from sagan.metrics.intervals import bootstrap_interval, wilson_interval
@@ -163,6 +164,7 @@ def _recognition(bench: Bench, passed: SamplePass, measured: Measured) -> None:
     if bench.config.repeats == 1:
         measured.intervals["recognised"] = wilson_interval(modes.right, modes.count)
     measured.details["classifier"] = classifier.facts
+    measured.warnings += weak_classifier_warnings(classifier.facts, bench.shards.num_classes)
     measured.details["recognised_by_class"] = by_class
 
 
