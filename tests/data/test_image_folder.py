@@ -44,10 +44,14 @@ def test_a_missing_root_is_named_with_the_layout(tmp_path):
         ImageFolder.open(tmp_path / "nowhere")
 
 
-def test_an_archive_in_place_of_a_folder_is_refused(tmp_path):
-    (tmp_path / "images.tar").write_bytes(b"x")
-    with pytest.raises(ValueError, match="is a file; extract it first"):
-        ImageFolder.open(tmp_path / "images.tar")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("images.tar", "is a file; extract it first"), ("a.JPG", "is one image, not a folder")],
+)
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path, name, said):
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ValueError, match=said):
+        ImageFolder.open(tmp_path / name)
 
 
 @pytest.mark.parametrize(

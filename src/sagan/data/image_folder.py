@@ -53,7 +53,9 @@ class ImageFolder:
         if not root.exists():
             raise FileNotFoundError(f"image folder '{root}' does not exist\n{_layout(root)}")
         if not root.is_dir():
-            raise ValueError(f"image folder '{root}' is a file; extract it first\n{_layout(root)}")
+            alone = root.suffix.lower() in IMAGE_SUFFIXES
+            what = "one image, not a folder" if alone else "a file; extract it first"
+            raise ValueError(f"image folder '{root}' is {what}\n{_layout(root)}")
         problems = _root_problems(root)
         if not problems:
             present = [split for split in SPLITS if (root / split).is_dir()]
