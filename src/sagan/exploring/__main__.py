@@ -76,8 +76,11 @@ def explore(
     with signals_interrupt(), tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         blocks = page.build(found, Path(folder))
         serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
-        logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
-        blocks.block_thread()
+        try:
+            logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
+            blocks.block_thread()
+        except KeyboardInterrupt:  # a moment before Gradio waits for it
+            blocks.close(verbose=False)
 
 
 def free_port(port: int | None) -> int:
