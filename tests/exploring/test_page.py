@@ -57,6 +57,20 @@ def test_a_click_draws_a_map(opened: Page) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
 
 
+def test_a_number_beyond_a_slider_is_its_end(opened: Page, capfd) -> None:
+    number = opened.locator("#share input[type=number]")
+    opened.get_by_label("Seed of the other").fill("5")
+    opened.get_by_label("Seed of the other").blur()
+    before = opened.locator("#sample img").get_attribute("src")
+    number.fill("7")
+    number.blur()
+    expect(opened.locator("#npz")).to_have_text("Latents (NPZ)")
+    expect(opened.locator("#sample img")).not_to_have_attribute("src", before)
+    number.fill("")
+    expect(opened.locator("#sample img")).to_have_attribute("src", before)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
 def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_path) -> None:
     def changes(act) -> None:
         before = opened.locator("#sample img").get_attribute("src")

@@ -80,11 +80,11 @@ class _Page:
         label = gr.Dropdown(names, value=names[0], label="Class", type="index", elem_id="class")
         seed = gr.Number(0, label="Seed", precision=0, elem_id="seed")
         truncate = gr.Checkbox(value=False, label="Truncate latents beyond")
-        truncation = gr.Slider(
+        truncation = _slider(
             0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
         )
         with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
-            share = gr.Slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
+            share = _slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
             to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
             to_seed = gr.Number(0, label="Seed of the other", precision=0)
         return [shown, label, seed, truncate, truncation, share, to, to_seed]
@@ -194,6 +194,17 @@ class _Page:
         pictures.write_latents(npz, explorer, place)
         kept = gr.DownloadButton("Latents (NPZ)", value=str(npz), interactive=True)
         return [gr.DownloadButton(value=str(png)), kept]
+
+
+def _slider(low: float, high: float, value: float, **options: Any) -> gr.Slider:  # noqa: ANN401
+    """A slider; a number typed into its box that lies beyond an end is taken as that end."""
+
+    def within(typed: float | None) -> float:
+        return value if typed is None else min(max(typed, low), high)
+
+    slider = gr.Slider(low, high, value, **options)
+    slider.preprocess = within  # type: ignore[assignment]  # Gradio's own fails with a traceback
+    return slider
 
 
 def _gallery() -> gr.Gallery:
