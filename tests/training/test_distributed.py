@@ -221,9 +221,17 @@ def launched(tiny, shards, tmp_path):
     return run
 
 
-def test_the_process_that_raised_is_reported_not_those_that_lost_it(launched):
+def test_the_process_that_raised_is_reported_not_those_that_lost_it(
+    launched, tmp_path, monkeypatch
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+
     with pytest.raises(TrainingFailed, match=r"process 1 failed: OSError:.*disk of this machine"):
         launched(distributed_workers.raising)
+
+    assert not list(temporary.iterdir())
 
 
 def test_all_processes_stop_where_one_diverges(launched, tmp_path):

@@ -7,6 +7,7 @@ one dies; it stops them all, each saving first, when it is asked to stop.
 import logging
 import os
 import signal
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -208,9 +209,16 @@ def _why_apart(error: Exception, config: TrainingConfig) -> str:
     )
 
 
-def _scratch() -> "TemporaryDirectory[str]":
-    """Where torchelastic keeps its files; a folder that it makes itself, it never removes."""
-    return TemporaryDirectory(prefix="sagan-processes-", ignore_cleanup_errors=True)
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """Where torchelastic and torch.multiprocessing keep files; they do not remove all of them."""
+    before = tempfile.tempdir
+    with TemporaryDirectory(prefix="sagan-processes-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
 
 
 def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401 - LaunchConfig
