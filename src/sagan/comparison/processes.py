@@ -92,7 +92,7 @@ def _start(entry: Entry, slot: int, common: Conditions) -> tuple[BaseProcess, th
     return process, log
 
 
-def _log(records: "Connection", name: str) -> None:
+def _log(records: Connection, name: str) -> None:
     """What a run logs, in the log of the comparison, until its process has ended."""
     with records:
         while True:
@@ -142,7 +142,7 @@ def _stop_all(running: Running) -> None:
     _join(running, running)
 
 
-def _work(entry: Entry, slot: int, common: Conditions, sent: "Connection") -> None:
+def _work(entry: Entry, slot: int, common: Conditions, sent: Connection) -> None:
     """One process: one run."""
     for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
         signal.signal(number, unheard)
@@ -165,7 +165,7 @@ def _work(entry: Entry, slot: int, common: Conditions, sent: "Connection") -> No
 class _Sender(logging.handlers.QueueHandler):
     """Sends records to the comparison, which knows the log's files and the terminal."""
 
-    def __init__(self, sent: "Connection") -> None:
+    def __init__(self, sent: Connection) -> None:
         super().__init__(queue=None)  # type: ignore[arg-type]
         self._sent = sent
 

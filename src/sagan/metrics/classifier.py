@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 LAST_MAP_PX = 4
 WIDEST = 8  # channels stop doubling at this multiple of the first stage's
+WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
 HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
 # what decides about a cached classifier beside its images and its configuration; taken when this
 # code is loaded, since a file may be edited while a training runs that scores itself
-WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
 CODE = source_hash("pixels.py", "metrics/classifier.py")
 
 
