@@ -20,6 +20,7 @@ PROTOCOL = {
     "bootstrap_resamples": 0,
     "extrapolation_points": 0,
 }
+ALWAYS_WARN = {"every_steps": 1, "patience": 1, "min_diversity": 1000}
 SMALL = {
     "tuning": {
         "trials": 1,
@@ -33,10 +34,10 @@ SMALL = {
         "seeds": [0],
         "total_images": 64,
         "score_every_images": 64,
-        "workers": 1,
+        "workers": 2,
         "contestants": [
             {"name": "sagan"},
-            {"name": "slow", "parameters": {"generator_lr": 0.0001}},
+            {"name": "slow", "parameters": {"generator_lr": 0.0001, "watch": ALWAYS_WARN}},
         ],
     },
 }
@@ -77,6 +78,8 @@ def test_both_are_made_and_not_made_again(studied: Path, run: Command) -> None:
     assert (studied / REPORTING / "tuning_report.html").is_file()
     assert (studied / REPORTING / "comparison.html").is_file()
     assert (studied / "studies/dvc.lock").is_file()
+    log = (studied / "info.log").read_text()
+    assert log.count("WARNING sagan.training.watch: slow, seed 0: collapse:") == 2  # G, its average
     again = run("dvc", "repro", "studies/dvc.yaml")
     assert again.returncode == 0, again.stderr
     assert "Running stage" not in again.stdout

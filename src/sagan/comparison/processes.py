@@ -147,7 +147,7 @@ def _work(entry: Entry, slot: int, common: Conditions, sent: Connection) -> None
     for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
         signal.signal(number, unheard)
     sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
-    logging.getLogger().addHandler(_Sender(sent))
+    _log_through(sent)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
@@ -160,6 +160,15 @@ def _work(entry: Entry, slot: int, common: Conditions, sent: Connection) -> None
     if isinstance(outcome, str):
         _message_file(entry, common).write_text(outcome, encoding="utf-8")
         sys.exit(1)
+
+
+def _log_through(sent: Connection) -> None:
+    """Let the comparison log what this process would; Kedro gave it the same files and terminal."""
+    named = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    for speaker in (logging.root, *named):
+        speaker.handlers.clear()
+        speaker.propagate = True
+    logging.root.addHandler(_Sender(sent))
 
 
 class _Sender(logging.handlers.QueueHandler):
