@@ -24,11 +24,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.digits_quality import shards_path
-from sagan.comparison.rows import Row, read_rows
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.terminal import worded
+from sagan.comparison.result_store import Row, read_rows
 from sagan.models.attention import SelfAttention2d
-from sagan.models.bundle import GeneratorBundle
 from sagan.models.generator import Generator
-from sagan.terminal import worded
 from sagan.training.config import TrainingConfig
 
 SHOWN = ("fid", "fd_classifier", "precision", "recall", "recognised")
@@ -132,11 +132,11 @@ def measure(
     bundle: GeneratorBundle, condition: str, shards: Path, workspace: Path
 ) -> tuple[str | None, dict[str, float]]:
     """The protocol's name, and the scores of a generator under one condition."""
-    from sagan.data.shards import ShardStore
+    from sagan.common.schema import load_settings
+    from sagan.data.shards.store import ShardStore
     from sagan.metrics.config import EvaluationConfig
-    from sagan.metrics.of_generator import evaluate_generator
-    from sagan.schema import load_settings
-    from sagan.training.export import take_standing_statistics
+    from sagan.metrics.evaluate_generator import evaluate_generator
+    from sagan.training.store.export import take_standing_statistics
 
     training = load_settings("training", [Path("conf/base/parameters_training.yml")], [])
     evaluation = load_settings("evaluation", [Path("conf/base/parameters_evaluation.yml")], [])

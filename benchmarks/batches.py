@@ -31,12 +31,12 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from benchmarks.counts import positive
+from sagan.common.pixels import to_float
 from sagan.data.batches import Batches
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.manifest import build_manifest, records
-from sagan.data.shard_writer import build_shards
-from sagan.pixels import to_float
+from sagan.data.manifest.build import build_manifest, records
+from sagan.data.shards.build import build_shards
 
 WORKERS = 2
 IMAGENET_SHARDS = 313
@@ -148,7 +148,7 @@ def make_step(size: int, channels: int) -> Callable[[Tensor, Tensor], None]:
     """An update of both networks on a batch: uint8 images [N, 3, H, W], labels int64 [N]."""
     from sagan.models.discriminator import Discriminator
     from sagan.models.generator import Generator
-    from sagan.training.steps import discriminator_step, generator_step
+    from sagan.training.core.steps import discriminator_step, generator_step
 
     shared: dict[str, Any] = {
         "image_size": size,

@@ -21,12 +21,12 @@ from torch import Tensor
 from torch.optim import Adam
 
 from benchmarks.counts import positive
+from sagan.common.schema import lay_over
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
-from sagan.schema import lay_over
-from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
-from sagan.training.steps import discriminator_step, generator_step
+from sagan.training.core.steps import discriminator_step, generator_step
+from sagan.training.store.checkpoints import CheckpointStore
 
 MARK_IMAGES_PER_SECOND = 2000
 

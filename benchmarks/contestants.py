@@ -13,7 +13,7 @@ from torch.optim import Adam
 from benchmarks.textbook import make_textbook, textbook_step
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
-from sagan.training.steps import StepOptions, discriminator_step, generator_step
+from sagan.training.core.steps import StepOptions, discriminator_step, generator_step
 
 TEXTBOOK, OURS_FP32, OURS_BF16 = CONTESTANTS = ("textbook", "ours fp32", "ours bf16")
 

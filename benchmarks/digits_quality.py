@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.counts import not_negative
-from sagan.metrics.diversity import diversity_by_class
+from sagan.metrics.scores.diversity import diversity_by_class
 
 CLASSES = 10
 SVM_SIZE_PX = 8
@@ -78,7 +78,7 @@ def generate(bundle_path: Path, per_class: int, seed: int) -> tuple[np.ndarray, 
     """uint8 [N, 3, H, W] and int64 [N]: `per_class` samples of each class of a bundle."""
     import torch
 
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.sampling.generate import generate
     from sagan.sampling.latents import sample_latents
 
@@ -99,7 +99,7 @@ def shards_path(shards_json: Path) -> Path:
 
 def read_real(shards_json: Path) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [M, 3, H, W] and int64 [M]: every real image of all splits."""
-    from sagan.data.shards import ShardStore
+    from sagan.data.shards.store import ShardStore
 
     store = ShardStore.open(shards_path(shards_json))
     splits = [store.split(name) for name in store.splits]

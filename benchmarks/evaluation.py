@@ -46,8 +46,8 @@ from benchmarks.evaluation_contestants import (
     their_growth,
     their_network,
 )
-from sagan.metrics.frechet import frechet_distance
-from sagan.metrics.inception import DIMENSIONS, InceptionFeatures
+from sagan.metrics.features.inception import DIMENSIONS, InceptionFeatures
+from sagan.metrics.scores.frechet import frechet_distance
 
 REFERENCE_IMAGES = 64  # end to end
 AGREEMENT = 1e-3  # of the relative errors, at most

@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from sagan.metrics.frechet import frechet_distance
-from sagan.metrics.inception import DIMENSIONS, WEIGHTS_NAME, InceptionFeatures
-from sagan.metrics.statistics import Statistics, StreamingStatistics
-from sagan.models.bundle import GeneratorBundle, save_bundle
+from sagan.bundle.generator_bundle import GeneratorBundle, save_bundle
+from sagan.metrics.features.inception import DIMENSIONS, WEIGHTS_NAME, InceptionFeatures
+from sagan.metrics.features.statistics import Statistics, StreamingStatistics
+from sagan.metrics.scores.frechet import frechet_distance
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import build_generator
 from sagan.sampling.generate import generate

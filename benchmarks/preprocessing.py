@@ -35,9 +35,9 @@ from torchvision.datasets.folder import default_loader
 from benchmarks.counts import positive
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import IMAGE_SUFFIXES
-from sagan.data.manifest import ImageRecord
+from sagan.data.manifest.build import ImageRecord
 from sagan.data.resizing import squares
-from sagan.data.shard_writer import load_squares
+from sagan.data.shards.build import load_squares
 from sagan.data.sources.class_folder import unpacked
 
 IMAGENET_IMAGES = 1_281_167

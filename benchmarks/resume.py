@@ -27,8 +27,8 @@ import torch
 
 import sagan
 from benchmarks.counts import not_negative, positive
-from sagan.training.checkpoints import CheckpointStore
-from sagan.training.journal import Journal
+from sagan.training.store.checkpoints import CheckpointStore
+from sagan.training.store.journal import Journal
 
 # names of a state or a journal's record that depend on the clock and not on the computation
 WALL_CLOCK = frozenset({"train_seconds", "images_per_second"})

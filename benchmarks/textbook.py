@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from sagan.models.attention import SelfAttention2d
 from sagan.models.blocks import DiscriminatorBlock, DiscriminatorStem, GeneratorBlock
 from sagan.models.normalization import ConditionalBatchNorm2d
-from sagan.training.losses import hinge_discriminator_loss, hinge_generator_loss
+from sagan.training.core.losses import hinge_discriminator_loss, hinge_generator_loss
 
 
 class TextbookGeneratorBlock(GeneratorBlock):

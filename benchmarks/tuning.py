@@ -25,10 +25,10 @@ from typing import Any
 
 from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
-from sagan.comparison.scales import scale
+from sagan.common.schema import load_settings
+from sagan.common.terminal import worded
+from sagan.comparison.transforms import scale
 from sagan.metrics.config import EvaluationConfig
-from sagan.schema import load_settings
-from sagan.terminal import worded
 from sagan.tuning.objectives import check_objective, minimised
 
 SIDES = ("default", "tuned")
@@ -120,9 +120,9 @@ def evaluate(
     trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
 ) -> dict[str, float]:
     """The scores of a run under the evaluation station's protocol."""
-    from sagan.data.shards import ShardStore
-    from sagan.metrics.of_generator import evaluate_generator
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.data.shards.store import ShardStore
+    from sagan.metrics.evaluate_generator import evaluate_generator
 
     bundle = GeneratorBundle.open(Path(trained["generator_bundle"]))
     found = evaluate_generator(bundle, ShardStore.open(shards), protocol(evaluation), features)

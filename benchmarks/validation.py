@@ -39,7 +39,7 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
         rows: images in both splits.
 
     Returns:
-        a table with the columns of `sagan.data.manifest_parts`.
+        a table with the columns of `sagan.data.manifest.parts`.
     """
     import pandas as pd
 
@@ -85,9 +85,9 @@ def whole_gate(folder: Path) -> dict[str, Any]:
     marks = [("start", time.perf_counter())]
     from kedro.config import OmegaConfigLoader
 
-    from sagan.catalog.documents import JSONDataset, TextDataset
-    from sagan.catalog.folders import JSONFolderDataset
-    from sagan.catalog.tables import CSVDataset, ParquetDataset
+    from sagan.datasets.folder_datasets import JSONFolderDataset
+    from sagan.datasets.table_datasets import CSVDataset, ParquetDataset
+    from sagan.datasets.text_datasets import JSONDataset, TextDataset
     from sagan.settings import CONFIG_LOADER_ARGS
     from sagan.validation.config import DataValidationConfig
     from sagan.validation.data_docs import data_docs_page

@@ -18,12 +18,12 @@ def main() -> None:
 
         sys.exit(sample(sys.argv[2:], prog="sagan sample"))
     if sys.argv[1:2] == ["explore"]:
-        from sagan.exploring.__main__ import main as explore
+        from sagan.explorer.__main__ import main as explore
 
         sys.exit(explore(sys.argv[2:], prog="sagan explore"))
     fault = _fault(sys.argv[1:])
     if fault:
-        from sagan.terminal import write_error
+        from sagan.common.terminal import write_error
 
         write_error(f"Error: {fault}")
         sys.exit(2)

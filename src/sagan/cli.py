@@ -18,9 +18,9 @@ from kedro.framework.project import configure_logging
 from kedro.framework.project import pipelines as registered_pipelines
 from kedro.utils import find_kedro_project
 
-from sagan.run_options import RunCommand, refuse_unknown, split_params
-from sagan.terminal import fit_log_to_terminal, fitted_error, shortened
-from sagan.training.signals import EXIT_INTERRUPTED, handled_by
+from sagan.commands.run_options import RunCommand, refuse_unknown, split_params
+from sagan.common.terminal import fit_log_to_terminal, fitted_error, shortened
+from sagan.processes.signals import EXIT_INTERRUPTED, handled_by
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
         logger.debug("kedro run failed", exc_info=True)
         if verbose:
             traceback.print_exc()
-        from sagan.messages import explain
+        from sagan.commands.errors import explain
 
         raise click.ClickException(fitted_error(shortened(explain(error)))) from None
     return result
@@ -140,7 +140,7 @@ def explore(
     Click on a sample, and see where the generator attends from there. BUNDLE is its folder; left
     out, what training left in the environment.
     """
-    from sagan.exploring.__main__ import explore as serve
+    from sagan.explorer.__main__ import explore as serve
 
     try:
         fit_log_to_terminal()

@@ -10,7 +10,10 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.doors import (
+from sagan.common.files import short
+from sagan.preflight.catalog import check_catalog
+from sagan.preflight.parameters import check_environment, check_parameters, check_preset
+from sagan.preflight.pipeline import (
     check_device,
     check_expectations,
     check_networks,
@@ -19,9 +22,6 @@ from sagan.doors import (
     check_verdict,
     check_weights,
 )
-from sagan.entries import check_catalog
-from sagan.files import short
-from sagan.parameters import check_environment, check_parameters, check_preset
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class StreamHooks:
         config = EvaluationConfig.model_validate(catalog.load("params:evaluation"))
         if config.features != "inception":
             return
-        from sagan.metrics.inception import require_weights
+        from sagan.metrics.features.inception import require_weights
 
         try:
             require_weights(config)
@@ -103,7 +103,7 @@ class StreamHooks:
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
         """Where images failed validation, name the page; what an earlier one let through goes."""
-        from sagan.data.verdict import ValidationFailed
+        from sagan.data.validation_status import ValidationFailed
 
         if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
             for name in node.outputs:

@@ -65,8 +65,8 @@ def test_the_changed_generator_is_the_one_that_is_measured(tmp_path, monkeypatch
         (block,) = attention_blocks(bundle.choose(config.weights).load())
         return {"fd_classifier": float(block.gamma), "protocol": {"name": "by_name"}}
 
-    monkeypatch.setattr("sagan.metrics.of_generator.evaluate_generator", gamma_and_name)
-    monkeypatch.setattr("sagan.data.shards.ShardStore.open", lambda _: None)
+    monkeypatch.setattr("sagan.metrics.evaluate_generator.evaluate_generator", gamma_and_name)
+    monkeypatch.setattr("sagan.data.shards.store.ShardStore.open", lambda _: None)
     bundle = small_bundle(tmp_path / "generator")
 
     def measured(condition):

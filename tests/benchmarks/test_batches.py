@@ -7,7 +7,7 @@ import torch
 from torchvision.io import decode_image
 
 from benchmarks import batches
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
 
 
 def test_drawn_images_are_a_class_folder_of_the_asked_size(tmp_path):

@@ -1,8 +1,8 @@
 import torch
 
 from benchmarks.checkpoints import Run, measure, read_config
-from sagan.training.checkpoints import CheckpointStore
 from sagan.training.config import TrainingConfig
+from sagan.training.store.checkpoints import CheckpointStore
 from tests.training.whole_runs import final_state
 
 
@@ -13,7 +13,7 @@ def test_an_environments_parameters_lie_over_the_bases():
 
 def test_measures_a_state_as_large_as_a_trainings(tmp_path, monkeypatch):
     import benchmarks.checkpoints as benchmark
-    from sagan.training.run import train
+    from sagan.training import train
     from tests.small_world import small_shards
 
     model = {

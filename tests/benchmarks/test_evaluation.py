@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks import evaluation, evaluation_contestants
-from sagan.metrics.frechet import frechet_distance
-from sagan.metrics.inception import InceptionFeatures
+from sagan.metrics.features.inception import InceptionFeatures
+from sagan.metrics.scores.frechet import frechet_distance
 
 
 @pytest.fixture(scope="module")

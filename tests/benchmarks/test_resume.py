@@ -9,8 +9,8 @@ import torch
 
 from benchmarks import resume
 from benchmarks.resume import compare_runs
-from sagan.training.checkpoints import CheckpointStore
-from sagan.training.journal import Journal
+from sagan.training.store.checkpoints import CheckpointStore
+from sagan.training.store.journal import Journal
 
 
 def test_a_run_that_is_killed_three_times_equals_an_undisturbed_one(capsys, monkeypatch):

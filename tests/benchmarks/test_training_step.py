@@ -10,9 +10,9 @@ from torch.optim import SGD
 from benchmarks import training_step
 from benchmarks.contestants import Size, draw
 from benchmarks.textbook import copy_weights, make_textbook, textbook_step
-from sagan.models import convolution
-from sagan.models.spectral_norm import power_iteration
-from sagan.training.steps import StepOptions, discriminator_step, generator_step
+from sagan.models.ops import convolution
+from sagan.models.ops.spectral_norm import power_iteration
+from sagan.training.core.steps import StepOptions, discriminator_step, generator_step
 
 SIZE = Size(image_size=16, base_channels=8, num_classes=3, batch_size=4)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import validation
-from sagan.data.manifest_parts import COLUMNS
+from sagan.data.manifest.parts import COLUMNS
 
 
 def test_one_line_tells_rows_seconds_and_memory(capsys):

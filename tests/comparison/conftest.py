@@ -3,7 +3,7 @@
 import pytest
 
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.running import run_comparison
+from sagan.comparison.runner import run_comparison
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING

@@ -5,11 +5,11 @@ import shutil
 import pytest
 
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.contestants import entries
-from sagan.comparison.rows import RowStore
+from sagan.comparison.result_store import RowStore
+from sagan.comparison.variants import entries
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
-from sagan.training.steps import NonFiniteError
+from sagan.training.core.steps import NonFiniteError
 from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING, count_trainings
 
 
@@ -32,9 +32,9 @@ def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
 def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monkeypatch, tmp_path):
     (before,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
     started = count_trainings(monkeypatch)
-    monkeypatch.setattr("sagan.comparison.rows.source_hash", lambda *_: "of other code")
+    monkeypatch.setattr("sagan.comparison.result_store.source_hash", lambda *_: "of other code")
     monkeypatch.setattr(
-        "sagan.metrics.of_generator.evaluate_generator",
+        "sagan.metrics.evaluate_generator.evaluate_generator",
         lambda *_, **__: {"fd_classifier": 7.0, "protocol": {"by": "other code"}},
     )
 
@@ -46,7 +46,7 @@ def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monke
     assert started == []
 
     shutil.rmtree(tmp_path / "comparison" / "runs" / row["bundle"])
-    monkeypatch.setattr("sagan.comparison.rows.source_hash", lambda *_: "of yet other code")
+    monkeypatch.setattr("sagan.comparison.result_store.source_hash", lambda *_: "of yet other code")
     compare(seeds=[0], contestants=CONTESTANTS[:1])
     assert started == [("sagan", 0)]  # the generator is gone
 
@@ -65,7 +65,7 @@ def test_another_protocol_measures_again_what_is_trained(compare, monkeypatch, c
     assert more["curve"] == before["curve"]
     assert started == []
     monkeypatch.setattr(
-        "sagan.metrics.of_generator.evaluate_generator",
+        "sagan.metrics.evaluate_generator.evaluate_generator",
         lambda *_, **__: pytest.fail("measured already by each protocol"),
     )
     assert compare(**only) == [before]

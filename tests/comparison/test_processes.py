@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.running import run_comparison
+from sagan.comparison.runner import run_comparison
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING
@@ -50,7 +50,9 @@ def test_what_a_process_warns_of_is_logged_with_its_name(shards, features, tmp_p
             workspace=tmp_path / "together",
             features=features,
         )
-    warned = [one.getMessage() for one in caplog.records if one.name == "sagan.training.watch"]
+    warned = [
+        one.getMessage() for one in caplog.records if one.name == "sagan.training.monitor.collapse"
+    ]
     for run in ("sagan, seed 0", "acgan, seed 0"):
         assert [text for text in warned if text.startswith(f"{run}: collapse:")]
 
@@ -59,8 +61,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.running import run_comparison
-from sagan.data.shards import ShardStore
+from sagan.comparison.runner import run_comparison
+from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING

@@ -9,8 +9,8 @@ from scipy import stats
 from sagan.comparison.__main__ import main
 from sagan.comparison.figures import learning_curves, sample_sheet
 from sagan.comparison.page import markdown_table, render_page, results
+from sagan.comparison.significance import contrasts, holm, sentences
 from sagan.comparison.summary import summarise
-from sagan.comparison.verdict import contrasts, holm, sentences
 from tests.comparison.fabricated_rows import row
 from tests.small_world import small_bundle
 

@@ -10,7 +10,7 @@ import pytest
 
 from sagan.data.config import AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.sources import acquire
+from sagan.data.sources.acquire import acquire
 from tests.data import published
 from tests.data.published import TITLES
 

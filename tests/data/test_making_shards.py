@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sagan.data import shard_writer
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.locking import alone_in
-from sagan.data.manifest import ImageRecord, build_manifest, records
-from sagan.data.preprocessing import preprocess
-from sagan.data.shard_store_writer import JOURNAL
-from sagan.data.shard_writer import build_shards, build_stores
-from sagan.data.shards import INDEX, ShardStore
+from sagan.data.manifest.build import ImageRecord, build_manifest, records
+from sagan.data.shards.build import build_shards, build_stores
+from sagan.data.shards.preprocess import preprocess
+from sagan.data.shards.store import INDEX, ShardStore
+from sagan.data.shards.store import build as shard_writer
+from sagan.data.shards.writer import JOURNAL
+from sagan.processes.lock import alone_in
 from tests.drawn_images import draw_image_folder
 
 CONFIG = PreprocessingConfig(image_size=16, shard_images=5, workers=2)
@@ -98,7 +98,7 @@ def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
         "from pathlib import Path\n"
         "from sagan.data import shard_writer\n"
         "from sagan.data.config import PreprocessingConfig\n"
-        "from sagan.data.manifest import ImageRecord\n"
+        "from sagan.data.manifest.build import ImageRecord\n"
         "load = shard_writer.load_squares\n"
         "def slow(*given):\n"
         "    time.sleep(0.02)\n"
@@ -245,7 +245,7 @@ def test_names_of_classes_go_with_the_shards_and_change_no_key(root, images, tmp
 def hashed(monkeypatch) -> list[str]:
     """Names of the files that were hashed."""
     names: list[str] = []
-    from sagan.data import shards
+    from sagan.data.shards.store import store as shards
 
     original = shards.file_sha256
 
@@ -269,7 +269,9 @@ def settled(root, images, tmp_path, monkeypatch) -> Path:
     """A store that was written, and verified, a while ago."""
     store = build_shards(root, images, tmp_path, CONFIG)
     settle(store.path)
-    monkeypatch.setattr("sagan.data.verified._SETTLED_NS", 0)  # else its test takes two seconds
+    monkeypatch.setattr(
+        "sagan.data.shards.checksum_cache._SETTLED_NS", 0
+    )  # else its test takes two seconds
     ShardStore.open(store.path)
     return store.path
 

@@ -9,9 +9,9 @@ import pytest
 
 from sagan.data.config import AcquisitionConfig, ManifestConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.locking import alone_in
-from sagan.data.manifest import build_manifest, data_hash
-from sagan.data.sources import acquire
+from sagan.data.manifest.build import build_manifest, data_hash
+from sagan.data.sources.acquire import acquire
+from sagan.processes.lock import alone_in
 from tests.data import published
 
 WRITERS = {
@@ -224,7 +224,7 @@ class Killed(BaseException):
 
 def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
-    from sagan.data import extraction
+    from sagan.data.sources.acquire import extraction
 
     written, copy = [], shutil.copyfileobj
 
@@ -269,7 +269,7 @@ def test_what_a_killed_extraction_left_is_never_mixed_into_another(tmp_path, mon
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("sagan.data.extraction.shutil.copyfileobj", dies)
+        patch.setattr("sagan.data.archives.extraction.shutil.copyfileobj", dies)
         with pytest.raises(Killed):
             get("folder", tmp_path / "one.tar", tmp_path / "raw")
     folder = get("folder", tmp_path / "two.tar", tmp_path / "raw")

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from sagan.data.config import AcquisitionConfig
-from sagan.data.sources import acquire
+from sagan.data.sources.acquire import acquire
 from sagan.data.sources.selection import Selection
 from tests.drawn_images import draw_image_folder
 

@@ -7,7 +7,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from sagan.data.config import AcquisitionConfig
-from sagan.data.sources import acquire
+from sagan.data.sources.acquire import acquire
 from sagan.data.sources.digits import digit_pictures
 from tests.drawn_images import draw_image_folder
 

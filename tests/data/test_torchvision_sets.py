@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from sagan.data.config import AcquisitionConfig
-from sagan.data.sources import acquire
+from sagan.data.sources.acquire import acquire
 from sagan.data.sources.torchvision_sets import DownloadFailed
 from tests.data import published
 

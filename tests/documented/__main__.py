@@ -18,7 +18,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from sagan.terminal import ParagraphFormatter
+from sagan.common.terminal import ParagraphFormatter
 from tests.documented.clone import environment, fresh_clone, lighten, share_environment
 from tests.documented.pages import PAGES, documented
 from tests.documented.session import Session

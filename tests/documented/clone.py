@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from sagan.schema import lay_over
+from sagan.common.schema import lay_over
 from tests.documented.pages import ROOT
 
 LIGHTER = Path(__file__).parent / "lighter.yml"

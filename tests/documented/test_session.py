@@ -122,7 +122,7 @@ def test_places_are_filled_and_budgets_lightened(world: World) -> None:
 
 def test_archives_are_read_as_imagenet(world: World, tmp_path: Path) -> None:
     from sagan.data.config import AcquisitionConfig
-    from sagan.data.sources import acquire
+    from sagan.data.sources.acquire import acquire
 
     config = AcquisitionConfig(source="ilsvrc2012", path=world.archives, first_classes=10)
     folder = acquire(config, tmp_path / "raw")

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from sagan.parameters import check_parameters
+from sagan.common.schema import lay_over
 from sagan.pipeline_registry import register_pipelines
-from sagan.schema import lay_over
+from sagan.preflight.parameters import check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
 from tests.documented import tables
 from tests.documented.between import AFTER, BEFORE

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagan.data.locking import alone_in
+from sagan.processes.lock import alone_in
 
 ROOT = Path(__file__).parents[2]
 

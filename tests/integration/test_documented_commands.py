@@ -20,8 +20,8 @@ from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Pipeline
 
 from sagan.cli import run as kedro_run
-from sagan.parameters import check_environment, check_parameters, check_preset
 from sagan.pipeline_registry import register_pipelines
+from sagan.preflight.parameters import check_environment, check_parameters, check_preset
 from sagan.settings import CONFIG_LOADER_ARGS
 from tests.documented.pages import Command, documented
 from tests.documented.session import lightened

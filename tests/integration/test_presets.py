@@ -7,7 +7,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation.type_extractor import TypeExtractor
 
-from sagan.comparison.contestants import entries
+from sagan.comparison.variants import entries
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.pipeline_registry import register_pipelines

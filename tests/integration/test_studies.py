@@ -79,7 +79,9 @@ def test_both_are_made_and_not_made_again(studied: Path, run: Command) -> None:
     assert (studied / REPORTING / "comparison.html").is_file()
     assert (studied / "studies/dvc.lock").is_file()
     log = (studied / "info.log").read_text()
-    assert log.count("WARNING sagan.training.watch: slow, seed 0: collapse:") == 2  # G, its average
+    assert (
+        log.count("WARNING sagan.training.monitor.collapse: slow, seed 0: collapse:") == 2
+    )  # G, its average
     again = run("dvc", "repro", "studies/dvc.yaml")
     assert again.returncode == 0, again.stderr
     assert "Running stage" not in again.stdout

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from kedro.io import DataCatalog
 
-from sagan.data.verdict import ValidationFailed
-from sagan.doors import check_expectations, check_verdict
+from sagan.data.validation_status import ValidationFailed
 from sagan.hooks import StreamHooks
 from sagan.pipeline_registry import register_pipelines
+from sagan.preflight.pipeline import check_expectations, check_verdict
 from tests.validation.suites import documents, entry_of, small_config
 
 PIPELINES = register_pipelines()
@@ -25,7 +25,7 @@ def catalog_in(folder: Path, shards: object, report: object) -> DataCatalog:
             (folder / name).write_text(json.dumps(content))
     return DataCatalog.from_config(
         {
-            name: {"type": "sagan.catalog.JSONDataset", "filepath": str(folder / file)}
+            name: {"type": "sagan.datasets.JSONDataset", "filepath": str(folder / file)}
             for name, file in entries.items()
         }
     )
@@ -102,8 +102,8 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
 ) -> None:
     earlier = tmp_path / "validated_manifest.parquet"
     earlier.write_bytes(b"of another day")
-    entry = {"type": "sagan.catalog.ParquetDataset", "filepath": str(earlier)}
-    page = {"type": "sagan.catalog.TextDataset", "filepath": str(tmp_path / "data_docs.html")}
+    entry = {"type": "sagan.datasets.ParquetDataset", "filepath": str(earlier)}
+    page = {"type": "sagan.datasets.TextDataset", "filepath": str(tmp_path / "data_docs.html")}
     catalog = DataCatalog.from_config({"validated_manifest": entry, "data_docs": page})
     (gate,) = [node for node in PIPELINES["train"].nodes if node.name.endswith("open_gate")]
     hooks = StreamHooks()
@@ -129,7 +129,7 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     files |= {"report": "report.html", "sample_grid": "sample_grid.png"}
     catalog = DataCatalog.from_config(
         {
-            dataset: {"type": "sagan.catalog.TextDataset", "filepath": f"/nowhere/{file}"}
+            dataset: {"type": "sagan.datasets.TextDataset", "filepath": f"/nowhere/{file}"}
             for dataset, file in files.items()
         }
     )

@@ -9,9 +9,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro.validation.type_extractor import TypeExtractor
 
-from sagan.parameters import check_parameters
+from sagan.common.schema import Config
 from sagan.pipeline_registry import OUTLETS, STATIONS, STUDIES, register_pipelines
-from sagan.schema import Config
+from sagan.preflight.parameters import check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +154,7 @@ HEAVY = {
 
 
 SRC = ROOT / "src" / "sagan"
-LIGHT = [*SRC.glob("pipelines/**/*.py"), *SRC.glob("catalog/*.py"), *SRC.glob("**/config.py")]
+LIGHT = [*SRC.glob("pipelines/**/*.py"), *SRC.glob("datasets/*.py"), *SRC.glob("**/config.py")]
 
 
 @pytest.mark.parametrize("path", sorted(LIGHT), ids=lambda path: "/".join(path.parts[-2:]))

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from sagan.metrics.__main__ import main
-from sagan.metrics.of_generator import evaluate_generator
+from sagan.metrics.evaluate_generator import evaluate_generator
 from tests.small_world import small_bundle
 
 

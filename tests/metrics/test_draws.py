@@ -8,7 +8,7 @@ import torch
 
 from sagan.metrics.config import SweepConfig
 from sagan.metrics.evaluation import evaluate
-from sagan.metrics.references import kept_features, reference_statistics
+from sagan.metrics.features.references import kept_features, reference_statistics
 from tests.metrics.test_evaluation import CPU, real_batches, run
 
 
@@ -190,7 +190,7 @@ def test_the_file_is_json_without_nan(drawn):
 def test_kept_reference_features_are_cached_and_taken_again_where_damaged(
     shards, config, workspace, tmp_path, caplog
 ):
-    from sagan.metrics.features import feature_extractor
+    from sagan.metrics.features.extractor import feature_extractor
 
     extractor = feature_extractor(config, shards, workspace, CPU)
     few = config.model_copy(update={"kept_reference": 10})

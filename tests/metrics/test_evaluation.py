@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from sagan.metrics.evaluation import evaluate
-from sagan.metrics.questions import check_generator, evaluation_labels
-from sagan.metrics.references import reference_statistics
+from sagan.metrics.features.references import reference_statistics
+from sagan.metrics.labels import check_generator, evaluation_labels
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 from tests.small_world import small_bundle, small_shards
@@ -75,7 +75,7 @@ def test_the_file_carries_its_protocol(shards, config, workspace):
 
 def test_the_reference_is_measured_once(shards, config, workspace, monkeypatch):
     first = reference_statistics(shards, config, workspace, CPU)
-    monkeypatch.setattr("sagan.metrics.references.measure_statistics", lambda *_: 1 / 0)
+    monkeypatch.setattr("sagan.metrics.features.references.measure_statistics", lambda *_: 1 / 0)
 
     second = reference_statistics(shards, config, workspace, CPU)
 
@@ -85,8 +85,8 @@ def test_the_reference_is_measured_once(shards, config, workspace, monkeypatch):
 def test_a_reference_by_other_code_is_measured_again(shards, config, tmp_path, monkeypatch):
     """The protocol, under which numbers may be compared, is the same all the same."""
     first = reference_statistics(shards, config, tmp_path, CPU)
-    place = "sagan.metrics.classifier.ClassifierFeatures.code"
-    for name in (place, "sagan.metrics.references._CODE"):
+    place = "sagan.metrics.features.classifier.ClassifierFeatures.code"
+    for name in (place, "sagan.metrics.features.references._CODE"):
         with monkeypatch.context() as changed:
             changed.setattr(name, "000000000000")
             again = reference_statistics(shards, config, tmp_path, CPU)
@@ -168,7 +168,7 @@ def test_a_reference_of_another_protocol_is_refused(shards, config, workspace, k
 def test_nan_features_are_an_error(shards, config, workspace, monkeypatch):
     reference = reference_statistics(shards, config, workspace, CPU)
     monkeypatch.setattr(
-        "sagan.metrics.classifier.Classifier.features",
+        "sagan.metrics.features.classifier.Classifier.features",
         lambda self, x: torch.full((len(x), 8), torch.nan),
     )
 

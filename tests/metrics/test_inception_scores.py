@@ -22,7 +22,7 @@ def inception_config(tmp_path, monkeypatch):
             network = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2048))
             return network.requires_grad_(False), nn.Linear(2048, 1008).requires_grad_(False)
 
-    monkeypatch.setattr("sagan.metrics.inception.build_inception", small)
+    monkeypatch.setattr("sagan.metrics.features.inception.build_inception", small)
     return EvaluationConfig(
         inception_weights=weights,
         inception_sha256=hashlib.sha256(b"stand-in").hexdigest(),

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.inception import DIMENSIONS, WEIGHTS_SHA256
+from sagan.metrics.features.inception import DIMENSIONS, WEIGHTS_SHA256
 from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
 
 PAPER = {

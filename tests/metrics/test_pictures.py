@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.classifier import ClassifierFeatures, obtain_classifier
-from sagan.metrics.of_generator import evaluate_generator
+from sagan.metrics.evaluate_generator import evaluate_generator
+from sagan.metrics.features.classifier import ClassifierFeatures, obtain_classifier
 from sagan.metrics.pictures import IMAGES_A_CLASS, evaluation_pictures
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents

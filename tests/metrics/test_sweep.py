@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.statistics import measure_statistics
+from sagan.metrics.features.statistics import measure_statistics
 from sagan.metrics.sweep import truncation_sweep
 
 

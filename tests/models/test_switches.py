@@ -11,7 +11,7 @@ from sagan.models.blocks import BottleneckBlock, DiscriminatorBlock
 from sagan.models.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
-from sagan.models.spectral_norm import SpectralLayer, power_iteration
+from sagan.models.ops.spectral_norm import SpectralLayer, power_iteration
 
 SIZES = {"image_size": 32, "num_classes": 3, "base_channels": 8}
 IMAGES, LABELS = torch.rand(4, 3, 32, 32) * 2 - 1, torch.tensor([0, 1, 2, 1])

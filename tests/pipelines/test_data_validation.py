@@ -2,7 +2,7 @@ import pytest
 from kedro.runner import SequentialRunner
 
 from sagan.data.image_folder import ImageFolder
-from sagan.data.verdict import ValidationFailed
+from sagan.data.validation_status import ValidationFailed
 from sagan.pipelines.data_validation import create_pipeline
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites

@@ -7,7 +7,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from sagan.catalog import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
+from sagan.datasets import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
 from sagan.metrics.config import EvaluationConfig
 from sagan.pipelines.evaluation import create_pipeline
 from tests.small_world import small_bundle, small_shards

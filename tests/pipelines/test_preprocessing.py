@@ -4,8 +4,8 @@ from kedro.runner import SequentialRunner
 
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.manifest import build_manifest, data_hash
-from sagan.data.verdict import ValidationFailed
+from sagan.data.manifest.build import build_manifest, data_hash
+from sagan.data.validation_status import ValidationFailed
 from sagan.pipelines.preprocessing import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_stations import catalog_below, parameter_model, parameters

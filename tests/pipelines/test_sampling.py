@@ -6,7 +6,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from sagan.catalog import PNGDataset, SamplesDataset
+from sagan.datasets import PNGDataset, SamplesDataset
 from sagan.pipelines.sampling import create_pipeline
 from sagan.pipelines.sampling.nodes import draw_grid
 from sagan.sampling.config import SamplingConfig

@@ -1,4 +1,4 @@
-from sagan.reporting.facts import scores
+from sagan.reporting.summary_section import scores
 from tests import fabricated_run as run
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sagan.pixels import to_uint8
+from sagan.common.pixels import to_uint8
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 

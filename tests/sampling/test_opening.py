@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sagan.files import file_sha256
+from sagan.common.files import file_sha256
 from sagan.sampling.__main__ import main
 from tests.small_world import small_bundle
 

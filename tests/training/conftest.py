@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sagan.data.__main__ import main as make_shards
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig

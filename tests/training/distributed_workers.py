@@ -6,9 +6,9 @@ import time
 
 import torch
 
-from sagan.training import steps
-from sagan.training.checkpoints import CheckpointStore
-from sagan.training.launch import work
+from sagan.training.core import steps
+from sagan.training.launch.torchelastic import work
+from sagan.training.store.checkpoints import CheckpointStore
 
 
 def raising(*arguments):
@@ -60,7 +60,7 @@ def slow_to_save(*arguments):
 
 
 def _after(updates, change):
-    from sagan.training import loop
+    from sagan.training.core import loop
 
     original, seen = steps.discriminator_step, []
 

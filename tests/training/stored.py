@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from sagan.training.checkpoints import CheckpointStore
+from sagan.training.store.checkpoints import CheckpointStore
 
 
 def state(images_seen):

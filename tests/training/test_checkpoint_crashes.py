@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sagan.files import HashingWriter
-from sagan.training.checkpoints import CheckpointStore
+from sagan.common.files import HashingWriter
+from sagan.training.store.checkpoints import CheckpointStore
 from tests.training.stored import filled, in_child, path_of, standing, state
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from sagan.files import HashingWriter, file_sha256
-from sagan.training.checkpoint_files import state_bytes
-from sagan.training.checkpoints import CheckpointStore
-from sagan.training.state import TrainingState
+from sagan.common.files import HashingWriter, file_sha256
+from sagan.training.core.state import TrainingState
+from sagan.training.store.checkpoint_files import state_bytes
+from sagan.training.store.checkpoints import CheckpointStore
 from tests.training.stored import facts_of, in_child, path_of, standing, state
 
 
@@ -49,7 +49,7 @@ def test_a_full_disk_is_said_and_leaves_what_was(store, monkeypatch):
         path.symlink_to("/dev/full")
         return path
 
-    monkeypatch.setattr("sagan.files._temporary_name", full_device)
+    monkeypatch.setattr("sagan.common.files._temporary_name", full_device)
     big = {"w": torch.zeros(1_000_000)}
 
     with pytest.raises(OSError, match="No space left on device while writing") as raised:

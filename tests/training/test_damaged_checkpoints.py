@@ -7,8 +7,8 @@ import os
 import pytest
 import torch
 
-from sagan.files import file_sha256
-from sagan.training.checkpoints import CheckpointError
+from sagan.common.files import file_sha256
+from sagan.training.store.checkpoints import CheckpointError
 from tests.training.stored import Payload, facts_of, filled, path_of, standing, state
 
 

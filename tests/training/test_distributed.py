@@ -15,16 +15,16 @@ import torch
 import yaml
 from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 
-from sagan.training.fingerprint import identity_hash, run_identity
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training import train
+from sagan.training.config.scoring import ScoringConfig
+from sagan.training.core.steps import NonFiniteError
 from sagan.training.folders import Folders
-from sagan.training.launch import TrainingFailed, launch
-from sagan.training.run import train
-from sagan.training.scoring_config import ScoringConfig
-from sagan.training.signals import TrainingInterrupted
-from sagan.training.steps import NonFiniteError
+from sagan.training.launch.torchelastic import TrainingFailed, launch
+from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
-from tests.training.test_scoring import SCORING
+from tests.training.monitor.test_scoring import SCORING
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 # batch norm over all processes, so that their number does not change the maths
@@ -289,7 +289,7 @@ def test_saving_may_take_longer_than_a_step_may(launched):
 
 
 def test_shares_of_a_batch_make_the_batch_of_one_process():
-    from sagan.training.world import World
+    from sagan.training.core.distributed import World
 
     whole = torch.arange(12)
     for size in (1, 2, 3, 4):

@@ -10,8 +10,8 @@ import pytest
 import torch
 import yaml
 
-from sagan.training.run import train
-from sagan.training.signals import TrainingInterrupted
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training import train
 from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
@@ -104,7 +104,7 @@ def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
 def test_kept_bug_a_resume_that_forgets_a_part_is_another_run(
     tiny, shards, tmp_path, monkeypatch, forgotten
 ):
-    from sagan.training.state import TrainingState
+    from sagan.training.core.state import TrainingState
 
     train(tiny(), shards, tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -142,7 +142,7 @@ def test_going_on_on_another_device_is_said(tiny, shards, tmp_path, monkeypatch,
 
 
 def test_a_checkpoint_of_another_version_is_refused_in_words(tiny, shards, tmp_path, monkeypatch):
-    from sagan.training.state import TrainingState
+    from sagan.training.core.state import TrainingState
 
     with monkeypatch.context() as patch:
         part = TrainingState.state_dict

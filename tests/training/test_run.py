@@ -7,9 +7,9 @@ import signal
 import pytest
 import torch
 
-from sagan.models.bundle import GeneratorBundle
-from sagan.training.run import train
-from sagan.training.signals import TrainingInterrupted
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training import train
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 

@@ -10,9 +10,9 @@ import sys
 import pytest
 import torch
 
-from sagan.training.run import train
-from sagan.training.signals import TrainingInterrupted
-from sagan.training.steps import NonFiniteError
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training import train
+from sagan.training.core.steps import NonFiniteError
 from tests.training.whole_runs import Broken, assert_equal_states, final_state
 
 
@@ -27,7 +27,7 @@ def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
     tiny, shards, tmp_path, monkeypatch
 ):
     """An image that is not finite, in the seventh update."""
-    from sagan.training import loop
+    from sagan.training.core import loop
 
     original, updates = loop.to_float, []
 
@@ -58,7 +58,7 @@ def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
 def test_a_run_that_diverges_before_its_first_checkpoint_does_not_speak_of_one(
     tiny, shards, tmp_path, monkeypatch
 ):
-    from sagan.training import loop
+    from sagan.training.core import loop
 
     original = loop.to_float
     monkeypatch.setattr(loop, "to_float", lambda images: original(images) / 0)
@@ -109,7 +109,7 @@ def test_a_folder_that_may_not_be_written_is_told_before_the_first_step(tiny, sh
 
 def test_weights_that_are_not_finite_are_never_saved(tiny, shards, tmp_path, monkeypatch):
     """An average that broke between two updates, whose losses stay finite."""
-    from sagan.training import loop
+    from sagan.training.core import loop
 
     def spoil(ema, *_):
         next(iter(ema.parameters())).data.fill_(torch.nan)
@@ -161,7 +161,7 @@ def test_a_signal_amid_the_imports_ends_with_75_and_one_line(shards, tmp_path, n
 def test_a_second_ctrl_c_stops_at_once_and_keeps_what_was_saved(
     tiny, shards, tmp_path, monkeypatch
 ):
-    from sagan.training import loop
+    from sagan.training.core import loop
 
     def press(*_):
         os.kill(os.getpid(), signal.SIGINT)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from sagan.training.steps import NonFiniteError, discriminator_step, generator_step
+from sagan.training.core.steps import NonFiniteError, discriminator_step, generator_step
 from tests.training.updates import draw, unchanged, weights
 
 

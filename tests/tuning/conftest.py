@@ -1,14 +1,14 @@
 import pytest
 
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
+from sagan.processes.signals import StopRequest
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import StopRequest
 from sagan.tuning.config import TuningConfig
-from sagan.tuning.job import Job
-from sagan.tuning.ledger import Ledger
-from sagan.tuning.outcome import study_results
+from sagan.tuning.results import study_results
 from sagan.tuning.run import open_ledger, prepare, tune
-from sagan.tuning.worker import Worker
+from sagan.tuning.workers.context import Job
+from sagan.tuning.workers.trial_queue import Ledger
+from sagan.tuning.workers.worker import Worker
 from tests.small_world import small_shards
 from tests.tuning.objectives import bowl
 

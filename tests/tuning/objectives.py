@@ -5,9 +5,9 @@ import signal
 import time
 from collections.abc import Mapping
 
-from sagan.training.memory import OutOfMemory
-from sagan.training.steps import NonFiniteError
-from sagan.tuning.job import Attempt
+from sagan.training.core.steps import NonFiniteError
+from sagan.training.oom import OutOfMemory
+from sagan.tuning.workers.context import Attempt
 
 
 def bowl(attempt: Attempt) -> Mapping[str, float]:
@@ -50,7 +50,7 @@ def always_failing(attempt: Attempt) -> Mapping[str, float]:
 
 def slow(attempt: Attempt) -> Mapping[str, float]:
     """Takes a while, unless it is asked to stop."""
-    from sagan.training.signals import TrainingInterrupted, stop_requests
+    from sagan.processes.signals import TrainingInterrupted, stop_requests
 
     (attempt.folder / "begun").touch()
     with stop_requests() as stop:
@@ -63,7 +63,7 @@ def slow(attempt: Attempt) -> Mapping[str, float]:
 
 def start_slow_study(config, training, shards_path, workspace) -> None:
     """A study in a process of its own."""
-    from sagan.data.shards import ShardStore
+    from sagan.data.shards.store import ShardStore
     from sagan.tuning.run import tune
 
     tune(config, training, ShardStore.open(shards_path), workspace, objective=slow)

@@ -5,7 +5,7 @@ import os
 import optuna
 import pytest
 
-from sagan.tuning.storage import Place, StorageError, open_storage
+from sagan.tuning.storage.location import Place, StorageError, open_storage
 from tests.tuning.objectives import bowl, killed_once
 from tests.tuning.postgresql import NotInstalledError, server
 
@@ -50,8 +50,8 @@ def test_a_study_goes_on_with_the_right_count(url, alone):
 def test_a_stopped_trial_goes_back_and_a_silent_one_is_given_up(url, opened):
     from sqlalchemy import text
 
-    from sagan.tuning.ledger import WORKER
-    from sagan.tuning.storage import engine_of
+    from sagan.tuning.storage.location import engine_of
+    from sagan.tuning.workers.trial_queue import WORKER
 
     _, ledger = opened(storage=url, study="given_up", trials=1)
     ledger.put_back(ledger.claim())

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from sagan.tuning.progress import StudyProgress
-from sagan.tuning.worker import STOPPED
+from sagan.tuning.workers.worker import STOPPED
 
 
 class Terminal(io.StringIO):

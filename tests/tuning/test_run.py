@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sagan.training.signals import TrainingInterrupted
-from sagan.tuning.crew import WorkerFailed
+from sagan.processes.signals import TrainingInterrupted
 from sagan.tuning.run import TuningFailed
+from sagan.tuning.workers.pool import WorkerFailed
 from tests.tuning.objectives import (
     always_failing,
     bowl,

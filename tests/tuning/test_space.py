@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sagan.schema import describe_faults
+from sagan.common.schema import describe_faults
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace, trial_training
 from tests.tuning.conftest import PROTOCOL, STUDY
@@ -153,9 +153,9 @@ def test_the_study_of_every_environment_can_begin(environment, monkeypatch):
 
     from sagan.settings import CONFIG_LOADER_ARGS
     from sagan.training.config import TrainingConfig
-    from sagan.tuning.door import check_study
+    from sagan.tuning.study_check import check_study
 
-    monkeypatch.setattr("sagan.metrics.inception.require_weights", lambda config: None)
+    monkeypatch.setattr("sagan.metrics.features.inception.require_weights", lambda config: None)
     loader = OmegaConfigLoader(ROOT / "conf", env=environment, **CONFIG_LOADER_ARGS)
     parameters = loader["parameters"]
     check_study(

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from sagan.training.signals import StopRequest
+from sagan.processes.signals import StopRequest
 from sagan.tuning.objective import train_trial
-from sagan.tuning.worker import Worker
+from sagan.tuning.workers.worker import Worker
 
 
 def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
     scores = iter([3.0, 2.0, 9.0])  # the second trial's first score is the last one asked for
     monkeypatch.setattr(
-        "sagan.metrics.of_generator.evaluate_generator",
+        "sagan.metrics.evaluate_generator.evaluate_generator",
         lambda *_, **__: {"fd_classifier": next(scores), "recall": 0.5},
     )
     job, ledger = opened(
@@ -43,8 +43,8 @@ def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
 
 
 def test_a_trial_stopped_amid_training_goes_on_from_its_checkpoint(opened, monkeypatch):
+    from sagan.processes.signals import TrainingInterrupted
     from sagan.training import run
-    from sagan.training.signals import TrainingInterrupted
 
     job, ledger = opened(
         train_trial,

@@ -9,7 +9,7 @@ import yaml
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.manifest import build_manifest
+from sagan.data.manifest.build import build_manifest
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.report import validate_manifest
 from sagan.validation.suite import run_suite

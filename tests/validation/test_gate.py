@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from sagan.data.manifest import data_hash
-from sagan.data.verdict import ValidationFailed
+from sagan.data.manifest.build import data_hash
+from sagan.data.validation_status import ValidationFailed
 from sagan.validation.data_docs import data_docs_page
 from sagan.validation.gate import pass_gate
 from sagan.validation.report import validate_manifest

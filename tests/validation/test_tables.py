@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sagan.data.image_folder import ImageFolder
-from sagan.validation.copies import find_copies, first_of_its_kind
+from sagan.validation.duplicates import find_copies, first_of_its_kind
 from sagan.validation.pictures import EACH, SIDE_PX, offender_pictures
 from sagan.validation.report import quarantine, validate_manifest
 from sagan.validation.tables import build_tables

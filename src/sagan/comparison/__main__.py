@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagan.files import replacing_file
-from sagan.terminal import Parser, worded, write_error
+from sagan.common.files import replacing_file
+from sagan.common.terminal import Parser, worded, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def _publish(options: argparse.Namespace) -> None:
 
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
-    from sagan.comparison.rows import read_rows
+    from sagan.comparison.result_store import read_rows
 
     rows = read_rows(options.rows)
     if options.reference not in {row["contestant"] for row in rows}:

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from sagan.schema import Config, unknown_key
-from sagan.training.presets import PRESETS
+from sagan.common.schema import Config, unknown_key
+from sagan.training.config.recipes import PRESETS
 
 
 class ContestantConfig(Config):
@@ -16,7 +16,7 @@ class ContestantConfig(Config):
     preset: str | None = Field(
         None,
         description="a published configuration that overrides the parameters of training "
-        f"(src/sagan/training/presets.yml): {', '.join(PRESETS)}; null: none",
+        f"(src/sagan/training/config/recipes.yml): {', '.join(PRESETS)}; null: none",
     )
     parameters: dict[str, Any] = Field(
         {},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan.comparison.rows import Row
+from sagan.comparison.result_store import Row
 
 INK = "#7a7a74"  # legible on a light and on a dark page
 SAMPLES = 20  # columns of the sheet
@@ -80,8 +80,8 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray |
     """
     import torch
 
-    from sagan.metrics.questions import evaluation_labels
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.metrics.labels import evaluation_labels
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import class_grid
     from sagan.sampling.latents import sample_latents

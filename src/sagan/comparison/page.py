@@ -10,10 +10,10 @@ import numpy as np
 import yaml
 
 from sagan.comparison.figures import NOTHING_TRAINED, learning_curves
-from sagan.comparison.rows import Row
+from sagan.comparison.result_store import Row
+from sagan.comparison.significance import contrasts, nothing_to_judge, sentences
 from sagan.comparison.summary import DISTANCES, metric_names, summarise
-from sagan.comparison.verdict import contrasts, nothing_to_judge, sentences
-from sagan.metrics.directions import lower_is_better
+from sagan.metrics.metric_info import lower_is_better
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _JUDGED = (*DISTANCES, "recognised", "recall", "coverage", "diversity_mean")

@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from sagan.comparison.contestants import Entry
-from sagan.comparison.measuring import Conditions, attempt_entry
-from sagan.comparison.rows import Row
-from sagan.training.signals import (
+from sagan.comparison.result_store import Row
+from sagan.comparison.run_one import Conditions, attempt_entry
+from sagan.comparison.variants import Entry
+from sagan.processes.signals import (
     EXIT_INTERRUPTED,
     SIGNALS,
     TrainingInterrupted,
@@ -149,12 +149,12 @@ def _work(entry: Entry, slot: int, common: Conditions, sent: Connection) -> None
     sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
     _log_through(sent)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
-    logging.getLogger("sagan.devices").setLevel(logging.ERROR)  # the parent has said it
+    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with leaving():
         with handled_by(lambda *_: os._exit(EXIT_INTERRUPTED)):  # imports would lose an exception
-            import sagan.metrics.of_generator
+            import sagan.metrics.evaluate_generator
             import sagan.training.run  # noqa: F401
         outcome = attempt_entry(entry, common)
     if isinstance(outcome, str):

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sagan.comparison.rows import Row
-from sagan.comparison.scales import scale
-from sagan.metrics.intervals import repeated_interval
+from sagan.comparison.result_store import Row
+from sagan.comparison.transforms import scale
+from sagan.metrics.scores.intervals import repeated_interval
 
 DISTANCES = ("fid", "fd_classifier")
 QUALITY = ("kid", "kd_classifier", "recognised", "precision")

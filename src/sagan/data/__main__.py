@@ -14,6 +14,14 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from sagan.common.schema import ClearError, describe_faults, load_settings
+from sagan.common.terminal import (
+    ParagraphFormatter,
+    Parser,
+    fit_log_to_terminal,
+    worded,
+    write_error,
+)
 from sagan.data.config import (
     AcquisitionConfig,
     ManifestConfig,
@@ -21,10 +29,8 @@ from sagan.data.config import (
     Source,
 )
 from sagan.data.image_folder import ImageFolder, first_five
-from sagan.data.manifest import ImageRecord, scan_images
-from sagan.data.stopping import EXIT_INTERRUPTED, signals_interrupt
-from sagan.schema import ClearError, describe_faults, load_settings
-from sagan.terminal import ParagraphFormatter, Parser, fit_log_to_terminal, worded, write_error
+from sagan.data.manifest.build import ImageRecord, scan_images
+from sagan.processes.stopping import EXIT_INTERRUPTED, signals_interrupt
 
 logger = logging.getLogger("sagan.data")
 
@@ -134,13 +140,13 @@ def _build(options: argparse.Namespace) -> Path:
         )
     images = _sound_images(folder, ManifestConfig(workers=config.workers), options.max_bad_fraction)
 
-    from sagan.data.preprocessing import preprocess  # torch, once the input is known to be good
+    from sagan.data.shards.preprocess import preprocess  # torch, once the input is known to be good
 
     return preprocess(folder, images, options.out, config).path
 
 
 def _acquired(options: argparse.Namespace) -> ImageFolder:
-    from sagan.data.sources import acquire
+    from sagan.data.sources.acquire import acquire
 
     settings: dict[str, Any] = load_settings("acquisition", [], options.set)
     settings |= {"source": options.source, "path": options.images}

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sagan.data.shards import ShardSplit
+from sagan.data.shards.store import ShardSplit
 
 T = TypeVar("T", np.int64, np.bool_)
 

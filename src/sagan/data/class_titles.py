@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sagan.data.devkit import META, NAMED, is_devkit, read_devkit, read_meta
+from sagan.data.sources.devkit import META, NAMED, is_devkit, read_devkit, read_meta
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sagan.schema import Config
+from sagan.common.schema import Config
 
 # Pillow refuses to open anything larger than twice its own warning limit
 PILLOW_LIMIT_PIXELS = 178_956_970

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sagan.data.inspection import ALPHA_MODES, DEEP_MODES, FORMATS, MODES
+from sagan.data.manifest.inspection import ALPHA_MODES, DEEP_MODES, FORMATS, MODES
 
 # markers of a JPEG that begin a frame, and those that stand alone, without a length
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

@@ -17,17 +17,17 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
-from sagan.data.shards import ShardStore
-from sagan.devices import choose_device
-from sagan.files import file_sha256, replacing_file
+from sagan.bundle.generator_bundle import KINDS, GeneratorBundle
+from sagan.common.devices import choose_device
+from sagan.common.files import file_sha256, replacing_file
+from sagan.common.schema import load_settings
+from sagan.common.terminal import Parser, fit_log_to_terminal, worded, write_error
+from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
+from sagan.metrics.evaluate_generator import evaluate_generator
 from sagan.metrics.evaluation import evaluate, first_numbers
-from sagan.metrics.features import Batch
-from sagan.metrics.of_generator import evaluate_generator
-from sagan.metrics.references import reference_statistics
-from sagan.models.bundle import KINDS, GeneratorBundle
-from sagan.schema import load_settings
-from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
+from sagan.metrics.features.extractor import Batch
+from sagan.metrics.features.references import reference_statistics
 
 logger = logging.getLogger(__name__)
 

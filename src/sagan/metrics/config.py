@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from sagan.common.schema import Config, unknown_key
 from sagan.metrics.named_protocols import PROTOCOLS, configured, differences, refusal
-from sagan.schema import Config, unknown_key
 
 MIN_SAMPLES = 2  # a covariance, and a pair, need two
 

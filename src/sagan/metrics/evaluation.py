@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from sagan.data.shards import ShardStore
-from sagan.metrics.bench import Bench
+from sagan.data.shards.store import ShardStore
+from sagan.metrics.accumulators import SamplePass
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.features import Batch, feature_extractor
-from sagan.metrics.inception import WEIGHTS_SHA256
-from sagan.metrics.intervals import repeated_interval
+from sagan.metrics.context import Bench
+from sagan.metrics.features.extractor import Batch, feature_extractor
+from sagan.metrics.features.inception import WEIGHTS_SHA256
+from sagan.metrics.features.references import check_reference, self_test
+from sagan.metrics.features.statistics import Statistics, few_samples_warning
 from sagan.metrics.measures import Measured, measure, real_against_real
 from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
-from sagan.metrics.references import check_reference, self_test
-from sagan.metrics.sample_pass import SamplePass
-from sagan.metrics.statistics import Statistics, few_samples_warning
+from sagan.metrics.scores.intervals import repeated_interval
 from sagan.metrics.sweep import truncation_sweep
 
 logger = logging.getLogger(__name__)

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sagan.metrics.accuracy_scores import StoredImages, accuracy_scores
-from sagan.metrics.bench import Bench
-from sagan.metrics.classifier import weak_classifier_warnings
-from sagan.metrics.distances import Neighbours, nearest
-from sagan.metrics.extrapolation import extrapolate
-from sagan.metrics.intervals import bootstrap_interval, wilson_interval
-from sagan.metrics.intra_class import intra_class_distances, intra_class_warnings
-from sagan.metrics.kept_rows import Kept
-from sagan.metrics.kernel import kernel_distance
-from sagan.metrics.manifold import manifolds
-from sagan.metrics.memorisation import memorisation
-from sagan.metrics.sample_pass import SamplePass
+from sagan.metrics.accumulators import SamplePass
+from sagan.metrics.context import Bench
+from sagan.metrics.features.classifier import weak_classifier_warnings
+from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.scores.accuracy_scores import StoredImages, accuracy_scores
+from sagan.metrics.scores.distances import Neighbours, nearest
+from sagan.metrics.scores.extrapolation import extrapolate
+from sagan.metrics.scores.intervals import bootstrap_interval, wilson_interval
+from sagan.metrics.scores.intra_class import intra_class_distances, intra_class_warnings
+from sagan.metrics.scores.kernel import kernel_distance
+from sagan.metrics.scores.memorisation import memorisation
+from sagan.metrics.scores.prdc import manifolds
 
 ENOUGH_SAMPLES = 50_000  # for a Fréchet distance as it is commonly reported
 FEWEST_TO_EXTRAPOLATE = 200

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from sagan.schema import Config
+from sagan.common.schema import Config
 
 # from the stored images to Inception's input, by the names of `evaluation.inception_resizer`
 INCEPTION_RESIZERS = {

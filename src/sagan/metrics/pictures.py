@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from sagan.data.shards import ShardSplit, ShardStore
-from sagan.devices import choose_device
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
+from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.questions import check_generator
-from sagan.models.bundle import GeneratorBundle
+from sagan.metrics.labels import check_generator
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import Tensor
 
-from sagan.metrics.features import Batch
-from sagan.metrics.frechet import frechet_distance
-from sagan.metrics.kept_rows import KeptRows
-from sagan.metrics.manifold import manifold_radii, manifolds
-from sagan.metrics.statistics import Statistics, StreamingStatistics
+from sagan.metrics.features.extractor import Batch
+from sagan.metrics.features.reservoir import KeptRows
+from sagan.metrics.features.statistics import Statistics, StreamingStatistics
+from sagan.metrics.scores.frechet import frechet_distance
+from sagan.metrics.scores.prdc import manifold_radii, manifolds
 
 
 def truncation_sweep(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.models.spectral_norm import conv2d
+from sagan.models.ops.spectral_norm import conv2d
 
 AttentionForm = Literal["released", "paper"]
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from sagan.models.attention import ATTENTION_MULTIPLE, SelfAttention2d
 from sagan.models.normalization import ConditionalBatchNorm2d
-from sagan.models.resampling import conv_pool, upsample_conv
-from sagan.models.spectral_norm import conv2d
+from sagan.models.ops.resampling import conv_pool, upsample_conv
+from sagan.models.ops.spectral_norm import conv2d
 
 BlockWidth = Literal["wide", "thin"]
 Insertion = Literal["released", "paper", "residual"]

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from sagan.schema import Config
+from sagan.common.schema import Config
 
 _ATTENTION = "feature map sides [px] followed by self-attention"
 _FORM = (

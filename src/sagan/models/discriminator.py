@@ -15,7 +15,7 @@ from sagan.models.blocks import (
 )
 from sagan.models.config import DiscriminatorConfig
 from sagan.models.heads import Head, build_head
-from sagan.models.spectral_norm import initialize
+from sagan.models.ops.spectral_norm import initialize
 
 
 class Discriminator(nn.Module):

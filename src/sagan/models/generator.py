@@ -18,7 +18,7 @@ from sagan.models.blocks import (
 )
 from sagan.models.config import GeneratorConfig
 from sagan.models.normalization import EPS
-from sagan.models.spectral_norm import conv2d, initialize, linear
+from sagan.models.ops.spectral_norm import conv2d, initialize, linear
 
 
 class Generator(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sagan.models.spectral_norm import embedding, linear
+from sagan.models.ops.spectral_norm import embedding, linear
 
 
 class Head(nn.Module):

@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveInt
 
-from sagan.schema import Config
+from sagan.common.schema import Config
 
 
 class ReportingConfig(Config):

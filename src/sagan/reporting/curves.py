@@ -6,7 +6,7 @@ from itertools import cycle
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from sagan.metrics.directions import lower_is_better
+from sagan.metrics.metric_info import lower_is_better
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -9,8 +9,11 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from sagan.naming import full_names, short_names
-from sagan.reporting import facts, found, measured, pictures
+from sagan.common.naming import full_names, short_names
+from sagan.reporting import data_section as found
+from sagan.reporting import metrics_section as measured
+from sagan.reporting import pictures
+from sagan.reporting import summary_section as facts
 from sagan.reporting.charts import chart_data, line_chart
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.curves import Chart, Journal, charts

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sagan.reporting.facts import number
+from sagan.reporting.summary_section import number
 
 LOSSLESS_BYTES = 128 * 1024  # of a picture; a larger one is compressed, or the page grows too heavy
 LOSSLESS_TILE_BYTES = 4 * 1024  # of a single image, of which a page has hundreds

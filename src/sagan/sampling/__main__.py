@@ -17,16 +17,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sagan.devices import choose_device
-from sagan.files import replacing_file
-from sagan.models.bundle import KINDS, GeneratorBundle
-from sagan.naming import by_title
+from sagan.bundle.generator_bundle import KINDS, GeneratorBundle
+from sagan.common.devices import choose_device
+from sagan.common.files import replacing_file
+from sagan.common.naming import by_title
+from sagan.common.terminal import Parser, fit_log_to_terminal, worded, write_error
 from sagan.sampling.attention_maps import attention_picture
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid
 from sagan.sampling.latents import column_latents, sample_latents
-from sagan.terminal import Parser, fit_log_to_terminal, worded, write_error
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from sagan.common.pixels import to_uint8
 from sagan.models.generator import Generator
-from sagan.pixels import to_uint8
 from sagan.sampling import drawing
 
 GAP_PX = 8

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from sagan.schema import Config
+from sagan.common.schema import Config
 
 
 class AttentionMapsConfig(Config):

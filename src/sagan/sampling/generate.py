@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from sagan.common.pixels import to_uint8
 from sagan.models.generator import Generator
-from sagan.pixels import to_uint8
 
 
 def generate(

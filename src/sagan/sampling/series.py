@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from sagan.devices import choose_device
-from sagan.models.bundle import GeneratorBundle
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.grids import choose_classes, class_grid

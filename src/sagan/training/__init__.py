@@ -1,1 +1,66 @@
 """Training of the two networks (paper, section 4), and what it leaves on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # torch is imported where training starts
+    from pathlib import Path
+
+    from sagan.data.shards.store import ShardStore
+    from sagan.training.config import TrainingConfig
+    from sagan.training.monitor.scoring import OnScore
+    from sagan.training.results import TrainingResult
+
+__all__ = ["train"]
+
+
+def train(
+    config: TrainingConfig,
+    shards: ShardStore,
+    workspace: Path,
+    *,
+    evaluation_workspace: Path | None = None,
+    on_score: OnScore | None = None,
+) -> TrainingResult:
+    """Train to the end of the budget, going on from the run's newest checkpoint if there is one.
+
+    Args:
+        config: the run; with several devices or machines, the processes are started from here.
+        shards: the images; its `train` split is used.
+        workspace: folder of all runs; this one works in `<workspace>/<identity>/`, named by its
+            parameters, data and code.
+        evaluation_workspace: folder of cached features, for scores; None: `features` in the
+            workspace.
+        on_score: called with each score once its checkpoint is saved, and first with those from
+            before an interruption; what it raises ends the run. For a run of one process.
+
+    Raises:
+        FileNotFoundError: scores are asked for in Inception's features, without its weights.
+        TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
+        NonFiniteError: the losses diverged; the last checkpoint stays.
+        OutOfMemory: a step did not fit; the last checkpoint stays.
+        OSError: the disk is full, or may not be written to.
+    """
+    from sagan.training.folders import Folders
+    from sagan.training.monitor.scoring import require_scoring
+    from sagan.training.results import TrainingResult
+    from sagan.training.store.identity import identity_hash, run_identity
+
+    require_scoring(config, on_score)
+    folders = Folders(workspace, evaluation_workspace or workspace / "features")
+    run = workspace / identity_hash(run_identity(config, shards))
+    if config.world_size > 1:
+        from sagan.training.launch.torchelastic import launch
+
+        launch(config, shards, folders, run)
+    else:
+        from sagan.common.devices import choose_device
+        from sagan.processes.signals import stop_requests
+        from sagan.training.core.distributed import World
+        from sagan.training.run import train_here
+
+        with stop_requests() as stop:
+            world = World(choose_device(config.device, threads=config.threads))
+            train_here(config, shards, folders, world, stop, on_score=on_score)
+    return TrainingResult.read(run)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sagan.terminal import Parser, fit_log_to_terminal, worded
-from sagan.training.signals import EXIT_INTERRUPTED, leaving_at_once
+from sagan.common.terminal import Parser, fit_log_to_terminal, worded
+from sagan.processes.signals import EXIT_INTERRUPTED, leaving_at_once
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, train, print the summary as one JSON line."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] == ["prune"]:
-        from sagan.training.prune import main as prune
+        from sagan.training.store.prune import main as prune
 
         return prune(words[1:])
     parser = Parser(
@@ -71,12 +71,12 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     """The summary; None where something was wrong, which has been said then."""
     from pydantic import ValidationError
 
-    from sagan.data.shards import ShardStore
-    from sagan.schema import ClearError, describe_faults, load_settings
+    from sagan.common.schema import ClearError, describe_faults, load_settings
+    from sagan.data.shards.store import ShardStore
+    from sagan.training import train
     from sagan.training.config import TrainingConfig
-    from sagan.training.presets import refuse_replaced
-    from sagan.training.run import train
-    from sagan.training.runs import tell_of
+    from sagan.training.config.recipes import refuse_replaced
+    from sagan.training.store.runs import tell_of
 
     try:
         presets = [f"preset={options.preset}"] if options.preset else []

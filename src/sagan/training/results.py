@@ -9,15 +9,15 @@ from typing import Any, Self
 
 from torch import nn
 
-from sagan.data.shards import ShardStore
-from sagan.files import replacing_file, short
-from sagan.models.bundle import GeneratorBundle
-from sagan.training.checkpoints import CheckpointError, CheckpointStore
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.files import replacing_file, short
+from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
-from sagan.training.export import export_generator
-from sagan.training.journal import Journal, Record
-from sagan.training.scoring import Score, scores_in
-from sagan.training.state import TrainingState
+from sagan.training.core.state import TrainingState
+from sagan.training.monitor.scoring import Score, scores_in
+from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
+from sagan.training.store.export import export_generator
+from sagan.training.store.journal import Journal, Record
 
 logger = logging.getLogger(__name__)
 

@@ -4,75 +4,34 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from sagan.common.devices import fastest_convolutions
+from sagan.common.files import short
 from sagan.data.batches import Batches
-from sagan.data.shards import ShardStore
-from sagan.devices import choose_device, fastest_convolutions
-from sagan.files import short
-from sagan.models.synchronized import statistics_alone
-from sagan.training.checkpoints import CheckpointStore
+from sagan.data.shards.store import ShardStore
+from sagan.models.ops.sync_batch_norm import statistics_alone
+from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
-from sagan.training.continuation import claim_folder, state_to_go_on_from
-from sagan.training.fingerprint import (
+from sagan.training.core.distributed import World
+from sagan.training.core.loop import training_loop
+from sagan.training.core.state import TrainingState
+from sagan.training.core.steps import NonFiniteError
+from sagan.training.folders import Folders
+from sagan.training.monitor.observer import Observer
+from sagan.training.monitor.scoring import OnScore, Scorer, scores_in
+from sagan.training.oom import explained_memory
+from sagan.training.results import JOURNAL, export_chosen, write_summary
+from sagan.training.store.checkpoints import CheckpointStore
+from sagan.training.store.identity import (
     differences,
     environment,
     git_commit,
     identity_hash,
     run_identity,
 )
-from sagan.training.folders import Folders
-from sagan.training.journal import Journal, Record
-from sagan.training.loop import training_loop
-from sagan.training.memory import explained_memory
-from sagan.training.observer import Observer
-from sagan.training.results import JOURNAL, TrainingResult, export_chosen, write_summary
-from sagan.training.scoring import OnScore, Scorer, require_scoring, scores_in
-from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
-from sagan.training.state import TrainingState
-from sagan.training.steps import NonFiniteError
-from sagan.training.world import World
+from sagan.training.store.journal import Journal, Record
+from sagan.training.store.resume import claim_folder, state_to_go_on_from
 
 logger = logging.getLogger(__name__)
-
-
-def train(
-    config: TrainingConfig,
-    shards: ShardStore,
-    workspace: Path,
-    *,
-    evaluation_workspace: Path | None = None,
-    on_score: OnScore | None = None,
-) -> TrainingResult:
-    """Train to the end of the budget, going on from the run's newest checkpoint if there is one.
-
-    Args:
-        config: the run; with several devices or machines, the processes are started from here.
-        shards: the images; its `train` split is used.
-        workspace: folder of all runs; this one works in `<workspace>/<identity>/`, named by its
-            parameters, data and code.
-        evaluation_workspace: folder of cached features, for scores; None: `features` in the
-            workspace.
-        on_score: called with each score once its checkpoint is saved, and first with those from
-            before an interruption; what it raises ends the run. For a run of one process.
-
-    Raises:
-        FileNotFoundError: scores are asked for in Inception's features, without its weights.
-        TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
-        NonFiniteError: the losses diverged; the last checkpoint stays.
-        OutOfMemory: a step did not fit; the last checkpoint stays.
-        OSError: the disk is full, or may not be written to.
-    """
-    require_scoring(config, on_score)
-    folders = Folders(workspace, evaluation_workspace or workspace / "features")
-    run = workspace / identity_hash(run_identity(config, shards))
-    if config.world_size > 1:
-        from sagan.training.launch import launch
-
-        launch(config, shards, folders, run)
-    else:
-        with stop_requests() as stop:
-            world = World(choose_device(config.device, threads=config.threads))
-            train_here(config, shards, folders, world, stop, on_score=on_score)
-    return TrainingResult.read(run)
 
 
 def train_here(

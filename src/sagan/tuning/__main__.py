@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from sagan.files import replacing_file, short
-from sagan.schema import lay_over, unknown_key
-from sagan.terminal import Parser, worded, write_error
+from sagan.common.files import replacing_file, short
+from sagan.common.schema import lay_over, unknown_key
+from sagan.common.terminal import Parser, worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"

@@ -12,8 +12,8 @@ from pydantic import (
     model_validator,
 )
 
+from sagan.common.schema import Config, Settings
 from sagan.metrics.config import EvaluationConfig
-from sagan.schema import Config, Settings
 from sagan.tuning.objectives import check_objective
 
 Choice = bool | int | float | str | list[Any] | None

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import torch
 
-from sagan.data.shards import ShardStore
-from sagan.training.run import train
-from sagan.training.scoring import Score
-from sagan.tuning.job import Attempt
+from sagan.data.shards.store import ShardStore
+from sagan.training import train
+from sagan.training.monitor.scoring import Score
+from sagan.tuning.workers.context import Attempt
 
 
 def train_trial(attempt: Attempt) -> Mapping[str, float]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.figures import Plot, study_plots
-from sagan.tuning.ledger import Ledger
+from sagan.tuning.workers.trial_queue import Ledger
 
 
 def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -> str:

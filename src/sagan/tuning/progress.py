@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
 
-from sagan.terminal import log_above_bars
-from sagan.tuning.ledger import ERROR, Ledger, finished, was_killed
+from sagan.common.terminal import log_above_bars
 from sagan.tuning.objectives import minimised
-from sagan.tuning.worker import STOPPED
+from sagan.tuning.workers.trial_queue import ERROR, Ledger, finished, was_killed
+from sagan.tuning.workers.worker import STOPPED
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -4,21 +4,21 @@ import logging
 import time
 from pathlib import Path
 
-from sagan.data.shards import ShardStore
-from sagan.files import short
-from sagan.schema import ClearError
+from sagan.common.files import short
+from sagan.common.schema import ClearError
+from sagan.data.shards.store import ShardStore
+from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.tuning.config import TuningConfig
-from sagan.tuning.crew import Crew
-from sagan.tuning.door import check_study
-from sagan.tuning.job import Job, Objective
-from sagan.tuning.ledger import ERROR, Ledger, finished
-from sagan.tuning.outcome import Outcome, outcome_of
 from sagan.tuning.progress import StudyProgress, shortened
+from sagan.tuning.results import Outcome, outcome_of
 from sagan.tuning.space import SearchSpace, trial_training
-from sagan.tuning.storage import Place, open_storage, quiet, turn
+from sagan.tuning.storage.location import Place, open_storage, quiet, turn
 from sagan.tuning.study import named_by_content, open_study, study_settings
+from sagan.tuning.study_check import check_study
+from sagan.tuning.workers.context import Job, Objective
+from sagan.tuning.workers.pool import Crew
+from sagan.tuning.workers.trial_queue import ERROR, Ledger, finished
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,8 @@ def prepare(
 
 def _look_at_real_images(job: Job, shards: ShardStore) -> None:
     """Make what all trials are scored against once, before several workers would each make it."""
-    from sagan.devices import choose_device
-    from sagan.metrics.references import reference_statistics
+    from sagan.common.devices import choose_device
+    from sagan.metrics.features.references import reference_statistics
 
     config = job.config.protocol
     reference_statistics(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sagan.schema import Settings, describe_faults, lay_over
+from sagan.common.schema import Settings, describe_faults, lay_over
 from sagan.training.config import TrainingConfig
-from sagan.training.presets import preset_paths
+from sagan.training.config.recipes import preset_paths
 from sagan.tuning.config import (
     CategoricalDimension,
     Dimension,
@@ -18,7 +18,7 @@ from sagan.tuning.config import (
     check_contains,
 )
 from sagan.tuning.objectives import COSTS
-from sagan.tuning.paths import check_path, value_at, with_value
+from sagan.tuning.parameter_paths import check_path, value_at, with_value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalChoiceType
@@ -74,7 +74,7 @@ class SearchSpace:
         ):
             raise ValueError(
                 f"{path}: training.preset={self._preset} sets it itself; leave the preset out and "
-                "give its parameters (src/sagan/training/presets.yml)"
+                "give its parameters (src/sagan/training/config/recipes.yml)"
             )
 
     def _value_faults(self) -> list[str]:

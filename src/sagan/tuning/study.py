@@ -5,8 +5,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sagan.files import source_hash
-from sagan.schema import ClearError
+from sagan.common.files import source_hash
+from sagan.common.schema import ClearError
 from sagan.tuning.config import PrunerConfig, SamplerConfig, TuningConfig
 from sagan.tuning.objectives import minimised
 from sagan.tuning.space import SearchSpace
@@ -22,7 +22,15 @@ logger = logging.getLogger(__name__)
 _SETTINGS = "sagan"  # the study's attribute with what may not change
 _SHOWN = 12
 # what decides about a trial's weights and scores, and about which trial is next
-_CODE = ("pixels.py", "data/batches.py", "models", "sampling", "metrics", "training", "tuning")
+_CODE = (
+    "common/pixels.py",
+    "data/batches.py",
+    "models",
+    "sampling",
+    "metrics",
+    "training",
+    "tuning",
+)
 
 
 class OtherStudyError(ClearError, ValueError):
@@ -83,7 +91,7 @@ def open_study(
 ) -> "Study":
     """Find the study, or make it and put its warm starts first in the queue.
 
-    Only one process may do so at a time; see `sagan.tuning.storage.turn`.
+    Only one process may do so at a time; see `sagan.tuning.storage.location.turn`.
 
     Args:
         config: the study.
@@ -128,7 +136,7 @@ def _begin(
 def _require_same(
     study: "Study", known: dict[str, Any] | None, settings: dict[str, Any], directions: list[str]
 ) -> None:
-    from sagan.training.fingerprint import differences
+    from sagan.training.store.identity import differences
 
     _require_directions(study, directions)
     if known is None:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sagan.common.schema import Config
 from sagan.data.config import ManifestConfig
-from sagan.schema import Config
 
 Table = Literal["images", "decodable_images", "classes", "dataset"]
 Severity = Literal["critical", "warning"]

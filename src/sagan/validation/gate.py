@@ -3,8 +3,8 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sagan.data.manifest import ImageRecord, data_hash
-from sagan.data.verdict import ValidationFailed, require_verdict
+from sagan.data.manifest.build import ImageRecord, data_hash
+from sagan.data.validation_status import ValidationFailed, require_verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from sagan.data.inspection import FORMATS
+from sagan.data.manifest.inspection import FORMATS
 
 SIDE_PX = 112
 EACH = 6  # of one expectation, so that no single fault takes the whole page

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sagan.data.image_folder import ImageFolder
-from sagan.data.manifest import data_hash
+from sagan.data.manifest.build import data_hash
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.known_classes import read_known_classes
 from sagan.validation.pictures import offender_pictures

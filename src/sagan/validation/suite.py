@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sagan.data.verdict import EMPTY_TABLE
+from sagan.data.validation_status import EMPTY_TABLE
 from sagan.validation.config import ExpectationConfig, Table
 from sagan.validation.suites import Expected, columns_of
 from sagan.validation.tables import ROW_NAMES

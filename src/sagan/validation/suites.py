@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from sagan.schema import describe_faults, unknown_key
+from sagan.common.schema import describe_faults, unknown_key
 from sagan.validation.config import DataValidationConfig, ExpectationConfig, SuiteConfig, Table
 
 TABLES: tuple[Table, ...] = get_args(Table)

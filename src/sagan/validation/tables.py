@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sagan.data.manifest_parts import COLUMNS, COUNTS
+from sagan.data.manifest.parts import COLUMNS, COUNTS
 from sagan.validation.config import Table
-from sagan.validation.copies import find_copies, first_of_its_kind
+from sagan.validation.duplicates import find_copies, first_of_its_kind
 
 if TYPE_CHECKING:
     import pandas as pd

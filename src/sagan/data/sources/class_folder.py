@@ -8,14 +8,14 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
-from sagan.data.archives import Archive, ArchiveRefused, open_archive
+from sagan.data.archives.extraction import Placed, announce, extract, identity, is_extracted
+from sagan.data.archives.members import Archive, ArchiveRefused, open_archive
 from sagan.data.class_titles import find_titles
-from sagan.data.extraction import Placed, announce, extract, identity, is_extracted
 from sagan.data.image_folder import ImageFolder
-from sagan.data.locking import alone_in
 from sagan.data.progress import progress
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
+from sagan.processes.lock import alone_in
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 # what people's computers add to archives, and Kaggle's test images, which have no labels

@@ -14,17 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sagan.data.archives import ArchiveRefused, Entry, Tar, Window, open_archive
+from sagan.data.archives.extraction import Placed, announce, extract, identity, is_extracted
+from sagan.data.archives.members import ArchiveRefused, Entry, Tar, Window, open_archive
 from sagan.data.class_titles import known_titles
-from sagan.data.devkit import NAMED, WNID, read_devkit
-from sagan.data.extraction import Placed, announce, extract, identity, is_extracted
 from sagan.data.image_folder import first_five
-from sagan.data.locking import alone_in
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import Progress, progress
+from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
+from sagan.processes.lock import alone_in
 
 TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_img_train.tar",

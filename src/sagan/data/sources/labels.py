@@ -6,7 +6,7 @@ Every publisher of ImageNet has a table of its own; here they all become plain d
 import re
 from pathlib import Path
 
-from sagan.data.devkit import TRUTH, is_devkit, read_devkit
+from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
 
 def read_val_labels(path: Path) -> dict[str, str]:

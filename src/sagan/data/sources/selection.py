@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from sagan.common.naming import by_title
 from sagan.data.config import AcquisitionConfig
-from sagan.naming import by_title
 
 logger = logging.getLogger(__name__)
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sagan.common.files import require_space
+from sagan.common.schema import ClearError
+from sagan.data.archives.extraction import finish, is_extracted
 from sagan.data.config import AcquisitionConfig
-from sagan.data.extraction import finish, is_extracted
-from sagan.data.locking import alone_in
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import progress
 from sagan.data.sources.tree import SourceTree, class_folders
-from sagan.files import require_space
-from sagan.schema import ClearError
+from sagan.processes.lock import alone_in
 
 # archive, what it becomes, and the PNG files [bytes]
 _NEEDED_BYTES = {

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
+from sagan.processes.signals import leaving_at_once
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import leaving_at_once
 
 if TYPE_CHECKING:
-    from sagan.data.shards import ShardStore
+    from sagan.data.shards.store import ShardStore
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     ShardStore = Any
 
@@ -25,7 +25,7 @@ def train_and_measure(
 ) -> list[dict[str, Any]]:
     """Train and evaluate every contestant with every seed; what was measured before is kept."""
     with leaving_at_once():  # while large libraries are imported
-        from sagan.comparison.running import run_comparison
+        from sagan.comparison.runner import run_comparison
 
     return run_comparison(
         config=config,

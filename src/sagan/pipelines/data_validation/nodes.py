@@ -21,7 +21,7 @@ def make_manifest(
     workspace: Path,
 ) -> DataFrame:
     """Read every image; a suite that could not be used is refused before that."""
-    from sagan.data.manifest import build_manifest
+    from sagan.data.manifest.build import build_manifest
     from sagan.validation.known_classes import read_known_classes
     from sagan.validation.suite import build_expectations
     from sagan.validation.suites import read_suites
@@ -39,7 +39,7 @@ def report_on_manifest(
     workspace: Path,
 ) -> tuple[dict[str, Any], str, DataFrame]:
     """Hold the suites against the manifest; returns report, Data Docs page, quarantine list."""
-    from sagan.data.manifest_parts import remove_parts
+    from sagan.data.manifest.parts import remove_parts
     from sagan.validation.data_docs import data_docs_page
     from sagan.validation.report import quarantine, validate_manifest
 

@@ -9,8 +9,8 @@ import numpy as np
 from sagan.metrics.config import EvaluationConfig
 
 if TYPE_CHECKING:
-    from sagan.data.shards import ShardStore
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.data.shards.store import ShardStore
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     ShardStore = GeneratorBundle = Any
 
@@ -21,8 +21,8 @@ def measure_reference(
     image_shards: ShardStore, evaluation_workspace: Path, config: EvaluationConfig
 ) -> dict[str, np.ndarray]:
     """Feature statistics of the real images, in pytorch-fid's format."""
-    from sagan.devices import choose_device
-    from sagan.metrics.references import reference_statistics
+    from sagan.common.devices import choose_device
+    from sagan.metrics.features.references import reference_statistics
 
     device = choose_device(config.device)
     statistics = reference_statistics(image_shards, config, evaluation_workspace, device)
@@ -37,9 +37,9 @@ def evaluate_generator(
     config: EvaluationConfig,
 ) -> dict[str, Any]:
     """Generate samples and measure them batch by batch; few are kept."""
+    from sagan.metrics.evaluate_generator import evaluate_generator as measure
     from sagan.metrics.evaluation import first_numbers
-    from sagan.metrics.of_generator import evaluate_generator as measure
-    from sagan.metrics.statistics import Statistics
+    from sagan.metrics.features.statistics import Statistics
 
     metrics = measure(
         generator_bundle,

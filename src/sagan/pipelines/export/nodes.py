@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sagan.export.config import ExportConfig
 from sagan.sampling.config import SamplingConfig
-from sagan.sharing.config import ExportConfig
 
 if TYPE_CHECKING:
-    from sagan.models.bundle import GeneratorBundle
-    from sagan.sharing.folder import SharedFolder
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.export.folder import SharedFolder
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     GeneratorBundle = SharedFolder = Any
 
@@ -20,6 +20,6 @@ def share_generator(
     config: ExportConfig,
 ) -> SharedFolder:
     """The bundle with card, picture, numbers and program, in a folder to give away."""
-    from sagan.sharing.folder import make_folder
+    from sagan.export.folder import make_folder
 
     return make_folder(config, generator_bundle, sampling, validation_report, metrics)

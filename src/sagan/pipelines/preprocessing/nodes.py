@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
 
 # Kedro resolves the hints below, and one that it could not resolve would switch its validation of
 # the parameters off; importing pandas here would slow every command
@@ -23,9 +23,9 @@ def make_shards(
     workspace: Path,
 ) -> ShardStore:
     """Decode and resize the validated images into shards, or find them made."""
-    from sagan.data.manifest import data_hash, records
-    from sagan.data.preprocessing import preprocess
-    from sagan.data.verdict import require_verdict
+    from sagan.data.manifest.build import data_hash, records
+    from sagan.data.shards.preprocess import preprocess
+    from sagan.data.validation_status import require_verdict
 
     found = data_hash(validated_manifest)
     require_verdict(validation_report, found, "preprocessing does not start")

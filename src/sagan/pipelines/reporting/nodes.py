@@ -9,7 +9,7 @@ from sagan.reporting.config import ReportingConfig
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     Figure = GeneratorBundle = Any
 
@@ -25,7 +25,7 @@ def collect_scores(
     training_summary: dict[str, Any], metrics: dict[str, Any] | None
 ) -> dict[str, float]:
     """The run's few numbers, for `dvc metrics`."""
-    from sagan.reporting.facts import scores
+    from sagan.reporting.summary_section import scores
 
     return scores(training_summary, metrics)
 

@@ -7,7 +7,7 @@ import numpy as np
 from sagan.sampling.config import SamplingConfig
 
 if TYPE_CHECKING:
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     GeneratorBundle = Any
 
@@ -34,7 +34,7 @@ def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) ->
     """Where samples of a few classes look, as in the paper's figure 1: uint8 [H, W, 3]."""
     import torch
 
-    from sagan.devices import choose_device
+    from sagan.common.devices import choose_device
     from sagan.sampling.attention_maps import attention_picture
     from sagan.sampling.grids import choose_classes
     from sagan.sampling.latents import sample_latents

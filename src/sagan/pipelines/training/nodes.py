@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
+from sagan.processes.signals import leaving_at_once
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import leaving_at_once
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from sagan.models.bundle import GeneratorBundle
+    from sagan.bundle.generator_bundle import GeneratorBundle
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
     DataFrame = GeneratorBundle = object
 
@@ -27,8 +27,8 @@ def train_gan(
         the generator bundle, the journal, the summary.
     """
     with leaving_at_once():  # while large libraries are imported
-        from sagan.training.run import train
-        from sagan.training.runs import tell_of
+        from sagan.training import train
+        from sagan.training.store.runs import tell_of
 
     tell_of(checkpoints_workspace)
     result = train(

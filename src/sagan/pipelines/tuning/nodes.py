@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sagan.data.shards import ShardStore
+from sagan.data.shards.store import ShardStore
+from sagan.processes.signals import leaving_at_once
 from sagan.training.config import TrainingConfig
-from sagan.training.signals import leaving_at_once
 from sagan.tuning.config import TuningConfig
 
 

@@ -1,0 +1,1 @@
+"""The generator bundle: the only interface between training and everything after it."""

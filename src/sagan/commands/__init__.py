@@ -1,0 +1,1 @@
+"""The command line: options of `kedro run`, and errors in the user's words."""

@@ -1,0 +1,117 @@
+"""Errors in the user's words: what a failed run says on its last lines, without the traceback."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import MissingConfigException
+from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from sagan.common.schema import ClearError, describe_faults
+from sagan.common.terminal import worded
+
+LOG_FILE = "info.log"  # the file handler in conf/logging.yml
+
+# what our own doors raise, worded for the user; of other errors the kind is told as well
+_WORDED = (ValueError, OSError, DatasetError, ClearError)
+
+
+def explain(error: BaseException) -> str:
+    """The one message that a failed run ends with.
+
+    Args:
+        error: What came out of Kedro.
+
+    Returns:
+        One or a few lines, without a traceback.
+    """
+    for kind, explained in _EXPLAINED:
+        if isinstance(error, kind):
+            return explained(error)
+    if isinstance(error, DatasetError) and error.__cause__ is not None:
+        return _explain_dataset(error, error.__cause__)
+    text = worded(error)
+    if isinstance(error, _WORDED) and text:
+        return text
+    name = type(error).__name__
+    where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
+    return f"{name}: {text}\n({where})" if text else f"{name}\n({where})"
+
+
+def _explain_dataset(error: DatasetError, cause: BaseException) -> str:
+    """Kedro's dataset errors repeat their cause below a description of the dataset."""
+    text, place = explain(cause), _place(error)
+    named = place in text or Path(text.split()[0].rstrip(":,")).is_absolute()
+    return text if named else f"{place}: {text}"
+
+
+def _place(error: DatasetError) -> str:
+    """The path in Kedro's `... dataset some.Dataset(filepath='<path>').`, or nothing."""
+    return str(error).partition("filepath='")[2].partition("'")[0]
+
+
+def _explain_yaml(error: yaml.YAMLError) -> str:
+    """Name file, line and fault; Kedro keeps only some of them."""
+    root = find_kedro_project(Path.cwd()) or Path.cwd()
+    for path in sorted((root / "conf").rglob("*.y*ml")):
+        fault = _yaml_fault(path)
+        if fault:
+            return f"{path.relative_to(root)}{fault}"
+    return f"a configuration file is not valid YAML: {error}"
+
+
+def _yaml_fault(path: Path) -> str | None:
+    """The first fault of a YAML file as `, line 3, column 5: ...`, or None."""
+    from omegaconf import OmegaConf
+
+    try:
+        OmegaConf.load(path)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        return f"{at}: {error.problem or error}; not valid YAML"
+    except yaml.YAMLError as error:
+        return f": {error}; not valid YAML"
+    return None
+
+
+def _explain_config(error: OmegaConfBaseException) -> str:
+    """OmegaConf's message with the key first, and the file where it keeps no key."""
+    text = str(error.msg or error).split("\n")[0]
+    if error.full_key:
+        return f"{error.full_key} in conf/: {text}"
+    root = find_kedro_project(Path.cwd()) or Path.cwd()
+    for path in sorted((root / "conf").rglob("parameters*.y*ml")):
+        for name, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+            if not isinstance(value, dict):
+                kind = type(value).__name__
+                return f"{path.relative_to(root)}: {name}: got {kind}; expected a mapping"
+    return f"the configuration in conf/ cannot be merged: {text}"
+
+
+def _explain_missing(error: MissingConfigException) -> str:
+    """Kedro wants a folder for the environment, even an empty one."""
+    folder = str(error).rpartition(": ")[2]
+    if Path(folder).is_absolute() and not Path(folder).parent.exists():
+        where = "go to the project's folder, or name its configuration with --conf-source"
+        return f"{Path(folder).parent}: no such folder; {where}"
+    if Path(folder).is_absolute() and not Path(folder).exists():
+        return f"{folder}: no such folder of configuration; make it (an empty one will do)"
+    return str(error)
+
+
+def _explain_model(error: ValidationError) -> str:
+    return "\n".join(describe_faults(error))
+
+
+# other libraries' errors, each worded anew
+_EXPLAINED: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
+    (ValidationError, _explain_model),
+    (yaml.YAMLError, _explain_yaml),
+    (OmegaConfBaseException, _explain_config),
+    (MissingConfigException, _explain_missing),
+)

@@ -1,0 +1,1 @@
+"""What every package uses: files, schemas, devices, class names, pixel ranges, terminal."""

@@ -1,0 +1,269 @@
+"""Files saved whole or not at all: written beside the target, flushed to disk, then renamed.
+
+A reader sees the old file or the new one, never a part. What a killed process leaves behind has a
+hidden temporary name carrying its process id; the next save of the same artefact removes it, and
+`remove_orphans` all of a folder's.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.saving")
+_being_written: set[Path] = set()  # temporaries of this process
+
+
+class HashingWriter:
+    """A binary file to write to that takes the SHA-256 of what passes, in the same pass.
+
+    `torch.save` replaces an error of the file below by one of its own; `error` keeps the first.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+        self.size_bytes = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write all of `data`."""
+        try:
+            written = self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        self._hash.update(data)
+        self.size_bytes += written
+        return written
+
+    def flush(self) -> None:
+        """Hand what is buffered to the operating system."""
+        self._file.flush()
+
+    def sha256(self) -> str:
+        """SHA-256 of all that was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_hash(*places: str, without: Collection[str] = ()) -> str:
+    """Twelve hexadecimal digits of this package's source files.
+
+    Args:
+        places: files and folders of the package, such as `pixels.py`, `models`.
+        without: files below them that do not count, such as `training/journal.py`.
+    """
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
+    for place in (root / name for name in places):
+        for file in _modules(place):
+            name = file.relative_to(root).with_suffix(".py").as_posix()
+            if name not in without:
+                digest.update(name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _modules(place: Path) -> list[Path]:
+    """Source files of a folder, or one; their byte code where it was installed without them."""
+    if place.is_dir():
+        return sorted(place.rglob("*.py")) or sorted(place.rglob("*.pyc"))
+    return [place if place.is_file() else place.with_suffix(".pyc")]
+
+
+def short(path: Path) -> Path:
+    """The path as a person in this folder would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def require_space(folder: Path, needed_bytes: int, *, remedy: str) -> None:
+    """See to it that a folder can be written to and has room, before work for it begins.
+
+    Args:
+        folder: An existing folder; a small file is written to it and removed again.
+        needed_bytes: Room that the work will take [bytes].
+        remedy: What the user can do, the end of the message.
+
+    Raises:
+        OSError: ENOSPC where there is less room; what the system says where nothing can be written.
+    """
+    probe = _temporary_name(folder / "probe")
+    try:
+        try:
+            probe.write_bytes(b"0")
+            _flush(probe)
+        finally:
+            _remove(probe)
+    except OSError as error:
+        reason = f"{error.strerror}: nothing can be written to this folder; {remedy}"
+        raise OSError(error.errno, reason, str(folder)) from error
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes:
+        reason = (
+            f"{os.strerror(errno.ENOSPC)}: {needed_bytes:,} bytes needed, {free:,} bytes free; "
+            f"{remedy}"
+        )
+        raise OSError(errno.ENOSPC, reason, str(folder))
+
+
+@contextmanager
+def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path in the target's folder; put it in the target's place on success.
+
+    Args:
+        target: The final path; its folder is made if need be.
+        needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
+
+    Raises:
+        OSError: when writing fails (a full disk, no permission). The temporary file is removed
+            then, and what the target held before is untouched.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_orphans(target.parent, target.name)
+    temporary = _temporary_name(target)
+    _being_written.add(temporary.absolute())
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, target)  # noqa: PTH105 - the atomic rename is the point
+        _flush(target.parent)
+    except OSError as error:
+        if error.errno is None:  # not the system's word
+            raise
+        _remove(temporary)  # what it holds will be free
+        raise _while_writing(target, error, needed_bytes) from error
+    finally:
+        _remove(temporary)
+        _being_written.discard(temporary.absolute())
+
+
+@contextmanager
+def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside the target; swap it with what is there on success.
+
+    A folder cannot be renamed over another, so for an instant the target is absent and its former
+    content lies beside it as `.<name>.previous`; `restore_folder` undoes a crash in that instant.
+
+    Args:
+        target: The final folder; the one that it lies in is made if need be.
+        needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
+
+    Raises:
+        OSError: when writing fails, as `replacing_file`; the target is as it was then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    restore_folder(target)
+    remove_orphans(target.parent, target.name)
+    temporary, previous = _temporary_name(target), _previous_name(target)
+    _being_written.add(temporary.absolute())
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in sorted(temporary.rglob("*")):
+            _flush(path)
+        if target.exists():
+            target.rename(previous)
+        temporary.rename(target)
+        _flush(target.parent)
+    except BaseException as error:
+        restore_folder(target)
+        _remove(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _while_writing(target, error, needed_bytes) from error
+        raise
+    finally:
+        _being_written.discard(temporary.absolute())
+    _remove(previous)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Copy a folder to `target` by `replacing_folder`; nothing to do where both are the same."""
+    if source.resolve() == target.resolve():
+        return
+    found = sorted(source.rglob("*"))
+    size = sum(path.stat().st_size for path in found if path.is_file())
+    with replacing_folder(target, needed_bytes=size) as temporary:
+        for path in found:
+            copy = temporary / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir()
+            else:
+                shutil.copy2(path, copy)
+
+
+def restore_folder(target: Path) -> None:
+    """Finish or undo a folder swap that a crash cut short."""
+    previous = _previous_name(target)
+    if not previous.exists():
+        return
+    if target.exists():
+        _remove(previous)
+    else:
+        previous.rename(target)
+
+
+def remove_orphans(folder: Path, target_name: str | None = None) -> None:
+    """Remove a folder's temporary files whose process has died.
+
+    Args:
+        folder: Where to look; not below it.
+        target_name: Only what was to become this file; None: whatever it was to become.
+    """
+    for path in folder.glob(".*.saving"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None or target_name not in (None, match["target"]):
+            continue
+        if path.absolute() not in _being_written and not _is_alive(int(match["pid"])):
+            _remove(path)
+
+
+def _while_writing(target: Path, error: OSError, needed_bytes: int | None) -> OSError:
+    """The system's error with the final path and the room that is left."""
+    needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
+    free = shutil.disk_usage(target.parent).free
+    reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
+    return OSError(error.errno, reason, str(target))
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.saving")
+
+
+def _previous_name(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()  # a leftover under our own id is from an earlier process
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _flush(path: Path) -> None:
+    """Force a file, or a folder's list of names, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

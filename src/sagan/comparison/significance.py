@@ -1,0 +1,135 @@
+"""Whether a difference is more than the noise of the seeds, in plain words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from sagan.comparison.transforms import scale
+from sagan.metrics.metric_info import lower_is_better
+
+LEVEL = 0.05  # of error, over all contestants of one score
+_AS_REAL = {"diversity_mean", "diversity_min"}  # 1 for real images, more for noise
+
+BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "within noise", "too few seeds"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The reference held against one contestant, in one score."""
+
+    contestant: str
+    metric: str
+    reference_mean: float
+    mean: float
+    p: float | None
+    """Welch's t-test, corrected by Holm over the contestants; None where it cannot be made."""
+    reference_is: str
+    """`better`, `worse`, `within noise`, or `too few seeds`."""
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def contrasts(
+    summary: Sequence[dict[str, Any]], reference: str, metrics: Sequence[str]
+) -> list[Contrast]:
+    """The reference against every other contestant, score by score.
+
+    Args:
+        summary: as `summarise`.
+        reference: name of the contestant that the others are held against.
+        metrics: the scores to judge by.
+
+    Returns:
+        None for a contestant or score without a single trained seed.
+    """
+    by_name = {record["contestant"]: record["metrics"] for record in summary}
+    found: list[Contrast] = []
+    for metric in metrics:
+        ours = by_name[reference].get(metric)
+        theirs = {
+            name: scores[metric]
+            for name, scores in by_name.items()
+            if name != reference and metric in scores
+        }
+        if ours is None:
+            continue
+        p_values = holm({name: _p(metric, ours, one) for name, one in theirs.items()})
+        for name, one in theirs.items():
+            verdict = _verdict(metric, ours, one, p_values[name])
+            means = (ours["mean"], one["mean"])
+            found.append(Contrast(name, metric, *means, p_values[name], verdict))
+    return found
+
+
+def sentences(found: Sequence[Contrast], reference: str) -> Iterator[str]:
+    """One a score: whom the reference is better than, worse than, or not to be told apart from."""
+    words = {
+        BETTER: "is better than",
+        WORSE: "is worse than",
+        SAME: "cannot be told apart, within the noise of these seeds, from",
+        UNKNOWN: "has too few seeds to be compared with",
+    }
+    for metric in dict.fromkeys(one.metric for one in found):
+        of_metric = [one for one in found if one.metric == metric]
+        parts = [
+            f"{phrase} {', '.join(f'{one.contestant} ({one.mean:.3g})' for one in group)}"
+            for verdict, phrase in words.items()
+            if (group := [one for one in of_metric if one.reference_is == verdict])
+        ]
+        yield f"{metric}: {reference} ({of_metric[0].reference_mean:.3g}) {'; '.join(parts)}."
+
+
+def nothing_to_judge(summary: Sequence[dict[str, Any]], reference: str) -> str:
+    """Why there is no verdict: who was not trained to its end."""
+    ended = [record["contestant"] for record in summary if record["trained"]]
+    if not ended:
+        return "No run was trained to its end: nothing was measured."
+    if reference not in ended:
+        return f"No run of {reference} was trained to its end: nothing can be compared with it."
+    return f"Only {reference} was trained to its end: there is nothing to compare it with."
+
+
+def holm(p_values: dict[str, float | None]) -> dict[str, float | None]:
+    """Holm's correction (1979) of several tests; those that could not be made stay None."""
+    known = sorted((p, name) for name, p in p_values.items() if p is not None)
+    corrected: dict[str, float | None] = dict.fromkeys(p_values)
+    highest = 0.0
+    for rank, (p, name) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - rank)))
+        corrected[name] = highest
+    return corrected
+
+
+def _p(metric: str, ours: dict[str, Any], theirs: dict[str, Any]) -> float | None:
+    """Welch's two-sided p of equal means, on the score's scale; None below two seeds a side."""
+    sides = (_compared(metric, ours), _compared(metric, theirs))
+    if min(map(len, sides)) < 2:
+        return None
+    there = scale(metric, [*sides[0], *sides[1]]).there
+    first, second = ([there(value) for value in side] for side in sides)
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return 1.0 if first[0] == second[0] else None  # nothing varies: no noise to test by
+    moments = [(np.mean(side), np.std(side, ddof=1), len(side)) for side in (first, second)]
+    return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
+
+
+def _verdict(metric: str, ours: dict[str, Any], theirs: dict[str, Any], p: float | None) -> str:
+    if p is None:
+        return UNKNOWN
+    if p >= LEVEL:
+        return SAME
+    if metric in _AS_REAL:
+        first, second = (float(np.mean(_compared(metric, one))) for one in (ours, theirs))
+        return BETTER if first < second else WORSE
+    return BETTER if (ours["mean"] < theirs["mean"]) == lower_is_better(metric) else WORSE
+
+
+def _compared(metric: str, record: dict[str, Any]) -> list[float]:
+    """What is tested: the values; for a score that is best at 1, how far each seed is from it."""
+    values: list[float] = record["values"]
+    return [abs(1 - value) for value in values] if metric in _AS_REAL else values

@@ -1,0 +1,1 @@
+"""Archives: their members, checked before a byte is written, and resumable extraction."""

@@ -1,0 +1,1 @@
+"""The manifest: one row an image, with its facts and its hash."""

@@ -1,0 +1,103 @@
+"""The manifest: one row an image, with its facts, its hash, and why it cannot be used if it cannot.
+
+Station 2 makes it from the image folder; everything behind reads images by it alone.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tqdm import tqdm
+
+from sagan.data.config import ManifestConfig
+from sagan.data.image_folder import ImageFolder, ImagePath
+from sagan.data.manifest.inspection import ImageFacts
+from sagan.data.manifest.parts import COUNTS, inspect_in_parts, inspect_place
+from sagan.data.parallel import ordered_map
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+HASHED_ROWS = 65_536  # at a time
+
+
+class ImageRecord(NamedTuple):
+    """What preprocessing needs of a manifest row."""
+
+    path: str
+    """Relative to the image folder, with forward slashes."""
+    split: str
+    class_name: str
+    sha256: str
+
+
+def scan_images(
+    folder: ImageFolder, config: ManifestConfig
+) -> Iterator[tuple[ImagePath, ImageFacts]]:
+    """Inspect every file of the folder, in its order whatever the number of workers."""
+    total = sum(folder.facts()["images"].values())
+    inspected = ordered_map(partial(inspect_place, folder.path, config), folder, config.workers)
+    # disable=None: no bar where nobody watches
+    yield from tqdm(inspected, total=total, desc="checking images", unit=" images", disable=None)
+
+
+def build_manifest(
+    folder: ImageFolder, config: ManifestConfig, workspace: Path | None = None
+) -> "pd.DataFrame":
+    """One row an image: path, split, class_name, width, height, mode, format, bytes, sha256, ...
+
+    Args:
+        folder: the images.
+        config: workers and limits.
+        workspace: where parts are kept until `remove_parts`, so that a killed scan goes on where
+            it was; None keeps none.
+
+    Returns:
+        A table with the columns `COLUMNS`; `decodable` is boolean, and `reason` says why not.
+        Counts are nullable integers: unknown where a file could not be read that far.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    whole = pa.concat_tables(inspect_in_parts(folder, config, workspace))
+    manifest: pd.DataFrame = whole.to_pandas().astype(dict.fromkeys(COUNTS, "Int64"))
+    bad = int((~manifest["decodable"]).sum())
+    logger.info("checked %s images; %s cannot be decoded", f"{len(manifest):,}", f"{bad:,}")
+    return manifest
+
+
+def records(manifest: "pd.DataFrame") -> list[ImageRecord]:
+    """The decodable rows of a manifest, as preprocessing takes them."""
+    rows = manifest.loc[manifest["decodable"], list(ImageRecord._fields)]
+    return [ImageRecord(*row) for row in rows.itertuples(index=False, name=None)]
+
+
+def data_hash(manifest: "pd.DataFrame") -> str:
+    """Content hash of the images that go on: sha256 over the sorted (path, sha256) pairs.
+
+    Rows that cannot be decoded are left out, so that a manifest and its validated part agree.
+    """
+    import pyarrow as pa
+
+    rows = manifest.loc[manifest["decodable"].astype(bool), ["path", "sha256"]]
+    pairs = pa.table({name: pa.array(rows[name], pa.large_string()) for name in rows.columns})
+    pairs = pairs.sort_by([("path", "ascending"), ("sha256", "ascending")])  # as Python sorts
+    digest = hashlib.sha256()
+    for part in pairs.to_batches(max_chunksize=HASHED_ROWS):
+        columns = (part.column(name).to_pylist() for name in ("path", "sha256"))
+        lines = (f"{path}\0{sha256}\n" for path, sha256 in zip(*columns, strict=True))
+        digest.update("".join(lines).encode())
+    return digest.hexdigest()
+
+
+def hash_records(images: Iterable[ImageRecord]) -> str:
+    """`data_hash` of records; 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path, sha256 in sorted((image.path, image.sha256) for image in images):
+        digest.update(f"{path}\0{sha256}\n".encode())
+    return digest.hexdigest()

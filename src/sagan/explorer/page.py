@@ -1,0 +1,250 @@
+"""The page itself: widgets and what they call; what they show is made in `pictures`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+
+from sagan.common.naming import full_names
+from sagan.explorer import pictures
+from sagan.explorer.candidates import Candidate
+from sagan.explorer.views import End, Place
+
+SAMPLES = 8
+HINT = "**Attention maps**: click on any point of the sample"
+
+
+def build(candidates: Sequence[Candidate], folder: Path) -> gr.Blocks:
+    """The page.
+
+    Args:
+        candidates: The generators that can be looked into, side by side at the same latents and
+            the same point.
+        folder: Where downloads are written.
+    """
+    return _Page(candidates, folder).blocks()
+
+
+class _Page:
+    """The widgets, and what they call."""
+
+    def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
+        self._candidates = list(candidates)
+        self._first = candidates[0].explorer.bundle
+        self._names = list(full_names(self._first.class_names, self._first.class_titles))
+        self._folder = folder
+
+    def blocks(self) -> gr.Blocks:
+        """Lay the widgets out and wire them."""
+        with gr.Blocks(title="SAGAN explorer", analytics_enabled=False) as blocks:
+            gr.Markdown(self._heading())
+            point, index = gr.State((0.5, 0.5)), gr.State(0)
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=1, min_width=280, elem_id="controls"):
+                    shown, *ends = self._controls()
+                with gr.Column(scale=3, min_width=300):
+                    title, gallery = gr.Markdown(), _gallery()
+                    gr.Markdown(HINT)
+                    frames = [self._frame(i) for i in range(len(self._candidates))]
+                    said = gr.Markdown(elem_id="said")
+                    with gr.Row():
+                        png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
+                        npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
+            state = [shown, *ends, index, point]
+            outputs = [widget for frame in frames for widget in frame] + [said, png, npz]
+            self._wire(blocks, [title, gallery], frames, state, outputs)
+        return cast(gr.Blocks, blocks)
+
+    def _heading(self) -> str:
+        first = self._candidates[0]
+        blocks = ", ".join(f"{r}x{r}" for r in first.explorer.resolutions) or "none"
+        alone = f"weights: {first.name}; " if len(self._candidates) == 1 else ""
+        return (
+            f"# Attention of the generator\n{self._first.num_classes} classes at "
+            f"{self._first.image_size} px, {self._first.facts.get('images_seen', 0):,} images "
+            f"seen, {alone}self-attention at: {blocks}"
+        )
+
+    def _controls(self) -> list[Any]:
+        names = self._names
+        shown = gr.CheckboxGroup(
+            [candidate.name for candidate in self._candidates],
+            value=[candidate.name for candidate in self._candidates if candidate.shown],
+            label="Weights shown",
+            type="index",
+            visible=len(self._candidates) > 1,
+            elem_id="shown",
+        )
+        label = gr.Dropdown(names, value=names[0], label="Class", type="index", elem_id="class")
+        seed = gr.Number(0, label="Seed", precision=0, elem_id="seed")
+        truncate = gr.Checkbox(value=False, label="Truncate latents beyond")
+        truncation = _slider(
+            0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
+        )
+        with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
+            share = _slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
+            to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
+            to_seed = gr.Number(0, label="Seed of the other", precision=0)
+        return [shown, label, seed, truncate, truncation, share, to, to_seed]
+
+    def _frame(self, number: int) -> list[Any]:
+        """What can be hidden: the sample and its maps, of one candidate."""
+        candidate = self._candidates[number]
+        name = "sample" if number == 0 else f"other{number}"
+        with gr.Column(visible=candidate.shown) as frame:
+            if len(self._candidates) > 1:
+                gr.Markdown(f"**{candidate.name}**")
+            with gr.Row():
+                widgets = [_picture("Sample", name, "sample")]
+                widgets += [
+                    _picture(f"Attention {r}x{r}", f"{name}-{r}", "map")
+                    for r in candidate.explorer.resolutions
+                ]
+        return [frame, *widgets]
+
+    def _wire(
+        self,
+        blocks: gr.Blocks,
+        samples: list[Any],
+        frames: list[list[Any]],
+        state: list[Any],
+        outputs: list[Any],
+    ) -> None:
+        shown, *ends, index, point = state
+        quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+        redraw: dict[str, Any] = {"fn": self.draw, "inputs": state, "outputs": outputs, **quiet}
+        switch = redraw | {"fn": self.switch, "outputs": [*samples, *outputs]}
+        begin = redraw | {"fn": self.begin, "outputs": [*samples, index, *outputs]}
+        blocks.load(**begin)
+        shown.change(**switch)
+        for widget in ends[:4]:
+            widget.change(**begin)
+        for widget in ends[4:]:
+            widget.change(**redraw)
+        samples[1].select(self.chosen, state, [index, *outputs], **quiet)
+        for _frame, sample, *_maps in frames:
+            sample.select(self.pointed, state, [point, *outputs], **quiet)
+
+    def begin(self, *values: Any) -> list[Any]:  # noqa: ANN401
+        """Another class, seed or truncation: new samples, the first of them looked into."""
+        *before, _index, point = values
+        title, gallery, *drawn = self.switch(*before, 0, point)
+        return [title, gallery, 0, *drawn]
+
+    def switch(self, *values: Any) -> list[Any]:  # noqa: ANN401
+        """Other weights: the samples of each, and the one looked into."""
+        place, shown = _place(values[1:-2], 0), self._shown(values[0])
+        images = [
+            pictures.sample_picture(image)
+            for one in shown
+            for image in _say(one.explorer.samples, place.start, SAMPLES, place.truncation)
+        ]
+        names = ", then ".join(one.name for one in shown)
+        title = "**Samples of the class**" + (f" ({names})" if len(self._candidates) > 1 else "")
+        return [f"{title}; click one to enlarge it", images, *self.draw(*values)]
+
+    def chosen(self, event: gr.SelectData, *values: Any) -> list[Any]:  # noqa: ANN401
+        """Another of the samples, whichever weights drew it."""
+        *before, _index, point = values
+        index = int(event.index) % SAMPLES
+        return [index, *self.draw(*before, index, point)]
+
+    def pointed(self, event: gr.SelectData, *values: Any) -> list[Any]:  # noqa: ANN401
+        """Another point of the sample."""
+        width = pictures.width_px(self._first.image_size)
+        point = pictures.point_of(event.index[0], event.index[1], width)
+        return [point, *self.draw(*values[:-1], point)]
+
+    def draw(self, *values: Any) -> list[Any]:  # noqa: ANN401
+        """The samples, their maps, what is said of them, and the downloads."""
+        checked, *ends, index, point = values
+        place, shown = _place(ends, index), self._shown(checked)
+        drawn: list[Any] = []
+        said = []
+        for candidate in self._candidates:
+            seen, resolutions = candidate in shown, candidate.explorer.resolutions
+            drawn.append(gr.Column(visible=seen))
+            if not seen:
+                drawn += [gr.skip()] * (1 + len(resolutions))
+                continue
+            view = _say(candidate.explorer.view, place)
+            drawn.append(pictures.sample_picture(view.image, point))
+            drawn += [pictures.map_picture(view, r, point) for r in resolutions]
+            whose = f"{candidate.name}, " if len(self._candidates) > 1 else ""
+            said += [f"{whose}{pictures.describe(view, r, point)}." for r in resolutions]
+        none = "This generator has no self-attention: there is no map to draw."
+        words = "  \n".join(said) or none  # a line each
+        return [*drawn, words, *self._downloads(shown[0], place)]
+
+    def _shown(self, checked: Sequence[int]) -> list[Candidate]:
+        """The candidates that are ticked; the first one where none is."""
+        return [self._candidates[i] for i in sorted(checked)] or self._candidates[:1]
+
+    def _downloads(self, candidate: Candidate, place: Place) -> list[Any]:
+        explorer = candidate.explorer
+        number = self._candidates.index(candidate)
+        name = f"sample-{abs(hash((place, number))):016x}"
+        png, npz = self._folder / f"{name}.png", self._folder / f"{name}.npz"
+        pictures.write_png(png, explorer.view(place))
+        if place.label is None:
+            none = gr.DownloadButton("Latents (not between classes)", interactive=False)
+            return [gr.DownloadButton(value=str(png)), none]
+        pictures.write_latents(npz, explorer, place)
+        kept = gr.DownloadButton("Latents (NPZ)", value=str(npz), interactive=True)
+        return [gr.DownloadButton(value=str(png)), kept]
+
+
+def _slider(low: float, high: float, value: float, **options: Any) -> gr.Slider:  # noqa: ANN401
+    """A slider; a number typed into its box that lies beyond an end is taken as that end."""
+
+    def within(typed: float | None) -> float:
+        return value if typed is None else min(max(typed, low), high)
+
+    slider = gr.Slider(low, high, value, **options)
+    slider.preprocess = within  # type: ignore[assignment]  # Gradio's own fails with a traceback
+    return slider
+
+
+def _gallery() -> gr.Gallery:
+    return gr.Gallery(
+        show_label=False,
+        columns=SAMPLES,
+        height="auto",
+        object_fit="contain",
+        allow_preview=False,
+        elem_id="gallery",
+        buttons=[],
+    )
+
+
+def _picture(title: str, name: str, kind: str) -> gr.Image:
+    with gr.Column(min_width=130):
+        gr.Markdown(title)
+        return gr.Image(
+            show_label=False,
+            interactive=False,
+            buttons=[],
+            format="png",
+            elem_id=name,
+            elem_classes=[kind],
+        )
+
+
+def _say(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+    """What the function returns; its complaint is shown on the page."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def _place(ends: Sequence[Any], index: int) -> Place:
+    """Where the controls say that we are; an emptied one counts as 0."""
+    label, seed, truncate, truncation, share, to, to_seed = ends
+    start = End(int(label or 0), int(seed or 0), int(index))
+    end = replace(start, class_label=int(to or 0), seed=int(to_seed or 0))
+    # the same vector is kept whole: no arc is drawn between two equal ends
+    share = 0.0 if end == start else float(share)
+    return Place(start, end if share else None, share, float(truncation) if truncate else None)

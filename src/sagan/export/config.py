@@ -1,0 +1,31 @@
+"""Configuration of the export station (`params:export`)."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from sagan.common.schema import Config
+
+
+class ExportConfig(Config):
+    """What the shared folder says and holds."""
+
+    title: str = Field("SAGAN generator", min_length=1, description="heading of the model card")
+    license: str | None = Field(
+        None,
+        description="licence of the weights, as on the Hugging Face Hub ('mit'); null: not stated",
+    )
+    limits: str | None = Field(
+        None, description="your own paragraph on what the generator is not for; null: none"
+    )
+    raw_weights: bool = Field(
+        True,
+        description="include the raw weights if the bundle has them beside averaged ones",
+    )
+    program: bool = Field(
+        True, description="also write generator.pt2, a program that runs without this project"
+    )
+    checked_samples: PositiveInt = Field(
+        8, description="samples by which program and generator are compared [images]"
+    )
+    tolerance: PositiveFloat = Field(
+        1e-4, description="largest difference allowed between the two [pixel values, -1..1]"
+    )

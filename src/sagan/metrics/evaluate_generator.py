@@ -1,0 +1,76 @@
+"""The evaluation of a generator bundle: its samples against the shards' real images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
+from sagan.data.shards.store import ShardStore
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.evaluation import evaluate
+from sagan.metrics.features.extractor import Batch
+from sagan.metrics.features.references import reference_statistics
+from sagan.metrics.features.statistics import Statistics
+from sagan.metrics.labels import check_generator, evaluation_labels
+from sagan.sampling.generate import generate
+from sagan.sampling.latents import sample_latents
+
+
+def evaluate_generator(
+    bundle: GeneratorBundle,
+    shards: ShardStore,
+    config: EvaluationConfig,
+    workspace: Path,
+    *,
+    reference: Statistics | None = None,
+) -> dict[str, Any]:
+    """Generate samples and measure them batch by batch; few are kept.
+
+    Args:
+        bundle: the generator.
+        shards: the real images.
+        config: the protocol.
+        workspace: folder of cached statistics, features and classifiers.
+        reference: statistics of the real images; None takes the cached ones, or makes them.
+
+    Returns:
+        JSON-able, as `evaluate`.
+
+    Raises:
+        FileNotFoundError: if Inception's weights are asked for and absent.
+        ValueError: if the generator was not trained on such images, the bundle has not the
+            weights asked for, or as `evaluate`.
+    """
+    check_generator(bundle, shards)
+    bundle = bundle.choose(config.weights)
+    device = choose_device(config.device)
+    if reference is None:
+        reference = reference_statistics(shards, config, workspace, device)
+    generator = bundle.load(str(device))
+
+    def draw(first: int, count: int, truncation: float | None) -> Iterator[Batch]:
+        labels = evaluation_labels(count, bundle.num_classes)
+        latents = sample_latents(
+            count, bundle.latent_dim, config.seed, truncation, first_index=first
+        )
+        images = generate(generator, latents, labels, config.batch_size, device)
+        return zip(images, torch.split(labels, config.batch_size), strict=True)
+
+    return evaluate(
+        draw(0, config.num_samples, config.truncation),
+        shards,
+        reference,
+        config,
+        workspace=workspace,
+        device=device,
+        draw=draw,
+        origin={
+            "class_labels": "evenly over the classes",
+            "seed": config.seed,
+            "truncation": config.truncation,
+            "generator": bundle.facts,
+        },
+    )

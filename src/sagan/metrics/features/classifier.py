@@ -1,0 +1,277 @@
+"""A small classifier trained on the data at hand: features where Inception does not serve.
+
+Its distance is called `fd_classifier`, never FID, and its numbers compare only with numbers of the
+same classifier on the same data. It also says which share of samples shows the class asked for.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sagan.common.files import file_sha256, replacing_file, source_hash
+from sagan.common.pixels import to_float
+from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.config import ClassifierConfig
+from sagan.metrics.features.cache import cache_key
+
+logger = logging.getLogger(__name__)
+
+LAST_MAP_PX = 4
+WIDEST = 8  # channels stop doubling at this multiple of the first stage's
+WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
+HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
+# what decides about a cached classifier beside its images and its configuration; taken when this
+# code is loaded, since a file may be edited while a training runs that scores itself
+CODE = source_hash("common/pixels.py", "metrics/features/classifier.py")
+
+
+class LabelledImages(Protocol):
+    """Images by index, as a shard's split gives them."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [n]."""
+
+    def read(self, indices: np.ndarray) -> Tensor:
+        """int64 [B] -> uint8 [B, 3, H, W]."""
+
+
+class Classifier(nn.Module):
+    """Convolutions that halve the map down to 4x4, a feature layer, a linear head."""
+
+    def __init__(
+        self, *, image_size: int, num_classes: int, base_channels: int, feature_dim: int
+    ) -> None:
+        """Build for images of image_size [px] and K classes; the weights are random."""
+        super().__init__()
+        stages: list[nn.Module] = []
+        inputs, size, width = 3, image_size, 1
+        while size > LAST_MAP_PX:
+            outputs = base_channels * width
+            stages += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
+            stages += [nn.BatchNorm2d(outputs), nn.ReLU(), nn.AvgPool2d(2)]
+            inputs, size, width = outputs, size // 2, min(2 * width, WIDEST)
+        self.stages = nn.Sequential(*stages)
+        self.feature = nn.Linear(inputs * size * size, feature_dim)
+        self.head = nn.Linear(feature_dim, num_classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Float [N, 3, H, W] in -1..1 -> float [N, D], the penultimate layer's output."""
+        return F.relu(self.feature(self.stages(images).flatten(1)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float [N, 3, H, W] in -1..1 -> logits float [N, K]."""
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A classifier in evaluation mode and what is known about it."""
+
+    network: Classifier
+    device: torch.device
+    facts: dict[str, Any]  # val_accuracy, val_images, val_split, train_images, weights_sha256, ...
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor) -> Tensor:
+        """uint8 [N, 3, H, W] -> the most likely label, int64 [N] on the CPU."""
+        logits: Tensor = self.network(to_float(images.to(self.device)))
+        return logits.argmax(dim=1).cpu()
+
+
+class ClassifierFeatures:
+    """The penultimate layer of a trained classifier."""
+
+    code = CODE
+    metric = "fd_classifier"
+    kernel_metric = "kd_classifier"
+    label_score = "classifier_score"
+
+    def __init__(self, classifier: TrainedClassifier) -> None:
+        """Take features of this classifier."""
+        self.classifier = classifier
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What these features are."""
+        return {
+            "network": "small classifier trained on the data, penultimate layer",
+            "dimensions": self.classifier.network.feature.out_features,
+            "resizer": "none",
+            "input": "uint8 / 127.5 - 1",
+            "weights_sha256": self.classifier.facts["weights_sha256"],
+        }
+
+    @torch.inference_mode()
+    def logits(self, features: Tensor) -> Tensor:
+        """float32 [N, D], from `__call__` -> float32 [N, K]."""
+        logits: Tensor = self.classifier.network.head(features)
+        return logits
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 [N, 3, H, W] -> float32 [N, D] on the classifier's device."""
+        return self.classifier.network.features(to_float(images.to(self.classifier.device)))
+
+
+def obtain_classifier(
+    shards: ShardStore, config: ClassifierConfig, workspace: Path, device: torch.device
+) -> TrainedClassifier:
+    """The classifier of these shards and this configuration: the cached one, or a new one.
+
+    Args:
+        shards: its `train` split is learned from; `val`, or every tenth training image if there
+            is none, says how well.
+        config: size and training.
+        workspace: folder of cached classifiers.
+        device: where it runs.
+
+    Raises:
+        ValueError: if the shards have no train split.
+    """
+    identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
+    path = workspace / f"classifier-{cache_key(identity)}.safetensors"
+    network = untrained_classifier(shards, config)
+    facts = _load(network, path)
+    if facts is None:
+        facts = _train(network.to(device), shards, config, device)
+        logger.info("the classifier's validation accuracy is %.1f%%", 100 * facts["val_accuracy"])
+        text = {"facts": json.dumps(facts)}
+        state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+        with replacing_file(path) as temporary:
+            temporary.write_bytes(save(state, metadata=text))
+        with replacing_file(_checksum_path(path)) as temporary:
+            temporary.write_text(file_sha256(path) + "\n")
+    network.to(device).eval().requires_grad_(requires_grad=False)
+    return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
+
+
+def weak_classifier_warnings(facts: dict[str, Any], classes: int) -> list[str]:
+    """One line if the classifier has not learned to distinguish the classes."""
+    chance = 1 / classes
+    if classes == 1 or (facts["val_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
+        return []
+    return [
+        f"the classifier recognises only {facts['val_accuracy']:.0%} of {facts['val_images']:,} "
+        f"real validation images (chance: {chance:.0%}): recognised, and all numbers in its "
+        "features, say little; more images, or more epochs of evaluation.classifier, may help"
+    ]
+
+
+def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:
+    """A new one for these images, its weights drawn from its own seed; no random state moves."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(config.seed)
+        return Classifier(
+            image_size=shards.image_size,
+            num_classes=shards.num_classes,
+            base_channels=config.base_channels,
+            feature_dim=config.feature_dim,
+        )
+
+
+def _checksum_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
+    """Fill in cached weights and return their facts; None if there are none that can be used."""
+    checksum = _checksum_path(path)
+    if not (path.is_file() and checksum.is_file()):
+        return None
+    try:
+        if checksum.read_text().strip() != file_sha256(path):
+            raise ValueError("its checksum does not match")
+        with safe_open(path, framework="pt") as file:
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        logger.warning("the cached classifier %s is damaged (%s): training it again", path, error)
+        return None
+    return facts
+
+
+def _train(
+    network: Classifier, shards: ShardStore, config: ClassifierConfig, device: torch.device
+) -> dict[str, Any]:
+    """Train in place; returns the facts."""
+    train, train_indices, val, val_indices = train_and_val(shards)
+    fit(network, train, train_indices, config, device)
+    return {
+        "val_accuracy": accuracy(network, val, val_indices, config.batch_size, device),
+        "val_images": len(val_indices),
+        "val_split": "val" if "val" in shards.splits else f"every {HELD_OUT}th of train, held out",
+        "train_images": len(train_indices),
+    }
+
+
+def fit(
+    network: Classifier,
+    images: LabelledImages,
+    indices: np.ndarray,
+    config: ClassifierConfig,
+    device: torch.device,
+) -> None:
+    """Train on some images, in place; leaves the network in evaluation mode."""
+    order = np.random.default_rng(config.seed)
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    steps = config.epochs * -(-len(indices) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
+    labels = torch.from_numpy(images.labels)
+    network.train()
+    logger.info("training the classifier: %s images, %d epochs", f"{len(indices):,}", config.epochs)
+    for _ in range(config.epochs):
+        shuffled = order.permutation(indices)
+        for start in range(0, len(shuffled), config.batch_size):
+            batch = shuffled[start : start + config.batch_size]
+            x = to_float(images.read(batch).to(device))
+            loss = F.cross_entropy(network(x), labels[batch].to(device))
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    network.eval()
+
+
+def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
+    """Splits and image indices to learn from and to validate on.
+
+    Raises:
+        ValueError: if the shards have no train split.
+    """
+    if "train" not in shards.splits:
+        raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
+    train = shards.split("train")
+    everything = np.arange(len(train))
+    if "val" in shards.splits:
+        val = shards.split("val")
+        return train, everything, val, np.arange(len(val))
+    held_out = everything % HELD_OUT == HELD_OUT - 1
+    return train, everything[~held_out], train, everything[held_out]
+
+
+@torch.inference_mode()
+def accuracy(
+    network: Classifier,
+    images: LabelledImages,
+    indices: np.ndarray,
+    batch_size: int,
+    device: torch.device,
+) -> float:
+    """Share of some images whose label is the most likely one; 0 of none."""
+    right = 0
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        predicted = network(to_float(images.read(batch).to(device))).argmax(dim=1).cpu().numpy()
+        right += int((predicted == images.labels[batch]).sum())
+    return right / max(1, len(indices))

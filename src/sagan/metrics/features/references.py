@@ -1,0 +1,238 @@
+"""What samples are compared with: statistics of real images, taken once and cached."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from sagan.common.files import replacing_file, source_hash
+from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.features.cache import cache_key
+from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
+from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.statistics import Statistics, measure_statistics
+from sagan.metrics.scores.frechet import frechet_distance
+
+logger = logging.getLogger(__name__)
+
+HALVES = {"even": 0, "odd": 1}
+_CODE = source_hash(
+    "metrics/features/references.py", "metrics/features/statistics.py"
+)  # as it was loaded
+
+
+def reference_statistics(
+    shards: ShardStore, config: EvaluationConfig, workspace: Path, device: torch.device
+) -> Statistics:
+    """Statistics of the reference split.
+
+    Raises:
+        FileNotFoundError: if Inception's weights are asked for and absent.
+        ValueError: if the split does not exist or has fewer than two images.
+    """
+    if config.reference_split not in shards.splits:
+        raise ValueError(
+            f"evaluation.reference_split: the shards have no split '{config.reference_split}'; "
+            f"expected one of {', '.join(shards.splits)}"
+        )
+    extractor = feature_extractor(config, shards, workspace, device)
+    split = config.reference_split
+    part = reference_part(shards, config)
+    return split_statistics(shards, split, extractor, config, workspace, part=part)
+
+
+def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:
+    """Which images of the reference split are compared with: "all", or how many of them.
+
+    Raises:
+        ValueError: if more are asked for than there are.
+    """
+    asked, there = config.reference_count, len(shards.split(config.reference_split))
+    if asked is None or asked == there:
+        return "all"
+    if asked > there:
+        raise ValueError(
+            f"evaluation.reference_count: {asked:,} real images asked for, split "
+            f"{config.reference_split} has {there:,}; ask for at most as many, or null for all"
+        )
+    return f"{asked} drawn"
+
+
+def check_reference(
+    reference: Statistics, shards: ShardStore, config: EvaluationConfig, extractor: FeatureExtractor
+) -> None:
+    """Refuse statistics of another data set, resolution, resizer, split, network or count.
+
+    Raises:
+        ValueError: naming what differs, got and expected.
+    """
+    got = {"count": reference.count, **reference.protocol}
+    split, part = config.reference_split, reference_part(shards, config)
+    count = len(_chosen(len(shards.split(split)), part))
+    expected = {"count": count, **_protocol(shards, split, extractor, part)}
+    got = {key: got.get(key) for key in expected}
+    if got != expected:
+        lines = list(_differences("", got, expected))[:5]
+        raise ValueError(
+            "the reference statistics were made under another protocol:\n"
+            + "\n".join(lines)
+            + "\nrun the evaluation from its first node to make them again"
+        )
+
+
+def _differences(name: str, got: object, expected: object) -> Iterator[str]:
+    if isinstance(got, dict) and isinstance(expected, dict):
+        for key in {**expected, **got}:
+            yield from _differences(
+                f"{name}.{key}" if name else key, got.get(key), expected.get(key)
+            )
+    elif got != expected:
+        yield f"  {name}: got {got}, expected {expected}"
+
+
+def split_statistics(
+    shards: ShardStore,
+    split: str,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+    *,
+    part: str = "all",
+) -> Statistics:
+    """Statistics of a split, or of a part of it: every other image (even, odd), or "n drawn"."""
+    protocol = _protocol(shards, split, extractor, part)
+    path = workspace / f"statistics-{_key(protocol, extractor)}.npz"
+    if path.is_file():
+        try:
+            return Statistics.load(path)
+        except ValueError as error:
+            logger.warning("%s; computing them again", error)
+    images = shards.split(split)
+    indices = _chosen(len(images), part)
+
+    features = _features(images, indices, extractor, config.batch_size, split)
+    statistics = measure_statistics(features, protocol)
+    with replacing_file(path) as temporary:
+        statistics.save(temporary)
+    return statistics
+
+
+def _chosen(count: int, part: str) -> np.ndarray:
+    """Places of a part's images in a split of `count`: int64 [n], ascending."""
+    if part == "all":
+        return np.arange(count)
+    if part in HALVES:
+        return np.arange(HALVES[part], count, 2)
+    drawn = int(part.removesuffix(" drawn"))
+    return np.sort(np.random.default_rng(0).choice(count, drawn, replace=False))
+
+
+def self_test(
+    shards: ShardStore,
+    reference: Statistics,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+) -> dict[str, Any]:
+    """The distance between real images and real images: what a perfect generator could score.
+
+    Between the reference and the other split, or, without one, two halves of the reference.
+    """
+    name = config.reference_split
+    others = [split for split in shards.splits if split != name]
+    if others:
+        first, between = reference, f"{name} and {others[0]}"
+        second = split_statistics(shards, others[0], extractor, config, workspace)
+    else:
+        between = f"even and odd images of {name}"
+        first, second = (
+            split_statistics(shards, name, extractor, config, workspace, part=part)
+            for part in ("even", "odd")
+        )
+    distance = frechet_distance(first, second)
+    return {extractor.metric: distance, "between": between, "images": [first.count, second.count]}
+
+
+def _protocol(
+    shards: ShardStore, split: str, extractor: FeatureExtractor, part: str
+) -> dict[str, Any]:
+    """What makes two statistics of real images the same."""
+    return {
+        "split": split,
+        "part": part,
+        "image_size_px": shards.image_size,
+        "data_hash": shards.data_hash,
+        "shards_key": shards.key,
+        "features": extractor.protocol,
+    }
+
+
+def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
+    """Under which features and statistics are cached: what they are of, and the code they are by.
+
+    The code is no part of the protocol: numbers of two versions may be compared.
+    """
+    return cache_key(protocol | {"code": [extractor.code, _CODE]})
+
+
+def kept_features(
+    shards: ShardStore,
+    split: str,
+    extractor: FeatureExtractor,
+    config: EvaluationConfig,
+    workspace: Path,
+) -> Kept:
+    """Features of a split's images: of all, or of a uniform draw where there are many; cached.
+
+    Returns:
+        features float32 [n, D], their labels, and their places in the split.
+    """
+    images = shards.split(split)
+    protocol = _protocol(shards, split, extractor, "all") | {"kept_at_most": config.kept_reference}
+    path = workspace / f"kept-{_key(protocol, extractor)}.npz"
+    labels = torch.from_numpy(images.labels)
+    count = min(config.kept_reference, len(images))
+    indices = np.sort(np.random.default_rng(0).choice(len(images), count, replace=False))
+    rows = _load_rows(path, count)
+    if rows is None:
+        parts = _features(images, indices, extractor, config.batch_size, split)
+        rows = torch.cat([part.cpu() for part in parts])
+        with replacing_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, rows=rows.numpy())
+    places = torch.from_numpy(indices)
+    return Kept(rows, labels[places], places, len(images))
+
+
+def _load_rows(path: Path, count: int) -> Tensor | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows = torch.from_numpy(file["rows"])
+        if len(rows) != count:
+            raise ValueError(f"{len(rows)} rows, expected {count}")
+    except (BadZipFile, EOFError, KeyError, ValueError) as error:
+        logger.warning("%s: not valid features (%s); computing them again", path, error)
+        return None
+    return rows
+
+
+def _features(
+    images: ShardSplit,
+    indices: np.ndarray,
+    extractor: FeatureExtractor,
+    batch_size: int,
+    what: str,
+) -> Iterator[Tensor]:
+    with tqdm(total=len(indices), desc=what, unit=" images", disable=None, leave=False) as bar:
+        for start in range(0, len(indices), batch_size):
+            batch = indices[start : start + batch_size]
+            yield extractor(images.read(batch))
+            bar.update(len(batch))

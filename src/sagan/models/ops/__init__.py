@@ -1,0 +1,1 @@
+"""Fast layers: spectral norm, convolutions fused with resampling, synchronised batch norm."""

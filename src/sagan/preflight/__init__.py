@@ -1,0 +1,1 @@
+"""Checks before a run: parameters, catalog, source, device, weights, study."""

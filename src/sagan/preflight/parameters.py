@@ -1,0 +1,93 @@
+"""Configuration at the door: environments and parameters are checked before anything runs.
+
+Kedro ignores a parameter that no node asks for, and checks those of the stations being run alone,
+one traceback at a time. Here all stations' parameters are checked together, and each fault is one
+line: the parameter's path, what it got, what was expected.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.pipeline import Pipeline
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import ValidationError
+
+from sagan.common.schema import describe_faults, unknown_key
+from sagan.training.config.recipes import refuse_replaced
+
+_SHOWN_FAULTS = 20
+
+
+def check_environment(conf_source: str, environment: str | None) -> None:
+    """Refuse a configuration environment that has no folder.
+
+    Args:
+        conf_source: The folder of the environments.
+        environment: The name asked for; None is the default environment.
+
+    Raises:
+        ValueError: naming the nearest environment.
+    """
+    folder = Path(conf_source)
+    if environment is None or not folder.is_dir() or (folder / environment).is_dir():
+        return
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    phrase = unknown_key(environment, known).replace("unknown key", "unknown environment")
+    raise ValueError(phrase.replace("known keys:", f"folders of {folder.name}/:"))
+
+
+def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
+    """Hold all parameters against the models of all stations.
+
+    Args:
+        parameters: The merged configuration, with what `--params` added.
+        pipelines: Every registered pipeline; its nodes' type hints name the models.
+
+    Raises:
+        ValueError: listing all faults at once.
+    """
+    known = {name for pipeline in pipelines.values() for name in _stations(pipeline)}
+    models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
+    faults = [unknown_key(name, known) for name in parameters if name not in known]
+    faults += [
+        f"{name}: not given; is conf/base/parameters_{name}.yml there?"
+        for name in sorted(models.keys() - parameters.keys())
+    ]
+    for name, model in models.items():
+        if name in parameters:
+            faults += _faults(name, model, parameters[name])
+    if faults:
+        shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN_FAULTS])
+        more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        raise ValueError(
+            f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} "
+            f"(conf/*/parameters_*.yml or --params):\n{shown}{more}"
+        )
+
+
+def check_preset(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse values on the command line that the chosen training preset would replace.
+
+    Args:
+        parameters: The merged configuration, with what `--params` added.
+        given: What `--params` gave alone.
+
+    Raises:
+        ValueError: naming each such parameter.
+    """
+    refuse_replaced(parameters.get("training", {}).get("preset"), given.get("training", {}))
+
+
+def _stations(pipeline: Pipeline) -> Iterator[str]:
+    for name in pipeline.inputs():
+        if name.startswith("params:"):
+            yield name.removeprefix("params:").split(".")[0]
+
+
+def _faults(name: str, model: Any, value: Any) -> list[str]:  # noqa: ANN401 - raw configuration
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return list(describe_faults(error, name))
+    return []

@@ -1,0 +1,1 @@
+"""Processes and signals: stopping when asked to, locks on folders."""

@@ -1,0 +1,76 @@
+"""Published configurations by name: SAGAN, its ablations, and the baselines it is compared with."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sagan.common.schema import Settings, lay_over, unknown_key
+
+_FILE = Path(__file__).with_name("recipes.yml")
+
+
+@cache
+def _published() -> dict[str, Settings]:
+    raw: dict[str, Settings] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return {name: _extended(raw, name) for name in raw}
+
+
+def _extended(raw: dict[str, Settings], name: str) -> Settings:
+    """A preset with what it extends laid below it."""
+    own = {key: value for key, value in raw[name].items() if key != "extends"}
+    parent = raw[name].get("extends")
+    return lay_over(_extended(raw, parent), own) if parent else own
+
+
+PRESETS: tuple[str, ...] = tuple(_published())
+
+
+def preset_settings(name: str) -> Settings:
+    """What a preset sets, as nested parameters of training.
+
+    Raises:
+        ValueError: for an unknown name, with the known ones.
+    """
+    if name not in PRESETS:
+        phrase = unknown_key(name, PRESETS).replace("unknown key", "unknown preset")
+        raise ValueError(phrase.replace("known keys", "known presets"))
+    return lay_over({}, _published()[name])
+
+
+def preset_paths(name: str) -> set[str]:
+    """The dotted paths of the parameters that a preset sets, such as 'model.generator.head'."""
+    return set(_paths(preset_settings(name)))
+
+
+def lay_preset(settings: Settings, name: str) -> Settings:
+    """Parameters of training with a preset laid over them; the originals stay as they are."""
+    return lay_over(settings, preset_settings(name))
+
+
+def refuse_replaced(name: str | None, given: Settings) -> None:
+    """Refuse values from the command line that the chosen preset would replace.
+
+    Args:
+        name: of the preset; None, or an unknown one, which the model refuses, replaces nothing.
+        given: the parameters of training that were given beside it.
+
+    Raises:
+        ValueError: naming each such parameter.
+    """
+    if name not in PRESETS:
+        return
+    replaced = sorted(preset_paths(name) & set(_paths(given)))
+    if replaced:
+        raise ValueError(
+            f"training.preset={name} sets {', '.join(replaced)} itself; to try another value "
+            "leave the preset out and give its parameters (src/sagan/training/config/recipes.yml)"
+        )
+
+
+def _paths(settings: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key, value in settings.items():
+        found += _paths(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return found

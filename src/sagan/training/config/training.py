@@ -1,0 +1,215 @@
+"""How to train; the defaults are the authors' release on ImageNet at 128 px."""
+
+from typing import Any, Literal, Self
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from sagan.common.schema import Config
+from sagan.models.config import ModelConfig
+from sagan.training.config.recipes import PRESETS, lay_preset
+from sagan.training.config.scoring import ScoringConfig
+from sagan.training.config.watch import WatchConfig
+
+
+class TrainingConfig(Config):
+    """One training run. A step is `discriminator_steps` updates of D, then one of G."""
+
+    preset: str | None = Field(
+        None,
+        description="a published configuration that overrides other parameters "
+        f"(src/sagan/training/config/recipes.yml): {', '.join(PRESETS)}; null: none",
+    )
+    seed: NonNegativeInt = Field(0, description="seed of weights, data order, latents and labels")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if available")
+    threads: NonNegativeInt = Field(0, description="CPU threads of a process; 0: torch's choice")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
+    )
+    model: ModelConfig = ModelConfig()
+    loss: Literal["hinge", "bce"] = Field("hinge", description="adversarial loss")
+    classifier_weight: NonNegativeFloat = Field(
+        1.0, description="weight of the class cross-entropy, for head classifier (AC-GAN)"
+    )
+    batch_size: PositiveInt = Field(
+        256, description="real images in one update, over all processes [images]"
+    )
+    generator_batch_size: PositiveInt | None = Field(
+        None, description="generated images in an update of G; null: batch_size [images]"
+    )
+    images_per_pass: PositiveInt | None = Field(
+        None,
+        description="images that a process takes at once: an update is made of several passes "
+        "(gradient accumulation); null: all of its share [images]",
+    )
+    total_images: PositiveInt = Field(
+        256_000_000, description="real images shown to the discriminator in all [images]"
+    )
+    discriminator_steps: PositiveInt = Field(1, description="updates of D per update of G")
+    generator_lr: PositiveFloat = Field(1e-4, description="Adam's learning rate of G")
+    discriminator_lr: PositiveFloat = Field(4e-4, description="Adam's learning rate of D (TTUR)")
+    lr_schedule: Literal["constant", "linear"] = Field(
+        "constant", description="linear: both rates fall to 0 at total_images"
+    )
+    betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="of Adam")
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="decay per step of the averaged generator, smaller at first; null: no average",
+    )
+    horizontal_flip: bool = Field(False, description="flip half of the real images")
+    real_noise: NonNegativeFloat = Field(
+        0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
+    )
+    standing_batches: NonNegativeInt = Field(
+        0,
+        description="batches over which the exported generator's batch-norm statistics are "
+        "recomputed; 0 exports the running averages",
+    )
+    log_every_steps: PositiveInt = Field(100, description="steps between records of the journal")
+    tensorboard: bool = Field(True, description="also write event files for TensorBoard")
+    watch: WatchConfig = WatchConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    export: Literal["last", "best"] = Field(
+        "last", description="which generator the run exports: the last one, or the best by score"
+    )
+    export_raw: bool = Field(
+        True,
+        description="keep the raw generator beside the averaged one in the bundle, which doubles "
+        "its size; without an average there is only one",
+    )
+    checkpoint_every_images: PositiveInt = Field(
+        2_560_000, description="images between checkpoints"
+    )
+    keep_checkpoints: PositiveInt = Field(
+        2, description="how many of the newest checkpoints are kept"
+    )
+    continue_from: str | None = Field(
+        None,
+        description="name (or folder) of another run, whose newest checkpoint this one starts "
+        "from; null: new weights",
+    )
+    allow_changed: tuple[str, ...] = Field(
+        (), description="parameters that may differ from that run's, besides total_images"
+    )
+    devices: PositiveInt = Field(
+        1, description="processes on this machine, one per GPU (or on CPUs)"
+    )
+    nnodes: PositiveInt = Field(1, description="machines; each runs the same command")
+    rdzv_endpoint: str | None = Field(
+        None, description="host:port of the rendezvous of several machines"
+    )
+    rdzv_id: str = Field("sagan", description="name of this job at the rendezvous")
+    restarts: NonNegativeInt = Field(
+        3, description="how often processes are restarted after one of them died"
+    )
+    collective_timeout_seconds: PositiveFloat = Field(
+        600.0, description="how long a process waits for the others in a step [s]"
+    )
+    sync_batch_norm: bool = Field(
+        False, description="batch statistics over all processes; false: per process"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_preset(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(values, dict) and isinstance(values.get("preset"), str):
+            return lay_preset(values, values["preset"])
+        return values
+
+    @model_validator(mode="after")
+    def _betas_below_one(self) -> Self:
+        if max(self.betas) >= 1:
+            raise ValueError(f"betas must lie below 1, got {self.betas}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_best_needs_scores(self) -> Self:
+        if self.export == "best" and not self.scoring.every_images:
+            raise ValueError("export: best needs scores; set scoring.every_images [images]")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_are_of_weights_that_there_are(self) -> Self:
+        asked = self.scoring.protocol.weights if self.scoring.every_images else None
+        if asked == "ema" and self.ema_decay is None:
+            raise ValueError(
+                "scoring.protocol.weights: ema was asked for, but ema_decay is null and there is "
+                "no average; set one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Self:
+        for name, size in (
+            ("batch_size", self.batch_size),
+            ("generator_batch_size", self.fakes_per_update),
+        ):
+            share, rest = divmod(size, self.world_size)
+            if rest:
+                raise ValueError(
+                    f"{name} {size} cannot be shared evenly by {self.world_size} processes "
+                    f"(devices {self.devices} x nnodes {self.nnodes})"
+                )
+            at_once = min(self.images_per_pass or share, share)
+            if share % at_once:
+                raise ValueError(
+                    f"images_per_pass {at_once} does not divide the {share} images that a "
+                    f"process takes of {name} {size}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _machines_know_where_to_meet(self) -> Self:
+        if self.nnodes > 1 and not self.rdzv_endpoint:
+            raise ValueError(
+                f"nnodes is {self.nnodes}: rdzv_endpoint must name the host:port where the "
+                "machines meet, the same on each"
+            )
+        return self
+
+    @property
+    def world_size(self) -> int:
+        """Processes in all."""
+        return self.devices * self.nnodes
+
+    @property
+    def fakes_per_update(self) -> int:
+        """Fakes in an update of G, over all processes [images]."""
+        return self.generator_batch_size or self.batch_size
+
+    def passes(self, images: int) -> int:
+        """Passes in which a process takes its share of an update's images."""
+        share = images // self.world_size
+        return max(1, share // (self.images_per_pass or share))
+
+    @property
+    def images_at_once(self) -> int:
+        """Real images that a process takes in one pass [images]."""
+        return self.batch_size // self.world_size // self.passes(self.batch_size)
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images that one step reads [images]."""
+        return self.batch_size * self.discriminator_steps
+
+    @property
+    def total_steps(self) -> int:
+        """Steps until `total_images` are seen, the last one whole [steps]."""
+        return -(-self.total_images // self.images_per_step)
+
+    def is_scored(self, step: int, *, last: bool) -> bool:
+        """Whether a step ends in a score; the last one does wherever there are scores."""
+        every = self.scoring.every_images
+        return bool(every) and (last or step % self.steps_between(every) == 0)
+
+    def steps_between(self, images: int) -> int:
+        """Whole steps that an interval comes to, at least one [steps]."""
+        return max(1, images // self.images_per_step)

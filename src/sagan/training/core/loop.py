@@ -1,0 +1,127 @@
+"""The training loop: a generator of records, one a step.
+
+Its caller writes the journal, saves checkpoints and decides when to stop.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from sagan.common.pixels import to_float
+from sagan.data.batches import Batches
+from sagan.training.config import TrainingConfig
+from sagan.training.core.distributed import World
+from sagan.training.core.ema import update_ema, warm_decay
+from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.losses import objective
+from sagan.training.core.noise import add_real_noise
+from sagan.training.core.state import TrainingState
+from sagan.training.core.steps import (
+    DiscriminatorRecord,
+    GeneratorRecord,
+    StepOptions,
+    discriminator_step,
+    generator_step,
+)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step, after it was made; tensors are [] and stay on the device until they are read."""
+
+    images_seen: int
+    discriminator: DiscriminatorRecord
+    generator: GeneratorRecord
+    seconds: float
+
+
+def training_loop(
+    state: TrainingState, batches: Batches, config: TrainingConfig, world: World
+) -> Iterator[StepRecord]:
+    """Train from `state.images_seen` until `config.total_images`, one record a step."""
+    G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
+    shared_G, shared_D = world.sharing_gradients(G), world.sharing_gradients(D)  # noqa: N806
+    draw = Draws(batches, config, world, latent_dim=G.latent_dim, num_classes=G.num_classes)
+    real_options, fake_options = _options(config)
+    while state.images_seen < config.total_images:
+        started = time.perf_counter()
+        state.set_rates(config)
+        for _ in range(config.discriminator_steps):
+            discriminator = discriminator_step(
+                G,
+                shared_D,
+                state.discriminator_optimizer,
+                *draw.real(state.images_seen),
+                *draw.fakes(state.images_seen, "discriminator", config.batch_size),
+                options=real_options,
+            )
+            state.images_seen += config.batch_size
+        generator = generator_step(
+            shared_G,
+            D,
+            state.generator_optimizer,
+            *draw.fakes(state.images_seen, "generator", config.fakes_per_update),
+            options=fake_options,
+        )
+        if state.ema_generator is not None and config.ema_decay is not None:
+            step = state.images_seen // config.images_per_step
+            update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
+        seconds = time.perf_counter() - started
+        state.train_seconds += seconds
+        yield StepRecord(state.images_seen, discriminator, generator, seconds)
+
+
+class Draws:
+    """A process's share of each batch: real images, latents, labels, by global index."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        config: TrainingConfig,
+        world: World,
+        *,
+        latent_dim: int,
+        num_classes: int,
+    ) -> None:
+        """Take where images come from, the run, this process, Z and K."""
+        self._batches, self._config, self._world = batches, config, world
+        self._sizes = {"latent_dim": latent_dim, "num_classes": num_classes}
+
+    def real(self, images_seen: int) -> tuple[Tensor, Tensor]:
+        """Images float [N, 3, H, W], -1..1, and labels int64 [N], on the device."""
+        config, share = self._config, self._world.share(self._config.batch_size)
+        images, class_labels = self._batches.read(
+            images_seen + share.start, share.stop - share.start
+        )
+        images = add_real_noise(
+            to_float(images.to(self._world.device)),
+            config.real_noise,
+            seed=config.seed,
+            images_seen=images_seen,
+            batch_size=config.batch_size,
+            share=share,
+        )
+        return images, class_labels.to(self._world.device)
+
+    def fakes(
+        self, images_seen: int, role: Literal["discriminator", "generator"], batch_size: int
+    ) -> tuple[Tensor, Tensor]:
+        """Latents [N, Z] and labels int64 [N], on the device."""
+        z, y = draw_latents_and_labels(
+            self._config.seed, images_seen, role, batch_size=batch_size, **self._sizes
+        )
+        share, device = self._world.share(batch_size), self._world.device
+        return z[share].to(device), y[share].to(device)
+
+
+def _options(config: TrainingConfig) -> tuple[StepOptions, StepOptions]:
+    """Of the discriminator's updates, of the generator's."""
+    chosen = objective(config.loss, config.classifier_weight)
+    bf16 = config.precision == "bf16"
+    return (
+        StepOptions(chosen, bf16, config.passes(config.batch_size)),
+        StepOptions(chosen, bf16, config.passes(config.fakes_per_update)),
+    )

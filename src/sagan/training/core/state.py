@@ -1,0 +1,128 @@
+"""Everything that changes while training: networks, averages, optimisers, images seen."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from sagan.data.shards.store import ShardStore
+from sagan.models.attention import SelfAttention2d
+from sagan.models.discriminator import build_discriminator
+from sagan.models.generator import Generator, build_generator
+from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
+from sagan.training.config import TrainingConfig
+
+
+class TrainingState:
+    """The state of one run; `state_dict` holds all that a resumed run needs.
+
+    Data, latents and labels need no state: they are functions of (seed, images seen).
+    """
+
+    def __init__(self, config: TrainingConfig, shards: ShardStore, device: torch.device) -> None:
+        """Build freshly initialised networks and optimisers from the run's seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
+            generator = build_generator(config.model.generator, **sizes)
+            discriminator = build_discriminator(config.model.discriminator, **sizes)
+        # channels_last: images are stored that way, and convolutions are faster
+        self.generator = generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.sync_batch_norm:
+            synchronize_batch_norm(self.generator)
+        self.ema_generator: Generator | None = None  # without an average
+        if config.ema_decay is not None:
+            self.ema_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
+        self.generator_optimizer, self.discriminator_optimizer = (
+            # fused on a GPU: one kernel for all parameters
+            Adam(network.parameters(), lr=lr, betas=config.betas, fused=device.type == "cuda")
+            for network, lr in (
+                (self.generator, config.generator_lr),
+                (self.discriminator, config.discriminator_lr),
+            )
+        )
+        self.images_seen = 0
+        self.train_seconds = 0.0
+
+    def gammas(self) -> dict[str, Tensor]:
+        """Each attention block's gamma, [] and detached, by 'gamma/<network>/<block>'."""
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return {
+            f"gamma/{name}/{block}": layer.gamma.detach()
+            for name, network in networks.items()
+            for block, layer in network.layers.items()
+            if isinstance(layer, SelfAttention2d)
+        }
+
+    def not_finite(self) -> dict[str, float]:
+        """The first value that is NaN or infinite of each part with one: a checkpoint of no use."""
+        found = {}
+        for name, part in self._parts().items():
+            for tensor in _floats(part.state_dict()):
+                if not torch.isfinite(tensor).all():
+                    found[name] = tensor[~torch.isfinite(tensor)][0].item()
+                    break
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and numbers only."""
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return parts | {"images_seen": self.images_seen, "train_seconds": self.train_seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave; the optimisers' options stay those of this run.
+
+        Where a run without an average is gone on with by one that has it, the average begins there.
+        """
+        for name, part in self._parts().items():
+            if isinstance(part, Adam):
+                part.load_state_dict(_with_options_of(part, state[name]))
+            elif part is self.ema_generator and name not in state:
+                part.load_state_dict(state["generator"])
+            else:
+                part.load_state_dict(state[name])
+        self.images_seen = state["images_seen"]
+        self.train_seconds = state["train_seconds"]
+
+    def set_rates(self, config: TrainingConfig) -> None:
+        """Give the optimisers the rates of this moment of the schedule."""
+        left = 1.0
+        if config.lr_schedule == "linear":
+            left = max(0.0, 1.0 - self.images_seen / config.total_images)
+        for optimizer, lr in zip(
+            self._optimizers(), (config.generator_lr, config.discriminator_lr), strict=True
+        ):
+            optimizer.param_groups[0]["lr"] = lr * left
+
+    def _optimizers(self) -> tuple[Adam, Adam]:
+        return self.generator_optimizer, self.discriminator_optimizer
+
+    def _parts(self) -> dict[str, nn.Module | Adam]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        average = {} if self.ema_generator is None else {"ema_generator": self.ema_generator}
+        return {
+            **networks,
+            **average,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+
+
+def _with_options_of(optimizer: Adam, saved: dict[str, Any]) -> dict[str, Any]:
+    """Saved moments under an optimiser's own rates, betas and, by its device, way of updating."""
+    own = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
+    (group,) = saved["param_groups"]
+    return saved | {"param_groups": [group | own]}
+
+
+def _floats(value: object) -> Iterator[Tensor]:
+    """All floating-point tensors in nested dictionaries."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _floats(part)

@@ -1,0 +1,225 @@
+"""One update of the discriminator, one of the generator.
+
+G, D, z and y are the paper's symbols: networks, latents [N, Z] and class labels int64 [N].
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from sagan.common.schema import ClearError
+from sagan.models.ops.spectral_norm import power_iteration
+from sagan.training.core.losses import Objective
+
+
+class NonFiniteError(ClearError, ArithmeticError):
+    """A loss or a gradient is NaN or infinite; weights and statistics have not been touched."""
+
+    def __init__(self, network: str, facts: dict[str, float], where: str = "") -> None:
+        """Take the network's name, the numbers that were seen, and where in the run that was."""
+        self.network, self.facts, self.where = network, facts, where
+        numbers = ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}" for name, value in facts.items()
+        )
+        super().__init__(f"the {network}'s update is not finite: {numbers}{where}")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How an update is computed."""
+
+    objective: Objective = field(default_factory=Objective)
+    bf16: bool = False
+    """Forward passes in bfloat16 where that is safe (autocast); losses and weights in float32."""
+    passes: int = 1
+    """Forward and backward passes that one update is split into (gradient accumulation)."""
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context that forward passes run in."""
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16)
+
+
+@dataclass(frozen=True)
+class DiscriminatorRecord:
+    """What an update of the discriminator saw; all tensors are [] and detached."""
+
+    loss: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    gradient_norm: Tensor
+
+
+@dataclass(frozen=True)
+class GeneratorRecord:
+    """What an update of the generator saw; all tensors are [] and detached."""
+
+    loss: Tensor
+    gradient_norm: Tensor
+
+
+def discriminator_step(  # noqa: PLR0917 - the order is the paper's
+    G: nn.Module,
+    D: nn.Module,
+    optimizer: Optimizer,
+    real_images: Tensor,
+    class_labels: Tensor,
+    z: Tensor,
+    y: Tensor,
+    *,
+    options: StepOptions = StepOptions(),
+) -> DiscriminatorRecord:
+    """Update D on one batch of real images and one of fakes, in one concatenated pass.
+
+    Args:
+        G: generator, in training mode; it gets no gradient.
+        D: discriminator; gradients are averaged over all processes where it is distributed.
+        optimizer: of D.
+        real_images: float [N, 3, H, W], -1..1.
+        class_labels: of the real images.
+        z: latents of the fakes.
+        y: labels of the fakes.
+        options: objective, precision, passes.
+
+    Raises:
+        NonFiniteError: before weights and batch-norm statistics are touched.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    seen = []
+    with _untouched_on_error(G):
+        batch = (real_images, class_labels, z, y)
+        for last, part in _parts(batch, options.passes):
+            images, labels, latents, fake_labels = part
+            with torch.no_grad(), options.autocast(z.device):
+                fake_images = G(latents, fake_labels)
+            both = torch.cat([images, fake_images]), torch.cat([labels, fake_labels])
+            with _gradients_shared(D, last):
+                with options.autocast(z.device):
+                    logits, class_logits = D(*both)
+                real_logits, fake_logits = logits.float().split([len(labels), len(fake_labels)])
+                loss = options.objective.discriminator_loss(real_logits, fake_logits)
+                loss = loss + _both_classified(options.objective, class_logits, labels, fake_labels)
+                (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+            seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean()]).detach())
+        loss, real_mean, fake_mean = torch.stack(seen).mean(0).unbind()
+        facts = {"loss": loss, "real_logits": real_mean, "fake_logits": fake_mean}
+        norm = _apply(D, optimizer, "discriminator", facts | _statistics(G))
+    return DiscriminatorRecord(loss, real_mean, fake_mean, norm)
+
+
+def generator_step(
+    G: nn.Module,
+    D: nn.Module,
+    optimizer: Optimizer,
+    z: Tensor,
+    y: Tensor,
+    *,
+    options: StepOptions = StepOptions(),
+) -> GeneratorRecord:
+    """Update G against D, whose weights are frozen meanwhile.
+
+    Args:
+        G: generator, in training mode; gradients are averaged over all processes where it is
+            distributed.
+        D: discriminator, not distributed.
+        optimizer: of G.
+        z: latents.
+        y: labels.
+        options: objective, precision, passes.
+
+    Raises:
+        NonFiniteError: before weights and batch-norm statistics are touched.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    seen = []
+    D.requires_grad_(requires_grad=False)
+    try:
+        with _untouched_on_error(G):
+            for last, (latents, labels) in _parts((z, y), options.passes):
+                with _gradients_shared(G, last):
+                    with options.autocast(z.device):
+                        logits, class_logits = D(G(latents, labels), labels)
+                    loss = options.objective.generator_loss(logits.float())
+                    loss = loss + options.objective.classification_loss(class_logits, labels)
+                    (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+                seen.append(loss.detach())
+            loss = torch.stack(seen).mean()
+            norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
+    finally:
+        D.requires_grad_(requires_grad=True)
+    return GeneratorRecord(loss, norm)
+
+
+def _both_classified(
+    objective: Objective, class_logits: Tensor | None, labels: Tensor, fake_labels: Tensor
+) -> Tensor:
+    """Cross-entropy on the real images plus that on the fakes (AC-GAN); 0 without a classifier."""
+    if class_logits is None:
+        return objective.classification_loss(None, labels)
+    real, fake = class_logits[: len(labels)], class_logits[len(labels) :]
+    return objective.classification_loss(real, labels) + objective.classification_loss(
+        fake, fake_labels
+    )
+
+
+def _parts(batch: Sequence[Tensor], count: int) -> Iterator[tuple[bool, list[Tensor]]]:
+    """The batch in `count` equal parts, each with whether it is the last one."""
+    parts = zip(*(tensor.chunk(count) for tensor in batch), strict=True)
+    for number, part in enumerate(parts, start=1):
+        yield number == count, list(part)
+
+
+def _gradients_shared(network: nn.Module, last: bool) -> AbstractContextManager[object]:
+    """Processes average their gradients in the last pass of an update only."""
+    if isinstance(network, DistributedDataParallel) and not last:
+        shared: AbstractContextManager[object] = network.no_sync()
+        return shared
+    return nullcontext()
+
+
+@contextmanager
+def _untouched_on_error(network: nn.Module) -> Iterator[None]:
+    """Put the network's buffers (batch-norm statistics) back if the block raises."""
+    buffers = list(network.buffers())
+    before = [buffer.clone() for buffer in buffers]
+    try:
+        yield
+    except BaseException:
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+        raise
+
+
+def _statistics(network: nn.Module) -> dict[str, Tensor]:
+    """The largest of the batch-norm statistics, which a finite loss may hide."""
+    statistics = [
+        value
+        for layer in network.modules()
+        if isinstance(layer, _BatchNorm)
+        for value in (layer.running_mean, layer.running_var)
+        if value is not None
+    ]
+    if not statistics:
+        return {}
+    return {"batch_norm_statistics": torch.nn.utils.get_total_norm(statistics, torch.inf)}
+
+
+def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
+    """Step the optimiser if all is finite; then let u and v follow the new weights.
+
+    Returns:
+        the gradient's norm over all parameters, [].
+    """
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    facts = facts | {"gradient_norm": norm}
+    if not torch.isfinite(torch.stack(list(facts.values()))).all():
+        raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
+    optimizer.step()
+    power_iteration(network)
+    return norm

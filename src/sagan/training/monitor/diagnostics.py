@@ -1,0 +1,98 @@
+"""Ways to look into a network that leave it as it was, bit for bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import log
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sagan.models.attention import SelfAttention2d
+from sagan.models.discriminator import Discriminator
+from sagan.models.generator import Generator
+from sagan.models.ops.spectral_norm import SpectralLayer, power_iteration
+
+_SETTLING_ITERATIONS = 20  # averaged weights are new to u and v
+_IMAGES_AT_ONCE = 8  # an attention map is large: [N, L, M]
+
+
+@contextmanager
+def batch_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch norms take the statistics of the batch at hand, and remember nothing.
+
+    The running averages of a young run are those of its start. They are hidden meanwhile, in
+    evaluation mode: so synchronised batch norms do not wait for other processes either.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    hidden = [(norm, norm.running_mean, norm.running_var) for norm in norms]
+    network.eval()
+    for norm in norms:
+        norm.running_mean = norm.running_var = None
+    try:
+        yield
+    finally:
+        for norm, mean, variance in hidden:
+            norm.running_mean, norm.running_var = mean, variance
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def settled(network: nn.Module) -> Iterator[None]:
+    """The spectral norm's u and v fit the weights meanwhile, as at the export."""
+    layers = [module for module in network.modules() if isinstance(module, SpectralLayer)]
+    before = [(layer, layer.u.clone(), layer.v.clone()) for layer in layers]
+    power_iteration(network, _SETTLING_ITERATIONS)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for layer, u, v in before:
+                layer.u.copy_(u)
+                layer.v.copy_(v)
+
+
+@contextmanager
+def attention_entropies(network: Generator | Discriminator) -> Iterator[dict[str, Tensor]]:
+    """Measure, at each forward pass meanwhile, where the attention blocks look.
+
+    Yields:
+        block name -> mean entropy of its attention map's rows, [], in units of the even
+        attention's: 1 looks everywhere alike, 0 at one place.
+    """
+    found: dict[str, Tensor] = {}
+
+    def measure(block: str, attention: SelfAttention2d, x: Tensor) -> None:
+        parts = [
+            row_entropy(attention.attention_map(x[first : first + _IMAGES_AT_ONCE]))
+            for first in range(0, len(x), _IMAGES_AT_ONCE)
+        ]
+        found[block] = torch.cat(parts).mean()
+
+    handles = [
+        layer.register_forward_pre_hook(
+            lambda module, inputs, block=block: measure(block, module, inputs[0])
+        )
+        for block, layer in network.layers.items()
+        if isinstance(layer, SelfAttention2d)
+    ]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def row_entropy(attention: Tensor) -> Tensor:
+    """Entropy of each image's attention, mean over its rows, relative to the even attention's.
+
+    Args:
+        attention: [N, L, M], rows sum to 1.
+
+    Returns:
+        [N], 0..1.
+    """
+    entropy: Tensor = torch.special.entr(attention.float()).sum(-1)  # [N, L]
+    return entropy.mean(-1) / log(attention.shape[-1])

@@ -1,0 +1,54 @@
+"""Running out of memory, told with what to change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from sagan.common.schema import ClearError
+from sagan.training.config import TrainingConfig
+
+_ALLOCATOR = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    # of a GPU, where it is not torch's allocator that fails: a context, a library's workspace
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+
+
+class OutOfMemory(ClearError, MemoryError):  # noqa: N818 - as the builtin is called
+    """A step did not fit into memory; the checkpoints are as they were."""
+
+
+@contextmanager
+def explained_memory(config: TrainingConfig, device: torch.device) -> Iterator[None]:
+    """Turn running out of memory, of the device or the host, into `OutOfMemory`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(_message(config, device)) from error
+    except RuntimeError as error:
+        if not any(phrase in str(error) for phrase in _ALLOCATOR):
+            raise
+        raise OutOfMemory(_message(config, device)) from error
+
+
+def _message(config: TrainingConfig, device: torch.device) -> str:
+    fewer = _images_of_a_smaller_pass(config)
+    passes = (
+        f"training.images_per_pass={fewer} (the same batch in more passes), or " if fewer else ""
+    )
+    return (
+        f"out of memory on {device} with training.batch_size {config.batch_size}, "
+        f"{config.images_at_once} images in one pass of a process; set {passes}a smaller "
+        "batch_size or base_channels; checkpoints are intact"
+    )
+
+
+def _images_of_a_smaller_pass(config: TrainingConfig) -> int | None:
+    """At most half as many as now, in equal parts of what a process takes; None: there are none."""
+    shares = [n // config.world_size for n in (config.batch_size, config.fakes_per_update)]
+    halved = range(config.images_at_once // 2, 0, -1)
+    return next((n for n in halved if not any(share % min(n, share) for share in shares)), None)

@@ -1,0 +1,99 @@
+"""What a run is, and where it ran.
+
+A run's identity is its parameters, data and code: it names the run's folder, so that an
+interrupted run resumes and a changed one starts afresh. The environment (device, processes,
+threads, versions) is recorded beside it: bit-exactness is promised within one environment.
+"""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import sagan
+from sagan.common.files import source_hash
+from sagan.data.shards.store import ShardStore
+from sagan.training.config import TrainingConfig
+
+# where a run is computed and how it is watched does not make it another run
+_NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
+_NOT_IDENTITY |= {"collective_timeout_seconds", "images_per_pass", "log_every_steps"}
+_NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
+_NOT_IDENTITY |= {"scoring", "export", "export_raw"}
+_NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
+# what decides about the weights, as whole files and folders
+_CODE = ("common/pixels.py", "data/batches.py", "models", "training/core")
+
+
+def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
+    """Parameters, data and code of a run, JSON-able."""
+    return {
+        "parameters": config.model_dump(mode="json", exclude=_NOT_IDENTITY),
+        "data": {
+            "key": shards.key,
+            "data_hash": shards.data_hash,
+            "image_size": shards.image_size,
+            "classes": shards.num_classes,
+        },
+        "code": code_hash(),
+    }
+
+
+def identity_hash(identity: dict[str, Any]) -> str:
+    """Twelve hexadecimal digits that name a run's folder."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache  # of the code that runs here, though its files may be edited meanwhile
+def code_hash() -> str:
+    """Hash of the source files that decide about a run's weights, as this process found them."""
+    return source_hash(*_CODE)
+
+
+def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:
+    """Where a run is computed, JSON-able."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "processes": config.world_size,
+        "images_per_pass": config.images_per_pass,
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "sagan": sagan.__version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit that the code was checked out from, '-dirty' with changes; None outside git."""
+    here = Path(sagan.__file__).parent
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(  # noqa: S603 - a fixed command
+            command, cwd=here, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What changed between two nested records: 'path: before -> now', sorted by path."""
+    changed = []
+    for key in sorted(before.keys() | now.keys()):
+        was, value = before.get(key), now.get(key)
+        if isinstance(was, Mapping) and isinstance(value, Mapping):
+            changed += differences(was, value, f"{prefix}{key}.")
+        elif was != value:
+            changed.append(f"{prefix}{key}: {json.dumps(was)} -> {json.dumps(value)}")
+    return changed

@@ -1,0 +1,143 @@
+"""What a run goes on from: its own checkpoint, or another run's where the two are alike.
+
+They must be the same but for what is named.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sagan.common.files import replacing_file
+from sagan.training.config import TrainingConfig
+from sagan.training.store.checkpoints import CheckpointStore
+from sagan.training.store.identity import differences
+
+IDENTITY = "identity.json"
+_ALWAYS_ALLOWED = ("total_images", "continue_from")
+
+
+def read_identity(run: Path) -> dict[str, Any] | None:
+    """What the run in a folder is; None where the folder holds none.
+
+    Raises:
+        ValueError: where the record is damaged.
+    """
+    path = run / IDENTITY
+    if not path.is_file():
+        return None
+    try:
+        identity = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        identity = None
+    if not isinstance(identity, dict) or not {"parameters", "data"} <= identity.keys():
+        raise ValueError(f"{path} is damaged; delete the folder to train from scratch")
+    return identity
+
+
+def claim_folder(run: Path, identity: dict[str, Any]) -> None:
+    """Write into a folder which run it holds.
+
+    Raises:
+        ValueError: where it holds another one.
+    """
+    before = read_identity(run)
+    if before is not None and before != identity:
+        check_same(before, identity)
+    with replacing_file(run / IDENTITY) as temporary:
+        temporary.write_text(json.dumps(identity, indent=2) + "\n")
+
+
+def state_to_go_on_from(
+    config: TrainingConfig, checkpoints: CheckpointStore, workspace: Path, identity: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The run's own newest state, or that of `config.continue_from`; None: it starts afresh.
+
+    Args:
+        config: of the run.
+        checkpoints: its own.
+        workspace: folder of all runs.
+        identity: of the run.
+
+    Raises:
+        ValueError: where the other run is too different, or has no images left to see.
+    """
+    saved = checkpoints.load_newest()
+    if saved is not None:
+        check_same(saved["identity"], identity)
+        return saved
+    if not config.continue_from:
+        return None
+    saved = load_other_run(config.continue_from, workspace, identity, config.allow_changed)
+    if saved["images_seen"] >= config.total_images:
+        raise ValueError(
+            f"training.continue_from: {config.continue_from} has seen "
+            f"{saved['images_seen']:,} images already, total_images is "
+            f"{config.total_images:,}; set it higher"
+        )
+    return saved
+
+
+def load_other_run(
+    name: str, workspace: Path, identity: dict[str, Any], allowed: Sequence[str]
+) -> dict[str, Any]:
+    """The newest state of another run that this one goes on from.
+
+    Args:
+        name: the other run's name in the workspace, or its folder.
+        workspace: folder of all runs.
+        identity: of this run.
+        allowed: dotted paths of the training parameters that may differ.
+
+    Raises:
+        FileNotFoundError: where there is no such run, or it has no checkpoint.
+        ValueError: where architecture, data or classes differ, or a parameter not in `allowed`.
+    """
+    folder = workspace / name if (workspace / name).is_dir() else Path(name)
+    other = read_identity(folder)
+    if other is None:
+        known = sorted(path.parent.name for path in workspace.glob(f"*/{IDENTITY}"))
+        raise FileNotFoundError(
+            f"training.continue_from: no run at '{folder}'; runs in {workspace}: "
+            f"{', '.join(known[:10]) or 'none'}"
+        )
+    check_same(other, identity, allowed)
+    state = CheckpointStore(folder, keep=1).load_newest()
+    if state is None:
+        raise FileNotFoundError(f"training.continue_from: run '{folder}' has no checkpoint yet")
+    return state
+
+
+def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[str] = ()) -> None:
+    """Refuse to go on from a run that is another one.
+
+    Raises:
+        ValueError: with what differs, before -> now.
+    """
+    changed = [
+        *(f"data.{line}" for line in differences(before["data"], now["data"])),
+        *differences(before["parameters"], now["parameters"]),
+    ]
+    fixed = [line for line in changed if line.startswith(("data.", "model."))]
+    other = [line for line in changed if line not in fixed and not _is_allowed(line, allowed)]
+    if not fixed and not other:
+        return
+    remedy = []
+    if fixed:
+        remedy.append("architecture, data and classes must stay as they were")
+    if other:
+        names = ",".join(line.split(":")[0] for line in other)
+        which = "the others" if fixed else "these"
+        remedy.append(f"to change {which} on purpose, list them in allow_changed: [{names}]")
+    raise ValueError(
+        "the run to continue from differs from this one:\n  "
+        + "\n  ".join(fixed + other)
+        + "\n("
+        + "; ".join(remedy)
+        + ")"
+    )
+
+
+def _is_allowed(line: str, allowed: Sequence[str]) -> bool:
+    path = line.split(":", maxsplit=1)[0]
+    return any(path == name or path.startswith(f"{name}.") for name in (*_ALWAYS_ALLOWED, *allowed))

@@ -1,0 +1,139 @@
+"""What a study found: the best parameters, every trial as a record, the page about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sagan.common.files import short
+from sagan.tuning.objectives import minimised
+from sagan.tuning.workers.context import Job
+from sagan.tuning.workers.trial_queue import ERROR, NAME, Ledger, finished, origin, was_killed
+from sagan.tuning.workers.worker import IMAGES, NUMBERS, STOPPED
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+_KILLED = "its worker was killed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the tuning station leaves."""
+
+    best_parameters: str
+    """YAML: the best trial's values as training parameters."""
+    results: dict[str, Any]
+    """JSON-able: the study, its best trials, all trials."""
+    report: str
+    """HTML that needs nothing beside itself."""
+
+
+def outcome_of(job: Job, ledger: Ledger) -> Outcome:
+    """Sum up a study that has at least one complete trial."""
+    from sagan.tuning.page import render_page
+
+    results = study_results(job, ledger)
+    return Outcome(
+        best_parameters=best_yaml(results),
+        results=results,
+        report=render_page(ledger, job.config, results),
+    )
+
+
+def study_results(job: Job, ledger: Ledger) -> dict[str, Any]:
+    """The study as JSON: what was searched, the best, every trial."""
+    config, space = job.config, job.space
+    best = sorted(ledger.best(), key=_by_first_objective(config.objectives[0]))
+    done = sorted(finished(ledger.trials()), key=lambda trial: trial.number)
+    records = [_record(trial, config.objectives) for trial in done]
+    for record in records:
+        record["parameters"] = space.decoded(record["parameters"])
+    numbers = [trial.number for trial in best]
+    return {
+        "study": config.study,
+        "storage": str(job.place),
+        "objectives": {
+            name: "minimize" if minimised(name) else "maximize" for name in config.objectives
+        },
+        "trials_planned": config.trials,
+        "images_a_trial": job.training.total_images,
+        "protocol": config.protocol.model_dump(mode="json"),
+        "sampler": config.sampler.model_dump(mode="json"),
+        "pruner": config.pruner and config.pruner.model_dump(mode="json"),
+        "own_values": space.own_values(),
+        "best": [record for number in numbers for record in records if record["number"] == number],
+        "best_folder": str(short(job.trial_folder(origin(best[0])))),
+        "best_training": space.changes(space.decoded(best[0].params)),
+        "states": {
+            state: sum(record["state"] == state for record in records)
+            for state in ("complete", "pruned", "failed")
+        },
+        "trials": records,
+    }
+
+
+def _by_first_objective(name: str) -> Any:  # noqa: ANN401 - a key function
+    sign = 1 if minimised(name) else -1
+    return lambda trial: (sign * trial.values[0], trial.number)
+
+
+def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
+    complete = trial.state.name == "COMPLETE"
+    record: dict[str, Any] = {
+        "number": trial.number,
+        "name": trial.user_attrs.get(NAME),
+        "state": {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
+        "values": dict(zip(objectives, trial.values, strict=True)) if complete else None,
+        "parameters": dict(trial.params),
+        "scores": {str(step): value for step, value in trial.intermediate_values.items()},
+        "images_seen": trial.user_attrs.get(STOPPED) or trial.user_attrs.get(IMAGES),
+        "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
+    }
+    if complete:
+        record["numbers"] = trial.user_attrs.get(NUMBERS)
+    if record["state"] == "failed":
+        record["reason"] = _KILLED if was_killed(trial) else trial.user_attrs.get(ERROR)
+    return record
+
+
+def best_yaml(results: dict[str, Any]) -> str:
+    """The best trial's values as an environment's `parameters_training.yml`, with its story."""
+    best = results["best"][0]
+    others = len(results["best"]) - 1
+    lines = [
+        f"study {results['study']}: the best of {len(results['trials'])} trials is number "
+        f"{best['number']}" + (f" ({best['name']})" if best["name"] else ""),
+        _told(best["values"]),
+        *_default_lines(results, best),
+        f"each trial saw {results['images_a_trial']:,} images; a longer run may want other values",
+    ]
+    if others:
+        lines.append(f"by its first objective; {others} more on the Pareto front (tuning_results)")
+    lines += [
+        "to train with it:",
+        "  python -m sagan.tuning adopt             (writes conf/tuned/parameters_training.yml)",
+        "  kedro run --pipeline=train --env=tuned",
+        "for a study that was run with --env=ENV:",
+        "  python -m sagan.tuning adopt --env ENV --as ENV_tuned",
+        "  kedro run --pipeline=train --env=ENV_tuned",
+    ]
+    text = "".join(f"# {line}\n" for line in lines)
+    body = yaml.safe_dump(
+        {"training": results["best_training"]}, sort_keys=False, default_flow_style=None
+    )
+    return text + body
+
+
+def _told(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _default_lines(results: dict[str, Any], best: dict[str, Any]) -> list[str]:
+    for record in results["trials"]:
+        if record["parameters"] == results["own_values"] and record["values"]:
+            if record["number"] == best["number"]:
+                return ["these are the values of the parameters files: no trial was better"]
+            return [f"the parameters files' own values: {_told(record['values'])}"]
+    return []

@@ -1,0 +1,196 @@
+"""Who works on which trial: taken one at a time, given up when a worker dies, counted once.
+
+A trial that was never replaced counts towards the study's total, whatever came of it. One whose
+worker was killed is failed, and its replacement counts in its place. One whose worker was asked
+to stop goes back into the queue under its own number.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sagan.tuning.config import TuningConfig
+from sagan.tuning.space import SearchSpace
+from sagan.tuning.storage.location import Place, explained, quiet, turn
+from sagan.tuning.study import make_sampler
+from sagan.tuning.workers.process_names import has_died, this_process
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
+
+logger = logging.getLogger(__name__)
+
+WORKER, ORIGIN, RETRY_OF, ERROR, NAME = "worker", "origin", "retry_of", "error", "name"
+
+
+class Ledger:
+    """The trials of one study, for whoever works on them."""
+
+    def __init__(
+        self, study: "Study", place: Place, config: TuningConfig, space: SearchSpace
+    ) -> None:
+        """Take the opened study and where it lives."""
+        self.study, self.place, self._config, self._space = study, place, config, space
+        self._storage: Any = study._storage
+
+    def claim(self) -> "Trial | None":
+        """Take the next trial of the queue, or a new one; None where none is left to take.
+
+        Raises:
+            StorageError: the storage cannot be used.
+        """
+        with turn(self.place, self._storage), quiet():
+            self._recover()
+            trials = self.trials()
+            queued = any(trial.state.name == "WAITING" for trial in trials)
+            if not queued and len(counted(trials)) >= self._config.trials:
+                return None
+            self.study.sampler = make_sampler(self._config.sampler, len(trials))
+            trial = self.study.ask(self._space.distributions())
+            trial.set_user_attr(WORKER, this_process())
+            self.show_life(trial)
+            return trial
+
+    def show_life(self, trial: "Trial") -> None:
+        """Give the sign of life of a trial that is worked on."""
+        self._storage.record_heartbeat(trial._trial_id)
+
+    def recover(self) -> None:
+        """Fail the trials whose worker is gone, and queue them again."""
+        with turn(self.place, self._storage), quiet():
+            self._recover()
+
+    def _recover(self) -> None:
+        import optuna
+        from optuna.trial import TrialState
+
+        optuna.storages.fail_stale_trials(self.study)
+        for trial in self.trials():
+            worker = trial.user_attrs.get(WORKER)
+            # trials are taken in turns: one without a worker was taken by a process that died
+            if trial.state == TrialState.RUNNING and (worker is None or has_died(worker)):
+                self.study.tell(trial.number, state=TrialState.FAIL)
+        trials = self.trials()
+        replaced = _replaced(trials)
+        for trial in trials:
+            if was_killed(trial) and trial.number not in replaced:
+                self._try_again(trial)
+
+    def _try_again(self, trial: "FrozenTrial") -> None:
+        import optuna
+
+        attempts = 1 + len([t for t in self.trials() if origin(t) == origin(trial)])
+        if attempts > 1 + self._config.retries:
+            return
+        logger.warning("trial %d: its worker was killed; queued again", trial.number)
+        kept = {key: value for key, value in trial.user_attrs.items() if key == NAME}
+        self.study.add_trial(
+            optuna.create_trial(
+                state=optuna.trial.TrialState.WAITING,
+                params=trial.params,
+                distributions=trial.distributions,
+                user_attrs={**kept, ORIGIN: origin(trial), RETRY_OF: trial.number},
+                system_attrs={k: v for k, v in trial.system_attrs.items() if k == "fixed_params"},
+            )
+        )
+
+    def put_back(self, trial: "Trial") -> None:
+        """Queue a trial again whose worker was asked to stop."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        with explained(self.place):
+            try:
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            except UpdateFinishedTrialError:  # given up by others, who have queued it
+                logger.warning("trial %d was meanwhile marked as failed", trial.number)
+
+    def complete(self, trial: "Trial", values: Sequence[float]) -> None:
+        """Note a trial's objectives."""
+        with explained(self.place), quiet():
+            self.study.tell(trial, list(values), skip_if_finished=True)
+
+    def prune(self, trial: "Trial") -> None:
+        """Note that a trial was stopped early."""
+        from optuna.trial import TrialState
+
+        with explained(self.place), quiet():
+            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def fail(self, trial: "Trial", reason: str) -> None:
+        """Note that a trial failed by itself, and why; it is not tried again."""
+        from optuna.trial import TrialState
+
+        self.note(trial, ERROR, reason)
+        with explained(self.place), quiet():
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+
+    def note(self, trial: "Trial", name: str, value: Any) -> None:  # noqa: ANN401 - JSON-able
+        """Keep a fact beside a trial."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with explained(self.place):
+            try:
+                trial.set_user_attr(name, value)
+            except UpdateFinishedTrialError:
+                logger.warning("trial %d was meanwhile marked as failed", trial.number)
+
+    def trials(self) -> "list[FrozenTrial]":
+        """All trials as they are now."""
+        with explained(self.place):
+            found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
+            return found
+
+    def reported(self, trial: "Trial") -> list[int]:
+        """Numbers of the scores that a trial's pruner knows, those from before a stop included."""
+        with explained(self.place):
+            return list(self._storage.get_trial(trial._trial_id).intermediate_values)
+
+    def best(self) -> "list[FrozenTrial]":
+        """The complete trial with the best objective; of several objectives, those none beats."""
+        study = self.study
+        if not any(trial.state.name == "COMPLETE" for trial in self.trials()):
+            return []
+        with explained(self.place):
+            best: list[FrozenTrial] = study.best_trials
+            return best if len(study.directions) > 1 else [study.best_trial]
+
+    @property
+    def heartbeat_seconds(self) -> int:
+        """Between signs of life [s]."""
+        return self._config.heartbeat_seconds
+
+    def running(self) -> int:
+        """Trials that somebody works on."""
+        return sum(trial.state.name == "RUNNING" for trial in self.trials())
+
+    def left(self) -> int:
+        """Trials that are not finished, those not yet begun included."""
+        return max(0, self._config.trials - len(finished(self.trials())))
+
+
+def _replaced(trials: "Sequence[FrozenTrial]") -> set[int]:
+    return {t.user_attrs[RETRY_OF] for t in trials if RETRY_OF in t.user_attrs}
+
+
+def counted(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+    """Those that count towards the total: all that no other one replaces."""
+    replaced = _replaced(trials)
+    return [trial for trial in trials if trial.number not in replaced]
+
+
+def finished(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+    """Those that count and are done, in the order in which they ended."""
+    done = [trial for trial in counted(trials) if trial.state.is_finished()]
+    return sorted(done, key=lambda t: (t.datetime_complete is not None, t.datetime_complete))
+
+
+def was_killed(trial: "FrozenTrial") -> bool:
+    """Whether a failed trial's worker died before it could say why."""
+    return trial.state.name == "FAIL" and ERROR not in trial.user_attrs
+
+
+def origin(trial: "FrozenTrial") -> int:
+    """Number of the trial that this one is another attempt of; its own for a first one."""
+    return int(trial.user_attrs.get(ORIGIN, trial.number))

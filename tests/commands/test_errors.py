@@ -1,0 +1,114 @@
+"""What a failed run says: the useful lines, once."""
+
+from pathlib import Path
+
+import pytest
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.io import DatasetError
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigTypeError
+from pydantic import BaseModel, ValidationError
+
+from sagan.commands.errors import explain
+from sagan.datasets import GeneratorBundleDataset, JSONDataset, PNGDataset
+
+
+def raised_by(action, *arguments) -> Exception:
+    try:
+        action(*arguments)
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_our_own_words_are_passed_on() -> None:
+    assert explain(ValueError("image_size: got 7, expected 8")) == "image_size: got 7, expected 8"
+
+
+def test_other_errors_are_told_with_their_kind() -> None:
+    message = explain(ZeroDivisionError("division by zero"))
+    assert message.startswith("ZeroDivisionError: division by zero\n(the full traceback")
+    assert explain(AssertionError()).startswith("AssertionError\n(the full traceback")
+
+
+def test_kedros_wrapping_is_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    inner = raised_by(JSONDataset(filepath=str(path)).load)
+    assert isinstance(inner, DatasetError)
+    outer = DatasetError(f"metrics: {inner}")
+    outer.__cause__ = inner
+    for error in (inner, outer):
+        assert explain(error).startswith(f"{path} does not exist: ")
+        assert "Failed while loading" not in explain(error)
+
+
+def test_place_is_kept_where_the_cause_does_not_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "grid.png"
+    error = raised_by(PNGDataset(filepath=str(path)).save, __import__("numpy").zeros((2, 2)))
+    assert explain(error) == f"{path}: expected an image uint8 [H, W, 3], got float64 [2, 2]"
+
+
+def test_place_that_the_cause_names_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "generator"
+    error = raised_by(GeneratorBundleDataset(filepath=str(path)).load)
+    assert explain(error).startswith(f"no generator bundle at {path}: config.json is missing")
+    assert "with the same --env" in explain(error)
+
+
+def test_dataset_that_cannot_be_saved_to_tells_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    error = raised_by(JSONDataset(filepath=str(tmp_path / "file" / "m.json")).save, {})
+    assert explain(error).startswith(str(tmp_path / "file"))
+
+
+def test_full_disk_is_told_with_its_path() -> None:
+    error = OSError(28, "No space left on device", "/data/metrics.json")
+    assert explain(error) == "/data/metrics.json: No space left on device"
+
+
+def test_model_errors_are_one_line_each() -> None:
+    class Model(BaseModel):
+        count: int
+        rate: float
+
+    with pytest.raises(ValidationError) as caught:
+        Model(count="many", rate="fast")
+    lines = explain(caught.value).split("\n")
+    assert [line.split(";")[0] for line in lines] == ["count: got 'many'", "rate: got 'fast'"]
+
+
+def test_configuration_errors_begin_with_their_key(tmp_path: Path) -> None:
+    config = OmegaConf.create({"grid": {"filepath": "${no.such.key}"}})
+    resolved = raised_by(lambda: config.grid.filepath)
+    assert explain(resolved).startswith("grid.filepath in conf/: ")
+    assert "object_type" not in explain(resolved)
+
+
+def test_a_list_where_a_mapping_belongs_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "local").mkdir(parents=True)
+    (tmp_path / "conf" / "local" / "parameters.yml").write_text("training: [1]\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.kedro]\n")
+    monkeypatch.chdir(tmp_path)
+    error = ConfigTypeError("Cannot merge DictConfig with ListConfig")
+    assert explain(error) == "conf/local/parameters.yml: training: got list; expected a mapping"
+
+
+def test_a_missing_folder_of_configuration_is_told_with_the_remedy(tmp_path: Path) -> None:
+    error = raised_by(OmegaConfigLoader(tmp_path, env="local").__getitem__, "parameters")
+    assert isinstance(error, MissingConfigException)
+    assert explain(error).endswith(
+        "no such folder of configuration; make it (an empty one will do)"
+    )
+
+
+def test_configuration_that_is_nowhere_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """Where the folder is not the project's."""
+    conf = tmp_path / "conf"
+    loader = OmegaConfigLoader(conf, env="local", base_env="base")
+    error = raised_by(loader.__getitem__, "parameters")
+    assert explain(error) == (
+        f"{conf}: no such folder; go to the project's folder, or name its configuration with "
+        "--conf-source"
+    )

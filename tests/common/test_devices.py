@@ -1,0 +1,59 @@
+import logging
+
+import pytest
+import torch
+
+from sagan.common import devices
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    devices._say_cpu.cache_clear()
+
+
+def test_auto_falls_back_to_the_cpu_with_one_line_a_process(no_cuda, caplog):
+    with caplog.at_level(logging.WARNING):
+        chosen = [devices.choose_device("auto") for _ in range(3)]
+
+    assert [device.type for device in chosen] == ["cpu"] * 3
+    assert caplog.text.count("no CUDA device") == 1
+
+
+def test_cuda_that_is_not_there_is_refused(no_cuda):
+    with pytest.raises(ValueError, match=r"device: cuda was asked for.*use device: auto"):
+        devices.choose_device("cuda")
+
+
+def test_threads_are_set(no_cuda):
+    before = torch.get_num_threads()
+    try:
+        devices.choose_device("cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_gpu_chooses_its_convolutions_and_nothing_stays_changed():
+    found = []
+    for kind in ("cuda", "cpu"):
+        with devices.fastest_convolutions(torch.device(kind)):
+            found.append(torch.backends.cudnn.benchmark)
+        found.append(torch.backends.cudnn.benchmark)
+
+    assert found == [True, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps", "cuda:", "cuda:x", ""])
+def test_another_name_is_refused(name):
+    with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:1"):
+        devices.choose_device(name)
+
+
+def test_one_gpu_of_several_may_be_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="cuda:2 was asked for, but there are 2 GPUs"):
+        devices.choose_device("cuda:2")

@@ -1,0 +1,36 @@
+"""What people call the classes."""
+
+from sagan.common.naming import by_title, full_names, short_names
+
+NAMES = ("n01443537", "n02012849", "n03126707", "plain")
+TITLES = {
+    "n01443537": "goldfish, Carassius auratus",
+    "n02012849": "crane",
+    "n03126707": "crane, hoisting machine",
+}
+
+
+def test_short_names_are_all_different():
+    assert short_names(NAMES, TITLES) == (
+        "goldfish",
+        "crane (n02012849)",
+        "crane (n03126707)",
+        "plain",
+    )
+
+
+def test_a_title_that_is_another_class_s_name_keeps_its_own_behind():
+    assert short_names(("a", "b"), {"a": "b"}) == ("b (a)", "b")
+    assert short_names(("a", "b"), {"a": "b", "b": "c"}) == ("b (a)", "c")
+
+
+def test_full_names_have_both():
+    assert full_names(NAMES[:1] + NAMES[3:], TITLES) == ("goldfish (n01443537)", "plain")
+    assert full_names(("5",), {"5": "5"}) == ("5",)
+    assert full_names(("a",), {"a": " , second"}) == ("a",)
+
+
+def test_classes_are_found_by_any_synonym():
+    found = by_title(NAMES, TITLES)
+    assert found["carassius auratus"] == ["n01443537"]
+    assert found["crane"] == ["n02012849", "n03126707"]

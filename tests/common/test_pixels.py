@@ -1,0 +1,34 @@
+import torch
+
+from sagan.common.pixels import to_float, to_uint8
+
+
+def test_every_stored_value_survives_there_and_back():
+    values = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+
+    floats = to_float(values)
+
+    assert (floats.min().item(), floats.max().item()) == (-1.0, 1.0)
+    assert torch.equal(to_uint8(floats), values)
+
+
+def test_rounds_to_the_nearest_and_clamps():
+    wanted = torch.tensor([-3.0, -1.0, 0.999, 1.0, 7.0])
+
+    assert to_uint8(wanted).tolist() == [0, 0, 255, 255, 255]
+
+
+def test_kept_bug_truncation_darkens():
+    floats = to_float(torch.arange(256, dtype=torch.uint8)) - 1e-6
+
+    truncated = floats.add(1).mul(127.5).to(torch.uint8)
+
+    assert (truncated < to_uint8(floats)).sum() > 200
+
+
+def test_memory_format_is_kept():
+    images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8).contiguous(
+        memory_format=torch.channels_last
+    )
+
+    assert to_float(images).is_contiguous(memory_format=torch.channels_last)

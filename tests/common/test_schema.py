@@ -1,0 +1,120 @@
+import pytest
+from pydantic import Field, ValidationError
+
+from sagan.common.schema import Config, describe_faults, load_settings, unknown_key
+
+
+class Inner(Config):
+    rate: float = 1.0
+
+
+class Outer(Config):
+    inner: Inner = Inner()
+    steps: int = 1
+
+
+def test_all_unknown_keys_at_once_each_with_the_nearest():
+    with pytest.raises(ValidationError) as error:
+        Outer(stepps=2, zebra=3)
+
+    assert "unknown key 'stepps'; did you mean 'steps'?" in str(error.value)
+    assert "unknown key 'zebra'; known keys: inner, steps" in str(error.value)
+
+
+def test_an_unknown_key_does_not_hide_what_is_wrong_with_the_others():
+    with pytest.raises(ValidationError) as error:
+        Outer.model_validate({"stepps": 2, "steps": "many", "inner": {"raet": 2, "rate": "{much}"}})
+
+    assert list(describe_faults(error.value, "outer")) == [
+        "outer: unknown key 'stepps'; did you mean 'steps'?",
+        "outer.inner: unknown key 'raet'; did you mean 'rate'?",
+        "outer.inner.rate: got '{much}'; input should be a valid number, unable to parse string as "
+        "a number",
+        "outer.steps: got 'many'; input should be a valid integer, unable to parse string as an "
+        "integer",
+    ]
+
+
+def test_nested_models_refuse_too():
+    with pytest.raises(ValidationError, match="did you mean 'rate'"):
+        Outer(inner={"raet": 2})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "much"])
+def test_only_finite_numbers(value):
+    with pytest.raises(ValidationError):
+        Inner(rate=value)
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number():
+    assert Inner(rate="1e-4").rate == 1e-4
+
+
+def test_models_are_frozen():
+    with pytest.raises(ValidationError):
+        Outer().steps = 2
+
+
+def test_nobody_near():
+    assert unknown_key("x", ["one", "two"]) == "unknown key 'x'; known keys: one, two"
+
+
+def test_files_are_laid_over_one_another_then_assignments(tmp_path):
+    below, above = tmp_path / "below.yml", tmp_path / "above.json"
+    below.write_text("training:\n  model: {channels: 4, depth: 2}\n  seed: 0\n")
+    above.write_text('{"training": {"model": {"channels": 8}}}')
+
+    settings = load_settings("training", [below, above], ["model.width=3", "seed=7"])
+
+    assert settings == {"model": {"channels": 8, "depth": 2, "width": 3}, "seed": 7}
+
+
+def test_settings_that_cannot_be_read(tmp_path):
+    other, broken = tmp_path / "other.yml", tmp_path / "broken.yml"
+    other.write_text("sampling: {}\n")
+    broken.write_text("training: [\n")
+
+    with pytest.raises(FileNotFoundError, match=r"missing\.yml"):
+        load_settings("training", [tmp_path / "missing.yml"], [])
+    with pytest.raises(ValueError, match=r"other\.yml has no top key 'training'"):
+        load_settings("training", [other], [])
+    with pytest.raises(ValueError, match=r"broken\.yml is not valid YAML"):
+        load_settings("training", [broken], [])
+    for content, fault in (
+        ("training:\n", "expected parameters below 'training', got nothing"),
+        ("training: [1]\n", "expected parameters below 'training', got list"),
+        ("training: {seed: 1, seed: 2}\n", r"not valid YAML: found the key 'seed' twice"),
+        ("training: {[1, 2]: 3}\n", r"(?s)not valid YAML: .*unhashable key"),
+    ):
+        broken.write_text(content)
+        with pytest.raises(ValueError, match=fault):
+            load_settings("training", [broken], [])
+    with pytest.raises(ValueError, match="expected KEY=VALUE"):
+        load_settings("training", [], ["seed"])
+    with pytest.raises(ValueError, match=r"--set betas=\[0: the value is not valid YAML"):
+        load_settings("training", [], ["betas=[0"])
+
+
+def test_what_is_merged_into_a_mapping_may_be_overridden_there(tmp_path):
+    """Wherever it is merged further: there it is looked at once more, laid out flat."""
+    file = tmp_path / "training.yml"
+    file.write_text(
+        "few: &few {steps: 1, seed: 0}\n"
+        "deep: {more: &more {<<: *few, steps: 2}}\n"
+        "training: {<<: *more, seed: 3}\n"
+    )
+
+    assert load_settings("training", [file], []) == {"steps": 2, "seed": 3}
+
+
+def test_a_list_is_called_a_list():
+    class Pair(Config):
+        betas: tuple[float, float] = (0.0, 0.9)
+        seeds: tuple[int, ...] = Field((0,), min_length=1)
+
+    with pytest.raises(ValidationError) as caught:
+        Pair(betas=0.1, seeds=[])
+    assert list(describe_faults(caught.value)) == [
+        "betas: got 0.1; input should be a list",
+        "seeds: got []; list should have at least 1 item after validation, not 0",
+    ]

@@ -1,0 +1,193 @@
+"""Shard stores at any address of fsspec; here `memory://`, folders, and S3."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from kedro.io import DatasetError
+
+from sagan.data.config import ManifestConfig, PreprocessingConfig
+from sagan.data.image_folder import ImageFolder
+from sagan.data.manifest.build import build_manifest, records
+from sagan.data.shards.preprocess import preprocess
+from sagan.data.shards.store import INDEX, ShardStore, transfer
+from sagan.data.shards.transfer import TransferFailed, fetch_store, main, publish_store
+from sagan.datasets import ShardStoreDataset
+from tests.drawn_images import draw_image_folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> ShardStore:
+    folder = ImageFolder.open(draw_image_folder(tmp_path_factory.mktemp("t") / "images"))
+    images = records(build_manifest(folder, ManifestConfig(workers=1)))
+    config = PreprocessingConfig(image_size=16, shard_images=5)
+    return preprocess(folder, images, tmp_path_factory.mktemp("stores"), config)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def address(request, tmp_path) -> str:
+    if request.param == "folder":
+        return f"file://{tmp_path}/there/shards"
+    fsspec.filesystem("memory").store.clear()
+    return "memory://bucket/shards"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_there_and_back_are_the_same_bytes(store, address, tmp_path):
+    publish_store(store, address)
+    fetched = fetch_store(address, tmp_path / "here")
+    assert fetched.path == tmp_path / "here" / store.key
+    assert contents(fetched.path) == contents(store.path)
+
+
+def test_a_second_time_nothing_is_sent_or_fetched(store, address, tmp_path, monkeypatch):
+    publish_store(store, address)
+    fetch_store(address, tmp_path / "here")
+
+    def refuse(*_, **__):
+        raise AssertionError("copied again")
+
+    monkeypatch.setattr(transfer.shutil, "copyfileobj", refuse)
+    monkeypatch.setattr(transfer, "_get", refuse)
+    publish_store(store, address)
+    fetch_store(address, tmp_path / "here")
+
+
+def test_a_fetch_that_was_cut_short_goes_on(store, address, tmp_path, monkeypatch):
+    publish_store(store, address)
+    get, got = transfer._get, []
+
+    def fails_at(limit):
+        def getting(remote, source, target):
+            if len(got) >= limit:
+                raise ConnectionError("the line is dead")
+            got.append(source)
+            get(remote, source, target)
+
+        return getting
+
+    monkeypatch.setattr(transfer, "_get", fails_at(4))
+    with pytest.raises(ConnectionError):
+        fetch_store(address, tmp_path / "here")
+    with pytest.raises(FileNotFoundError, match="not a complete shard store"):
+        ShardStore.open(tmp_path / "here" / store.key)
+    monkeypatch.setattr(transfer, "_get", fails_at(1000))
+    assert contents(fetch_store(address, tmp_path / "here").path) == contents(store.path)
+    assert len(got) == len(set(got)) == len(store.files())
+
+
+def test_a_publishing_that_was_cut_short_is_no_store_and_goes_on(store, address, monkeypatch):
+    copy, sent = transfer.shutil.copyfileobj, []
+
+    def fails_at(limit):
+        def copying(source, target, length):
+            if len(sent) >= limit:
+                raise OSError("the line is dead")
+            sent.append(source.name)
+            copy(source, target, length)
+
+        return copying
+
+    monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(3))
+    with pytest.raises(TransferFailed, match="cannot be written to: the line is dead"):
+        publish_store(store, address)
+    with pytest.raises(TransferFailed, match="there is no shard store at"):
+        fetch_store(address, Path("/nowhere"))
+    monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(1000))
+    publish_store(store, address)
+    assert len(sent) - len(set(sent)) <= 1, "only what was being written is sent again"
+
+
+def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_path):
+    publish_store(store, address)
+    remote, root = fsspec.core.url_to_fs(address)
+    data = bytearray(remote.cat_file(f"{root}/train-00001.npy"))
+    data[-1] ^= 1
+    remote.pipe_file(f"{root}/train-00001.npy", bytes(data))
+    with pytest.raises(TransferFailed, match=r"train-00001\.npy' does not match the index"):
+        fetch_store(address, tmp_path / "here")
+    assert not (tmp_path / "here" / store.key / INDEX).exists()
+    assert not list((tmp_path / "here").rglob("*.saving"))
+    remote.rm_file(f"{root}/train-00001.npy")
+    with pytest.raises(TransferFailed, match=r"train-00001\.npy' is missing"):
+        fetch_store(address, tmp_path / "here")
+    remote.pipe_file(f"{root}/{INDEX}", b"{}")
+    with pytest.raises(ValueError, match=r"index\.json is damaged"):
+        fetch_store(address, tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("nowhere", "said"),
+    [
+        ("memory://nothing/here", "there is no shard store at"),
+        ("foo://x/y", "is not a valid address"),
+    ],
+)
+def test_an_address_without_a_store(nowhere, said, tmp_path):
+    with pytest.raises(TransferFailed, match=said):
+        fetch_store(nowhere, tmp_path)
+
+
+def test_the_station_publishes_and_the_catalog_fetches(store, address, tmp_path):
+    folder = ImageFolder.open(draw_image_folder(tmp_path / "images"))
+    images = records(build_manifest(folder, ManifestConfig(workers=1)))
+    config = PreprocessingConfig(
+        image_size=16, also_sizes=32, shard_images=5, publish_to=f"{address}/"
+    )
+    made = preprocess(folder, images, tmp_path / "stores", config)
+    assert made.key == store.key
+    dataset = ShardStoreDataset(
+        filepath=str(tmp_path / "data/image_shards.json"), address=f"{address}/{made.key}"
+    )
+    assert dataset.exists()
+    loaded = dataset.load()
+    assert loaded.path == tmp_path / "data/shards" / made.key
+    assert contents(loaded.path) == contents(made.path)
+    missing = ShardStoreDataset(filepath=str(tmp_path / "x.json"), address=f"{address}/none")
+    with pytest.raises(DatasetError, match="there is no shard store at"):
+        missing.load()
+
+
+def test_the_command_copies_either_way(store, address, tmp_path, capsys):
+    assert main([str(store.path), address]) == 0
+    assert main([f"{address}/{store.key}", str(tmp_path / "here")]) == 0
+    assert Path(capsys.readouterr().out.strip()) == tmp_path / "here" / store.key
+    assert main([f"{address}/none", str(tmp_path / "here")]) == 1
+    assert "there is no shard store at" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bucket(monkeypatch) -> Iterator[str]:
+    """An S3 bucket on this machine."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        keys = {"key": "testing", "secret": "testing", "endpoint_url": f"http://{host}:{port}"}
+        monkeypatch.setitem(fsspec.config.conf, "s3", keys)
+        boto3.client(
+            "s3",
+            endpoint_url=keys["endpoint_url"],
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            region_name="us-east-1",
+        ).create_bucket(Bucket="bucket")
+        yield "s3://bucket/shards"
+    finally:
+        server.stop()
+
+
+def test_a_bucket_on_s3_serves(store, bucket, tmp_path):
+    publish_store(store, bucket)
+    assert contents(fetch_store(bucket, tmp_path / "here").path) == contents(store.path)
+    with pytest.raises(TransferFailed, match="there is no shard store at"):
+        fetch_store(f"{bucket}/none", tmp_path)
+    with pytest.raises(TransferFailed, match="bucket does not exist"):
+        publish_store(store, "s3://misspelt/shards")

@@ -1,0 +1,140 @@
+"""The page in a real browser: it loads, a click draws a map, and nothing leaves the machine."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from sagan.explorer.__main__ import HOST, free_port
+from sagan.explorer.candidates import candidates
+from sagan.explorer.views import End, Explorer, Place
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, both, tmp_path_factory) -> Iterator[str]:
+    from sagan.explorer import page, serving
+
+    folder = tmp_path_factory.mktemp("downloads")
+    blocks = page.build(candidates([both]), folder)
+    port = free_port(None)
+    serving.launch(blocks, HOST, port, str(folder))
+    yield f"http://{HOST}:{port}"
+    blocks.close(verbose=False)
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    said: list[str] = []
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url))
+    page.goto(address)
+    expect(page.locator("#said")).to_contain_text("16x16: peak", timeout=30_000)
+    yield page
+    context.close()
+    assert [text for text in said if not text.startswith((address, "data:", "blob:"))] == []
+
+
+def test_classes_are_called_what_people_call_them(opened: Page) -> None:
+    expect(opened.locator("#class input")).to_have_value("disc (00_circle)")
+
+
+def test_a_click_draws_a_map(opened: Page) -> None:
+    expect(opened.locator(".sample img, .map img")).to_have_count(1 + 2)
+    before = opened.locator("#sample-8 img").get_attribute("src")
+    sample = opened.locator("#sample img")
+    sample.click(trial=True)  # it has its size when it can be clicked
+    box = sample.bounding_box()
+
+    sample.click(position={"x": 0.1 * box["width"], "y": 0.9 * box["height"]})
+
+    expect(opened.locator("#sample-8 img")).not_to_have_attribute("src", before)
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
+
+
+def test_a_number_beyond_a_slider_is_its_end(opened: Page, capfd) -> None:
+    number = opened.locator("#share input[type=number]")
+    opened.get_by_label("Seed of the other").fill("5")
+    opened.get_by_label("Seed of the other").blur()
+    before = opened.locator("#sample img").get_attribute("src")
+    number.fill("7")
+    number.blur()
+    expect(opened.locator("#npz")).to_have_text("Latents (NPZ)")
+    expect(opened.locator("#sample img")).not_to_have_attribute("src", before)
+    number.fill("")
+    expect(opened.locator("#sample img")).to_have_attribute("src", before)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_path) -> None:
+    def changes(act) -> None:
+        before = opened.locator("#sample img").get_attribute("src")
+        act()
+        expect(opened.locator("#sample img")).not_to_have_attribute("src", before)
+
+    def seed() -> None:
+        opened.locator("#seed input").fill("5")
+        opened.locator("#seed input").blur()
+
+    changes(seed)
+    changes(lambda: opened.locator("#gallery button.thumbnail-item").nth(3).click())
+    with opened.expect_download() as download:
+        opened.locator("#npz").click()
+    download.value.save_as(tmp_path / "kept.npz")
+    with np.load(tmp_path / "kept.npz") as kept:
+        assert kept["latents"].shape == (1, 12)
+        assert kept["class_labels"].tolist() == [0]
+
+    def slide() -> None:
+        opened.locator("#share input[type=number]").fill("0.5")
+        opened.locator("#share input[type=number]").blur()
+
+    changes(slide)
+    expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
+
+
+def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
+    opened: Page, capsys
+) -> None:
+    opened.locator("#seed input").fill("-5")
+    opened.locator("#seed input").blur()
+
+    expect(opened.get_by_text("seed must not be negative, got -5")).to_be_visible()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
+    opened: Page, both, tmp_path
+) -> None:
+    shown, samples = opened.locator("#shown"), opened.locator("#gallery button.thumbnail-item")
+    expect(samples).to_have_count(8)
+    expect(opened.locator("#other1 img")).to_have_count(0)
+
+    shown.get_by_label("raw").check()
+
+    expect(opened.locator("#other1 img")).to_be_visible()
+    expect(opened.locator(".sample img, .map img")).to_have_count(2 * (1 + 2))
+    expect(samples).to_have_count(16)
+    expect(opened.locator("#said")).to_contain_text("raw, 16x16: peak")
+    pictures = [
+        opened.locator(f"{name} img").get_attribute("src") for name in ("#sample", "#other1")
+    ]
+    assert pictures[0] != pictures[1]
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
+
+    samples.nth(8 + 2).click()  # the third sample, of the raw weights
+    expect(opened.locator("#other1 img")).not_to_have_attribute("src", pictures[1])
+    shown.get_by_label("averaged").uncheck()
+    expect(opened.locator("#sample img")).to_have_count(0)
+    expect(opened.locator("#said")).not_to_contain_text("averaged")
+    with opened.expect_download() as download:
+        opened.locator("#png").click()
+    download.value.save_as(tmp_path / "third.png")
+    picture = np.asarray(Image.open(tmp_path / "third.png")).transpose(2, 0, 1)
+    wanted = Explorer(both.choose("raw")).view(Place(End(0, index=2))).image
+    assert (picture == wanted).all()

@@ -1,0 +1,243 @@
+"""What the explorer shows, without a browser."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.explorer import __main__ as command
+from sagan.explorer.candidates import candidates
+from sagan.explorer.pictures import (
+    POINT_COLOUR,
+    describe,
+    map_picture,
+    point_of,
+    sample_picture,
+    weights_at,
+    width_px,
+    write_latents,
+    write_png,
+)
+from sagan.explorer.views import End, Explorer, Place, View, slerp
+from sagan.sampling.__main__ import main as sample
+from tests.small_world import small_bundle
+
+
+@pytest.fixture(scope="module")
+def explorer(bundle):
+    return Explorer(bundle)
+
+
+def sampled(bundle, out, *arguments) -> np.ndarray:
+    assert sample([str(bundle.path), "--out", str(out), "--npz", *arguments]) == 0
+    with np.load(out / "samples.npz") as file:
+        return file["images"].astype(int)
+
+
+def test_a_view_is_the_sample_that_the_command_draws(explorer, bundle, tmp_path):
+    place = Place(End(1, seed=7, index=2), truncation=0.6)
+    arguments = ("--classes", "1", "--seed", "7", "--count", "3", "--truncation", "0.6")
+    wanted = sampled(bundle, tmp_path, *arguments)
+    assert np.abs(explorer.view(place).image - wanted[2]).max() <= 1
+    shown = explorer.samples(place.start, 3, 0.6)
+    assert np.abs(shown - wanted).max() <= 1
+
+
+def test_downloads_draw_the_picture_again(explorer, bundle, tmp_path):
+    place = Place(End(0, seed=1), End(0, seed=2), share=0.3, truncation=0.9)
+    write_latents(tmp_path / "kept.npz", explorer, place)
+    write_png(tmp_path / "kept.png", explorer.view(place))
+    again = sampled(bundle, tmp_path / "out", "--latents", str(tmp_path / "kept.npz"))
+    picture = np.asarray(Image.open(tmp_path / "kept.png")).transpose(2, 0, 1)
+    assert np.abs(again[0] - picture).max() <= 1
+
+
+def test_maps_are_of_every_block_and_even_out_to_one(explorer):
+    view = explorer.view(Place(End(0)))
+    assert {r: m.shape for r, m in view.maps.items()} == {8: (64, 16), 16: (256, 64)}
+    for found in view.maps.values():
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_slide_starts_and_ends_at_its_ends(explorer):
+    start, end = End(0, seed=3), End(2, seed=4)
+    images = [explorer.view(Place(start, end, share)).image for share in (0.0, 0.5, 1.0)]
+    assert (images[0] == explorer.view(Place(start)).image).all()
+    assert (images[2] == explorer.view(Place(end)).image).all()
+    assert (images[1] != images[0]).any()
+    assert (images[1] != images[2]).any()
+
+
+def test_half_way_between_classes_is_the_mean_of_their_tables(explorer, bundle):
+    """Against the same generator whose class 1 was made the mean by hand."""
+    mixed = bundle.load()
+    for name, table in mixed.named_parameters():
+        if name.endswith((".gain", ".bias")) and table.shape[:1] == (3,) and table.ndim == 2:
+            table[1] = (table[0] + table[2]) / 2
+    latents = explorer.latents(Place(End(0)))
+    with torch.no_grad():
+        wanted = mixed(latents, torch.tensor([1]))
+    found = explorer.view(Place(End(0), End(2), share=0.5)).image / 127.5 - 1
+    np.testing.assert_allclose(found, wanted[0].numpy(), atol=0.02)
+
+
+def test_slerp_keeps_lengths_and_halves_the_angle():
+    a, b = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    torch.testing.assert_close(slerp(a, b, 0.5), torch.full((1, 2), math.sqrt(2)))
+    assert torch.equal(slerp(a, b, 0.0), a)
+    assert torch.equal(slerp(a, b, 1.0), b)
+    torch.testing.assert_close(slerp(a, -a, 0.25), a / 2)  # no arc
+
+
+def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
+    place = Place(End(0), End(1), share=0.5)
+    assert place.label is None
+    assert Place(End(0), End(1), share=1.0).label == 1
+    with pytest.raises(ValueError, match="no label to save"):
+        write_latents(tmp_path / "kept.npz", explorer, place)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (Place(End(9)), r"expected 0\.\.2, got 9"),
+        (Place(End(0, seed=-1)), "seed must not be negative"),
+        (Place(End(0), truncation=0.0), "truncation must be at least 0.01"),
+    ],
+)
+def test_a_wrong_place_is_refused(explorer, place, said):
+    with pytest.raises(ValueError, match=said):
+        explorer.view(place)
+
+
+def test_a_point_finds_its_row_of_the_map():
+    maps = np.eye(16)[:, :4] + 1e-3
+    maps /= maps.sum(axis=1, keepdims=True)
+    view = View(np.zeros((3, 16, 16), np.uint8), {4: maps})
+    width = width_px(16)
+    for x, y, row in ((0, 0, 0), (width - 1, 0, 3), (0, width - 1, 12), (width // 4, 0, 1)):
+        np.testing.assert_array_equal(weights_at(view, 4, point_of(x, y, width)), maps[row])
+    assert point_of(-5, 10**6, width) == (1.0, 0.0)
+
+
+def test_the_point_and_the_brightest_place_are_drawn():
+    peak = np.full((64, 16), 1e-6)
+    peak[:, 0] = 1.0  # everything looks to the upper left
+    view = View(np.zeros((3, 16, 16), np.uint8), {8: peak / peak.sum(axis=1, keepdims=True)})
+    picture = np.asarray(map_picture(view, 8, (0.75, 0.75)))
+    width = width_px(16)
+    assert tuple(picture[width * 3 // 4, width * 3 // 4]) == POINT_COLOUR
+    assert picture[20, 20].sum() > picture[20, -20].sum() + 200
+    marked = np.asarray(sample_picture(view.image, (0.75, 0.75)))
+    assert tuple(marked[width * 3 // 4, width * 3 // 4]) == POINT_COLOUR
+    assert describe(view, 8, (0.5, 0.5)) == (
+        "8x8: peak 16.0 times uniform attention, spread over 6%"
+    )
+
+
+def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
+    with command.socket.socket() as taken:
+        taken.bind((command.HOST, 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert command.main([str(bundle.path), "--port", port]) == 1
+        assert f"port {port} is in use; choose another" in capsys.readouterr().err
+    assert command.main([str(tmp_path / "none")]) == 1
+    assert "no generator bundle at" in capsys.readouterr().err
+    other = small_bundle(tmp_path / "other", class_names=("a", "b"))
+    assert command.main([str(bundle.path), "--compare", str(other.path)]) == 1
+    assert "its class_names differ" in capsys.readouterr().err
+    weights = tmp_path / "other" / "generator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert command.main([str(other.path)]) == 1
+    assert "was changed after it was written" in capsys.readouterr().err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert command.main([str(bundle.path), "--device", "cuda"]) == 1
+    assert "torch sees no CUDA device" in capsys.readouterr().err
+    monkeypatch.setattr(command, "find_spec", lambda _: None)
+    assert command.main([str(bundle.path)]) == 1
+    assert "pip install gradio" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_path):
+    def importing(*_words, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "explore", importing)
+    assert command.main([str(tmp_path)]) == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_page_and_leaves_no_file(bundle, tmp_path, number):
+    words = [sys.executable, "-m", "sagan.explorer", str(bundle.path)]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert "Ctrl-C ends it" in said
+    assert "Traceback" not in rest
+    assert not list(tmp_path.glob("sagan-explore-*"))
+
+
+def names(found) -> list[tuple[str, bool]]:
+    return [(candidate.name, candidate.shown) for candidate in found]
+
+
+def test_a_bundle_with_both_weights_is_two_candidates(both):
+    found = candidates([both])
+    assert names(found) == [("averaged", True), ("raw", False)]
+    images = [candidate.explorer.view(Place(End(0))).image for candidate in found]
+    assert (images[0] == Explorer(both).view(Place(End(0))).image).all()
+    assert (images[0] != images[1]).any()
+    assert names(candidates([both], weights="raw")) == [("raw", True)]
+
+
+def test_compared_bundles_are_told_apart_by_their_folders(both, bundle, tmp_path):
+    places = [f"{one.path.parent.name}/generator" for one in (bundle, both)]
+    assert names(candidates([bundle, both])) == [
+        (f"{places[0]}, raw", True),
+        (f"{places[1]}, averaged", True),
+        (f"{places[1]}, raw", False),
+    ]
+    assert [name for name, _ in names(candidates([bundle, bundle]))] == [
+        "generator 1, raw",
+        "generator 2, raw",
+    ]
+
+
+def test_weights_that_a_bundle_has_not_are_refused(bundle, both, capsys):
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        candidates([both, bundle], weights="ema")
+    assert command.main([str(bundle.path), "--weights", "ema"]) == 1
+    assert "no ema weights, but raw" in capsys.readouterr().err
+
+
+def test_looking_changes_no_file_of_the_bundle(bundle):
+    before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
+    Explorer(bundle).view(Place(End(0), End(1), share=0.4))
+    assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
+    assert Explorer(GeneratorBundle.open(bundle.path)).bundle.num_classes == 3
+
+
+def test_all_but_page_and_serving_do_without_gradio():
+    folder = Path(command.__file__).parent
+    importing = {path.name for path in folder.glob("*.py") if "import gradio" in path.read_text()}
+    assert importing == {"page.py", "serving.py"}
+
+
+def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):
+    explorer = Explorer(small_bundle(tmp_path / "plain", attention=()))
+    assert explorer.resolutions == ()
+    view = explorer.view(Place(End(0)))
+    assert view.maps == {}
+    assert view.image.shape == (3, 16, 16)

@@ -1,0 +1,232 @@
+"""The folder that is given away: whole, checked, and honest about what was measured."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.datasets import GeneratorBundleDataset
+from sagan.export.card import ImagesOfAnother, MetricsOfAnother
+from sagan.export.config import ExportConfig
+from sagan.export.folder import make_folder
+from sagan.export.program import ProgramDiffers, largest_difference, write_program
+from sagan.pipelines.export import create_pipeline
+from sagan.sampling.__main__ import main as sample
+from sagan.sampling.config import SamplingConfig
+from sagan.sampling.latents import sample_latents
+from sagan.sampling.series import draw_series, draw_series_grid
+from tests import fabricated_run as run
+from tests.small_world import small_bundle
+
+SAMPLING = SamplingConfig(samples_per_class=2, tile_px=16, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> GeneratorBundle:
+    path = tmp_path_factory.mktemp("trained") / "generator"
+    return small_bundle(path, class_titles={"00_circle": "disc, round"})
+
+
+def measured(bundle: GeneratorBundle) -> dict:
+    metrics = run.metrics()
+    metrics["protocol"]["samples"] |= {"generator": bundle.facts, "truncation": None, "seed": 0}
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def shared(bundle, tmp_path_factory) -> Path:
+    """What the station leaves."""
+    target = tmp_path_factory.mktemp("shared") / "shared_generator"
+    catalog = DataCatalog(
+        {
+            "generator_bundle": MemoryDataset(bundle, copy_mode="assign"),
+            "params:sampling": MemoryDataset(SAMPLING),
+            "validation_report": MemoryDataset(run.validation_report()),
+            "metrics": MemoryDataset(measured(bundle)),
+            "params:export": MemoryDataset(ExportConfig(title="Shapes", license="mit")),
+            "shared_generator": GeneratorBundleDataset(filepath=str(target)),
+        }
+    )
+    SequentialRunner().run(create_pipeline(), catalog)
+    return target
+
+
+def test_the_folder_has_all_and_opens_as_a_bundle(shared, bundle):
+    assert {path.name for path in shared.iterdir()} == {
+        *("README.md", "config.json", "generator.safetensors", "generator.pt2"),
+        *("metrics.json", "program.json", "sample_grid.png"),
+    }
+    assert GeneratorBundle.open(shared).config == bundle.config
+
+
+def test_the_picture_is_of_the_generator_that_is_given_away(shared, bundle):
+    with Image.open(shared / "sample_grid.png") as picture:
+        found = np.asarray(picture).astype(int)
+    expected = draw_series_grid(draw_series(bundle, SAMPLING), bundle, SAMPLING)
+    assert np.abs(found - expected).max() <= 1
+    assert len(np.unique(found)) > 10
+
+
+def test_pictures_are_drawn_from_the_folder_alone(shared, tmp_path):
+    assert sample([str(shared), "--classes", "1", "--count", "1", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "sample_grid.png").is_file()
+
+
+def test_the_card_has_a_head_and_all_facts(shared, bundle):
+    card = (shared / "README.md").read_text()
+    _, head, body = card.split("---\n", 2)
+    assert yaml.safe_load(head)["license"] == "mit"
+    assert "sagan" in yaml.safe_load(head)["tags"]
+    for said in (
+        "# Shapes",
+        "`disc (00_circle)`, `01_square`, `02_triangle`",
+        "| images | 1,836 |",
+        "| `recognised` | 0.971 (95%: 0.96 to 0.98) |",
+        "1,000 samples of the raw weights (without truncation, seed 0) against 1,797 images of the "
+        "split `train`",
+        "biased upwards",
+        "## Limits",
+        "@inproceedings{zhang2019selfattention,",
+        "pages     = {7354--7363}",
+    ):
+        assert said in body
+    assert "None" not in body
+    assert "\n\n\n" not in body
+
+
+def test_the_program_draws_the_same_without_this_project(shared, bundle):
+    program = torch.export.load(shared / "generator.pt2").module()
+    latents, labels = sample_latents(3, bundle.latent_dim, 7), torch.tensor([2, 0, 1])
+    torch.testing.assert_close(
+        program(latents, labels), bundle.load()(latents, labels), atol=1e-4, rtol=0
+    )
+    found = json.loads((shared / "program.json").read_text())
+    assert 0 <= found["largest_difference"] <= found["tolerance"]
+    assert found["torch"] == torch.__version__
+
+
+def test_a_program_of_other_weights_is_found_out(shared, bundle):
+    generator = bundle.load()
+    generator.to_rgb.bias.add_(1.0)
+    assert largest_difference(shared / "generator.pt2", generator, 2) > 0.01
+
+
+def test_a_difference_beyond_the_tolerance_is_an_error(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.export.program.largest_difference", lambda *_: float("nan"))
+    with pytest.raises(ProgramDiffers, match=r"by up to nan .*export\.program=false"):
+        write_program(bundle.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
+
+
+def make(bundle, metrics=None, **changes):
+    config = ExportConfig(program=False, **changes)
+    return make_folder(config, bundle, SAMPLING, run.validation_report(), metrics)
+
+
+def test_without_metrics_the_card_says_so(bundle):
+    folder = make(bundle)
+    card = (folder.path / "README.md").read_text()
+    assert "Nothing was measured" in card
+    assert "licence of these weights is not stated" in card
+    assert not (folder.path / "metrics.json").exists()
+    assert "torch.export" not in card
+
+
+def test_metrics_of_another_generator_are_refused(bundle):
+    with pytest.raises(MetricsOfAnother, match="kedro run --pipeline=evaluation"):
+        make(bundle, run.metrics())
+
+
+def test_a_report_about_other_images_is_refused(bundle, tmp_path):
+    trained = bundle.config | {"facts": bundle.facts | {"data_hash": "def456"}}
+    with pytest.raises(ImagesOfAnother, match="about other images"):
+        make(GeneratorBundle(bundle.path, trained))
+    same = bundle.config | {"facts": bundle.facts | {"data_hash": "abc123"}}
+    make(GeneratorBundle(bundle.path, same))
+
+
+def test_scores_of_the_raw_weights_are_called_so(tmp_path):
+    both = small_bundle(tmp_path / "generator", averaged=True)
+    metrics = measured(both.choose("raw"))
+
+    folder = make(both, metrics)
+    card = (folder.path / "README.md").read_text()
+
+    assert "Picture and program are of the average, the scores of the raw weights." in card
+    assert "1,000 samples of the raw weights (without truncation, seed 0)" in card
+    with pytest.raises(MetricsOfAnother, match="raw weights that are left out"):
+        make(both, metrics, raw_weights=False)
+
+
+def test_a_baseline_is_not_passed_off_as_sagan(tmp_path):
+    """No attention, no class: neither in the words nor in the Hub's tags."""
+    bundle = small_bundle(tmp_path / "generator", attention=())
+    facts = bundle.facts | {"preset": "sngan_projection"}
+    folder = make(GeneratorBundle(bundle.path, bundle.config | {"facts": facts}))
+
+    _, head, body = (folder.path / "README.md").read_text().split("---\n", 2)
+
+    assert not {"sagan", "self-attention"} & set(yaml.safe_load(head)["tags"])
+    assert "16 x 16 px, configuration `sngan_projection`.\nIt has no self-attention" in body
+    assert "trained as a Self-Attention GAN" not in body
+    assert "| attention resolutions | none |" in body
+    assert "| spectral norm | yes |" in body
+
+
+def test_a_distance_by_another_resizer_is_on_the_card(bundle):
+    metrics = measured(bundle)
+    metrics["fid_pil_bicubic"] = 21.5
+
+    folder = make(bundle, metrics)
+
+    assert "| `fid_pil_bicubic` | 21.5 |" in (folder.path / "README.md").read_text()
+
+
+def test_the_hub_reads_the_head(shared):
+    """By its own library, where that is installed."""
+    hub = pytest.importorskip("huggingface_hub")
+
+    card = hub.ModelCard.load(shared / "README.md")
+
+    assert card.data.pipeline_tag == "unconditional-image-generation"
+    assert card.data.license == "mit"
+    assert card.text.lstrip().startswith("# Shapes")
+
+
+def test_damaged_weights_are_not_given_away(tmp_path):
+    bundle = small_bundle(tmp_path / "generator")
+    weights = tmp_path / "generator" / "generator.safetensors"
+    tensors = load_file(weights)
+    weights.write_bytes(weights.read_bytes()[:-64])
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        make(bundle)
+    tensors.pop("to_rgb.weight")
+    save_file(tensors, weights)
+    config = {k: v for k, v in bundle.config.items() if k != "weights_sha256"}  # earlier versions
+    (bundle.path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"does not fit its config\.json"):
+        make(GeneratorBundle.open(bundle.path))
+
+
+def test_raw_weights_are_given_away_unless_switched_off(tmp_path):
+    both = small_bundle(tmp_path / "generator", averaged=True)
+    folder = make(both)
+    assert GeneratorBundle.open(folder.path).available == ("ema", "raw")
+    assert "`--weights raw`" in (folder.path / "README.md").read_text()
+    alone = make(both, raw_weights=False)
+    assert GeneratorBundle.open(alone.path).available == ("ema",)
+    assert not (alone.path / "generator_raw.safetensors").exists()
+    assert "--weights raw" not in (alone.path / "README.md").read_text()
+
+    raw = both.path / "generator_raw.safetensors"
+    raw.write_bytes(raw.read_bytes()[:-64])
+    with pytest.raises(ValueError, match=r"generator_raw\.safetensors was changed"):
+        make(both)
+    make(both, raw_weights=False)

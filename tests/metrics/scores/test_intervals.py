@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from sagan.metrics.features.statistics import Statistics
+from sagan.metrics.scores.frechet import frechet_distance
+from sagan.metrics.scores.intervals import bootstrap_interval, repeated_interval, wilson_interval
+
+TRUTH = Statistics(np.zeros(2), np.eye(2), count=10_000)
+
+
+def to_truth(statistics):
+    return frechet_distance(statistics, TRUTH)
+
+
+def shifted(count, seed):
+    return torch.randn(count, 2, generator=torch.Generator().manual_seed(seed)) + 1
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 10), (3, 10), (991, 1000), (1000, 1000)])
+def test_wilson_equals_scipy(right, count):
+    expected = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")
+
+    found = wilson_interval(right, count)
+
+    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert found["method"] == f"Wilson, {count:,} samples"
+    assert found["level"] == 0.95
+
+
+@pytest.mark.parametrize("count", [10, 40, 1000])
+def test_wilsons_ends_are_exact_where_none_or_all_are_right(count):
+    assert wilson_interval(0, count)["low"] == 0
+    assert wilson_interval(count, count)["high"] == 1
+
+
+def test_wilson_refuses_no_samples():
+    with pytest.raises(ValueError, match="0 correct of 0"):
+        wilson_interval(0, 0)
+
+
+def test_repeats_equal_scipys_t():
+    values = [3.0, 4.0, 4.5, 3.5]
+    expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+
+    found = repeated_interval(values)
+
+    assert (found["low"], found["high"]) == pytest.approx(expected)
+    assert found["method"] == "Student's t over 4 draws of samples"
+    with pytest.raises(ValueError, match="at least two, got 1"):
+        repeated_interval(values[:1])
+
+
+def test_bootstrap_deviation_is_that_of_fresh_draws():
+    """The distance of N(1, I) to N(0, I) in two dimensions is 2."""
+    fresh = [
+        to_truth(Statistics(x.mean(0).numpy(), np.cov(x.T.numpy()), 400))
+        for x in (shifted(400, seed) for seed in range(1, 200))
+    ]
+
+    found = bootstrap_interval(shifted(400, 0), to_truth, resamples=200)
+
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * np.std(fresh), rel=0.25)
+    assert found["method"] == "bootstrap deviation, 200 resamples of 400 samples"
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
+    found = [bootstrap_interval(shifted(200, s), to_truth, resamples=40) for s in range(60)]
+
+    covering = np.mean([interval["low"] <= 2 <= interval["high"] for interval in found])
+
+    assert 0.85 <= covering <= 1
+
+
+def test_bootstrap_is_the_same_again_and_never_negative():
+    features = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+
+    found = bootstrap_interval(features, to_truth, resamples=10)
+
+    assert found == bootstrap_interval(features, to_truth, resamples=10)
+    assert found != bootstrap_interval(features, to_truth, resamples=10, seed=1)
+    assert found["low"] >= 0
+    with pytest.raises(ValueError, match="at least two resamples, got 1"):
+        bootstrap_interval(features, to_truth, resamples=1)

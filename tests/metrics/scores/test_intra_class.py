@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+import torch
+
+from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.statistics import measure_statistics
+from sagan.metrics.scores.frechet import frechet_distance
+from sagan.metrics.scores.intra_class import (
+    frechet_distance_of_features,
+    intra_class_distances,
+    intra_class_warnings,
+)
+
+
+def gaussian(count, dimensions=8, seed=0, shift=0.0):
+    source = torch.Generator().manual_seed(seed)
+    return torch.randn(count, dimensions, generator=source, dtype=torch.float64) + shift
+
+
+def kept(rows, labels):
+    return Kept(rows, torch.tensor(labels), torch.arange(len(rows)), len(rows))
+
+
+@pytest.mark.parametrize("counts", [(5, 6), (5, 400), (400, 5), (8, 300), (300, 200)])
+def test_equals_the_distance_of_the_covariances(counts):
+    """Fewer samples than dimensions, where it goes by products, and more."""
+    first, second = gaussian(counts[0]), gaussian(counts[1], seed=1, shift=0.5)
+
+    found = frechet_distance_of_features(first, second)
+
+    # the covariances' own way loses half of the digits where one of them is singular
+    expected = frechet_distance(measure_statistics([first]), measure_statistics([second]))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_products_way_equals_a_root_by_eigenvectors():
+    first, second = gaussian(6, 20), gaussian(9, 20, seed=1, shift=1)
+    one, two = np.cov(first.T.numpy()), np.cov(second.T.numpy())
+    values, vectors = np.linalg.eigh(one)
+    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
+    inner = np.sqrt(np.linalg.eigvalsh(root @ two @ root).clip(0)).sum()
+    difference = (first.mean(0) - second.mean(0)).numpy()
+    expected = difference @ difference + np.trace(one) + np.trace(two) - 2 * inner
+
+    assert frechet_distance_of_features(first, second) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_shift_is_the_distance_in_closed_form():
+    first = gaussian(6, 20)
+    shift = torch.arange(20.0)
+
+    found = frechet_distance_of_features(first, first + shift)
+
+    assert found == pytest.approx(float(shift.square().sum()), rel=1e-9)
+
+
+def test_one_class_moved_shows_in_its_row_alone():
+    real, labels = gaussian(300, 4), [0, 1, 2] * 100
+    moved = real.clone()
+    moved[1::3] += 2
+
+    found = intra_class_distances(kept(moved, labels), kept(real, labels), ("a", "b", "c"))
+
+    assert found["table"]["b"] == pytest.approx(16, rel=1e-9)
+    assert found["table"]["a"] == pytest.approx(0, abs=1e-8)
+    assert found["mean"] == pytest.approx(16 / 3, rel=1e-6)
+    assert found["worst"][0] == "b"
+    assert found["best"][-1] == "b"
+    assert found["samples_a_class"] == found["real_a_class"] == [100, 100]
+    assert intra_class_warnings(found) == []
+
+
+def test_classes_mixed_up_have_no_distance_over_all_but_one_within():
+    """What the measure is for."""
+    real, labels = gaussian(400, 4), [0, 1] * 200
+    real[1::2] += 5
+    swapped = [1, 0] * 200
+
+    found = intra_class_distances(kept(real, swapped), kept(real, labels), ("a", "b"))
+
+    assert frechet_distance_of_features(real, real) == pytest.approx(0, abs=1e-8)
+    assert found["mean"] > 90
+
+
+@pytest.mark.parametrize("fewest", [0, 1])
+def test_classes_without_a_pair_are_left_out_and_named(fewest):
+    real, labels = gaussian(30, 4), [0, 1, 2] * 10
+    few = [0] * 20 + [1] * 10 + [2] * fewest
+    samples = gaussian(len(few), 4, seed=1)
+
+    found = intra_class_distances(kept(samples, few), kept(real, labels), ("a", "b", "c"))
+
+    assert found["table"]["c"] is None
+    assert found["classes_left_out"] == ["c"]
+    assert found["mean"] == pytest.approx((found["table"]["a"] + found["table"]["b"]) / 2)
+    (warning,) = intra_class_warnings(found)
+    assert "1 of 3 classes have fewer than 2" in warning
+    assert warning.endswith("left out: c")
+
+
+def test_fewer_images_than_dimensions_are_said():
+    labels = [0, 1] * 4
+
+    found = intra_class_distances(
+        kept(gaussian(8), labels), kept(gaussian(8, seed=1), labels), ("a", "b")
+    )
+
+    assert found["classes_biased"] == 2
+    (warning,) = intra_class_warnings(found)
+    assert "2 of 2 classes have no more images than the 8 feature dimensions" in warning
+
+
+def test_nothing_to_compare_is_no_mean():
+    found = intra_class_distances(kept(gaussian(1), [0]), kept(gaussian(1), [0]), ("a",))
+
+    assert found["mean"] is None
+
+
+def test_broken_features_are_an_error():
+    broken = gaussian(6, 20)
+    broken[0, 0] = torch.nan
+
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        frechet_distance_of_features(broken, gaussian(6, 20))

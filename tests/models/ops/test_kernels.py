@@ -1,0 +1,166 @@
+"""Kernels made once a weights version, and the matrix products that use them."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sagan.models.ops import convolution
+from sagan.models.ops.kernels import Form, kernel_of
+from sagan.models.ops.resampling import conv_pool, upsample_conv
+from sagan.models.ops.spectral_norm import conv2d, power_iteration
+
+
+@pytest.fixture
+def layer():
+    torch.manual_seed(0)
+    return conv2d(3, 5, 3, spectral_norm=True)
+
+
+def up(conv, x):
+    return conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+def normalized(layer):
+    """The layer's convolution by torch's own operations alone, nothing kept."""
+    return lambda x: F.conv2d(x, layer.normalized_weight(), layer.bias, padding=1)
+
+
+@pytest.mark.parametrize("by_product", [False, True])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (lambda conv, x: conv(x), lambda conv, x: normalized(conv)(x)),
+        (
+            lambda conv, x: conv_pool(x, conv),
+            lambda conv, x: F.avg_pool2d(normalized(conv)(x), 2),
+        ),
+        (lambda conv, x: upsample_conv(x, conv), lambda conv, x: up(normalized(conv), x)),
+    ],
+    ids=["equal size", "pooled", "upsampled"],
+)
+def test_values_and_gradients_equal_the_plain_operations(
+    layer, monkeypatch, pair, memory_format, by_product
+):
+    ours, plain = pair
+    monkeypatch.setattr(convolution, "_LARGE_KERNEL", 0 if by_product else 1 << 60)
+    layer = layer.double().to(memory_format=memory_format)
+    x = torch.randn(2, 3, 4, 6).double().to(memory_format=memory_format).requires_grad_()
+    inputs = [x, layer.weight, layer.bias]
+
+    value, expected = ours(layer, x), plain(layer, x)
+    weights = torch.randn_like(expected)
+
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad((value * weights).sum(), inputs),
+        torch.autograd.grad((expected * weights).sum(), inputs),
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: nn.init.normal_(layer.weight),
+        power_iteration,
+        lambda layer: layer.load_state_dict(conv2d(3, 5, 3, spectral_norm=True).state_dict()),
+        lambda layer: torch._foreach_mul_([layer.weight.detach()], 2.0),
+    ],
+    ids=["drawn anew", "power iteration", "loaded", "in one call for all"],
+)
+def test_a_change_of_weight_or_vectors_is_seen(layer, change):
+    x = torch.randn(2, 3, 4, 4)
+    layer(x), conv_pool(x, layer)
+
+    change(layer)
+
+    torch.testing.assert_close(layer(x), normalized(layer)(x))
+
+
+@pytest.mark.parametrize("options", [{}, {"fused": True}, {"foreach": True}])
+def test_every_optimiser_is_seen(layer, options):
+    x, optimizer = torch.randn(2, 3, 4, 4), torch.optim.Adam(layer.parameters(), lr=0.1, **options)
+    layer(x).sum().backward()
+
+    optimizer.step()
+    power_iteration(layer)
+
+    torch.testing.assert_close(layer(x), normalized(layer)(x))
+
+
+def test_one_version_is_made_once_in_the_same_memory(layer):
+    first = kernel_of(layer, Form.POOL, torch.float32)
+    again = kernel_of(layer, Form.POOL, torch.float32)
+    power_iteration(layer)
+    after = kernel_of(layer, Form.POOL, torch.float32)
+
+    assert first.data_ptr() == again.data_ptr() == after.data_ptr()
+
+
+def test_two_passes_over_one_version_add_their_gradients(layer):
+    a, b = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    with torch.no_grad():
+        layer(a)
+
+    (layer(a).sum() + layer(b).sum()).backward()
+
+    plain = normalized(layer)
+    (expected,) = torch.autograd.grad(plain(a).sum() + plain(b).sum(), layer.weight)
+    torch.testing.assert_close(layer.weight.grad, expected)
+
+
+def test_going_back_through_an_earlier_version_is_refused(layer):
+    made = layer(torch.randn(2, 3, 4, 4, requires_grad=True)).sum()
+    power_iteration(layer)
+    layer(torch.randn(2, 3, 4, 4))
+
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        made.backward()
+
+
+def test_a_pass_in_inference_mode_spoils_no_training(layer):
+    x = torch.randn(2, 3, 4, 4)
+    with torch.inference_mode():
+        layer(x)
+
+    layer(x).sum().backward()
+
+    assert layer.weight.grad.isfinite().all()
+
+
+def test_a_copy_has_kernels_of_its_own(layer):
+    x = torch.randn(2, 3, 4, 4)
+    before = layer(x).detach().clone()
+    other = copy.deepcopy(layer)
+    nn.init.normal_(other.weight)
+
+    assert not torch.equal(other(x), before)
+    assert torch.equal(layer(x), before)
+
+
+def test_under_autocast_the_kernel_is_rounded_once_and_the_gradient_is_not(layer):
+    x = torch.randn(2, 3, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = conv_pool(x, layer)
+    made.sum().backward()
+
+    assert made.dtype == torch.bfloat16
+    assert layer.weight.grad.dtype == torch.float32
+    exact = layer.normalized_weight()
+    rounded = kernel_of(layer, Form.PLAIN, torch.bfloat16).float()
+    expected = exact.permute(0, 2, 3, 1).flatten(1, 2).bfloat16().float()
+    torch.testing.assert_close(rounded, expected, rtol=1e-2, atol=0)
+
+
+def test_a_compiled_layer_computes_the_same(layer):
+    x = torch.randn(2, 3, 4, 4)
+    compiled = torch.compile(lambda x: conv_pool(x, layer), backend="aot_eager", fullgraph=True)
+
+    torch.testing.assert_close(compiled(x), conv_pool(x, layer))
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled(x).square().sum(), layer.weight),
+        torch.autograd.grad(conv_pool(x, layer).square().sum(), layer.weight),
+    )

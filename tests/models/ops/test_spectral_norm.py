@@ -1,0 +1,106 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from sagan.models.discriminator import Discriminator
+from sagan.models.generator import Generator
+from sagan.models.normalization import ConditionalBatchNorm2d
+from sagan.models.ops.spectral_norm import (
+    SpectralEmbedding,
+    SpectralLayer,
+    SpectralLinear,
+    power_iteration,
+)
+
+
+@pytest.mark.parametrize("network", [Generator, Discriminator])
+def test_largest_singular_value_settles_at_one(network):
+    torch.manual_seed(0)
+    built = network(image_size=32, num_classes=5, base_channels=8, attention_resolutions=(16,))
+
+    power_iteration(built, 50)
+    layers = [layer for layer in built.modules() if isinstance(layer, SpectralLayer)]
+
+    assert layers
+    for layer in layers:
+        top = torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), ord=2)
+        assert top.item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_equals_the_parametrization_of_torch():
+    torch.manual_seed(0)
+    ours, plain = SpectralLinear(6, 4), nn.Linear(6, 4)
+    plain.load_state_dict({"weight": ours.weight.data, "bias": ours.bias.data})
+    theirs = nn.utils.parametrizations.spectral_norm(plain, n_power_iterations=1).eval()
+    theirs.parametrizations.weight[0]._u.copy_(ours.u)
+    theirs.parametrizations.weight[0]._v.copy_(ours.v)
+    x = torch.randn(3, 6)
+
+    ours(x).square().sum().backward()
+    theirs(x).square().sum().backward()
+
+    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.weight.grad, theirs.parametrizations.weight.original.grad)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_forward_pass_never_moves_the_vectors(training):
+    discriminator = Discriminator(
+        image_size=16, num_classes=2, base_channels=8, attention_resolutions=()
+    ).train(training)
+    before = copy.deepcopy(discriminator.state_dict())
+
+    discriminator(torch.randn(2, 3, 16, 16), torch.tensor([0, 1]))
+
+    assert all(torch.equal(before[k], v) for k, v in discriminator.state_dict().items())
+
+
+def test_sigma_of_the_class_vectors_is_taken_in_float32_under_autocast(monkeypatch):
+    """A GPU's autocast rounds matrix-vector products; a CPU's does not: look at the switch."""
+    product, seen = torch.mv, []
+
+    def watched(*arguments):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return product(*arguments)
+
+    monkeypatch.setattr(torch, "mv", watched)
+    with torch.autocast("cpu", torch.bfloat16):
+        SpectralEmbedding(3, 4)(torch.tensor([0, 2]))
+
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("network", [Generator, Discriminator])
+def test_a_network_without_memory_is_built_without_moving_vectors(network, monkeypatch):
+    """Every bundle is opened that way; going through the motions takes most of a second."""
+    monkeypatch.setattr(torch, "mv", None)
+    with torch.device("meta"):
+        network(image_size=16, num_classes=4, base_channels=8, attention_resolutions=(8,))
+
+
+def test_class_tables_of_batch_norm_are_not_normalised():
+    generator = Generator(image_size=16, num_classes=4, base_channels=8, attention_resolutions=())
+    norms = [m for m in generator.modules() if isinstance(m, ConditionalBatchNorm2d)]
+
+    assert norms
+    for norm in norms:
+        assert not any(isinstance(part, SpectralLayer) for part in norm.modules())
+        norm.gain.data[1] += 3.0  # ten times what a normalised one-hot table could add
+        x, labels = torch.randn(8, norm.gain.shape[1], 4, 4), torch.ones(8, dtype=torch.long)
+        assert norm(x, labels).std().item() == pytest.approx(4.0, rel=0.05)
+
+
+def test_kept_bug_an_average_of_the_vectors_inflates_the_weight():
+    """What `update_ema` must not do: average u and v."""
+    torch.manual_seed(0)
+    layer = SpectralLinear(64, 64)
+    power_iteration(layer, 100)
+    wrong = copy.deepcopy(layer)
+    for _ in range(2):  # a half-way mean of two different singular vectors
+        wrong.u.copy_((wrong.u + torch.nn.functional.normalize(torch.randn(64), dim=0)) / 2)
+
+    top = torch.linalg.matrix_norm
+    assert top(layer.normalized_weight(), ord=2).item() == pytest.approx(1.0, abs=0.02)
+    assert top(wrong.normalized_weight(), ord=2).item() > 1.1

@@ -1,0 +1,71 @@
+"""The catalog at the door."""
+
+import logging
+
+import pytest
+
+from sagan.preflight.catalog import check_catalog
+
+PNG = {"type": "sagan.datasets.PNGDataset", "filepath": "grid.png"}
+
+
+def faults(entries: dict, artefacts: set[str] = frozenset({"sample_grid"})) -> list[str]:
+    with pytest.raises(ValueError, match="wrong catalog") as caught:
+        check_catalog(entries, artefacts)
+    return str(caught.value).split("\n")[1:]
+
+
+def test_a_sound_catalog_passes(caplog: pytest.LogCaptureFixture) -> None:
+    check_catalog({"sample_grid": PNG, "photos": PNG}, {"sample_grid"})
+    assert caplog.text == ""
+
+
+def test_an_artefact_without_an_entry_is_refused() -> None:
+    (told,) = faults({})
+    assert told.startswith("  sample_grid: no entry, so it would not be saved")
+    check_catalog({"sample_grid": {"type": "MemoryDataset"}}, {"sample_grid"})
+
+
+@pytest.mark.parametrize("pattern", ["{stem}_grid", "{anything}"])
+def test_a_pattern_is_an_entry(pattern: str) -> None:
+    check_catalog({pattern: PNG}, {"sample_grid"})
+
+
+def test_a_pattern_of_other_names_is_none() -> None:
+    assert len(faults({"{stem}_maps": PNG})) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        (
+            PNG | {"type": "sagan.datasets.PNGDatset"},
+            ".type: unknown class 'PNGDatset'; did you mean",
+        ),
+        (
+            PNG | {"type": "sagan.catlog.PNGDataset"},
+            ".type: got 'sagan.catlog.PNGDataset'; the project's",
+        ),
+        (PNG | {"filpath": "x"}, ": unknown key 'filpath'; did you mean 'filepath'?"),
+        ({"type": "sagan.datasets.PNGDataset"}, ": no 'filepath'"),
+        ({"filepath": "x.png"}, ": got {'filepath': 'x.png'}; expected a mapping with a 'type'"),
+        (3, ": got 3; expected a mapping with a 'type'"),
+    ],
+)
+def test_a_faulty_entry_is_told(entry: object, fault: str) -> None:
+    (told,) = faults({"sample_grid": entry})
+    assert told.startswith(f"  sample_grid{fault}")
+
+
+def test_all_faults_are_told_together() -> None:
+    assert len(faults({"a": 3, "b": {"type": "sagan.datasets.X"}}, {"a", "b", "c"})) == 3
+
+
+def test_another_librarys_classes_are_its_own_business() -> None:
+    check_catalog({"table": {"type": "pandas.CSVDataset", "filepath": "t.csv"}}, {"table"})
+
+
+def test_a_misspelt_override_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        check_catalog({"sample_grid": PNG, "sample_grdi": PNG}, {"sample_grid"})
+    assert "'sample_grdi' is used by no node; did you mean 'sample_grid'?" in caplog.text

@@ -1,0 +1,192 @@
+"""What would stop a run after hours is told before it starts: devices, networks, studies."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+
+from sagan.datasets import GeneratorBundleDataset
+from sagan.pipeline_registry import register_pipelines
+from sagan.preflight.pipeline import (
+    COMPUTING,
+    check_device,
+    check_networks,
+    check_source,
+    check_study,
+    check_weights,
+)
+from sagan.training.config import TrainingConfig
+from tests.small_world import small_bundle
+from tests.tuning.conftest import STUDY, TRAINING
+
+PIPELINES = register_pipelines()
+
+
+def catalog(**devices: str) -> DataCatalog:
+    """Parameters as Kedro hands them over: a model, or plain mappings."""
+    training = TrainingConfig(device=devices.get("training", "cpu"))
+    entries = {"params:training": MemoryDataset(training)}
+    for station in ("sampling", "evaluation"):
+        values = {"device": devices.get(station, "cpu"), "features": "classifier"}
+        entries[f"params:{station}"] = MemoryDataset(values)
+    return DataCatalog(entries)
+
+
+@pytest.mark.parametrize("station", sorted(COMPUTING))
+def test_cuda_that_is_not_there_is_refused_before_anything_runs(
+    station: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device: cuda was asked for"):
+        check_device(PIPELINES["__default__"], catalog(**{station: "cuda"}))
+
+
+def test_the_device_of_a_station_that_does_not_run_is_no_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    check_device(PIPELINES["sampling"], catalog(training="cuda"))
+
+
+def test_stations_that_compute_are_those_with_a_device() -> None:
+    from kedro.validation.type_extractor import TypeExtractor
+
+    models = TypeExtractor(dict(PIPELINES)).extract_types_from_pipelines()
+    assert {name for name, model in models.items() if "device" in model.model_fields} == COMPUTING
+
+
+def test_a_source_without_a_place_is_told_before_anything_is_imported() -> None:
+    catalog = DataCatalog({"params:acquisition": MemoryDataset({"source": "kaggle"})})
+    with pytest.raises(ValueError, match=r"acquisition\.path is not set, and source 'kaggle'"):
+        check_source(PIPELINES["train"], catalog)
+    check_source(PIPELINES["training"], catalog)
+
+
+PATHS = [f"model.{network}.attention_resolutions" for network in ("generator", "discriminator")]
+ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths": PATHS}}
+
+
+@pytest.mark.parametrize(
+    ("study", "training", "said"),
+    [
+        ({"search_space": {"generator_lrr": STUDY["search_space"]["generator_lr"]}}, {}, "nearest"),
+        ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
+        ({"storage": "redis://host"}, {}, "of an unknown kind"),
+        ({}, {"device": "cuda"}, "cuda was asked for"),
+        ({"training": {"model": {"generator": {"base_channels": 3}}}}, {}, "a multiple of 8"),
+        ({"search_space": ATTENTION}, {}, "tuning.search_space.attention: [64]: model.generator"),
+    ],
+)
+def test_a_study_that_could_not_begin_is_refused_before_its_images_are_made(
+    study: dict, training: dict, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    entries = {"params:tuning": STUDY | study, "params:training": TRAINING | training}
+    entries["params:preprocessing"] = {"image_size": 16}
+    catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+    with pytest.raises((ValueError, OSError)) as refused:
+        check_study(PIPELINES["tune"], catalog)
+    assert said.replace("nearest", "did you mean 'generator_lr'") in str(refused.value)
+    check_study(PIPELINES["train"], catalog)  # is nothing to it
+
+
+SMALL = {"base_channels": 8, "attention_resolutions": [8]}
+
+
+def network_catalog(**models: dict) -> DataCatalog:
+    entries = {
+        "params:preprocessing": {"image_size": 16},
+        "params:training": {"model": {"generator": SMALL, "discriminator": SMALL} | models},
+        "params:comparison": {"contestants": [{"name": "sagan"}]},
+        "params:evaluation": {"weights": None},
+    }
+    return DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+
+
+def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> None:
+    catalog = network_catalog(
+        generator=SMALL | {"base_channels": 3}, discriminator=SMALL | {"attention_resolutions": [9]}
+    )
+    with pytest.raises(ValueError, match="2 wrong parameters for images of 16 px") as refused:
+        check_networks(PIPELINES["train"], catalog)
+    assert str(refused.value).split("\n")[1:] == [
+        "  training.model.generator.base_channels: self-attention needs feature maps whose "
+        "channels are a multiple of 8; there would be 6 at 8 px",
+        "  training.model.discriminator.attention_resolutions: no feature map of [9] px; "
+        "at this image size the discriminator has [8, 4]",
+    ]
+    with pytest.raises(ValueError, match=r"comparison\.contestants:\n  sagan: model\.generator"):
+        check_networks(PIPELINES["compare"], catalog)
+    check_networks(PIPELINES["sampling"], catalog)  # builds none of them
+
+
+def test_contestants_without_the_average_to_be_measured_are_refused_as_early() -> None:
+    catalog = network_catalog()
+    check_networks(PIPELINES["compare"], catalog)
+    catalog["params:evaluation"] = MemoryDataset({"weights": "ema"})
+    with pytest.raises(ValueError, match=r"sagan: evaluation\.weights: ema was asked for"):
+        check_networks(PIPELINES["compare"], catalog)
+
+
+def test_the_size_is_that_of_the_shards_where_they_are_there(tmp_path: Path) -> None:
+    """Whatever preprocessing would make of the parameters, were it run."""
+    catalog = network_catalog(generator=SMALL | {"attention_resolutions": [32]})
+    record = tmp_path / "image_shards.json"
+    entry = {"type": "sagan.datasets.ShardStoreDataset", "filepath": str(record)}
+    catalog["image_shards"] = AbstractDataset.from_config("image_shards", entry)
+    check_networks(PIPELINES["training"], catalog)  # none are there yet, and loading them says so
+    record.write_text('{"image_size": 64}')
+    check_networks(PIPELINES["training"], catalog)
+    record.write_text('{"image_size": 16}')
+    with pytest.raises(ValueError, match="1 wrong parameter for images of 16 px"):
+        check_networks(PIPELINES["training"], catalog)
+    curves = PIPELINES["training"].only_nodes("training.tabulate_curves")
+    check_networks(curves, catalog)  # looks at no image
+    elsewhere = entry | {"address": "s3://bucket/shards/key"}
+    catalog["image_shards"] = AbstractDataset.from_config("image_shards", elsewhere)
+    check_networks(PIPELINES["training"], catalog)  # the file is of other shards
+
+
+@pytest.mark.parametrize(
+    ("weights", "training", "said"),
+    [
+        (
+            "ema",
+            {"ema_decay": None},
+            "ema was asked for.*set training.ema_decay to train with averaged",
+        ),
+        ("raw", {"ema_decay": 0.9, "export_raw": False}, "raw was asked for.*export_raw=true"),
+        ("raw", {"ema_decay": None, "export_raw": False}, None),
+        ("raw", {"ema_decay": 0.9}, None),
+        ("ema", {"ema_decay": 0.9}, None),
+        (None, {"ema_decay": None}, None),
+    ],
+)
+def test_weights_that_training_will_not_leave_are_refused_before_it(
+    weights: str | None, training: dict, said: str | None
+) -> None:
+    entries = {"params:evaluation": {"weights": weights}, "params:training": TRAINING | training}
+    catalog = DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
+    if said is None:
+        check_weights(PIPELINES["__default__"], catalog)
+        return
+    with pytest.raises(ValueError, match=said):
+        check_weights(PIPELINES["__default__"], catalog)
+    check_weights(PIPELINES["train"], catalog)  # measures nothing
+    reference = PIPELINES["evaluation"].only_nodes("evaluation.measure_reference")
+    check_weights(reference, catalog)  # looks at no generator
+
+
+def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_at(
+    tmp_path: Path,
+) -> None:
+    bundle = small_bundle(tmp_path / "generator")
+    catalog = DataCatalog(
+        {
+            "params:evaluation": MemoryDataset({"weights": "ema"}),
+            "generator_bundle": GeneratorBundleDataset(filepath=str(bundle.path)),
+        }
+    )
+    with pytest.raises(ValueError, match="no ema weights, but raw"):
+        check_weights(PIPELINES["evaluate"], catalog)

@@ -1,0 +1,159 @@
+"""Published configurations by name, and what they build."""
+
+import pytest
+from pydantic import ValidationError
+
+from sagan.models.discriminator import build_discriminator
+from sagan.models.generator import build_generator
+from sagan.training.config import TrainingConfig
+from sagan.training.config.recipes import PRESETS, lay_preset, preset_paths, preset_settings
+
+# parameters of G and D at 128 px, 1,000 classes, 64 channels
+GOLDEN = {
+    "sagan": (42_078_852, 39_463_618),
+    "sagan_no_ttur": (42_078_852, 39_463_618),
+    "sagan_sn_d_only": (42_078_852, 39_463_618),
+    "sagan_no_attention": (41_996_931, 39_443_137),
+    "sagan_biggan_schedule": (42_017_412, 39_448_258),
+    "sngan_projection": (41_996_931, 30_041_857),
+}
+
+
+def parameters(config: TrainingConfig) -> tuple[int, int]:
+    sizes = {"image_size": 128, "num_classes": 1000}
+    networks = (
+        build_generator(config.model.generator, **sizes),
+        build_discriminator(config.model.discriminator, **sizes),
+    )
+    return tuple(sum(p.numel() for p in network.parameters()) for network in networks)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_parameter_counts(name):
+    assert parameters(TrainingConfig(preset=name)) == GOLDEN[name]
+
+
+def test_sagan_is_the_release_which_the_defaults_are_too():
+    assert TrainingConfig(preset="sagan").model_dump(exclude={"preset"}) == (
+        TrainingConfig().model_dump(exclude={"preset"})
+    )
+
+
+def test_switches_of_the_baselines():
+    sagan, sngan, acgan = (
+        TrainingConfig(preset=name) for name in ("sagan", "sngan_projection", "acgan")
+    )
+
+    def switches(config):
+        generator, discriminator = config.model.generator, config.model.discriminator
+        return {
+            "sn_g": generator.spectral_norm,
+            "sn_d": discriminator.spectral_norm,
+            "attention": (generator.attention_resolutions, discriminator.attention_resolutions),
+            "width": discriminator.block_width,
+            "head": discriminator.head,
+            "lr": (config.generator_lr, config.discriminator_lr),
+            "betas": config.betas,
+            "d_steps": config.discriminator_steps,
+            "batch": (config.batch_size, config.fakes_per_update),
+            "schedule": config.lr_schedule,
+            "noise": config.real_noise,
+            "gain": round(generator.conv_gain**2, 6),
+        }
+
+    assert switches(sagan) == {
+        "sn_g": True,
+        "sn_d": True,
+        "attention": ((32,), (32,)),
+        "width": "wide",
+        "head": "projection",
+        "lr": (1e-4, 4e-4),
+        "betas": (0.0, 0.999),
+        "d_steps": 1,
+        "batch": (256, 256),
+        "schedule": "constant",
+        "noise": 0.0,
+        "gain": 1.0,
+    }
+    baseline = {
+        "sn_g": False,
+        "sn_d": True,
+        "attention": ((), ()),
+        "width": "thin",
+        "lr": (2e-4, 2e-4),
+        "betas": (0.0, 0.9),
+        "d_steps": 5,
+        "schedule": "linear",
+        "noise": 1 / 128,
+        "gain": 2.0,
+    }
+    assert switches(sngan) == baseline | {"head": "projection", "batch": (64, 128)}
+    assert switches(acgan) == baseline | {"head": "classifier", "batch": (64, 64)}
+
+
+def test_ablations_are_one_switch_away():
+    def changed(name, than):
+        ours, theirs = (flat(preset_settings(n)) for n in (name, than))
+        return {k: v for k, v in ours.items() if theirs.get(k) != v}
+
+    def flat(nested, prefix=""):
+        found = {}
+        for key, value in nested.items():
+            found |= (
+                flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+            )
+        return found
+
+    both = ("model.generator", "model.discriminator")
+    assert changed("sagan_no_attention", "sagan") == {
+        f"{n}.attention_resolutions": [] for n in both
+    }
+    assert changed("sagan_residual", "sagan") == {f"{n}.attention_form": "residual" for n in both}
+    assert changed("sagan_no_ttur", "sagan") == {"discriminator_lr": 1e-4}
+    assert changed("sagan_sn_d_only", "sagan_no_ttur") == {"model.generator.spectral_norm": False}
+    assert changed("sagan_unconditional", "sagan") == {
+        "model.generator.class_conditional": False,
+        "model.discriminator.head": "none",
+    }
+    assert changed("sagan_paper", "sagan") == {f"{n}.attention_form": "paper" for n in both} | {
+        "betas": [0.0, 0.9]
+    }
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid_and_keeps_the_environments_sizes(name):
+    config = TrainingConfig(
+        preset=name,
+        total_images=1000,
+        model={"generator": {"base_channels": 24}, "discriminator": {"base_channels": 48}},
+    )
+
+    assert config.total_images == 1000
+    assert config.model.generator.base_channels == 24
+    assert config.model.discriminator.base_channels == 48
+    assert TrainingConfig(**config.model_dump()) == config
+
+
+def test_a_preset_lies_over_the_parameters_and_leaves_them_alone():
+    below = {"generator_lr": 1.0, "model": {"generator": {"spectral_norm": False}}}
+
+    laid = lay_preset(below, "sagan")
+
+    assert laid["generator_lr"] == 1e-4
+    assert laid["model"]["generator"]["spectral_norm"] is True
+    assert below == {"generator_lr": 1.0, "model": {"generator": {"spectral_norm": False}}}
+    laid["model"]["generator"]["spectral_norm"] = "spoilt"
+    assert preset_settings("sagan")["model"]["generator"]["spectral_norm"] is True
+
+
+def test_an_unknown_preset_names_those_that_are_known():
+    with pytest.raises(ValidationError, match="unknown preset 'sngan'; did you mean 'sagan'"):
+        TrainingConfig(preset="sngan")
+
+
+def test_paths_of_a_preset():
+    assert preset_paths("sagan_residual") >= {
+        "generator_lr",
+        "model.generator.attention_form",
+        "model.discriminator.head",
+    }

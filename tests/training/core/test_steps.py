@@ -1,0 +1,242 @@
+"""Updates of the discriminator and of the generator."""
+
+import copy
+
+import pytest
+import torch
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import SGD, Adam
+
+from sagan.models.discriminator import Discriminator
+from sagan.models.generator import Generator
+from sagan.models.ops.spectral_norm import SpectralLayer
+from sagan.training.core.distributed import World
+from sagan.training.core.losses import hinge_discriminator_loss, objective
+from sagan.training.core.steps import (
+    StepOptions,
+    discriminator_step,
+    generator_step,
+)
+from tests.training.updates import SIZES, draw, unchanged, weights
+
+
+def test_the_discriminator_step_moves_only_the_discriminator(networks):
+    generator, discriminator = networks
+    before = weights(generator), weights(discriminator)
+    images, labels, z, y = draw()
+    with torch.no_grad():
+        real, _ = discriminator(images, labels)
+        fake, _ = discriminator(copy.deepcopy(generator)(z, y), y)
+
+    record = discriminator_step(
+        generator, discriminator, SGD(discriminator.parameters(), lr=0.1), images, labels, z, y
+    )
+
+    assert unchanged(generator, before[0])
+    assert not unchanged(discriminator, before[1])
+    assert all(p.grad is None for p in generator.parameters())
+    torch.testing.assert_close(record.loss, hinge_discriminator_loss(real, fake))
+    torch.testing.assert_close(record.real_logits, real.mean())
+    torch.testing.assert_close(record.fake_logits, fake.mean())
+
+
+def test_the_generator_step_moves_only_the_generator(networks):
+    generator, discriminator = networks
+    before = weights(generator), weights(discriminator)
+    _, _, z, y = draw()
+
+    generator_step(generator, discriminator, SGD(generator.parameters(), lr=0.1), z, y)
+
+    assert not unchanged(generator, before[0])
+    assert unchanged(discriminator, before[1])
+    assert all(p.requires_grad for p in discriminator.parameters())
+
+
+def test_one_concatenated_pass_equals_two_passes(networks):
+    generator, discriminator = networks
+    images, labels, z, y = draw()
+    twin_generator, twin = copy.deepcopy(generator), copy.deepcopy(discriminator)
+    with torch.no_grad():
+        fakes = twin_generator(z, y)
+    loss = torch.relu(1 - twin(images, labels)[0]).mean()
+    loss = loss + torch.relu(1 + twin(fakes, y)[0]).mean()
+    loss.backward()
+
+    discriminator_step(
+        generator, discriminator, SGD(discriminator.parameters(), lr=0.0), images, labels, z, y
+    )
+
+    for ours, theirs in zip(discriminator.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_several_passes_make_the_same_update_of_the_discriminator(networks):
+    _, discriminator = networks
+    batch = draw(8)
+    gradients = []
+    for passes in (1, 2, 4):
+        twin, generator = copy.deepcopy(discriminator), networks[0].eval()
+        options = StepOptions(passes=passes)
+        discriminator_step(generator, twin, SGD(twin.parameters(), lr=0.0), *batch, options=options)
+        gradients.append([p.grad for p in twin.parameters()])
+
+    for other in gradients[1:]:
+        for ours, theirs in zip(gradients[0], other, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_several_passes_make_the_same_update_of_the_generator(networks):
+    generator, discriminator = networks
+    z, y = torch.randn(8, 8), torch.randint(3, (8,))
+    gradients = []
+    for passes in (1, 4):
+        twin = copy.deepcopy(generator).eval()  # batch statistics are of each pass
+        options = StepOptions(passes=passes)
+        record = generator_step(
+            twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options
+        )
+        gradients.append([record.loss, *(p.grad for p in twin.parameters())])
+
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_gradients_norm_is_told(networks):
+    generator, discriminator = networks
+    optimizer = SGD(discriminator.parameters(), lr=0.0)
+
+    record = discriminator_step(generator, discriminator, optimizer, *draw())
+
+    squares = sum(p.grad.square().sum() for p in discriminator.parameters())
+    torch.testing.assert_close(record.gradient_norm, squares.sqrt())
+
+
+def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
+    generator, discriminator = networks
+    batch = draw(16)
+    records = []
+    for bf16 in (False, True):
+        twins = copy.deepcopy(generator), copy.deepcopy(discriminator)
+        optimizer = SGD(twins[1].parameters(), lr=0.1)
+        records.append(
+            discriminator_step(*twins, optimizer, *batch, options=StepOptions(bf16=bf16))
+        )
+        assert {p.dtype for p in twins[1].parameters()} == {torch.float32}
+        assert {p.grad.dtype for p in twins[1].parameters()} == {torch.float32}
+
+    exact, rough = records
+    assert rough.loss.dtype == torch.float32
+    assert rough.loss.item() == pytest.approx(exact.loss.item(), rel=0.05)
+    assert rough.loss.item() != exact.loss.item()  # it did compute in bfloat16
+
+
+def test_an_auxiliary_classifier_learns_the_classes():
+    torch.manual_seed(0)
+    generator = Generator(latent_dim=8, **SIZES)
+    discriminator = Discriminator(head="classifier", **SIZES)
+    optimizer = Adam(discriminator.parameters(), lr=2e-3, betas=(0.0, 0.9))
+    images, labels, z, y = draw(24)
+    images = images * 0.1 + (labels[:, None, None, None] - 1) * 0.8  # a class is a brightness
+
+    for _ in range(60):
+        discriminator_step(generator, discriminator, optimizer, images, labels, z, y)
+
+    _, class_logits = discriminator(images, labels)
+    assert (class_logits.argmax(1) == labels).float().mean() > 0.9
+
+
+def test_the_generator_hears_from_the_classifier():
+    torch.manual_seed(0)
+    generator = Generator(latent_dim=8, **SIZES)
+    discriminator = Discriminator(head="classifier", **SIZES)
+    z, y = torch.randn(4, 8), torch.tensor([0, 1, 2, 0])
+    gradients = []
+    for weight in (0.0, 1.0):
+        twin = copy.deepcopy(generator)
+        options = StepOptions(objective("hinge", weight))
+        generator_step(twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options)
+        gradients.append(twin.linear.weight.grad)
+
+    assert not torch.allclose(*gradients)
+
+
+def test_fakes_of_the_discriminators_update_hold_no_graph(networks, monkeypatch):
+    generator, discriminator = networks
+    seen, forward = [], generator.forward
+
+    def watched(*arguments):
+        seen.append(forward(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(generator, "forward", watched)
+    discriminator_step(generator, discriminator, SGD(discriminator.parameters(), lr=0.1), *draw())
+
+    assert len(seen) == 1
+    assert seen[0].grad_fn is None
+
+
+def test_training_keeps_the_largest_singular_values_at_one(networks):
+    def tops():  # judged by their mean: where a layer's two largest change places, u and v lag
+        return torch.tensor(
+            [
+                torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), ord=2).item()
+                for network in networks
+                for layer in network.modules()
+                if isinstance(layer, SpectralLayer)
+            ]
+        )
+
+    generator, discriminator = networks
+    optimizers = [Adam(n.parameters(), lr=0.02, betas=(0.0, 0.9)) for n in networks]
+    frozen = [
+        (layer, layer.u.clone(), layer.v.clone())
+        for network in networks
+        for layer in network.modules()
+        if isinstance(layer, SpectralLayer)
+    ]
+    for _ in range(30):
+        images, labels, z, y = draw()
+        discriminator_step(generator, discriminator, optimizers[1], images, labels, z, y)
+        generator_step(generator, discriminator, optimizers[0], z, y)
+
+    assert (tops() - 1).abs().mean() < 0.03  # 0.0003 to 0.012 over eight seeds
+    for layer, u, v in frozen:  # kept bug: vectors that do not follow the weights
+        layer.u.copy_(u)
+        layer.v.copy_(v)
+    assert (tops() - 1).abs().mean() > 0.06  # 0.08 to 0.28
+
+
+def test_a_generator_step_leaves_the_discriminators_vectors(networks):
+    generator, discriminator = networks
+    before = {name: value.clone() for name, value in discriminator.named_buffers()}
+    _, _, z, y = draw()
+
+    generator_step(generator, discriminator, SGD(generator.parameters(), lr=0.1), z, y)
+
+    assert before
+    assert all(torch.equal(before[n], value) for n, value in discriminator.named_buffers())
+
+
+@pytest.fixture
+def process_group():
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_a_distributed_update_makes_one_pass_and_writes_no_buffers(networks, process_group):
+    """Buffers broadcast between two passes would be modified under the first one's graph."""
+    generator, discriminator = networks
+    discriminator.to(memory_format=torch.channels_last)
+    shared = World(torch.device("cpu"), rank=0, size=2).sharing_gradients(discriminator)
+    passes = []
+    discriminator.register_forward_hook(lambda *_: passes.append(None))
+
+    discriminator_step(generator, shared, SGD(discriminator.parameters(), lr=0.1), *draw())
+
+    assert isinstance(shared, DistributedDataParallel)
+    assert not shared.broadcast_buffers
+    assert not shared.will_sync_module_buffers()
+    assert len(passes) == 1

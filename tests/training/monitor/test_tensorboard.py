@@ -1,0 +1,135 @@
+"""Event files: what TensorBoard will read back."""
+
+import errno
+import logging
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import IMAGES, EventAccumulator
+
+from sagan.training.monitor.tensorboard import EventFiles, grid, tag
+
+RECORD = {
+    "step": 3,
+    "images_seen": 12,
+    "discriminator_loss": 0.5,
+    "generator_loss": -0.25,
+    "real_logits": 1.5,
+    "images_per_second": 100.0,
+    "gamma/generator/8x8_attention": 0.125,
+    "diversity": 0.75,
+    "device": "cpu",
+    "nothing": None,
+    "bad": float("nan"),
+    "yes": True,
+}
+
+
+def read(folder) -> EventAccumulator:
+    events = EventAccumulator(str(folder), size_guidance={IMAGES: 0})
+    events.Reload()
+    return events
+
+
+def values(events: EventAccumulator, name: str) -> list[tuple[int, float]]:
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_numbers_are_grouped_and_the_rest_is_left_out(tmp_path):
+    files = EventFiles(tmp_path, purge_step=None)
+    files.scalars(RECORD, step=3)
+    files.scalars({"event": "warning", "step": 3, "margin": 1.0}, step=3)
+    files.close()
+    events = read(tmp_path)
+
+    assert sorted(events.Tags()["scalars"]) == [
+        "gamma/generator/8x8_attention",
+        "logits/real",
+        "losses/discriminator",
+        "losses/generator",
+        "run/images_seen",
+        "speed/images_per_second",
+        "watch/diversity",
+    ]
+    assert values(events, "losses/generator") == [(3, -0.25)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("generator_gradient_norm", "gradient_norm/generator"),
+        ("attention_entropy/generator/8x8_attention", "attention_entropy/generator/8x8_attention"),
+        ("diversity_ema_min", "watch/diversity_ema_min"),
+        ("margin", "watch/margin"),
+        ("generator_lr", "run/generator_lr"),
+    ],
+)
+def test_tags(name, expected):
+    assert tag(name) == expected
+
+
+def test_a_resumed_run_hides_what_came_after_its_checkpoint(tmp_path):
+    first = EventFiles(tmp_path, purge_step=None)
+    for step in range(1, 9):
+        first.scalars({"margin": 1.0}, step)
+    first.close()
+    resumed = EventFiles(tmp_path, purge_step=6)  # from the checkpoint of step 5
+    resumed.scalars({"margin": 2.0}, 6)
+    resumed.close()
+
+    expected = [(step, 1.0) for step in range(1, 6)] + [(6, 2.0)]
+    assert values(read(tmp_path), "watch/margin") == expected
+
+
+def test_images_are_shown_as_one_grid(tmp_path):
+    from io import BytesIO
+
+    from PIL import Image
+
+    files = EventFiles(tmp_path, purge_step=None)
+    images = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 64, 64) * 50
+    files.images("samples", images, step=2, columns=3)
+    files.close()
+
+    (event,) = read(tmp_path).Images("samples")
+    shown = np.asarray(Image.open(BytesIO(event.encoded_image_string)))
+    assert (event.step, shown.shape) == (2, (130, 196, 3))
+    assert (shown == grid(images, 3).permute(1, 2, 0).numpy()).all()
+    assert shown[0, ::66, 0].tolist() == [0, 50, 100]  # row by row
+    assert shown[66, ::66, 0].tolist() == [150, 200, 127]  # the last place is empty
+
+
+def test_small_images_are_enlarged_pixel_by_pixel():
+    image = torch.randint(256, (1, 3, 16, 16), dtype=torch.uint8)
+    assert torch.equal(grid(image)[:, ::4, ::4], image[0])
+
+
+def test_without_tensorboard_one_line_says_what_to_do(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with caplog.at_level(logging.WARNING):
+        files = EventFiles(tmp_path / "events", purge_step=None)
+        files.scalars(RECORD, step=3)
+        files.images("samples", torch.zeros(1, 3, 16, 16, dtype=torch.uint8), step=3)
+        files.close()
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "pip install tensorboard" in caplog.text
+    assert not (tmp_path / "events").exists()
+
+
+def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch, caplog):
+    files = EventFiles(tmp_path, purge_step=None)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files._writer, "add_scalar", full)
+    with caplog.at_level(logging.WARNING):
+        for step in (1, 2):
+            files.scalars(RECORD, step)
+        files.close()
+
+    (said,) = caplog.records
+    assert "No space left on device; training continues" in said.getMessage()

@@ -1,0 +1,126 @@
+"""What runs take of the disk, and the removal of those that are not needed."""
+
+import json
+import os
+import time
+
+import pytest
+
+from sagan.training import train
+from sagan.training.__main__ import main
+from sagan.training.store import runs
+
+DAY = 86_400
+
+
+def make_run(workspace, name, *, complete, days_ago, size_bytes=1000):
+    folder = workspace / name
+    folder.mkdir()
+    files = {"identity.json": "{}", "checkpoint-000000000024.json": "{}"}
+    files["checkpoint-000000000024.pt"] = "x" * size_bytes
+    if complete:
+        files["summary.json"] = json.dumps({"images_seen": 40})
+    when = time.time() - days_ago * DAY
+    for file, text in files.items():
+        (folder / file).write_text(text)
+        os.utime(folder / file, (when, when))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    make_run(folder, "aaa111", complete=True, days_ago=3)
+    make_run(folder, "bbb222", complete=True, days_ago=1)
+    make_run(folder, "ccc333", complete=False, days_ago=2)
+    make_run(folder, "ddd444", complete=True, days_ago=4)
+    (folder / "features").mkdir()  # no run
+    (folder / "features" / "kept.npz").write_text("x")
+    return folder
+
+
+def names(workspace):
+    return sorted(path.name for path in workspace.iterdir())
+
+
+def test_what_would_be_removed_is_listed_and_stays(workspace, capsys):
+    before = names(workspace)
+    assert main(["prune", str(workspace)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said[:4]] == ["bbb222", "ccc333", "aaa111", "ddd444"]
+    assert [line.endswith("remove") for line in said[:4]] == [False, False, True, True]
+    assert "24 images" in said[1]
+    assert "unfinished" in said[1]
+    assert "40 images" in said[2]
+    assert said[4].startswith("2 of 4 runs")
+    assert said[4].endswith("0.00 GB to remove; --yes removes them")
+    assert max(map(len, said[:4])) <= 80
+    assert names(workspace) == before
+
+
+def test_complete_runs_but_the_last_used_are_removed(workspace):
+    assert main(["prune", str(workspace), "--keep", "2", "--yes"]) == 0
+    assert names(workspace) == ["aaa111", "bbb222", "ccc333", "features"]
+    assert main(["prune", str(workspace), "--yes"]) == 0
+    assert names(workspace) == ["bbb222", "ccc333", "features"]
+
+
+def test_named_runs_are_removed_and_no_other(workspace):
+    assert main(["prune", str(workspace), "ccc333", "--yes"]) == 0
+    assert names(workspace) == ["aaa111", "bbb222", "ddd444", "features"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["bbb223", "--yes"], "no run 'bbb223'; did you mean bbb222?"),
+        (["--keep=-1", "--yes"], "--keep: expected 0 or more, got -1"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_removed(workspace, capsys, words, said):
+    before = names(workspace)
+    assert main(["prune", str(workspace), *words]) == 1
+    assert said in capsys.readouterr().err
+    assert names(workspace) == before
+    assert main(["prune", str(workspace / "none")]) == 1
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_comparisons_runs_are_left_to_it(workspace, capsys):
+    (workspace.parent / "rows").mkdir()
+    before = names(workspace)
+    assert main(["prune", str(workspace), "--yes"]) == 1
+    assert "a comparison's runs" in capsys.readouterr().err
+    assert names(workspace) == before
+
+
+def test_a_run_that_may_be_running_is_not_removed(workspace, capsys):
+    make_run(workspace, "eee555", complete=False, days_ago=0)
+    assert main(["prune", str(workspace), "eee555", "--yes"]) == 1
+    assert "may be running" in capsys.readouterr().err
+    assert (workspace / "eee555").is_dir()
+
+
+def test_a_removal_that_was_cut_short_is_finished_by_the_next(workspace):
+    (workspace / "ddd444").rename(workspace / ".ddd444.removing")
+    assert [run.name for run in runs.runs_in(workspace)] == ["bbb222", "ccc333", "aaa111"]
+    assert main(["prune", str(workspace), "--yes"]) == 0
+    assert names(workspace) == ["bbb222", "ccc333", "features"]
+
+
+def test_runs_of_the_training_are_found_and_their_size_is_told(
+    tiny, shards, tmp_path, caplog, monkeypatch
+):
+    result = train(tiny(total_images=12), shards, tmp_path)
+    (run,) = runs.runs_in(tmp_path)
+    assert (run.name, run.complete) == (result.summary["fingerprint"]["run"], True)
+    assert run.images_seen == 12
+    assert run.size_bytes > 10_000
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        runs.tell_of(tmp_path)
+        assert not caplog.messages
+        monkeypatch.setattr(runs, "TOLD_BYTES", run.size_bytes)
+        runs.tell_of(tmp_path)
+    assert "of 1 runs take" in caplog.messages[0]
+    assert "sagan.training prune" in caplog.messages[1]

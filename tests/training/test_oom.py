@@ -1,0 +1,95 @@
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from sagan.training.oom import OutOfMemory, explained_memory
+from tests.training.conftest import TINY
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"
+        ),
+    ],
+)
+def test_names_the_batch_and_the_remedy(tiny, error):
+    with (
+        pytest.raises(OutOfMemory, match=r"batch_size 64, 32 images in one pass.*per_pass=16"),
+        explained_memory(tiny(batch_size=64, images_per_pass=32), CPU),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"batch_size": 9}, "set training.images_per_pass=3 (the same"),
+        (
+            {"batch_size": 12, "generator_batch_size": 20},
+            "set training.images_per_pass=4 (the same",
+        ),
+        ({"batch_size": 8, "images_per_pass": 1}, "in one pass of a process; set a smaller batch"),
+    ],
+)
+def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
+    with pytest.raises(OutOfMemory) as raised, explained_memory(tiny(**changes), CPU):
+        raise MemoryError
+
+    assert remedy in str(raised.value)
+    if found := re.search(r"images_per_pass=(\d+)", remedy):
+        tiny(**changes | {"images_per_pass": int(found[1])})  # else refused
+
+
+def test_another_error_stays_what_it_is(tiny):
+    with pytest.raises(RuntimeError, match=r"^shape"), explained_memory(tiny(), CPU):
+        raise RuntimeError("shape mismatch")
+
+
+LIMITED = """
+import resource, sys
+import torch
+from sagan.training.__main__ import main
+resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_host_out_of_memory_ends_in_one_message(shards, tmp_path):
+    """A real limit on the address space: what is there after imports, and a little more."""
+    config = tmp_path / "training.yml"
+    config.write_text(yaml.safe_dump({"training": TINY | {"batch_size": 8192}}))
+    arguments = [str(shards.path), "--out", str(tmp_path / "out"), "--config", str(config)]
+    used = subprocess.run([sys.executable, "-c", _SIZE], capture_output=True, text=True, check=True)
+    limit = int(used.stdout) + (600 << 20)
+
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED.format(limit=limit), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "out of memory on cpu with training.batch_size 8192" in done.stderr
+    assert "set training.images_per_pass=4096" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+_SIZE = """
+import re
+import torch
+import sagan.training.run
+print(int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) * 1024)
+"""

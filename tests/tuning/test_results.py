@@ -1,0 +1,178 @@
+"""What a study leaves: parameters to train with, a page that needs nothing beside itself."""
+
+import re
+
+import pytest
+import yaml
+from playwright.sync_api import expect
+
+from sagan.common.schema import lay_over
+from sagan.training.config import TrainingConfig
+from sagan.tuning.__main__ import main
+from sagan.tuning.results import outcome_of
+from tests.browser import browser
+from tests.looked_at import on_a_phone
+from tests.tuning.conftest import TRAINING
+
+__all__ = ["browser"]  # a fixture
+
+
+@pytest.fixture
+def worked(opened):
+    """A study with chosen values, one a trial; None: pruned."""
+
+    def work(values, **changes):
+        job, ledger = opened(trials=len(values), **changes)
+        for value in values:
+            trial = ledger.claim()
+            if value is None:
+                trial.report(9.0, 1)
+                ledger.prune(trial)
+            else:
+                ledger.complete(trial, value if isinstance(value, list) else [value])
+        return outcome_of(job, ledger)
+
+    return work
+
+
+def test_the_best_parameters_are_training_parameters(worked):
+    outcome = worked([3.0, 2.0, 4.0])
+    best = outcome.results["best"][0]
+    assert best["number"] == 1
+    tuned = yaml.safe_load(outcome.best_parameters)
+    assert list(tuned) == ["training"]
+    training = TrainingConfig.model_validate(lay_over(TRAINING, tuned["training"]))
+    assert training.generator_lr == best["parameters"]["generator_lr"]
+    assert training.discriminator_steps == best["parameters"]["discriminator_steps"]
+    told = best["parameters"]["model.generator.attention_resolutions"]
+    assert list(training.model.discriminator.attention_resolutions) == told
+    assert "# the parameters files' own values: fd_classifier 3\n" in outcome.best_parameters
+    assert "python -m sagan.tuning adopt" in outcome.best_parameters
+
+
+def test_it_is_said_where_nothing_was_better(worked):
+    outcome = worked([1.0, 2.0])
+    assert "these are the values of the parameters files: no trial was better" in (
+        outcome.best_parameters
+    )
+
+
+def test_the_page_has_all_plots_and_needs_no_network(worked):
+    page = worked([3.0, 2.0, 4.0, None, 1.0], pruner={}).report
+    for title in (
+        "History of fd_classifier",
+        "Parameter importance for fd_classifier",
+        "fd_classifier over discriminator_steps, generator_lr, "
+        "model.generator.attention_resolutions",
+        "Parallel coordinates, coloured by fd_classifier",
+        "fd_classifier while training",
+    ):
+        assert f"<h2>{title}</h2>" in page
+    assert page.count("plotly.js v") == 1  # the library, once
+    outside = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"([^\"]+)", page)
+    assert outside == []
+    assert page.count("Plotly.newPlot(") >= 5
+    assert "pruned</dt><dd>1</dd>" in page
+
+
+def test_the_page_is_drawn_on_a_phone_at_night(worked, browser, tmp_path):
+    html = worked([300.0, 2.0, 40.0, 1.0]).report
+    with on_a_phone(browser, html, tmp_path) as page:
+        plots = page.locator("figure .main-svg").first
+        expect(plots).to_be_visible()
+        assert page.locator("figure.broad").count() == 2, "slices and parallel axes scroll"
+        assert "20" in page.locator("figure .ytick").all_text_contents(), "no bare digits"
+
+
+def test_the_page_of_several_objectives_has_a_front(worked):
+    outcome = worked(
+        [[3.0, 9.0], [2.0, 10.0], [4.0, 11.0]],
+        objectives=["fd_classifier", "train_seconds"],
+        pruner=None,
+    )
+    assert [record["number"] for record in outcome.results["best"]] == [1, 0]
+    assert "<h2>Pareto front</h2>" in outcome.report
+    assert "<h2>History of train_seconds</h2>" in outcome.report
+    assert "1 more on the Pareto front" in outcome.best_parameters
+
+
+def test_a_study_with_one_trial_has_a_page_too(worked):
+    page = worked([3.0]).report
+    assert "History of fd_classifier" in page
+    assert "depends on" not in page
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project's conf, with the best parameters where the station leaves them."""
+    for env, root in (("base", "data"), ("photos", "data/photos")):
+        folder = tmp_path / "conf" / env
+        folder.mkdir(parents=True)
+        (folder / "globals.yml").write_text(f"data_root: {root}\n")
+        (tmp_path / root / "08_reporting").mkdir(parents=True)
+    base = {"training": {"generator_lr": 0.1, "betas": [0.0, 0.9], "model": {"x": {"y": 1}}}}
+    (tmp_path / "conf/base/parameters_training.yml").write_text(yaml.safe_dump(base))
+    (tmp_path / "conf/photos/parameters_training.yml").write_text("training: {batch_size: 7}\n")
+    best = "# a story\ntraining:\n  generator_lr: 0.2\n  model: {x: {y: 1}}\n"
+    for root in ("data", "data/photos"):
+        (tmp_path / root / "08_reporting" / "best_parameters.yml").write_text(best)
+    return tmp_path
+
+
+def test_adopting_makes_an_environment_and_shows_the_diff(project, capsys):
+    conf = ["--conf", str(project / "conf")]
+    assert main(["adopt", *conf]) == 0
+    written = (project / "conf/tuned/parameters_training.yml").read_text()
+    assert written.startswith("# a story\n")
+    assert yaml.safe_load(written)["training"] == {"generator_lr": 0.2, "model": {"x": {"y": 1}}}
+    assert sorted(path.name for path in (project / "conf/tuned").iterdir()) == [
+        "parameters_training.yml"
+    ]
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "  training.generator_lr: 0.1 -> 0.2"
+    assert "model" not in said
+    assert "kedro run --pipeline=train --env=tuned" in said
+
+    assert main(["adopt", *conf]) == 1
+    assert "exists already; --force replaces it" in capsys.readouterr().err
+    assert main(["adopt", *conf, "--force"]) == 0
+
+
+def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project):
+    conf = ["--conf", str(project / "conf")]
+    assert main(["adopt", *conf, "--env", "photos", "--as", "photos_tuned"]) == 0
+    target = project / "conf/photos_tuned"
+    laid = yaml.safe_load((target / "parameters_training.yml").read_text())["training"]
+    assert laid == {"batch_size": 7, "generator_lr": 0.2, "model": {"x": {"y": 1}}}
+    assert (target / "globals.yml").read_text() == "data_root: data/photos\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--env", "phtos"], "no such environment 'phtos'; did you mean 'photos'?"),
+        (["--conf", "nowhere"], "nowhere/base: no such folder; go to the project's folder"),
+        (["--as", "base"], "--as base: choose a name of its own"),
+        (["--best", "missing.yml"], "missing.yml does not exist; run `kedro run --pipeline=tune`"),
+    ],
+)
+def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):
+    assert main(["adopt", "--conf", str(project / "conf"), *words]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("training: [generator_lr\n", "is not valid YAML"),
+        ("", "has no parameters of training; expected the best_parameters.yml of a study"),
+        ("generator_lr: 0.2\n", "has no parameters of training"),
+    ],
+)
+def test_adopting_what_is_no_studys_is_refused(project, text, said, capsys):
+    (project / "data/08_reporting/best_parameters.yml").write_text(text)
+
+    assert main(["adopt", "--conf", str(project / "conf")]) == 1
+
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (project / "conf/tuned").exists()

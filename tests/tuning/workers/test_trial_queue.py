@@ -1,0 +1,200 @@
+"""Who works on which trial: the count, killed workers, stopped ones."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from optuna.trial import TrialState
+
+from sagan.tuning.storage.location import open_storage
+from sagan.tuning.workers import process_names as processes
+from sagan.tuning.workers.process_names import has_died, machine, this_process
+from sagan.tuning.workers.trial_queue import WORKER, Ledger, counted, finished
+
+STORAGES = ["journal", "sqlite"]
+
+
+@pytest.fixture
+def ledger(opened, tmp_path):
+    def build(storage="journal", **changes) -> Ledger:
+        name = None if storage == "journal" else f"sqlite:///{tmp_path}/study.db"
+        return opened(storage=name, **changes)[1]
+
+    return build
+
+
+def states(ledger) -> list[str]:
+    return [trial.state.name for trial in ledger.trials()]
+
+
+def dead_process() -> str:
+    """The name of a process that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    started = processes._started(child.pid)
+    child.wait()
+    return f"{machine()}:{child.pid}:{started}"
+
+
+def kill(ledger, trial) -> None:
+    """As if the trial's worker had been killed."""
+    trial.set_user_attr(WORKER, dead_process())
+
+
+def test_processes_are_known_by_name():
+    assert not has_died(this_process())
+    assert has_died(dead_process())
+    assert has_died(f"{machine()}:{os.getpid()}:1")  # its number was given to this one since
+    assert not has_died(f"elsewhere:{os.getpid()}:1")  # nobody can know
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_no_more_trials_are_taken_than_the_study_has(ledger, storage):
+    held = ledger(storage, trials=3)
+    taken = [held.claim() for _ in range(5)]
+    assert [trial and trial.number for trial in taken] == [0, 1, 2, None, None]
+    held.complete(taken[0], [1.0])
+    held.prune(taken[1])
+    held.fail(taken[2], "no luck")
+    assert held.claim() is None
+    assert states(held) == ["COMPLETE", "PRUNED", "FAIL"]
+    assert len(finished(held.trials())) == 3
+
+
+def test_many_claim_at_once_and_the_count_is_right(ledger, study, training, opened):
+    held = ledger(trials=6)
+    taken, failures = [], []
+
+    def work(own):
+        try:
+            while (trial := own.claim()) is not None:
+                taken.append(trial.number)
+                own.complete(trial, [1.0])
+        except Exception as error:
+            failures.append(error)
+
+    others = [opened(trials=6)[1] for _ in range(3)]
+    threads = [threading.Thread(target=work, args=(own,)) for own in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(taken) == list(range(6))
+    assert states(held) == ["COMPLETE"] * 6
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_killed_workers_trial_is_failed_and_its_replacement_counts(ledger, storage):
+    held = ledger(storage, trials=2)
+    first = held.claim()
+    params = dict(first.params)
+    kill(held, first)
+    again = held.claim()
+    assert states(held) == ["FAIL", "RUNNING"]
+    assert (again.number, again.params) == (1, params)
+    assert again.user_attrs["origin"] == 0
+    assert again.user_attrs["name"] == "default"
+    held.complete(again, [1.0])
+    assert held.claim().number == 2
+    assert held.claim() is None
+    assert [trial.number for trial in counted(held.trials())] == [1, 2]
+
+
+def test_retries_end(ledger):
+    held = ledger(trials=1, retries=2)
+    for number in range(3):
+        trial = held.claim()
+        assert trial.number == number
+        assert trial.user_attrs.get("origin", 0) == 0
+        kill(held, trial)
+    assert held.claim() is None
+    assert states(held) == ["FAIL"] * 3
+    assert len(finished(held.trials())) == 1
+
+
+def test_a_trial_killed_between_being_taken_and_known_is_found(ledger):
+    held = ledger(trials=1)
+    held.study.ask()  # by a process that died before it wrote its name
+    assert held.claim().number == 1
+    assert states(held) == ["FAIL", "RUNNING"]
+
+
+def test_a_failure_is_not_tried_again(ledger):
+    held = ledger(trials=2)
+    held.fail(held.claim(), "no luck")
+    assert held.claim().number == 1
+    assert held.claim() is None
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_stopped_trial_keeps_its_number_and_values(ledger, storage):
+    held = ledger(storage, trials=2)
+    held.complete(held.claim(), [1.0])
+    trial = held.claim()
+    params = dict(trial.params)
+    trial.set_user_attr("note", 7)
+    held.put_back(trial)
+    assert states(held) == ["COMPLETE", "WAITING"]
+    again = held.claim()
+    assert (again.number, again.params, again.user_attrs["note"]) == (1, params, 7)
+    held.complete(again, [2.0])
+    assert held.claim() is None
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_silent_trial_of_another_machine_is_given_up(ledger, storage, tmp_path):
+    held = ledger(storage, trials=1, heartbeat_seconds=5)
+    trial = held.claim()
+    trial.set_user_attr(WORKER, "elsewhere:1:1")
+    assert held.claim() is None
+    assert states(held) == ["RUNNING"]  # it may yet live
+    silence(held, trial, tmp_path)
+    again = held.claim()
+    assert states(held) == ["FAIL", "RUNNING"]
+    assert again.params == trial.params
+    held.put_back(trial)  # the other machine wakes up: it is told, and nothing breaks
+    held.complete(trial, [1.0])
+    assert states(held) == ["FAIL", "RUNNING"]
+
+
+def silence(ledger, trial, tmp_path):
+    """Its last sign of life was an hour ago."""
+    if ledger.place.journal:
+        os.utime(tmp_path / "journal.log.alive" / str(trial._trial_id), (1.0, 1.0))
+        return
+    from sqlalchemy import text
+
+    from sagan.tuning.storage.location import engine_of
+
+    with engine_of(ledger.study._storage).begin() as connection:
+        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'"))
+
+
+def test_a_sign_of_life_is_given_when_a_trial_is_taken(ledger, study):
+    held = ledger("sqlite", trials=1)
+    held.claim()
+    held.recover()
+    assert states(held) == ["RUNNING"]
+    assert held.running() == 1
+    assert held.left() == 1
+
+
+def test_trials_in_the_queue_come_before_new_ones(ledger):
+    held = ledger(trials=3, warm_starts={"default": {}, "fast": {"generator_lr": 0.009}})
+    assert held.claim().user_attrs["name"] == "default"
+    fast = held.claim()
+    assert (fast.user_attrs["name"], fast.params["generator_lr"]) == ("fast", 0.009)
+    assert held.claim().user_attrs.get("name") is None
+    assert [t.state for t in held.trials()] == [TrialState.RUNNING] * 3
+
+
+def test_another_process_sees_the_same(ledger, study):
+    held = ledger("sqlite", trials=2)
+    held.complete(held.claim(), [1.0])
+    import optuna
+
+    storage = open_storage(held.place, 5)
+    other = optuna.load_study(study_name="small", storage=storage)
+    assert [trial.state.name for trial in other.trials] == ["COMPLETE"]
