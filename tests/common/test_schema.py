@@ -118,3 +118,14 @@ def test_a_list_is_called_a_list():
         "betas: got 0.1; input should be a list",
         "seeds: got []; list should have at least 1 item after validation, not 0",
     ]
+
+
+def test_a_former_name_is_refused_with_the_one_now():
+    class Renamed(Config):
+        RENAMED = {"preset": "recipe"}  # noqa: RUF012 - as a ClassVar of the base
+
+        recipe: str = ""
+
+    with pytest.raises(ValidationError, match="'preset' is called 'recipe' now"):
+        Renamed.model_validate({"preset": "sagan"})
+    assert Renamed(recipe="sagan").model_dump() == {"recipe": "sagan"}

@@ -17,10 +17,10 @@ import pytest
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import ImageRecord, build_manifest, records
+from sagan.data.shards import build as shard_writer
 from sagan.data.shards.build import build_shards, build_stores
 from sagan.data.shards.preprocess import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
-from sagan.data.shards.store import build as shard_writer
 from sagan.data.shards.writer import JOURNAL
 from sagan.processes.lock import alone_in
 from tests.drawn_images import draw_image_folder
@@ -245,7 +245,7 @@ def test_names_of_classes_go_with_the_shards_and_change_no_key(root, images, tmp
 def hashed(monkeypatch) -> list[str]:
     """Names of the files that were hashed."""
     names: list[str] = []
-    from sagan.data.shards.store import store as shards
+    from sagan.data.shards import store as shards
 
     original = shards.file_sha256
 

@@ -7,7 +7,7 @@ that Kedro turns `params:<station>` into the model before any node runs.
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
 from pydantic import (
@@ -37,6 +37,8 @@ class Config(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
     )
+    RENAMED: ClassVar[dict[str, str]] = {}
+    """Former names of fields -> their names now; a former name is refused with the new one."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -45,7 +47,12 @@ class Config(BaseModel):
         if not unknown:
             return validate(values)
         keys = [str(key) for key in values if key in unknown]
-        said = [_said(unknown_key(key, cls.model_fields)) for key in keys]
+        said = [
+            _said(f"'{key}' is called '{cls.RENAMED[key]}' now")
+            if key in cls.RENAMED
+            else _said(unknown_key(key, cls.model_fields))
+            for key in keys
+        ]
         try:  # so that what is wrong with the others is told in the same breath
             validate({key: value for key, value in values.items() if key not in unknown})
         except ValidationError as error:

@@ -8,8 +8,8 @@ import pytest
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder
+from sagan.data.manifest import parts as manifest_parts
 from sagan.data.manifest.build import build_manifest
-from sagan.data.manifest.build import parts as manifest_parts
 from sagan.data.manifest.inspection import inspect_file
 from sagan.data.manifest.parts import inspect_in_parts, remove_parts
 from tests.drawn_images import draw_image_folder

@@ -14,10 +14,10 @@ from sagan.data.decoding import decode_rgb
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import ImageRecord, build_manifest, records
 from sagan.data.resizing import square_resize
+from sagan.data.shards import build as shard_writer
+from sagan.data.shards import writer as shard_store_writer
 from sagan.data.shards.build import build_shards
 from sagan.data.shards.store import INDEX, ShardStore
-from sagan.data.shards.store import build as shard_writer
-from sagan.data.shards.store import writer as shard_store_writer
 from tests.drawn_images import draw_image_folder
 
 CONFIG = PreprocessingConfig(image_size=16, shard_images=10, workers=2)

@@ -10,8 +10,9 @@ from kedro.io import DatasetError
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
+from sagan.data.shards import transfer
 from sagan.data.shards.preprocess import preprocess
-from sagan.data.shards.store import INDEX, ShardStore, transfer
+from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.transfer import TransferFailed, fetch_store, main, publish_store
 from sagan.datasets import ShardStoreDataset
 from tests.drawn_images import draw_image_folder

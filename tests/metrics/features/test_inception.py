@@ -11,8 +11,8 @@ from torchvision.models.inception import BasicConv2d
 
 from benchmarks.evaluation_contestants import seeded_weights, their_network
 from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.features import inception
 from sagan.metrics.features.cache import cache_key
-from sagan.metrics.features.extractor import inception
 from sagan.metrics.features.inception import (
     InceptionFeatures,
     build_inception,

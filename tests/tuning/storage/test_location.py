@@ -9,10 +9,10 @@ import threading
 import optuna
 import pytest
 
+from sagan.tuning.storage import journal as journal_storage
+from sagan.tuning.storage import location as storage
 from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat, mend
 from sagan.tuning.storage.location import Place, StorageError, masked, open_storage, turn
-from sagan.tuning.storage.location import journal as journal_storage
-from sagan.tuning.storage.location import location as storage
 
 URL = "postgresql://ann:s3cr%40t@db.example/studies"
 
