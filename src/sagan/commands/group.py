@@ -87,11 +87,11 @@ class Command(click.Command):
         from pydantic import ValidationError
 
         from sagan.common.schema import ClearError, describe_faults
-        from sagan.processes.stopping import EXIT_INTERRUPTED, signals_interrupt
+        from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
         configure_logging()
         try:
-            with signals_interrupt():
+            with interrupt_on_signal():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
@@ -176,5 +176,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         sagan.main(arguments, prog_name="sagan")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    return 0
+        code = end.code
+    return code if isinstance(code, int) else 0

@@ -17,12 +17,15 @@ import yaml
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import configure_logging, configure_project
 from kedro.framework.project import pipelines as registered_pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example
 from sagan.commands.run_options import RunCommand, refuse_unknown, split_params
 from sagan.common.terminal import fit_log_to_terminal, wrap_error
-from sagan.processes.signals import EXIT_INTERRUPTED, handled_by
+from sagan.processes.signals import EXIT_INTERRUPTED, signal_handler
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -33,11 +36,9 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
         _configure_log()
         _name_pipelines(options)
         if dry_run:
-            from sagan.commands.dry_run import describe_run
-
-            click.echo(describe_run(options))
-            return None
-        with handled_by(_stop):  # training takes the signals over, and saves
+            options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
+            _remove_log_files()
+        with signal_handler(_stop):  # training takes the signals over, and saves
             result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
@@ -52,6 +53,35 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
 
         raise click.ClickException(wrap_error(explain(error))) from None
     return result
+
+
+class DryRunner(SequentialRunner):  # type: ignore[misc]
+    """Prints what would run: nodes, their parameters, the training's plan."""
+
+    def run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
+    ) -> dict[str, Any]:
+        """Print the plan; returns no outputs."""
+        from sagan.commands.dry_run import configuration, training_plan
+        from sagan.preflight.pipeline import image_facts
+
+        names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
+        click.echo(f"{configuration(parameters)}\n\nnodes:")
+        for node in pipeline.nodes:
+            click.echo(f"  {node.name}")
+        if "training" in {node.namespace for node in pipeline.nodes}:
+            runs = Path(catalog.get("checkpoints_workspace").filepath)
+            plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
+            click.echo(f"\n{plan}")
+        return {}
+
+
+def _remove_log_files() -> None:
+    for logger in (logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)):
+        for handler in logger.handlers[:]:
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -122,8 +122,7 @@ def sample(**options: Any) -> None:  # noqa: ANN401
         device=device,
     )
     if request.npz:
-        arrays = {"images": images, "class_labels": labels, "latents": latents.numpy()}
-        _save_arrays(request.out / "samples.npz", arrays)
+        _save_samples(request.out / "samples.npz", images, labels, latents.numpy())
     _save_png(request.out / "sample_grid.png", grid)
     _save_png(request.out / "attention_maps.png", attention)
 
@@ -163,14 +162,16 @@ def _refuse_beside_latents(request: Request) -> None:
         )
 
 
-def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _save_samples(
+    path: Path, images: np.ndarray, class_labels: np.ndarray, latents: np.ndarray
+) -> None:
     import numpy as np
 
     from sagan.common.files import replacing_file
 
     # an open file, or NumPy appends its own suffix
     with replacing_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, images=images, class_labels=class_labels, latents=latents)
     click.echo(path)
 
 

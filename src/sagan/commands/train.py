@@ -1,11 +1,17 @@
 """`sagan train`: training on image shards, without Kedro."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sagan.commands.group import Command, config_option, example, path_argument, path_option
+
+if TYPE_CHECKING:
+    from sagan.training.config import TrainingConfig
 
 
 @click.command(
@@ -40,33 +46,40 @@ def train(
 
     An interrupted run is resumed from its newest checkpoint by the same command.
     """
-    from sagan.processes.signals import leaving_at_once
+    from sagan.processes.signals import exit_on_signal
 
-    with leaving_at_once():  # an exception amid the imports of large libraries would be lost
-        from pydantic import ValidationError
-
-        from sagan.common.schema import describe_faults, load_settings
-        from sagan.data.shards.store import ShardStore
+    with exit_on_signal():  # an exception amid the imports of large libraries would be lost
+        from sagan.data.shards.store import ShardStore, read_index
         from sagan.training import train as train_run
-        from sagan.training.config import TrainingConfig
-        from sagan.training.config.recipes import refuse_replaced
         from sagan.training.store.runs import tell_of
 
-        chosen = [f"preset={preset}"] if preset else []
-        settings = load_settings("training", files, [*chosen, *assignments])
-        refuse_replaced(settings.get("preset"), load_settings("training", [], assignments))
-        try:
-            config = TrainingConfig(**settings)
-        except ValidationError as error:
-            raise ValueError("\n".join(describe_faults(error, "training"))) from None
-        store = ShardStore.open(shards)
-        if not dry_run:
-            tell_of(out)
-            result = train_run(config, store, out)
-    if dry_run:
-        from sagan.commands.dry_run import configuration, training_plan
+        config = _configured(files, preset, assignments)
+        if dry_run:
+            from sagan.commands.dry_run import configuration, training_plan
 
-        click.echo(configuration({"training": config}))
-        click.echo(training_plan(config, store.image_size, store.num_classes, [out]))
-        return
+            index = read_index(shards)
+            sizes = {"image_size": index["image_size"], "num_classes": len(index["class_names"])}
+            click.echo(f"{configuration({'training': config})}\n")
+            click.echo(training_plan(config, out, **sizes))
+            return
+        tell_of(out)
+        result = train_run(config, ShardStore.open(shards), out)
     click.echo(json.dumps({"generator_bundle": str(result.bundle.path), **result.summary}))
+
+
+def _configured(
+    files: tuple[Path, ...], preset: str | None, assignments: tuple[str, ...]
+) -> TrainingConfig:
+    from pydantic import ValidationError
+
+    from sagan.common.schema import describe_faults, load_settings
+    from sagan.training.config import TrainingConfig
+    from sagan.training.config.recipes import refuse_replaced
+
+    chosen = [f"preset={preset}"] if preset else []
+    settings = load_settings("training", files, [*chosen, *assignments])
+    refuse_replaced(settings.get("preset"), load_settings("training", [], assignments))
+    try:
+        return TrainingConfig(**settings)
+    except ValidationError as error:
+        raise ValueError("\n".join(describe_faults(error, "training"))) from None

@@ -15,7 +15,7 @@ from sagan.common.files import file_sha256, replacing_file, require_space
 from sagan.common.schema import ClearError
 from sagan.data.progress import progress
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
         ) from error
     index = parse_index(text.decode(errors="replace"), address)
     folder = workspace / str(index["key"])
-    with alone_in(workspace):
+    with folder_lock(workspace):
         if not (folder / INDEX).is_file():
             files = ShardStore(folder, index).files()
             _fetch(remote, root, files, folder)

@@ -1,17 +1,13 @@
-"""Nodes of the comparison station."""
+"""Nodes of the comparison pipeline."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
-from sagan.processes.signals import leaving_at_once
+from sagan.pipelines.types import ShardStore
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from sagan.data.shards.store import ShardStore
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    ShardStore = Any
 
 
 def train_and_measure(
@@ -23,8 +19,8 @@ def train_and_measure(
     training: TrainingConfig,
     evaluation: EvaluationConfig,
 ) -> list[dict[str, Any]]:
-    """Train and evaluate every contestant with every seed; what was measured before is kept."""
-    with leaving_at_once():  # while large libraries are imported
+    """Train and evaluate every variant with every seed, except those measured before."""
+    with exit_on_signal():  # while large libraries are imported
         from sagan.comparison.runner import run_comparison
 
     return run_comparison(
@@ -40,7 +36,7 @@ def train_and_measure(
 def summarise_comparison(
     comparison_rows: list[dict[str, Any]], comparison_workspace: Path, config: ComparisonConfig
 ) -> tuple[dict[str, Any], Any, str]:
-    """The table with its verdict, samples of all contestants, and the page.
+    """The table with its conclusions, samples of all variants, and the page.
 
     Returns:
         JSON-able results, uint8 [height, width, 3], HTML.

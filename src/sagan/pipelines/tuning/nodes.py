@@ -1,10 +1,10 @@
-"""Nodes of the tuning station."""
+"""Nodes of the tuning pipeline."""
 
 from pathlib import Path
 from typing import Any
 
-from sagan.data.shards.store import ShardStore
-from sagan.processes.signals import leaving_at_once
+from sagan.pipelines.types import ShardStore
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
 
@@ -16,12 +16,12 @@ def tune_training(
     training: TrainingConfig,
     config: TuningConfig,
 ) -> tuple[str, dict[str, Any], str]:
-    """Work on the study until it has its trials; go on with it if it was interrupted.
+    """Run the study until it has its trials, or resume it if it was interrupted.
 
     Returns:
         the best parameters, the study as JSON, its page.
     """
-    with leaving_at_once():  # while large libraries are imported
+    with exit_on_signal():  # while large libraries are imported
         from sagan.tuning.run import tune
 
     outcome = tune(
