@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -87,12 +86,8 @@ class ProjectHooks:
             logger.info("validation report: %s", short(Path(catalog.get("data_docs").filepath)))
 
     @hook_impl  # type: ignore[untyped-decorator]
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Log the duration, and where the pictures and pages are."""
-        if "DryRunner" in run_params["runner"]:
-            return
         logger.info("done in %.0f s", monotonic() - self._start_seconds)
         for name in _SHOWN:
             if name in pipeline.all_outputs():

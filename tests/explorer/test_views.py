@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.explorer import __main__ as command
+from sagan.explorer import explore as command
 from sagan.explorer.candidates import candidates
 from sagan.explorer.pictures import (
     POINT_COLOUR,
@@ -27,8 +27,10 @@ from sagan.explorer.pictures import (
     write_png,
 )
 from sagan.explorer.views import End, Explorer, Place, View, slerp
-from sagan.sampling.__main__ import main as sample
+from tests.program import program
 from tests.small_world import small_bundle
+
+sample = program("sample")
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +179,7 @@ def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_p
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_page_and_leaves_no_file(bundle, tmp_path, number):
-    words = [sys.executable, "-m", "sagan.explorer", str(bundle.path)]
+    words = [sys.executable, "-m", "sagan", "explore", "--no-browser", str(bundle.path)]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.readline()

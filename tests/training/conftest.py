@@ -1,14 +1,16 @@
 import pytest
 import torch
 
-from sagan.data.__main__ import main as make_shards
 from sagan.data.shards.store import ShardStore
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
 from tests.drawn_images import draw_image_folder
+from tests.program import program
 from tests.training.stored import filled
 from tests.training.updates import SIZES
+
+make_shards = program("data")
 
 TINY = {
     "model": {

@@ -128,7 +128,7 @@ def _sound_images(
     if bad:
         noun = "image" if len(bad) == 1 else "images"
         text = f"{len(bad):,} {noun} cannot be used: {first_five(bad)}"
-        if len(bad) > max_bad_fraction * (len(images) + len(bad)):
+        if not len(bad) <= max_bad_fraction * (len(images) + len(bad)):  # NaN allows none
             raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
         logger.warning("left out: %s", text)
     for split in folder.splits:

@@ -6,6 +6,7 @@ without Kedro, DVC, Great Expectations and Optuna.
 
 import logging
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 # name: where it is defined, and its line in the help; a second word makes a command of its own,
 # so that one view lists all of them
 COMMANDS = {
-    "data": ("data:data", "Make image shards of a folder, archive or known data set."),
+    "data": ("data:data", "Make image shards of a folder or a known data set."),
     "data transfer": ("data:transfer", "Copy shards to or from another machine."),
     "train": ("train:train", "Train on image shards, or resume an interrupted run."),
     "train prune": ("prune:prune", "List training runs, and remove old ones."),
@@ -64,9 +65,18 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first one or two words name, and the words after them."""
-        words = 2 if " ".join(args[:2]) in COMMANDS else 1
-        return super().resolve_command(ctx, [" ".join(args[:words]), *args[words:]])
+        """The command that the first one or two words name, and the words after them.
+
+        Raises:
+            click.UsageError: for an unknown command, with the nearest.
+        """
+        name = " ".join(args[:2]) if " ".join(args[:2]) in COMMANDS else args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            by_last_word = {known.split()[-1]: known for known in COMMANDS}
+            near = get_close_matches(name, by_last_word, n=1, cutoff=0.5)
+            remedy = f"did you mean '{by_last_word[near[0]]}'?" if near else "see sagan --help"
+            ctx.fail(f"unknown command '{name}'; {remedy}")
+        return super().resolve_command(ctx, [name, *args[len(name.split()) :]])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List every command, without importing any."""
@@ -84,20 +94,24 @@ class Command(click.Command):
             click.ClickException: for an error that the user can act on.
             SystemExit: with status 75, after a signal.
         """
+        configure_logging()
+        try:
+            return self._invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise missing_package(error) from None
+
+    def _invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
         from pydantic import ValidationError
 
         from sagan.common.schema import ClearError, describe_faults
         from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
-        configure_logging()
         try:
             with interrupt_on_signal():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
             raise SystemExit(EXIT_INTERRUPTED) from None
-        except ModuleNotFoundError as error:
-            raise missing_package(error) from None
         except ValidationError as error:
             raise click.ClickException(wrap_error("\n".join(describe_faults(error)))) from None
         except (ValueError, OSError, ClearError) as error:

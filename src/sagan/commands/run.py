@@ -61,7 +61,11 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
     def run(
         self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
     ) -> dict[str, Any]:
-        """Print the plan; returns no outputs."""
+        """Print the plan, and end before hooks of plugins write files about a run.
+
+        Raises:
+            SystemExit: with status 0.
+        """
         from sagan.commands.dry_run import configuration, training_plan
         from sagan.preflight.pipeline import image_facts
 
@@ -74,7 +78,7 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
             runs = Path(catalog.get("checkpoints_workspace").filepath)
             plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
             click.echo(f"\n{plan}")
-        return {}
+        raise SystemExit(0)
 
 
 def _remove_log_files() -> None:

@@ -1,5 +1,5 @@
 """Station 5's insides: pictures from one small generator bundle.
 
-No data set, no discriminator and no optimiser is needed; `python -m sagan.sampling` works on a
+No data set, no discriminator and no optimiser is needed; `sagan sample` works on a
 machine that has only the networks' own dependencies.
 """

@@ -13,9 +13,12 @@ from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards import transfer
 from sagan.data.shards.preprocess import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
-from sagan.data.shards.transfer import TransferFailed, fetch_store, main, publish_store
+from sagan.data.shards.transfer import TransferFailed, fetch_store, publish_store
 from sagan.datasets import ShardStoreDataset
 from tests.drawn_images import draw_image_folder
+from tests.program import program
+
+main = program("data", "transfer")
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def tell_of(workspace: Path) -> None:
     size = sum(run.size_bytes for run in runs)
     if size >= TOLD_BYTES:
         logger.info("checkpoints of %d runs take %s; to see or remove:", len(runs), gigabytes(size))
-        logger.info("  python -m sagan.training prune %s", short(workspace))
+        logger.info("  sagan train prune %s", short(workspace))
 
 
 def gigabytes(size_bytes: int) -> str:
