@@ -9,7 +9,7 @@ pointer: its legend has each curve's last value. `docs/decisions/charts.md` has 
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -97,9 +97,10 @@ class Chart:
     mark: Mark | None = None
     x_label: str = "images seen"
     y_label: str = ""
-    log: str = field(default="", kw_only=True)
+    _: KW_ONLY
+    log: str = ""
     """Logarithmic axes: "x", "y", "xy" or none."""
-    unit_square: bool = field(default=False, kw_only=True)
+    unit_square: bool = False
     """Both axes are 0..1, drawn as a square."""
 
     def legend(self) -> Iterator[tuple[int, str, str]]:
@@ -135,8 +136,8 @@ def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
         for number, curve in enumerate(chart.curves):
             _draw_curve(axes, curve, COLOURS[_colour(curve, number)])
         if chart.mark is not None:
-            ring = {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 1.3}
-            axes.plot(chart.mark.x, chart.mark.y, "o", color=_VARIABLES["ink"], **ring)
+            (ring,) = axes.plot(chart.mark.x, chart.mark.y, "o", color=_VARIABLES["ink"])
+            ring.set(markersize=8, markerfacecolor="none", markeredgewidth=1.3)
         _set_axes(axes, chart)
         if standalone:
             axes.set_ylabel(chart.y_label or chart.unit)
@@ -151,14 +152,13 @@ def _colour(curve: Curve, number: int) -> int:
 def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:
     if curve.low is not None and curve.high is not None:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+    # matplotlib's legend leaves out names that begin with _
+    look: dict[str, Any] = {"color": colour, "alpha": curve.opacity, "label": curve.name or "_"}
     if curve.line:
         marker = "o" if len(curve.x) <= FEW_POINTS else "None"
-        name = curve.name or "_"  # matplotlib's legend leaves out what begins with _
-        axes.plot(curve.x, curve.y, marker=marker, color=colour, alpha=curve.opacity, label=name)
+        axes.plot(curve.x, curve.y, marker=marker, **look)
     else:
-        axes.scatter(
-            curve.x, curve.y, s=16, color=colour, alpha=curve.opacity, lw=0, label=curve.name or "_"
-        )
+        axes.scatter(curve.x, curve.y, s=16, linewidth=0, **look)
     for x, y, text in zip(curve.x, curve.y, curve.labels, strict=False):
         axes.annotate(text, (x, y), (4, 4), textcoords="offset points", fontsize=8)
 

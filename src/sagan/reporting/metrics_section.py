@@ -150,10 +150,15 @@ def precision_recall_chart(metrics: Facts) -> list[Chart]:
         labels = [f"{point['truncation']:g}" for point in sweep]
         curves.append(Curve("truncations", recall, precision, labels=labels, colour=2))
     unit = "upwards: more realistic; to the right: more varied"
-    axes = {"x_label": "recall", "y_label": "precision"}
-    return (
-        [Chart("Precision over recall", unit, curves, **axes, unit_square=True)] if curves else []
+    chart = Chart(
+        "Precision over recall",
+        unit,
+        curves,
+        x_label="recall",
+        y_label="precision",
+        unit_square=True,
     )
+    return [chart] if curves else []
 
 
 def _sweep(details: Facts) -> list[Facts]:
