@@ -26,7 +26,7 @@ COLOURS = ("#2a6fd0", "#d9541e", "#15946a", "#8a4fc7", "#b58200", "#c43a72", "#0
 _VARIABLES = {"quiet": "#74746e", "grid": "#e0e0da", "ink": "#1d1d1b"}
 _VARIABLES |= {f"c{number}": colour for number, colour in enumerate(COLOURS)}
 _SIZE = (4.8, 2.5)  # inches of 72 units: the width of a phone, with text of 9 units
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9,
