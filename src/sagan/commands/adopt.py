@@ -17,10 +17,10 @@ from sagan.commands.group import Command, example, path_option
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def adopt(*, env: str | None, name: str, best: Path | None, conf: Path, force: bool) -> None:
     """Write a study's best parameters into an environment, to be committed like any other."""
-    from sagan.common.files import short
+    from sagan.common.files import display_path
     from sagan.tuning.adopt import adopt as write_environment
 
     target, changes = write_environment(conf, env, name, best, force=force)
     for line in changes:
         click.echo(f"  {line}")
-    click.echo(f"{short(target)} written; kedro run --pipeline=train --env={name}")
+    click.echo(f"{display_path(target)} written; kedro run --pipeline=train --env={name}")

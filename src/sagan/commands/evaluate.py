@@ -50,7 +50,7 @@ def evaluate(
     from sagan.metrics.config import ClassifierConfig, EvaluationConfig
     from sagan.metrics.evaluate_file import evaluate_file
     from sagan.metrics.evaluate_generator import evaluate_generator
-    from sagan.metrics.evaluation import first_numbers
+    from sagan.metrics.evaluation import headline_scores
 
     store, chosen = ShardStore.open(shards), choose_device(device)
     config = EvaluationConfig(features="classifier", classifier=ClassifierConfig())
@@ -71,5 +71,5 @@ def evaluate(
     with replacing_file(out) as temporary:
         text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
         temporary.write_text(text, encoding="utf-8")
-    for line in (*first_numbers(metrics), out):
+    for line in (*headline_scores(metrics), out):
         click.echo(line)

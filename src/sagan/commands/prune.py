@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sagan.commands.group import Command, example, path_argument
-from sagan.common.files import short
+from sagan.common.files import display_path
 
 if TYPE_CHECKING:
     from sagan.training.store.runs import Run
@@ -41,8 +41,8 @@ def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
         raise FileNotFoundError(f"{runs}: no such folder")
     if (runs.absolute().parent / _ROWS).is_dir():
         raise ValueError(
-            f"{short(runs)} has a comparison's runs, and its rows name their generators; "
-            f"to start the comparison again, delete {short(runs.absolute().parent)}"
+            f"{display_path(runs)} has a comparison's runs, and its rows name their generators; "
+            f"to start the comparison again, delete {display_path(runs.absolute().parent)}"
         )
     found = runs_in(runs)
     chosen = named(found, names) if names else not_needed(found, keep=keep)
@@ -51,7 +51,7 @@ def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
         remove(run)
     size = gigabytes(sum(run.size_bytes for run in chosen))
     done = "removed" if yes else "to remove; --yes removes them"
-    lines.append(f"{len(chosen)} of {len(found)} runs in {short(runs)}, {size} {done}")
+    lines.append(f"{len(chosen)} of {len(found)} runs in {display_path(runs)}, {size} {done}")
     click.echo("\n".join(lines))
 
 

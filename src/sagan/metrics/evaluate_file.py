@@ -66,7 +66,7 @@ def evaluate_file(
             f"{path}: {len(unknown)} class labels are outside 0..{shards.num_classes - 1}, the "
             f"shards' classes: {unknown[:5].tolist()}"
         )
-    config = _without_a_generator(config, len(images))
+    config = _config_for_file(config, len(images))
     reference = reference_statistics(shards, config, workspace, device)
     origin = {"file": path.name, "file_sha256": file_sha256(path)}
 
@@ -80,7 +80,7 @@ def evaluate_file(
     )
 
 
-def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConfig:
+def _config_for_file(config: EvaluationConfig, count: int) -> EvaluationConfig:
     """The configuration without what only a generator can be asked."""
     if config.sweep.truncations:
         logger.info("no truncation curve: it needs a generator to sample from")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.schema import Config
 from sagan.datasets.text_datasets import parse_json
 
@@ -46,12 +46,12 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
 
     Raises:
         FileNotFoundError: when there is no validation report.
-        ValidationFailed: when it is about other images, or these failed.
+        ValidationFailedError: when it is about other images, or these failed.
     """
     training = _namespaces(pipeline) & TRAINING
     if not training or SHARDS not in pipeline.inputs():
         return  # validation runs in this same pipeline, so it stops bad data itself
-    from sagan.data.validation_status import require_verdict
+    from sagan.data.validation_status import require_passed_validation
 
     facts, report = _shard_facts(catalog), Path(catalog.get(REPORT).filepath)
     if facts is None:
@@ -59,11 +59,13 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
     consequence = f"{min(training)} does not start"
     if not report.is_file():
         raise FileNotFoundError(
-            f"{short(report)} does not exist: {consequence} without the validation report of its "
-            "images; run kedro run --pipelines=data_validation, or dvc pull"
+            f"{display_path(report)} does not exist: {consequence} without the validation "
+            "report of its images; run kedro run --pipelines=data_validation, or dvc pull"
         )
     status = parse_json(report.read_text("utf-8"), str(report))
-    require_verdict(status, facts.get("data_hash"), consequence, "data_validation,preprocessing")
+    require_passed_validation(
+        status, facts.get("data_hash"), consequence, "data_validation,preprocessing"
+    )
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import lay_over, unknown_key
+from sagan.common.schema import deep_merge, unknown_key
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -55,10 +55,10 @@ def adopt(
         raise ValueError(
             f"{found} has no parameters of training; expected the best_parameters.yml of a study"
         )
-    before = lay_over(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
+    before = deep_merge(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
     if source is not None:
         shutil.copytree(source, target.parent, dirs_exist_ok=True)
-        laid = lay_over(_read(source / FILE), tuned)
+        laid = deep_merge(_read(source / FILE), tuned)
     else:
         laid = tuned
     lines = found.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -70,7 +70,7 @@ def adopt(
 
 
 def _data_root(conf: Path, source: Path | None) -> Path:
-    settings = lay_over(
+    settings = deep_merge(
         _read(conf / "base" / "globals.yml"), _read(source / "globals.yml") if source else {}
     )
     return conf.parent / str(settings["data_root"])
