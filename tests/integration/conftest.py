@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,7 +130,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     made, mine = shared / "finished_project", tmp_path_factory.mktemp("finished") / "project"
-    with alone_in(shared / "finished_project_lock"):
+    with folder_lock(shared / "finished_project_lock"):
         if not made.exists():
             _finish(shared / "finished_project_partial").rename(made)
     shutil.copytree(made, mine, symlinks=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
-from sagan.processes.signals import leaving_at_once
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def train_and_measure(
     evaluation: EvaluationConfig,
 ) -> list[dict[str, Any]]:
     """Train and evaluate every contestant with every seed; what was measured before is kept."""
-    with leaving_at_once():  # while large libraries are imported
+    with exit_on_signal():  # while large libraries are imported
         from sagan.comparison.runner import run_comparison
 
     return run_comparison(
@@ -47,9 +47,9 @@ def summarise_comparison(
     """
     from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
-    from sagan.sampling.drawing import notice
+    from sagan.sampling.drawing import text_picture
 
     found = results(comparison_rows, config.reference)
     sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
     page = render_page(comparison_rows, found, sheet)
-    return found, notice(NOTHING_TRAINED) if sheet is None else sheet, page
+    return found, text_picture(NOTHING_TRAINED) if sheet is None else sheet, page
