@@ -32,7 +32,7 @@ _SHOWN = (
 
 
 class ProjectHooks:
-    """Kedro hooks; the checks are implemented in `sagan.preflight`."""
+    """Preflight checks, implemented in `sagan.preflight`, and the log lines of a run."""
 
     def __init__(self) -> None:
         self._total_nodes = 0

@@ -1,4 +1,4 @@
-"""No station trains on images that validation did not find fit, and none such are left lying."""
+"""No pipeline trains on images that validation did not find fit, and none such are left lying."""
 
 import json
 import logging
@@ -62,7 +62,7 @@ def test_a_missing_report_is_told_with_the_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "tune", "sampling", "evaluation", "data_validation"])
-def test_runs_with_the_gate_inside_and_stations_that_do_not_train_pass(
+def test_runs_with_the_gate_inside_and_pipelines_that_do_not_train_pass(
     tmp_path: Path, name: str
 ) -> None:
     check_validation_status(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, None))

@@ -10,6 +10,7 @@ from typing import Any, cast
 import yaml
 
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.resume import read_identity
 from sagan.training.store.runs import gigabytes
 
@@ -38,7 +39,7 @@ def training_plan(
     """
     rows = {
         "images": f"{config.total_images:,}",
-        "steps": f"{config.total_steps:,} of {config.images_per_step:,} images",
+        "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
         "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
         "disk": UNKNOWN,
         "time": f"{UNKNOWN}: no earlier run of this model in {runs}",
