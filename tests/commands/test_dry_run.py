@@ -57,9 +57,8 @@ def test_sizes_are_those_of_the_real_networks(shards, tmp_path) -> None:
     import torch
 
     state = TrainingState(config, shards, torch.device("cpu"))
-    counts = [
-        sum(p.numel() for p in net.parameters()) for net in (state.generator, state.discriminator)
-    ]
+    networks = (state.generator, state.discriminator)
+    counts = [sum(p.numel() for p in network.parameters()) for network in networks]
     assert row(plan, "parameters") == f"G {counts[0]:,}, D {counts[1]:,}"
     needed = 3 * state_bytes(state.state_dict())
     assert row(plan, "disk").startswith(f"{needed / 1e9:.2f} GB for 3 checkpoints")

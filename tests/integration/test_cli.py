@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 from kedro.pipeline import Pipeline
@@ -51,6 +52,22 @@ def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
     done = command_in(project)(sys.executable, "-m", "sagan", "run", "--pipeline=trian")
     assert done.returncode == 1
     assert done.stderr == "Error: unknown pipeline 'trian'; did you mean 'train'?\n"
+
+
+def test_dry_run_prints_parameters_nodes_and_plan_and_writes_nothing(own_project: Path) -> None:
+    def files() -> set[Path]:
+        return {path for path in own_project.rglob("*") if "__pycache__" not in path.parts}
+
+    before = files()
+    done = command_in(own_project)(
+        *("kedro", "run", "--pipeline=train", "--params=training.seed=5", "--dry-run")
+    )
+    assert done.returncode == 0, done.stderr
+    assert files() == before
+    parameters, nodes, plan = done.stdout.split("\n\n")
+    assert yaml.safe_load(parameters)["training"]["seed"] == 5
+    assert "  training.train_gan" in nodes.splitlines()
+    assert "  images      48,000" in plan.splitlines()
 
 
 def test_explore_names_what_is_missing(project: Path) -> None:
