@@ -43,7 +43,7 @@ def test_text_is_text_and_the_chart_is_described() -> None:
     svg = draw_svg(chart(Curve('a <"b">', [0.0, 100.0], [0.0, 0.5]), x_label="steps"))
     assert {"steps", "0.5", "100"} <= set(texts(svg))
     told = ElementTree.fromstring(svg).get("aria-label")
-    assert told == 'T & U, unit, over steps; last values: a <"b"> 0.5'
+    assert told == 'T & U; unit; steps; last values: a <"b"> 0.5'
 
 
 def test_colours_are_the_pages_variables_with_the_light_theme_outside_a_page() -> None:
