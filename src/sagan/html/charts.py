@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 FEW_POINTS = 10  # of a curve that are marked one by one
 NEUTRAL = -1  # colour of curves in the background
 # of the light theme, by the names of the CSS variables; outside a page these colours are used
-COLOURS = ("#2a6fd0", "#d9541e", "#15946a", "#8a4fc7", "#b58200", "#c43a72", "#0f8fa8", "#6f7f1f")
+COLOURS = (
+    *("#2a6fd0", "#d9541e", "#15946a", "#8a4fc7", "#b58200", "#c43a72"),
+    *("#0f8fa8", "#6f7f1f", "#8c5a3c", "#4a4f9e"),
+)
 _VARIABLES = {"quiet": "#74746e", "grid": "#e0e0da", "ink": "#1d1d1b"}
 _VARIABLES |= {f"c{number}": colour for number, colour in enumerate(COLOURS)}
 _STYLE: dict[Any, Any] = {
@@ -128,7 +131,7 @@ def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
 
     Args:
         chart: At least one curve with at least one point.
-        standalone: For a file: larger, with a legend and the unit, which a page writes itself.
+        standalone: For a file: larger, with the title and the legend, which a page writes itself.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -144,9 +147,9 @@ def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
             ring.set(markersize=8, markerfacecolor="none", markeredgewidth=1.3)
         _set_axes(axes, chart)
         if standalone:
-            axes.set_ylabel(chart.y_label or chart.unit)
+            axes.set_ylabel(chart.y_label or ", ".join(filter(None, (chart.title, chart.unit))))
             figure.legend(loc="outside lower center", ncols=4)
-        return Markup(_clean_svg(figure, chart.description()))  # noqa: S704 - our own drawing
+        return Markup(_clean_svg(figure, chart))  # noqa: S704 - our own drawing
 
 
 def _size(chart: Chart, *, standalone: bool) -> tuple[float, float]:
@@ -166,7 +169,7 @@ def _colour(curve: Curve, number: int) -> str:
 
 def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:
     if curve.low is not None and curve.high is not None:
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
     # matplotlib's legend leaves out names that begin with _
     look: dict[str, Any] = {"color": colour, "alpha": curve.opacity, "label": curve.name or "_"}
     if curve.line:
@@ -210,7 +213,7 @@ def _tick_text(value: float, _place: Any = None) -> str:  # noqa: ANN401 - matpl
     return f"{value:.4g}" if abs(value) > 1e-9 else "0"
 
 
-def _clean_svg(figure: "Figure", description: str) -> str:
+def _clean_svg(figure: "Figure", chart: Chart) -> str:
     """The figure's SVG element with colours as CSS variables, without what a page does not need."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -224,9 +227,8 @@ def _clean_svg(figure: "Figure", description: str) -> str:
     text = re.sub(r' (d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     for name, colour in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name}, {colour})")
-    told = (
-        f'<svg class="chart" role="img" font-family="sans-serif" aria-label="{escape(description)}"'
-    )
-    return re.sub(
-        r"\s+", " ", re.sub(r"<svg", told, re.sub(r' (width|height)="[\d.]+pt"', "", text), count=1)
-    )
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text)
+    kind = "chart rows" if chart.rows else "chart"
+    described = f'class="{kind}" role="img" aria-label="{escape(chart.description())}"'
+    text = text.replace("<svg", f'<svg {described} font-family="sans-serif"', 1)
+    return re.sub(r"\s+", " ", text)

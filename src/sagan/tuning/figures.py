@@ -170,7 +170,7 @@ def _learning_curves(results: Mapping[str, Any], name: str) -> Section:
         for trial in sorted(results["trials"], key=lambda trial: trial["number"] == best)
         if trial["scores"]
     ]
-    log = _log([value for curve in curves for value in curve.y])
+    log = _log([v for trial in results["trials"] for v in trial["scores"].values()])
     chart = Chart(name, "while training", curves, x_label="score", log=log)
     caption = "One line per trial; those that end early were pruned."
     return Section(f"{name} while training", caption, [chart])
@@ -180,11 +180,9 @@ def _position(dimension: Dimension, value: Any) -> float:  # noqa: ANN401 - of a
     """Where a value lies between the lowest and the highest of its dimension, 0..1."""
     if isinstance(dimension, CategoricalDimension):
         return dimension.choices.index(value) / max(len(dimension.choices) - 1, 1)
-    low, high, value = (
-        math.log(number) if dimension.log else float(number)
-        for number in (dimension.low, dimension.high, value)
-    )
-    return (value - low) / (high - low or 1)
+    scale = math.log if dimension.log else float
+    low, high = scale(dimension.low), scale(dimension.high)
+    return float((scale(value) - low) / (high - low or 1))
 
 
 def _extent(dimension: Dimension) -> str:
