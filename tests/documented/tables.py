@@ -9,7 +9,6 @@ NAMES = {
     "dvc exp run -S",
     "dvc plots",
     "python -m benchmarks.preprocessing",
-    "sagan sample",
 }
 
 # executed nowhere, and why (also in docs/contributing.md)

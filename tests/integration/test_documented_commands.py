@@ -84,6 +84,8 @@ def test_run_is_sound(command: Command, pipelines: dict[str, Pipeline]) -> None:
 )
 def test_command_takes_its_options(command: Command, pipelines: dict[str, Pipeline]) -> None:
     words = command.words[command.words.index("sagan") + 1 :]
+    if not words:  # the group's help
+        return
     name, found, rest = sagan.resolve_command(click.Context(sagan), words)
     if isinstance(found, RunCommand):
         hold_run([word for word in rest if not word.startswith("--conf-source")], pipelines)

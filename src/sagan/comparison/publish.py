@@ -22,11 +22,12 @@ def publish(rows_file: Path, runs: Path, out: Path, *, reference: str) -> None:
 
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
-    from sagan.comparison.result_store import read_rows
+    from sagan.comparison.result_store import read_results
+    from sagan.html.charts import draw_svg
 
-    rows = read_rows(rows_file)
-    if reference not in {row["contestant"] for row in rows}:
-        raise ValueError(f"--reference: no contestant '{reference}' in {rows_file}")
+    rows = read_results(rows_file)
+    if reference not in {row["variant"] for row in rows}:
+        raise ValueError(f"--reference: no variant '{reference}' in {rows_file}")
     found, sheet = results(rows, reference), sample_sheet(rows, runs)
     verdict = "".join(f"- {sentence}\n" for sentence in found["verdict"])
     texts = {
@@ -36,7 +37,8 @@ def publish(rows_file: Path, runs: Path, out: Path, *, reference: str) -> None:
         "comparison.html": render_page(rows, found, sheet),
     }
     if distance := next(iter(found["metrics"]), None):
-        texts[f"curves_{distance}.svg"] = learning_curves(rows, distance)
+        chart = learning_curves(rows, distance)
+        texts[f"curves_{distance}.svg"] = draw_svg(chart, standalone=True)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with replacing_file(out / name) as temporary:
