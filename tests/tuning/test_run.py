@@ -13,7 +13,7 @@ import pytest
 
 from sagan.processes.signals import TrainingInterrupted
 from sagan.tuning.run import TuningFailed
-from sagan.tuning.workers.pool import WorkerFailed
+from sagan.tuning.workers.pool import WorkerError
 from tests.tuning.objectives import (
     always_failing,
     bowl,
@@ -92,7 +92,7 @@ def test_a_worker_that_somebody_else_stops_is_replaced(tuned, tmp_path, caplog):
 
 
 def test_a_worker_that_ends_by_itself_ends_the_study(tuned):
-    with pytest.raises(WorkerFailed, match=r"a worker ended with status 3; see .*small/workers"):
+    with pytest.raises(WorkerError, match=r"a worker ended with status 3; see .*small/workers"):
         tuned(leaving)
 
 

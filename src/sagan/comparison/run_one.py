@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sagan.common.schema import ClearError
 from sagan.comparison.result_store import Row, RowStore
 from sagan.comparison.variants import Entry
 from sagan.data.shards.store import ShardStore
@@ -51,17 +50,6 @@ def measure_entry(entry: Entry, common: Conditions) -> Row:
         for path in (common.folders.runs / row["run"]).glob("checkpoint-*"):
             path.unlink(missing_ok=True)
     return row
-
-
-def attempt_entry(entry: Entry, common: Conditions) -> Row | str:
-    """The row of `measure_entry`, or why this run could not be made: others go on without it."""
-    try:
-        return measure_entry(entry, common)
-    except (ClearError, OSError, ValueError) as error:
-        return str(error)
-    except Exception as error:
-        logger.exception("%s failed", entry.name)
-        return f"{type(error).__name__}: {error}"
 
 
 def _measured_again(entry: Entry, common: Conditions) -> Row | None:

@@ -11,10 +11,11 @@ from sagan.common.schema import ClearError
 from sagan.common.terminal import log_above_bars
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.result_store import Row, RowStore
-from sagan.comparison.run_one import Conditions, attempt_entry
+from sagan.comparison.run_one import Conditions, measure_entry
 from sagan.comparison.variants import Entry, entries
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
+from sagan.processes.child import describe_failure
 from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
@@ -72,7 +73,7 @@ def run_comparison(
             again,
         )
     if open_entries:  # once, before several processes would make them at once
-        _take_references(open_entries[0], common)
+        _take_references(open_entries[0], common, in_child=config.workers > 1)
     failures = []
     with (
         tqdm(
@@ -100,15 +101,12 @@ def run_comparison(
     return [_required(store, entry) for entry in planned]
 
 
-def _take_references(entry: Entry, common: Conditions) -> None:
-    from sagan.common.devices import choose_device
-    from sagan.metrics.features.references import reference_statistics
+def _take_references(entry: Entry, common: Conditions, *, in_child: bool) -> None:
+    from sagan.metrics.features.references import cache_references
 
     protocols = [common.evaluation]
     protocols += [entry.training.scoring.protocol] if entry.training.scoring.every_images else []
-    for protocol in protocols:
-        device = choose_device(protocol.device)
-        reference_statistics(common.shards, protocol, common.folders.features, device)
+    cache_references(common.shards, protocols, common.folders.features, in_child=in_child)
 
 
 def _outcomes(
@@ -121,8 +119,12 @@ def _outcomes(
         yield from measure_in_processes(open_entries, common, workers, bar.refresh)
         return
     for entry in open_entries:
-        with raise_on_signal():
-            outcome = attempt_entry(entry, common)
+        outcome: Row | str
+        try:
+            with raise_on_signal():
+                outcome = measure_entry(entry, common)
+        except Exception as error:
+            outcome = describe_failure(error, entry.name)
         yield entry, outcome
 
 

@@ -21,8 +21,6 @@ def train_trial(attempt: Attempt) -> Mapping[str, float]:
         The last score's numbers, with `train_seconds` and `parameters`.
     """
     _free_memory()
-    if torch.cuda.is_available():
-        torch.cuda.set_device(attempt.worker % torch.cuda.device_count())
 
     def on_score(score: Score) -> None:
         attempt.report(score.images_seen, score.value)

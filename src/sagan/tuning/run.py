@@ -17,12 +17,10 @@ from sagan.tuning.storage.location import Place, open_storage, quiet, turn
 from sagan.tuning.study import named_by_content, open_study, study_settings
 from sagan.tuning.study_check import check_study
 from sagan.tuning.workers.context import Job, Objective
-from sagan.tuning.workers.pool import Crew
+from sagan.tuning.workers.pool import WorkerPool
 from sagan.tuning.workers.trial_queue import ERROR, Ledger, finished
 
 logger = logging.getLogger(__name__)
-
-_LOOK_SECONDS = 0.5  # between looks at workers and trials
 
 
 class TuningFailed(ClearError, RuntimeError):  # noqa: N818 - says what happened
@@ -118,13 +116,14 @@ def prepare(
 
 
 def _look_at_real_images(job: Job, shards: ShardStore) -> None:
-    """Make what all trials are scored against once, before several workers would each make it."""
-    from sagan.common.devices import choose_device
-    from sagan.metrics.features.references import reference_statistics
+    from sagan.metrics.features.references import cache_references
 
-    config = job.config.protocol
-    reference_statistics(
-        shards, config, job.features, choose_device(config.device, threads=job.training.threads)
+    cache_references(
+        shards,
+        [job.config.protocol],
+        job.features,
+        threads=job.training.threads,
+        in_child=True,
     )
 
 
@@ -161,12 +160,12 @@ def _work(job: Job, ledger: Ledger, stop: StopRequest, known: int) -> None:
     workers = min(config.workers, ledger.left())
     with (
         StudyProgress(ledger, config.objectives, config.trials) as progress,
-        Crew(job, workers, deadline) as crew,
+        WorkerPool(job, workers, deadline) as pool,
     ):
-        while crew.working():
+        while pool.working():
             progress.show()
             if stop:
-                crew.stop()
+                pool.stop()
                 done = len(finished(ledger.trials()))
                 logger.warning(
                     "%s: stopped, %d of %d trials done; the same command continues",
@@ -176,7 +175,6 @@ def _work(job: Job, ledger: Ledger, stop: StopRequest, known: int) -> None:
                 )
                 raise TrainingInterrupted
             _stop_failing(ledger, config, known)
-            time.sleep(_LOOK_SECONDS)
         progress.show()
         _stop_failing(ledger, config, known)
         if ledger.left():

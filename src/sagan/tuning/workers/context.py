@@ -28,7 +28,6 @@ class Attempt:
     """For what is made on the way; a second attempt at the trial finds it again."""
     features: Path
     """Folder of cached classifiers and features, shared by all."""
-    worker: int
     report: Report
 
 

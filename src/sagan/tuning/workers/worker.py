@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 from pydantic import ValidationError
 
 from sagan.common.schema import ClearError, describe_faults
-from sagan.processes.signals import StopRequest, TrainingInterrupted
+from sagan.processes.child import describe_failure
+from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.config import TrainingConfig
 from sagan.tuning.storage.location import StorageError, explained, open_storage
 from sagan.tuning.study import make_pruner, make_sampler
@@ -35,7 +36,7 @@ class Diverged(ClearError, ValueError):  # noqa: N818 - says what happened
 class Worker:
     """Takes trials from the ledger and tries them."""
 
-    def __init__(self, job: Job, number: int = 0, deadline: float | None = None) -> None:
+    def __init__(self, job: Job, deadline: float | None = None) -> None:
         """Open the study, which has been made before.
 
         Raises:
@@ -43,7 +44,7 @@ class Worker:
         """
         import optuna
 
-        self._job, self._number, self._deadline = job, number, deadline
+        self._job, self._deadline = job, deadline
         self._stop = StopRequest()
         config, self._space = job.config, job.space
         storage = open_storage(job.place, config.heartbeat_seconds)
@@ -96,7 +97,7 @@ class Worker:
             raise  # not the trial's fault
         except Exception as error:
             logger.exception("trial %d failed", trial.number)
-            self.ledger.fail(trial, reason(error))
+            self.ledger.fail(trial, _reason(error))
         else:
             self.ledger.note(trial, NUMBERS, {k: _or_none(v) for k, v in numbers.items()})
             self.ledger.complete(trial, values)
@@ -111,7 +112,6 @@ class Worker:
             shards=self._job.shards,
             folder=self._job.trial_folder(int(trial.user_attrs.get("origin", trial.number))),
             features=self._job.features,
-            worker=self._number,
             report=_Reporter(self._job, self.ledger, trial, training),
         )
         attempt.folder.mkdir(parents=True, exist_ok=True)
@@ -211,14 +211,23 @@ class _Pulse:
                 logger.warning("the heartbeat could not be written", exc_info=True)
 
 
-def reason(error: BaseException) -> str:
-    """Why something failed, in the user's words."""
+def run_worker(job: Job, deadline: float | None) -> None:
+    """Work in a process of its own, until no trial is left or a signal asks to stop.
+
+    Raises:
+        TrainingInterrupted: asked to stop; the trial is back in the queue.
+        StorageError: the storage cannot be used.
+    """
+    with stop_requests(patient=True) as stop:
+        Worker(job, deadline).work(stop)
+    if stop:
+        raise TrainingInterrupted
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(describe_faults(error, "training"))
-    text = " ".join(str(error).split())
-    if isinstance(error, ClearError | ValueError | OSError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return describe_failure(error)
 
 
 def _require_finite(values: Mapping[str, float]) -> None:
