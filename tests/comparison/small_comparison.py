@@ -30,7 +30,7 @@ TRAINING = {
     "checkpoint_every_images": 4,
 }
 EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
-CONTESTANTS = (
+VARIANTS = (
     {"name": "sagan", "preset": "sagan"},
     {"name": "acgan", "preset": "acgan", "parameters": EQUAL},
     {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},

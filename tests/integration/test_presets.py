@@ -31,14 +31,14 @@ def test_every_preset_configures_every_station(preset):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_presets_contestants_can_be_built(preset):
+def test_every_presets_variants_can_be_built(preset):
     chosen = parameters(preset)
     size = chosen["preprocessing"].image_size
     images = SimpleNamespace(image_size=size, num_classes=10, key="key", data_hash="hash")
 
     runs = entries(chosen["comparison"], chosen["training"], images)
 
-    assert {run.contestant for run in runs} >= {"sagan", "sngan_projection", "acgan"}
+    assert {run.variant for run in runs} >= {"sagan", "sngan_projection", "acgan"}
     assert len({run.training.total_images for run in runs}) == 1
 
 

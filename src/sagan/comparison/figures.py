@@ -1,4 +1,4 @@
-"""Learning curves with bands over seeds, and samples of all contestants at equal latents."""
+"""Learning curves with bands over seeds, and samples of all variants at equal latents."""
 
 import io
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan.comparison.result_store import Row
+from sagan.comparison.result_store import RunResult
 
 INK = "#7a7a74"  # legible on a light and on a dark page
 SAMPLES = 20  # columns of the sheet
 NOTHING_TRAINED = "No run was trained to its end: there are no samples."
 
 
-def learning_curves(rows: Sequence[Row], metric: str) -> str:
-    """A score over images seen: a line a contestant, its band from lowest to highest seed.
+def learning_curves(rows: Sequence[RunResult], metric: str) -> str:
+    """A score over images seen: a line a variant, its band from lowest to highest seed.
 
     Args:
         rows: as `run_comparison` gives them; those without a curve are left out.
@@ -27,12 +27,12 @@ def learning_curves(rows: Sequence[Row], metric: str) -> str:
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    names = list(dict.fromkeys(row["contestant"] for row in rows))
+    names = list(dict.fromkeys(row["variant"] for row in rows))
     with rc_context({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "sagan"}):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.add_subplot()
         for colour, name in enumerate(names):
-            images, values = _curves([r for r in rows if r["contestant"] == name], metric)
+            images, values = _curves([r for r in rows if r["variant"] == name], metric)
             if len(images):
                 look = {"color": f"C{colour}", "marker": "o", "markersize": 3, "label": name}
                 line = axes.plot(images, np.nanmean(values, axis=0), **look)
@@ -64,8 +64,8 @@ def learning_curves(rows: Sequence[Row], metric: str) -> str:
     return text[text.index("<svg") :]
 
 
-def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray | None:
-    """Samples of each contestant's first trained seed, column by column from the same latents.
+def sample_sheet(rows: Sequence[RunResult], runs: Path, seed: int = 0) -> np.ndarray | None:
+    """Samples of each variant's first trained seed, column by column from the same latents.
 
     Args:
         rows: as `run_comparison` gives them.
@@ -86,10 +86,10 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray |
     from sagan.sampling.grids import class_grid
     from sagan.sampling.latents import sample_latents
 
-    firsts: dict[str, Row] = {}
+    firsts: dict[str, RunResult] = {}
     for row in rows:
         if row["status"] == "trained":
-            firsts.setdefault(row["contestant"], row)
+            firsts.setdefault(row["variant"], row)
     if not firsts:
         return None
     images = []
@@ -102,7 +102,7 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray |
     return class_grid(torch.cat(images).numpy(), numbers, list(firsts), tile_px=48)
 
 
-def _curves(rows: Sequence[Row], metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _curves(rows: Sequence[RunResult], metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Images seen [P], and scores [seeds, P], NaN where a seed has none there."""
     points = [
         {p["images_seen"]: p["scores"][metric] for p in row["curve"] if metric in p["scores"]}

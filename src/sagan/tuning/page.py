@@ -11,16 +11,16 @@ from markupsafe import Markup
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.figures import Plot, study_plots
-from sagan.tuning.workers.trial_queue import Ledger
+from sagan.tuning.workers.trial_queue import TrialQueue
 
 
-def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -> str:
+def render_page(queue: TrialQueue, config: TuningConfig, results: dict[str, Any]) -> str:
     """Lay a study out as one page.
 
     Args:
-        ledger: of the study.
+        queue: of the study.
         config: the study's parameters.
-        results: as `outcome.study_results`.
+        results: as `results.study_results`.
     """
     from plotly.offline import get_plotlyjs
 
@@ -33,7 +33,7 @@ def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -
     )
     environment.filters["short"] = _short
     environment.filters["breakable"] = _breakable
-    plots = study_plots(ledger.study, config.objectives)
+    plots = study_plots(queue.study, config.objectives)
     return environment.get_template("tuning.html.j2").render(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         results=results,

@@ -5,7 +5,7 @@ from typing import Self
 from sagan.common.schema import ClearError
 from sagan.processes.child import Task
 from sagan.processes.supervisor import Supervisor
-from sagan.tuning.workers.context import Job
+from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.process_names import machine
 from sagan.tuning.workers.worker import run_worker
 
@@ -19,24 +19,23 @@ class WorkerError(ClearError, RuntimeError):
 class WorkerPool(Supervisor):
     """Worker processes; a killed one is replaced, and its trial goes back into the queue."""
 
-    def __init__(self, job: Job, count: int, deadline: float | None) -> None:
+    def __init__(self, spec: StudySpec, count: int, deadline: float | None) -> None:
         """Prepare; entering the block starts the workers.
 
         Args:
-            job: the study.
+            spec: the study.
             count: workers.
             deadline: no trial is started later, in `time.time()`'s seconds; None: no limit.
         """
         super().__init__(replacements=_REPLACEMENTS)
-        self._job, self._count, self._deadline = job, count, deadline
-        self._logs = job.folder / "workers"
+        self._spec, self._count, self._deadline = spec, count, deadline
 
     def __enter__(self) -> Self:
-        devices = (self._job.training.device, self._job.config.protocol.device)
+        devices = (self._spec.training.device, self._spec.config.protocol.device)
         one_gpu = not any(":" in device for device in devices)  # else they name it themselves
         for number in range(self._count):
-            log_file = self._logs / f"{machine()}-{number}.log"
-            arguments = (self._job, self._deadline)
+            log_file = self._spec.logs / f"{machine()}-{number}.log"
+            arguments = (self._spec, self._deadline)
             self.start(Task(f"worker {number}", run_worker, arguments, log_file, one_gpu=one_gpu))
         return self
 
@@ -55,6 +54,7 @@ class WorkerPool(Supervisor):
                 )
             if ended.status:
                 raise WorkerError(
-                    ended.error or f"a worker ended with status {ended.status}; see {self._logs}"
+                    ended.error
+                    or f"a worker ended with status {ended.status}; see {self._spec.logs}"
                 )
         return len(self) > 0
