@@ -136,8 +136,8 @@ class Worker:
 def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig:
     """The training with its scores spread evenly over its steps, the last one at its end.
 
-    The n-th score of trials with different batch sizes then comes at the same part of the budget, as
-    near as their steps allow.
+    The n-th score of trials with different batch sizes then comes at the same part of the budget,
+    as near as their steps allow.
 
     Args:
         training: of a trial.
