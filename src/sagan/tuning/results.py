@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.tuning.objectives import minimised
 from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.trial_queue import ERROR, NAME, TrialQueue, finished, origin, was_killed

@@ -4,7 +4,7 @@ import logging
 import time
 from pathlib import Path
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.schema import ClearError
 from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests

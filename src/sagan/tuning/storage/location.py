@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.schema import ClearError
 
 if TYPE_CHECKING:

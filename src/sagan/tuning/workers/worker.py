@@ -144,8 +144,8 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
         every_images: approximate distance of scores [images].
     """
     count = max(1, round(training.total_images / every_images))
-    steps = -(-training.total_steps // count)
-    interval = {"every_images": steps * training.images_per_step}
+    steps = -(-total_steps(training) // count)
+    interval = {"every_images": steps * images_per_step(training)}
     return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
 
 
