@@ -38,13 +38,13 @@ VARIANTS = (
 
 
 def count_trainings(monkeypatch):
-    from sagan.training import run
+    import sagan.training
 
-    original, started = run.train, []
+    original, started = sagan.training.train, []
 
     def counted(config, *arguments, **keywords):
         started.append((config.preset, config.seed))
         return original(config, *arguments, **keywords)
 
-    monkeypatch.setattr(run, "train", counted)
+    monkeypatch.setattr(sagan.training, "train", counted)
     return started

@@ -80,7 +80,7 @@ def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
     result: RunResult = {"variant": run.variant, "preset": run.preset, "seed": run.seed}
     result["total_images"] = run.training.total_images
     try:
-        trained = train(run.training, context.shards, runs_dir, evaluation_workspace=cache)
+        trained = train(run.training, context.shards, runs_dir, feature_cache=cache)
     except NonFiniteError as error:
         return result | {"status": "diverged", "message": str(error), "metrics": {}, "curve": []}
     found = evaluate_generator(trained.bundle, context.shards, context.evaluation, cache)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sagan.common.schema import describe_faults, lay_over
+from sagan.common.schema import deep_merge, describe_faults
 from sagan.comparison.config import ComparisonConfig, VariantConfig
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
@@ -103,10 +103,10 @@ def _build(
     settings = training.model_dump() | {"export_raw": False}
     if variant.preset is not None:
         settings = lay_preset(settings, variant.preset)
-    settings = lay_over(settings, variant.parameters)
+    settings = deep_merge(settings, variant.parameters)
     settings["total_images"] = config.total_images or training.total_images
     if config.score_every_images is not None:
-        settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
+        settings = deep_merge(settings, {"scoring": {"every_images": config.score_every_images}})
     # set after validation, which would apply the preset again, over the variant's own parameters
     return TrainingConfig(**settings).model_copy(update={"preset": variant.preset})
 

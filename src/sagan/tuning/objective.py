@@ -29,7 +29,7 @@ def train_trial(context: TrialContext) -> Mapping[str, float]:
         context.training,
         ShardStore.open(context.shards),
         context.folder,
-        evaluation_workspace=context.feature_cache,
+        feature_cache=context.feature_cache,
         on_score=on_score,
     )
     summary = result.summary

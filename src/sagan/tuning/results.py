@@ -64,7 +64,7 @@ def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
         "pruner": config.pruner and config.pruner.model_dump(mode="json"),
         "own_values": space.own_values(),
         "best": [record for number in numbers for record in records if record["number"] == number],
-        "best_folder": str(short(spec.trial_folder(origin(best[0])))),
+        "best_folder": str(display_path(spec.trial_folder(origin(best[0])))),
         "best_training": space.changes(space.decoded(best[0].params)),
         "states": {
             state: sum(record["state"] == state for record in records)

@@ -78,7 +78,7 @@ def tune(
     if not queue.best():
         raise TuningFailedError(
             f"tuning: no trial of '{config.study}' was completed"
-            f"{_failure_reasons(queue)}; see {short(spec.logs)}"
+            f"{_failure_reasons(queue)}; see {display_path(spec.logs)}"
         )
     return summarise_study(spec, queue)
 

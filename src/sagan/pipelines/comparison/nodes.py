@@ -48,10 +48,10 @@ def summarise_comparison(
     from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
     from sagan.comparison.result_store import with_current_keys
-    from sagan.sampling.drawing import notice
+    from sagan.sampling.drawing import text_picture
 
     rows = with_current_keys(comparison_rows)
     found = results(rows, config.reference)
     sheet = sample_sheet(rows, comparison_workspace / "runs")
     page = render_page(rows, found, sheet)
-    return found, notice(NOTHING_TRAINED) if sheet is None else sheet, page
+    return found, text_picture(NOTHING_TRAINED) if sheet is None else sheet, page

@@ -74,7 +74,7 @@ class StorageLocation:
         return "journal" if self.url is None else _scheme(self.url).partition("+")[0]
 
     def __str__(self) -> str:
-        return mask_passwords(self.url) if self.url else str(short(self.journal or Path()))
+        return mask_passwords(self.url) if self.url else str(display_path(self.journal or Path()))
 
     def __repr__(self) -> str:
         return f"StorageLocation({self})"

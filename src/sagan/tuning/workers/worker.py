@@ -15,6 +15,7 @@ from sagan.common.schema import ClearError, describe_faults
 from sagan.processes.child import describe_failure
 from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.tuning.storage.location import StorageError, open_storage, storage_access
 from sagan.tuning.study import make_pruner, make_sampler
 from sagan.tuning.workers.context import StudySpec, TrialContext
