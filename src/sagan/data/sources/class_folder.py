@@ -15,7 +15,7 @@ from sagan.data.archives.extraction import (
     identity,
     is_extracted,
 )
-from sagan.data.archives.members import Archive, ArchiveError, open_archive
+from sagan.data.archives.members import ArchiveError, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.image_folder import ImageFolder
 from sagan.data.progress import progress
@@ -93,48 +93,24 @@ def read_class_folder(path: Path, val_labels: Path | None, beside: list[Path]) -
 
 
 def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:
-    with ExitStack() as stack:
-        opened = [stack.enter_context(open_archive(archive)) for archive in archives]
-        placed = [_wanted(archive) for archive in opened]
-        _refuse_shared_names(archives, placed)
-        everything = [file for files in placed for file in files]
-        needed = sum(entry.size_bytes for entry, _ in everything)
-        announce(_called(archives), len(everything), needed, target.parent)
-        both = _Several(opened, placed)
-        with progress("extracting", needed, "B") as bar:
-            extract(both, everything, target, made_of, on_bytes=bar.advance)
-
-
-class _Several:
-    """Several archives as one."""
-
-    def __init__(self, opened: list[Archive], placed: list[list[ExtractedMember]]) -> None:
-        self.entries = [entry for files in placed for entry, _ in files]
-        self._home = {
-            id(entry.source): archive
-            for archive, files in zip(opened, placed, strict=True)
-            for entry, _ in files
-        }
-        self.open = lambda entry: self._home[id(entry.source)].open(entry)
-
-
-def _wanted(archive: Archive) -> list[ExtractedMember]:
-    return [
-        ExtractedMember(entry, entry.name)
-        for entry in archive.entries
-        if not _LEFT_OUT.search(entry.name)
-    ]
-
-
-def _refuse_shared_names(archives: list[Path], placed: list[list[ExtractedMember]]) -> None:
+    members: dict[str, ExtractedMember] = {}
     owner: dict[str, Path] = {}
-    for archive, files in zip(archives, placed, strict=True):
-        for _, place in files:
-            if place in owner:
-                raise ArchiveError(
-                    f"'{archive}' and '{owner[place]}' both have '{place}'; name one of them"
-                )
-            owner[place] = archive
+    with ExitStack() as stack:
+        for archive in archives:
+            for member in stack.enter_context(open_archive(archive)):
+                if _LEFT_OUT.search(member.name):
+                    continue
+                if member.name in members:
+                    raise ArchiveError(
+                        f"'{archive}' and '{owner[member.name]}' both have '{member.name}'; "
+                        "name one of them"
+                    )
+                members[member.name] = ExtractedMember(member, member.name)
+                owner[member.name] = archive
+        needed = sum(member.size_bytes for member, _ in members.values())
+        announce(_called(archives), len(members), needed, target.parent)
+        with progress("extracting", needed, "B") as bar:
+            extract([*members.values()], target, made_of, on_bytes=bar.advance)
 
 
 def _called(archives: list[Path]) -> str:

@@ -50,15 +50,15 @@ def _devkit_files(path: Path) -> tuple[bytes, bytes]:
             places = sorted(path.rglob(name))
             found |= {name: places[0].read_bytes()} if places else {}
     else:
-        with open_archive(path) as archive:
-            for entry in archive.entries:
-                name = entry.name.rpartition("/")[2]
+        with open_archive(path) as members:
+            for member in members:
+                name = member.name.rpartition("/")[2]
                 if name in (META, TRUTH) and name not in found:
-                    if entry.size_bytes > _DEVKIT_FILE_BYTES:
+                    if member.size_bytes > _DEVKIT_FILE_BYTES:
                         raise ArchiveError(
-                            f"'{path}': {entry.name} declares {entry.size_bytes:,} bytes"
+                            f"'{path}': {member.name} declares {member.size_bytes:,} bytes"
                         )
-                    found[name] = archive.open(entry).read()
+                    found[name] = member.open().read()
     missing = [name for name in (META, TRUTH) if name not in found]
     if missing:
         raise ValueError(
