@@ -66,7 +66,7 @@ def test_an_animation_gives_its_first_frame():
 def test_what_torchvision_refuses_pillow_decodes(monkeypatch):
     data = encoded(photograph(), "PNG")
     expected = pixels(data)
-    monkeypatch.setattr(decoding, "_decode_with_torchvision", lambda _: None)
+    monkeypatch.setattr(decoding, "decode_with_torchvision", lambda _: None)
     assert np.array_equal(pixels(data), expected)
 
 

@@ -273,7 +273,7 @@ def settled(root, images, tmp_path, monkeypatch) -> Path:
     store = build_shards(root, images, tmp_path, CONFIG)
     settle(store.path)
     monkeypatch.setattr(
-        "sagan.data.shards.checksum_cache._SETTLED_NS", 0
+        "sagan.data.shards.checksum_cache.SETTLED_NS", 0
     )  # else its test takes two seconds
     ShardStore.open(store.path)
     return store.path

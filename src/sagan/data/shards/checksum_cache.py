@@ -19,7 +19,7 @@ from sagan.common.files import replacing_file
 logger = logging.getLogger(__name__)
 
 # the coarsest clock of a file system in use
-_SETTLED_NS = 2_000_000_000
+SETTLED_NS = 2_000_000_000
 
 
 class ChecksumCache:
@@ -40,7 +40,7 @@ class ChecksumCache:
         """Record files whose checksum has just been right."""
         now = time.time_ns()
         looks = {name: _look(self._store / name) for name in names}
-        settled = {name: look for name, look in looks.items() if now - look[2] > _SETTLED_NS}
+        settled = {name: look for name, look in looks.items() if now - look[2] > SETTLED_NS}
         if settled.items() <= self._looks.items():
             return
         self._looks |= settled

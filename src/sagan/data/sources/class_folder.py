@@ -1,7 +1,7 @@
 """Source `folder`: the user's own class folder, or archives of one.
 
-A folder that can be used as it is stays where it is. Archives are extracted, all into one folder;
-a flat val/ is linked into classes by a table of labels.
+A folder is used in place. Archives are extracted, all into one folder; a flat val/ is linked into
+classes by a table of labels.
 """
 
 import re
@@ -24,12 +24,12 @@ from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, v
 from sagan.processes.lock import folder_lock
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
-# what people's computers add to archives, and Kaggle's test images, which have no labels
+# added to archives by macOS, and Kaggle's test images, which have no labels
 _LEFT_OUT = re.compile(r"(^|/)(__MACOSX|ILSVRC/Data/CLS-LOC/test|ILSVRC/Annotations)/")
 
 
 def archives_of(path: Path) -> list[Path]:
-    """The archives that a path names: one, or all of a pattern; none where it is a folder.
+    """The archives that a path names: one, or all of a pattern; none if it is a folder.
 
     Raises:
         FileNotFoundError: if a pattern matches nothing.
@@ -43,18 +43,18 @@ def archives_of(path: Path) -> list[Path]:
 
 
 def unpacked(path: Path, target: Path) -> Path:
-    """The folder that a path means; archives are extracted first, all into one folder.
+    """The folder of a path; archives are extracted first, all into one folder.
 
     Args:
         path: A folder, an archive, or a pattern of archives.
-        target: Where archives are extracted to.
+        target: The folder to extract archives to.
 
     Returns:
-        The folder that holds `train/`, as far as it can be told.
+        The folder that should hold `train/`.
 
     Raises:
         ArchiveError: if an archive is damaged or hostile, or two hold the same file.
-        OSError: if there is no room.
+        OSError: if there is too little space.
     """
     archives = archives_of(path)
     if not archives:
@@ -72,10 +72,10 @@ def read_class_folder(path: Path, val_labels: Path | None, beside: list[Path]) -
     Args:
         path: The folder that holds `train/`.
         val_labels: A table of labels for a flat val/.
-        beside: More folders where a table of class names may lie.
+        beside: More folders that may have a table of titles.
     """
     if val_labels is None:
-        ImageFolder.open(path)  # says all that is wrong with it
+        ImageFolder.open(path)  # raises with all faults of the layout
     elif not (path / "val").is_dir():
         raise FileNotFoundError(f"acquisition.val_labels is given, but '{path}' has no val/")
     tree = SourceTree(folders={"train": class_folders(path / "train")})
@@ -119,7 +119,7 @@ def _called(archives: list[Path]) -> str:
 
 
 def _below_one_folder(folder: Path) -> Path:
-    """Archives often hold one folder with everything in it."""
+    """The only folder in a folder, if there is just one, as many archives have it."""
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
     alone = len(inside) == 1 and inside[0].is_dir() and inside[0].name != "train"
     return inside[0] if alone else folder

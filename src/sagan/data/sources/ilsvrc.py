@@ -44,7 +44,7 @@ TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_devkit_t12.tar.gz",
 )
 # threads that write; a disk is hardly faster with more
-_WRITERS = 4
+WRITERS = 4
 
 
 class _Labels(NamedTuple):
@@ -68,7 +68,7 @@ def extract_ilsvrc(
     Raises:
         FileNotFoundError: if there is no training archive, or no labels for the validation images.
         ArchiveError: if an archive is damaged or hostile.
-        OSError: if there is no room.
+        OSError: if there is too little space.
     """
     if not (archives / TRAIN).is_file():
         raise FileNotFoundError(
@@ -123,7 +123,7 @@ def _extract_train(
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
     with progress("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
-        for _ in ordered_map(write, left, _WRITERS):
+        for _ in ordered_map(write, left, WRITERS):
             pass
     return chosen
 
