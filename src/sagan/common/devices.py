@@ -35,7 +35,7 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
             f"device: {name} was asked for, but there are {torch.cuda.device_count()} GPUs"
         )
     if name == "auto" and not torch.cuda.is_available():
-        _warn_cpu(torch.get_num_threads())
+        warn_cpu(torch.get_num_threads())
         return torch.device("cpu")
     return torch.device("cuda" if name == "auto" else name)
 
@@ -55,5 +55,5 @@ def fastest_convolutions(device: torch.device) -> Iterator[None]:
 
 
 @cache  # once per process, not per pipeline
-def _warn_cpu(threads: int) -> None:
+def warn_cpu(threads: int) -> None:
     logger.warning("no CUDA device: computing on the CPU (threads: %d)", threads)
