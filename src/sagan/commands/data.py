@@ -107,7 +107,7 @@ def data(
         )
     sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
 
-    from sagan.data.shards.preprocess import preprocess  # torch, once the input is known to be good
+    from sagan.data.shards.build import preprocess  # torch, once the input is known to be good
 
     click.echo(preprocess(folder, sound, out, config).path)
 

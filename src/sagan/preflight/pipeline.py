@@ -98,11 +98,11 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     training = _parameters(catalog, "training", TrainingConfig)
     if "comparison" in running:
         from sagan.comparison.config import ComparisonConfig
-        from sagan.comparison.variants import laid_contestants
+        from sagan.comparison.variants import build_variants
 
         config = _parameters(catalog, "comparison", ComparisonConfig)
         weights = dict(catalog.load("params:evaluation")).get("weights")
-        laid_contestants(config, training, image_size, weights)
+        build_variants(config, training, image_size, weights)
     if "training" in running:
         from sagan.training.config.networks import network_faults
 

@@ -24,11 +24,11 @@ def tune_training(
     with exit_on_signal():  # while large libraries are imported
         from sagan.tuning.run import tune
 
-    outcome = tune(
+    result = tune(
         config,
         training,
         image_shards,
         tuning_workspace,
         evaluation_workspace=evaluation_workspace,
     )
-    return outcome.best_parameters, outcome.results, outcome.report
+    return result.best_parameters, result.results, result.report
