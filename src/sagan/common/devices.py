@@ -56,4 +56,5 @@ def fastest_convolutions(device: torch.device) -> Iterator[None]:
 
 @cache  # once per process, not per pipeline
 def warn_cpu(threads: int) -> None:
+    """Warn once that the CPU is used."""
     logger.warning("no CUDA device: computing on the CPU (threads: %d)", threads)
