@@ -19,7 +19,7 @@ from sagan.training.folders import Folders
 from sagan.training.monitor.observer import Observer
 from sagan.training.monitor.scoring import OnScore, Scorer, scores_in
 from sagan.training.oom import explained_memory
-from sagan.training.results import JOURNAL, export_chosen, write_summary
+from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import (
     differences,
@@ -28,7 +28,7 @@ from sagan.training.store.identity import (
     identity_hash,
     run_identity,
 )
-from sagan.training.store.journal import Journal, Record
+from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import claim_folder, state_to_go_on_from
 
 logger = logging.getLogger(__name__)
