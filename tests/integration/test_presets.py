@@ -13,6 +13,7 @@ from sagan.models.generator import build_generator
 from sagan.pipeline_registry import register_pipelines
 from sagan.settings import CONFIG_LOADER_ARGS
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import total_steps
 
 CONF = Path(__file__).parents[2] / "conf"
 # each station's model, as its nodes' hints name it
@@ -55,7 +56,7 @@ def test_imagenet128_is_the_released_run():
     assert chosen["preprocessing"].image_size == 128
     assert chosen["data_validation"].thresholds["min_classes"] == 1000
     assert chosen["data_validation"].thresholds["max_classes"] == 1000
-    assert training.total_steps == 1_000_000
+    assert total_steps(training) == 1_000_000
     # every other number of training is the model's default: the authors' release
     machine = {"threads", "device", "log_every_steps", "checkpoint_every_images", "watch"}
     machine |= {"scoring"}

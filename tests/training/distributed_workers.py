@@ -42,7 +42,7 @@ def signalled(*arguments):
 def counted(*arguments):
     """Each start of process 0 is counted, in a file beside the runs."""
     if os.environ["RANK"] == "0":
-        with (arguments[2].runs / "starts").open("a") as file:
+        with (arguments[2]["runs_dir"] / "starts").open("a") as file:
             file.write(".")
     return work(*arguments)
 

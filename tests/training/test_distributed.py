@@ -19,7 +19,6 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.folders import Folders
 from sagan.training.launch.torchelastic import TrainingFailed, launch
 from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
@@ -215,7 +214,7 @@ def launched(tiny, shards, tmp_path):
     def run(worker, **changes):
         config = tiny(**(SHARED | {"devices": 2, "restarts": 0, "total_images": 40} | changes))
         folder = tmp_path / identity_hash(run_identity(config, shards))
-        launch(config, shards, Folders(tmp_path, tmp_path / "features"), folder, worker=worker)
+        launch(config, shards, tmp_path, tmp_path / "features", folder, worker=worker)
         return folder
 
     return run
