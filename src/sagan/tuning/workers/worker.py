@@ -15,6 +15,7 @@ from sagan.common.schema import ClearError, describe_faults
 from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
+from sagan.training.monitor.scoring import finite_or_none
 from sagan.tuning.storage.location import StorageError, explained, open_storage
 from sagan.tuning.study import make_pruner, make_sampler
 from sagan.tuning.workers.context import Attempt, Job
@@ -99,7 +100,7 @@ class Worker:
             logger.exception("trial %d failed", trial.number)
             self.ledger.fail(trial, reason(error))
         else:
-            self.ledger.note(trial, NUMBERS, {k: _or_none(v) for k, v in numbers.items()})
+            self.ledger.note(trial, NUMBERS, {k: finite_or_none(v) for k, v in numbers.items()})
             self.ledger.complete(trial, values)
 
     def _numbers(self, trial: "Trial") -> Mapping[str, float]:
@@ -226,10 +227,6 @@ def _require_finite(values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise Diverged(f"{name} is {value}: the training diverged")
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _is_done(trial: "FrozenTrial") -> bool:
