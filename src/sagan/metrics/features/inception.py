@@ -172,9 +172,6 @@ def fold_batch_norm(network: nn.Module) -> None:
     """Fold each batch norm of Inception's blocks into the convolution before it, in place.
 
     With fixed statistics it is an affine map per channel; the products are computed in float64.
-
-    Args:
-        network: in evaluation mode.
     """
     from torchvision.models.inception import BasicConv2d
 
