@@ -57,15 +57,7 @@ def write_summary(
     journal: Sequence[Record],
     fingerprint: dict[str, Any],
 ) -> None:
-    """Write the summary of a run.
-
-    Args:
-        run: its folder.
-        state: at the end.
-        config: its parameters.
-        journal: its records.
-        fingerprint: identity and environment of the run.
-    """
+    """Write the summary of a run."""
     summary = {
         "images_seen": state.images_seen,
         "steps": state.images_seen // images_per_step(config),
@@ -90,15 +82,7 @@ def export_chosen(
     *,
     facts: dict[str, Any],
 ) -> None:
-    """Export the last or the best scored generator, as configured.
-
-    Args:
-        run: its folder.
-        state: at the end; replaced by the best scored one if that is exported.
-        config: its parameters.
-        shards: its images.
-        checkpoints: of the run.
-        facts: more for the bundle, JSON-able.
+    """Export the last or the best scored generator, as configured; the best replaces `state`.
 
     Raises:
         CheckpointError: if the best is asked for and no sound checkpoint has a score.

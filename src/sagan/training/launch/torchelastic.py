@@ -91,7 +91,8 @@ def launch(
     errors = WorkerErrorFiles(run / "processes")
     errors.clear()
     folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
-    arguments = (config, shards.path, folders, errors.folder, _log_level())
+    log_level = logging.getLogger("sagan").getEffectiveLevel()
+    arguments = (config, shards.path, folders, errors.folder, log_level)
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
         logger.info(
@@ -254,10 +255,6 @@ def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401
         logs_specs=DefaultLogsSpecs(log_dir=scratch),
         signals_to_handle=",".join(number.name for number in SIGNALS),
     )
-
-
-def _log_level() -> int:
-    return logging.getLogger("sagan").getEffectiveLevel()
 
 
 def _log(rank: int, level: int) -> None:

@@ -54,13 +54,7 @@ class CollapseMonitor:
     """Checks one run; its only state is how long each problem has lasted."""
 
     def __init__(self, config: TrainingConfig, shards: ShardStore, device: torch.device) -> None:
-        """Choose the fixed batch and measure the diversity of its real images.
-
-        Args:
-            config: of the run and of the checks.
-            shards: images of the run; the `train` split is read.
-            device: of the networks.
-        """
+        """Choose the fixed batch and measure the diversity of its real images."""
         self._config = config.watch
         self._batch: FixedBatch = choose_fixed_batch(config, shards).to(device)
         self._lasting: dict[str, int] = {}  # problem -> checks that it has lasted

@@ -60,12 +60,7 @@ class TensorBoardWriter:
         self._writer = SummaryWriter(str(folder), purge_step=purge_step, flush_secs=_FLUSH_SECONDS)
 
     def scalars(self, record: Mapping[str, Any], step: int) -> None:
-        """Write the numbers of a journal record, grouped; events are skipped.
-
-        Args:
-            record: values by the journal's names; only finite numbers are written.
-            step: of the run.
-        """
+        """Write the finite numbers of a journal record, grouped; events are skipped."""
         if self._writer is None or "event" in record:
             return
         with self._disable_on_error():

@@ -69,12 +69,9 @@ def _tensor_bytes(value: object) -> int:
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write a state, then its facts; an existing checkpoint stays valid until it is replaced.
+    """Write a state, then its facts with checksum and size.
 
-    Args:
-        path: the .pt.
-        state: tensors and plain values.
-        facts: content of the .json; checksum and size are added.
+    An existing checkpoint stays valid until it is replaced.
     """
     with replacing_file(path, needed_bytes=state_bytes(state)) as temporary:
         written = _write_state(temporary, state)

@@ -70,12 +70,7 @@ def _read_run(folder: Path) -> Run | None:
 
 
 def removable(runs: Sequence[Run], *, keep: int) -> list[Run]:
-    """All complete runs except the last modified ones; unfinished runs are never removable.
-
-    Args:
-        runs: from `runs_in`.
-        keep: number of complete runs to keep.
-    """
+    """All complete runs except the last modified ones; unfinished runs are never removable."""
     return [run for run in runs if run.complete][keep:]
 
 
