@@ -9,6 +9,7 @@ from scipy import stats
 from sagan.comparison.__main__ import main
 from sagan.comparison.figures import learning_curves, sample_sheet
 from sagan.comparison.page import markdown_table, render_page, results
+from sagan.comparison.result_store import read_results
 from sagan.comparison.significance import contrasts, holm, sentences
 from sagan.comparison.summary import summarise
 from tests.comparison.fabricated_rows import row
@@ -51,14 +52,14 @@ def test_one_seed_has_no_interval_and_no_verdict():
 
     found = results(rows, "sagan")
 
-    assert "low" not in found["contestants"][0]["metrics"]["fd_classifier"]
+    assert "low" not in found["variants"][0]["metrics"]["fd_classifier"]
     assert "has too few seeds to be compared with other (9)" in found["verdict"][0]
 
 
 def test_a_diverged_run_counts_and_has_no_numbers(rows):
     found = results([*rows, row("gone", 0, status="diverged")], "sagan")
 
-    gone = found["contestants"][-1]
+    gone = found["variants"][-1]
     assert (gone["diverged"], gone["trained"], gone["metrics"]) == (1, 0, {})
     assert "| gone | 0 | 1, 0 | - |" in markdown_table(found)
     assert "gone" not in "".join(found["verdict"])
@@ -66,9 +67,7 @@ def test_a_diverged_run_counts_and_has_no_numbers(rows):
 
 
 def test_the_verdict_knows_noise_from_difference(rows):
-    by_name = {
-        one.contestant: one for one in contrasts(summarise(rows), "sagan", ["fd_classifier"])
-    }
+    by_name = {one.variant: one for one in contrasts(summarise(rows), "sagan", ["fd_classifier"])}
 
     assert by_name["far"].reference_is == "better"
     assert by_name["near"].reference_is == "within noise"
@@ -148,27 +147,19 @@ def test_holm_is_monotone_and_keeps_what_could_not_be_tested():
     }
 
 
-def test_curves_have_a_line_for_each_contestant(rows):
-    drawn = learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
+def test_curves_have_a_line_and_a_band_for_each_variant(rows):
+    chart = learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier", "lower")
 
-    assert drawn.startswith("<svg")
-    for name in ("sagan", "near", "far", "real images seen"):
-        assert name in drawn
-    assert drawn == learning_curves([*rows, row("gone", 0, status="diverged")], "fd_classifier")
-
-
-def test_a_curve_of_a_single_point_is_seen():
-    rows = [row("sagan", 0, fd_classifier=5.0)]
-    rows[0]["curve"] = rows[0]["curve"][:1]
-
-    drawn = learning_curves(rows, "fd_classifier")
-
-    line = "stroke: #1f77b4"  # of the first colour
-    marks = [part for part in drawn.split("<use ")[1:] if line in part.partition("/>")[0]]
-    assert len(marks) == 2  # its own, and the legend's
+    assert [curve.name for curve in chart.curves] == ["sagan", "near", "far"]
+    first = chart.curves[0]
+    values = [one["metrics"]["fd_classifier"] for one in rows if one["variant"] == "sagan"]
+    assert list(first.x) == [100, 200]
+    assert first.y == pytest.approx([np.mean(values)] * 2)
+    assert (first.low[0], first.high[0]) == (min(values), max(values))
+    assert (chart.log, chart.unit) == ("y", "lower")
 
 
-def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):
+def test_the_sheet_shows_each_variant_at_the_same_latents(rows, tmp_path):
     for name in ("sagan", "near", "far"):
         small_bundle(tmp_path / f"{name}0" / "generator")
 
@@ -196,13 +187,13 @@ def test_everything_is_published(rows, tmp_path, capsys):
     }
     assert json.loads((out / "rows.json").read_text()) == rows
     assert main([*command, "--reference", "nobody"]) == 1
-    assert "no contestant 'nobody'" in capsys.readouterr().err
+    assert "no variant 'nobody'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"contestants": []}', "has no rows of a comparison; name its comparison_rows.json"),
+        ('{"variants": []}', "has no rows of a comparison; name its comparison_rows.json"),
         ('["sagan"]', "has no rows"),
         ("[{", "is not valid JSON"),
         (None, "No such file"),
@@ -219,10 +210,18 @@ def test_what_holds_no_rows_is_refused(tmp_path, capsys, text, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_rows_of_earlier_versions_are_read(tmp_path, rows):
+    earlier = [{"contestant" if k == "variant" else k: v for k, v in row.items()} for row in rows]
+    path = tmp_path / "comparison_rows.json"
+    path.write_text(json.dumps(earlier))
+
+    assert read_results(path) == rows
+
+
 def test_the_page_needs_nothing_from_elsewhere(rows):
     page = render_page(rows, results(rows, "sagan"), np.zeros((8, 8, 3), np.uint8))
 
-    assert "https://" not in page.replace("https://matplotlib.org/", "")
+    assert "https://" not in page
     assert " src=" not in page.replace(' src="data:', "")
     assert "SNGAN-projection" in page  # the paper's, apart
     assert "18.65" in page
@@ -237,7 +236,7 @@ def test_the_page_names_each_pairs_p(rows):
     (far,) = (
         one
         for one in found["contrasts"]
-        if (one["contestant"], one["metric"]) == ("far", "fd_classifier")
+        if (one["variant"], one["metric"]) == ("far", "fd_classifier")
     )
     p = f'<br><span class="quiet">p {far["p"]:.2g}</span></td>'
     assert f'<td><span class="better">better</span>{p}' in page

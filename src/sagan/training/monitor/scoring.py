@@ -44,8 +44,8 @@ class Score:
 
     def to_record(self, step: int) -> Record:
         """Record for the journal, with null for values that are not finite."""
-        scores = {name: finite_or_none(value) for name, value in self.scores.items()}
-        values = asdict(self) | {"value": finite_or_none(self.value), "scores": scores}
+        scores = {name: _or_none(value) for name, value in self.scores.items()}
+        values = asdict(self) | {"value": _or_none(self.value), "scores": scores}
         return {"event": EVENT, "step": step, **values}
 
     @classmethod
@@ -56,8 +56,7 @@ class Score:
         return cls(**values | {"value": _or_nan(record["value"]), "scores": scores})
 
 
-def finite_or_none(value: float) -> float | None:
-    """The value, or None if it is NaN or infinite."""
+def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
