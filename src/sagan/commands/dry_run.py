@@ -12,7 +12,7 @@ import yaml
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.resume import read_identity
-from sagan.training.store.runs import gigabytes
+from sagan.training.store.runs import format_gigabytes
 
 UNKNOWN = "unknown"
 
@@ -74,8 +74,8 @@ def _sizes(config: TrainingConfig, image_size: int, num_classes: int) -> dict[st
     bundle = state_bytes(weights) * (2 if averaged_and_raw else 1)
     return {
         "parameters": ", ".join(f"{name} {count:,}" for name, count in counts.items()),
-        "disk": f"{gigabytes(checkpoints * state_bytes(state.state_dict()))} for {checkpoints} "
-        f"checkpoints, {gigabytes(bundle)} for the generator",
+        "disk": f"{format_gigabytes(checkpoints * state_bytes(state.state_dict()))} for "
+        f"{checkpoints} checkpoints, {format_gigabytes(bundle)} for the generator",
     }
 
 

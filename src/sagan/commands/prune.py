@@ -35,7 +35,7 @@ def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
     All complete runs except the newest are removed, or exactly those named, complete or not.
     Without --yes nothing is removed.
     """
-    from sagan.training.store.runs import gigabytes, named, not_needed, remove, runs_in
+    from sagan.training.store.runs import find_runs, format_gigabytes, removable, remove, runs_in
 
     if not runs.is_dir():
         raise FileNotFoundError(f"{runs}: no such folder")
@@ -45,22 +45,22 @@ def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
             f"to start the comparison again, delete {display_path(runs.absolute().parent)}"
         )
     found = runs_in(runs)
-    chosen = named(found, names) if names else not_needed(found, keep=keep)
+    chosen = find_runs(found, names) if names else removable(found, keep=keep)
     lines = [_line(run, going=run in chosen) for run in found]
     for run in chosen if yes else []:
         remove(run)
-    size = gigabytes(sum(run.size_bytes for run in chosen))
+    size = format_gigabytes(sum(run.size_bytes for run in chosen))
     done = "removed" if yes else "to remove; --yes removes them"
     lines.append(f"{len(chosen)} of {len(found)} runs in {display_path(runs)}, {size} {done}")
     click.echo("\n".join(lines))
 
 
 def _line(run: Run, *, going: bool) -> str:
-    from sagan.training.store.runs import gigabytes
+    from sagan.training.store.runs import format_gigabytes
 
     used = datetime.fromtimestamp(run.used).astimezone().strftime("%Y-%m-%d %H:%M")
     state = "complete" if run.complete else "unfinished"
-    size = gigabytes(run.size_bytes)
+    size = format_gigabytes(run.size_bytes)
     mark = "remove" if going else ""
     line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark}"
     return line.rstrip()

@@ -51,7 +51,7 @@ def train(
     with exit_on_signal():  # an exception amid the imports of large libraries would be lost
         from sagan.data.shards.store import ShardStore, read_index
         from sagan.training import train as train_run
-        from sagan.training.store.runs import tell_of
+        from sagan.training.store.runs import log_disk_usage
 
         config = _configured(files, preset, assignments)
         if dry_run:
@@ -62,7 +62,7 @@ def train(
             click.echo(f"{configuration({'training': config})}\n")
             click.echo(training_plan(config, out, **sizes))
             return
-        tell_of(out)
+        log_disk_usage(out)
         result = train_run(config, ShardStore.open(shards), out)
     click.echo(json.dumps({"generator_bundle": str(result.bundle.path), **result.summary}))
 

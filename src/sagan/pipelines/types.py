@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.data.shards.store import ShardStore
-    from sagan.export.folder import SharedFolder
+    from sagan.export.folder import ExportFolder
 else:
-    DataFrame = Figure = GeneratorBundle = SharedFolder = ShardStore = Any
+    DataFrame = ExportFolder = Figure = GeneratorBundle = ShardStore = Any
 
-__all__ = ["DataFrame", "Figure", "GeneratorBundle", "ShardStore", "SharedFolder"]
+__all__ = ["DataFrame", "ExportFolder", "Figure", "GeneratorBundle", "ShardStore"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sagan.export.config import ExportConfig
-from sagan.pipelines.types import GeneratorBundle, SharedFolder
+from sagan.pipelines.types import ExportFolder, GeneratorBundle
 from sagan.sampling.config import SamplingConfig
 
 
@@ -13,7 +13,7 @@ def share_generator(
     metrics: dict[str, Any] | None,
     sampling: SamplingConfig,
     config: ExportConfig,
-) -> SharedFolder:
+) -> ExportFolder:
     """The bundle with model card, picture, metrics and program, in a folder to share."""
     from sagan.export.folder import make_folder
 
