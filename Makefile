@@ -32,10 +32,9 @@ test: $(READY)
 test-fast: $(READY)
 	$(PYTEST) -m "not slow"
 
-# shares of lines and branches that the tests execute, those of processes they start included
+# the share of lines and of branches that the tests execute
 coverage: $(READY)
-	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=json:build/coverage.json
-	$(BIN)/python -m benchmarks.coverage build/coverage.json
+	$(BIN)/python -m benchmarks.coverage
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

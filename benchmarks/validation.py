@@ -85,7 +85,7 @@ def whole_gate(folder: Path) -> dict[str, Any]:
     marks = [("start", time.perf_counter())]
     from kedro.config import OmegaConfigLoader
 
-    from sagan.datasets.folder_datasets import JSONFolderDataset
+    from sagan.datasets.path_datasets import JSONFolderDataset
     from sagan.datasets.table_datasets import CSVDataset, ParquetDataset
     from sagan.datasets.text_datasets import JSONDataset, TextDataset
     from sagan.settings import CONFIG_LOADER_ARGS

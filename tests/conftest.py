@@ -2,12 +2,11 @@
 
 import inspect
 import multiprocessing.util
-
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 
 import pytest
 

@@ -20,7 +20,7 @@ from kedro.utils import find_kedro_project
 
 from sagan.commands.run_options import RunCommand, refuse_unknown, split_params
 from sagan.common.terminal import fit_log_to_terminal, fitted_error, shortened
-from sagan.processes.signals import EXIT_INTERRUPTED, handled_by
+from sagan.processes.signals import EXIT_INTERRUPTED, signal_handler
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def run_or_explain(verbose: bool, **options: Any) -> dict[str, Any] | None:  # n
     try:
         _prepare_log()
         _name_pipelines(options)
-        with handled_by(_stop):  # training takes the signals over, and saves
+        with signal_handler(_stop):  # training takes the signals over, and saves
             result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status

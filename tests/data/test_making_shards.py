@@ -22,7 +22,7 @@ from sagan.data.shards.build import build_shards, build_stores
 from sagan.data.shards.preprocess import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.writer import JOURNAL
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 from tests.drawn_images import draw_image_folder
 
 CONFIG = PreprocessingConfig(image_size=16, shard_images=5, workers=2)
@@ -213,7 +213,7 @@ def test_more_sizes_that_are_none_are_refused(given):
 
 def test_two_processes_that_want_the_same_shards_make_them_once(root, images, tmp_path, caplog):
     with ThreadPoolExecutor(1) as other:
-        with alone_in(tmp_path):
+        with folder_lock(tmp_path):
             waiting = other.submit(build_shards, root, images, tmp_path, CONFIG)
             assert not wait([waiting], timeout=0.3).done
         assert waiting.result().image_size == 16

@@ -11,7 +11,7 @@ from sagan.data.config import AcquisitionConfig, ManifestConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, data_hash
 from sagan.data.sources.acquire import acquire
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 from tests.data import published
 
 WRITERS = {
@@ -301,7 +301,7 @@ def test_a_new_archive_of_that_name_is_extracted_again(tmp_path):
 def test_two_processes_in_one_workspace_take_turns(tmp_path, caplog):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
     with ThreadPoolExecutor(1) as other:
-        with alone_in(raw / "ilsvrc2012"):
+        with folder_lock(raw / "ilsvrc2012"):
             waiting = other.submit(get, "ilsvrc2012", place, raw)
             assert not wait([waiting], timeout=0.3).done
             assert not (raw / "ilsvrc2012/train").exists()

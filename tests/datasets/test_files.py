@@ -10,6 +10,7 @@ import pytest
 from kedro.io import DatasetError
 
 import sagan.datasets
+from sagan.datasets.base import AtomicDataset
 from sagan.datasets.text_datasets import (
     JSONDataset,
     JSONLinesDataset,
@@ -81,6 +82,31 @@ def test_failed_save_keeps_the_old_file_and_leaves_nothing(
     assert {path: path.read_bytes() for path in (tmp_path / "deep").iterdir()} == before
 
 
+def test_dataset_of_another_library_is_saved_atomically(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.pickle"
+    dataset = AtomicDataset(filepath=str(path), dataset="pickle.PickleDataset")
+    dataset.save([1, 2])
+    with pytest.raises(DatasetError, match="pickle"):
+        dataset.save(["written before what fails", lambda: None])  # no function can be pickled
+    assert dataset.load() == [1, 2]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
+    dataset.save({"fid": 1.0})
+    with pytest.raises(DatasetError, match="not JSON compliant"):
+        dataset.save({"kid": 1.0, "fid": float("inf")})
+    assert dataset.load() == {"fid": 1.0}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_numpy_and_paths_are_written_as_plain_json(tmp_path: Path) -> None:
+    dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
+    dataset.save({"fid": np.float32(1.5), "counts": np.arange(2), "at": Path("a/b")})
+    assert dataset.load() == {"fid": 1.5, "counts": [0, 1], "at": "a/b"}
+
+
 def test_first_failed_save_does_not_count_as_an_output(tmp_path: Path) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
     with pytest.raises(DatasetError):
@@ -113,7 +139,7 @@ def test_missing_file_may_load_as_none_where_the_catalog_says_so(tmp_path: Path)
 @pytest.mark.parametrize(("kind", "text"), [(JSONDataset, '{"a": 1'), (JSONLinesDataset, "{}\n{")])
 def test_damaged_document_is_named(kind: type, text: str, tmp_path: Path) -> None:
     (tmp_path / "broken").write_text(text)
-    with pytest.raises(DatasetError, match=r"broken.* is not valid JSON"):
+    with pytest.raises(DatasetError, match=r"broken.*remove the file"):
         kind(filepath=str(tmp_path / "broken")).load()
 
 

@@ -1,4 +1,4 @@
-"""Handles: a small JSON for a heavy folder, and a bundle swapped in whole."""
+"""Datasets of folders: a JSON handle for a folder, bundles replaced as a whole."""
 
 import json
 import shutil
@@ -8,7 +8,12 @@ import pytest
 from kedro.io import DatasetError
 
 from sagan.common.files import replace_folder
-from sagan.datasets.path_datasets import GeneratorBundleDataset, HandleDataset, WorkspaceDataset
+from sagan.datasets.path_datasets import (
+    GeneratorBundleDataset,
+    HandleDataset,
+    JSONFolderDataset,
+    WorkspaceDataset,
+)
 
 
 class Folder:
@@ -28,8 +33,7 @@ class Folder:
 
 
 class FolderDataset(HandleDataset):
-    def handle_class(self) -> type[Folder]:
-        return Folder
+    HANDLE = f"{__name__}:Folder"
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ def test_workspace_is_made_on_load_and_never_saved(tmp_path: Path) -> None:
     dataset = WorkspaceDataset(filepath=str(tmp_path / "06_models" / "checkpoints"))
     assert not dataset.exists()
     assert dataset.load().is_dir()
-    with pytest.raises(DatasetError, match="nodes cannot save to it"):
+    with pytest.raises(DatasetError, match="nodes cannot save"):
         dataset.save("anything")
 
 
@@ -153,3 +157,18 @@ def test_bundle_already_in_place_is_left_alone(tmp_path: Path) -> None:
     bundle(target, "old")
     replace_folder(target, target)
     assert (target / "generator.safetensors").read_text() == "old"
+
+
+def test_a_folder_of_json_is_read_by_name_and_never_written(tmp_path):
+    (tmp_path / "b.json").write_text('{"two": 2}')
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "notes.txt").write_text("not ours")
+    dataset = JSONFolderDataset(filepath=str(tmp_path))
+    assert dataset.load() == {"a": [1], "b": {"two": 2}}
+    with pytest.raises(DatasetError, match="nodes cannot save"):
+        dataset.save({})
+    (tmp_path / "a.json").write_text("[1")
+    with pytest.raises(DatasetError, match=r"a\.json is not valid JSON .*; correct the file"):
+        dataset.load()
+    with pytest.raises(DatasetError, match="expected a folder of JSON"):
+        JSONFolderDataset(filepath=str(tmp_path / "none")).load()

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from sagan import cli
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -174,7 +174,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     made, mine = shared / "finished_project", tmp_path_factory.mktemp("finished") / "project"
-    with alone_in(shared / "finished_project_lock"):
+    with folder_lock(shared / "finished_project_lock"):
         if not made.exists():
             _finish(shared / "finished_project_partial").rename(made)
     return copy_finished(made, mine)

@@ -25,11 +25,11 @@ from sagan.processes.signals import (
     EXIT_INTERRUPTED,
     SIGNALS,
     TrainingInterrupted,
-    handled_by,
-    leaving,
-    signals_kept,
+    ignore_signal,
+    raise_on_signal,
+    signal_handler,
+    signals_blocked,
     stop_requests,
-    unheard,
 )
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _start(entry: Entry, slot: int, common: Conditions) -> tuple[BaseProcess, th
     process = multiprocessing.get_context("spawn").Process(
         target=_work, args=(entry, slot, common, sent), daemon=True, name=entry.name
     )
-    with signals_kept():
+    with signals_blocked():
         process.start()
     sent.close()  # the process has its own; when it ends, so do the records
     log = threading.Thread(target=_log, args=(records, entry.name), daemon=True)
@@ -145,15 +145,17 @@ def _stop_all(running: Running) -> None:
 def _work(entry: Entry, slot: int, common: Conditions, sent: Connection) -> None:
     """One process: one run."""
     for number in SIGNALS:  # before it listens they wait, and when it ends they are of no use
-        signal.signal(number, unheard)
+        signal.signal(number, ignore_signal)
     sys.stderr = _WithoutBars(sys.stderr.buffer, line_buffering=True)
     _log_through(sent)
     logging.getLogger("sagan").setLevel(logging.WARNING)  # several tell their steps at once
     logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the parent has said it
     _take_one_gpu(slot)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with leaving():
-        with handled_by(lambda *_: os._exit(EXIT_INTERRUPTED)):  # imports would lose an exception
+    with raise_on_signal():
+        with signal_handler(
+            lambda *_: os._exit(EXIT_INTERRUPTED)
+        ):  # imports would lose an exception
             import sagan.metrics.evaluate_generator
             import sagan.training.run  # noqa: F401
         outcome = attempt_entry(entry, common)

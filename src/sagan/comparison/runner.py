@@ -15,7 +15,7 @@ from sagan.comparison.run_one import Conditions, attempt_entry
 from sagan.comparison.variants import Entry, entries
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
-from sagan.processes.signals import leaving
+from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
 from sagan.training.folders import Folders
 
@@ -121,7 +121,7 @@ def _outcomes(
         yield from measure_in_processes(open_entries, common, workers, bar.refresh)
         return
     for entry in open_entries:
-        with leaving():
+        with raise_on_signal():
             outcome = attempt_entry(entry, common)
         yield entry, outcome
 

@@ -30,7 +30,7 @@ from sagan.data.config import (
 )
 from sagan.data.image_folder import ImageFolder, first_five
 from sagan.data.manifest.build import ImageRecord, scan_images
-from sagan.processes.stopping import EXIT_INTERRUPTED, signals_interrupt
+from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
 logger = logging.getLogger("sagan.data")
 
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
-        with signals_interrupt():
+        with interrupt_on_signal():
             store = _build(options)
     except ValidationError as error:
         write_error("\n".join(describe_faults(error)))

@@ -1,19 +1,20 @@
-"""Kedro dataset classes: how the artefacts of the stream touch disk, whole or not at all.
+"""Kedro dataset classes of the pipelines' artefacts, saved atomically.
 
-The names here are what `type: sagan.datasets.<Name>` in `conf/*/catalog_*.yml` refers to. They load
-on first use, so that a `kedro` command which touches no table does not import pandas.
+`type: sagan.datasets.<Name>` in `conf/*/catalog_*.yml` refers to these names. They are imported on
+first use, so that a `kedro` command which touches no table does not import pandas.
 """
 
 from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "AtomicDataset": "base",
     "CSVDataset": "table_datasets",
     "EvaluationPicturesDataset": "array_datasets",
     "GeneratorBundleDataset": "path_datasets",
     "ImageFolderDataset": "path_datasets",
     "JSONDataset": "text_datasets",
-    "JSONFolderDataset": "folder_datasets",
+    "JSONFolderDataset": "path_datasets",
     "JSONLinesDataset": "text_datasets",
     "PNGDataset": "array_datasets",
     "ParquetDataset": "table_datasets",

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 from kedro_datasets._typing import ImagePreview
 
-from sagan.datasets.file import FileDataset
+from sagan.datasets.base import REMAKE, AtomicDataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +20,8 @@ _DRAWN_WITH = "drawn_with"  # a PNG's text: SHA-256 of the generator's weights
 _PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 
 
-class PNGDataset(FileDataset):
-    """A picture, uint8 [H, W, 3] in RGB, and what it was drawn with; Kedro-Viz shows it."""
+class PNGDataset(AtomicDataset):
+    """An RGB picture, uint8 [H, W, 3], and the hash of the weights that drew it."""
 
     def read(self, path: Path) -> "Picture":
         """Return uint8 [H, W, 3]."""
@@ -52,13 +52,13 @@ class PNGDataset(FileDataset):
         Image.fromarray(data).save(path, format="PNG", optimize=True, pnginfo=text)
 
     def preview(self) -> ImagePreview:
-        """The picture in base64 for Kedro-Viz, which stretches it to its panel.
+        """The picture in base64 for Kedro-Viz, centred on a transparent ground.
 
-        So it is set into the middle of a transparent ground of the panel's proportions.
+        Kedro-Viz stretches pictures to its panel, so the ground has the panel's proportions.
         """
         from PIL import Image
 
-        with Image.open(self._filepath) as image:
+        with Image.open(self.filepath) as image:
             picture = image.convert("RGBA")
         width = max(picture.width, round(picture.height * _PANEL))
         height = max(picture.height, round(width / _PANEL))
@@ -69,7 +69,7 @@ class PNGDataset(FileDataset):
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode("ascii"))
 
 
-class ArraysDataset(FileDataset):
+class ArraysDataset(AtomicDataset):
     """Named arrays in one `.npz`, never pickled: loading one runs no code."""
 
     required: tuple[str, ...] = ()
@@ -87,8 +87,7 @@ class ArraysDataset(FileDataset):
                 arrays = {name: file[name] for name in file.files}
         except (BadZipFile, EOFError, ValueError, OSError) as error:
             raise ValueError(
-                f"{path} is not a valid .npz of plain arrays ({error}); remove it and run the "
-                "station that writes it again"
+                f"{path} is not a valid .npz of plain arrays ({error}); {REMAKE}"
             ) from error
         self._check_names(arrays, str(path))
         return arrays
@@ -131,7 +130,7 @@ class StatisticsDataset(ArraysDataset):
 
 
 class EvaluationPicturesDataset(ArraysDataset):
-    """What `sagan.metrics.pictures` makes: images beside what they are compared with."""
+    """The arrays of `sagan.metrics.pictures`: samples beside the images they are compared with."""
 
     required = (
         *("pair_samples", "pair_sample_labels", "pair_sample_indices", "pair_drawn"),

@@ -1,54 +1,37 @@
 """Tables: CSV for what DVC and Kedro-Viz plot, Parquet for the manifests."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro_datasets._typing import TablePreview
 
-from sagan.datasets.file import FileDataset
+from sagan.datasets.base import UTF8, AtomicDataset
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class CSVDataset(FileDataset):
+class CSVDataset(AtomicDataset):
     """A table as CSV, without the index."""
 
-    def read(self, path: Path) -> "pd.DataFrame":
-        """Return the table."""
-        import pandas as pd
-
-        return pd.read_csv(path)
-
-    def write(self, path: Path, data: "pd.DataFrame") -> None:
-        """Write the table."""
-        data.to_csv(path, index=False)
+    DATASET: ClassVar = {"type": "pandas.CSVDataset", "fs_args": UTF8}
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """The first rows for Kedro-Viz."""
         import pandas as pd
 
-        return _as_preview(pd.read_csv(self._filepath, nrows=nrows))
+        return _as_preview(pd.read_csv(self.filepath, nrows=nrows))
 
 
-class ParquetDataset(FileDataset):
+class ParquetDataset(AtomicDataset):
     """A table as Parquet."""
 
-    def read(self, path: Path) -> "pd.DataFrame":
-        """Return the table."""
-        import pandas as pd
-
-        return pd.read_parquet(path)
-
-    def write(self, path: Path, data: "pd.DataFrame") -> None:
-        """Write the table."""
-        data.to_parquet(path, index=False)
+    DATASET: ClassVar = {"type": "pandas.ParquetDataset", "save_args": {"index": False}}
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """The first rows for Kedro-Viz, read without the rest of the file."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self._filepath) as file:
+        with pq.ParquetFile(self.filepath) as file:
             batch = next(file.iter_batches(batch_size=nrows), None)
             columns = file.schema_arrow.names
         if batch is None:
@@ -57,6 +40,6 @@ class ParquetDataset(FileDataset):
 
 
 def _as_preview(table: "pd.DataFrame") -> TablePreview:
-    # NaN is not JSON, and the viewer speaks nothing else
+    # NaN is not JSON, which is all that the viewer reads
     split: dict[Any, Any] = table.astype(object).where(table.notna(), None).to_dict(orient="split")
     return TablePreview(split)

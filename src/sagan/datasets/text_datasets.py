@@ -1,73 +1,74 @@
-"""Text artefacts: JSON, JSON Lines, HTML and Plotly figures."""
+"""Text artefacts: HTML pages, JSON, JSON Lines and Plotly figures, in UTF-8."""
 
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
-from sagan.datasets.file import FileDataset
+from sagan.datasets.base import REMAKE, UTF8, AtomicDataset
 
 _PREVIEW_CHARACTERS = 20_000  # a graph viewer's side panel, not an editor
 
 
-class TextDataset(FileDataset):
-    """A text file in UTF-8; here the HTML pages."""
-
-    def read(self, path: Path) -> str:
-        """Return the text."""
-        return path.read_text(encoding="utf-8")
-
-    def write(self, path: Path, data: str) -> None:
-        """Write the text."""
-        path.write_text(data, encoding="utf-8")
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a NumPy scalar or array, or a path
+    """Convert a value that JSON does not know."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON: got {value!r}")
 
 
-class JSONDataset(FileDataset):
+class TextDataset(AtomicDataset):
+    """A text file, such as an HTML page."""
+
+    DATASET: ClassVar = {"type": "text.TextDataset", "fs_args": UTF8}
+
+
+class JSONDataset(AtomicDataset):
     """A JSON document; NaN and infinity are refused, since JSON has neither."""
 
-    def read(self, path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
-        """Parse the document.
-
-        Raises:
-            ValueError: when the file is not JSON.
-        """
-        return parse_json(path.read_text(encoding="utf-8"), str(path))
+    DATASET: ClassVar = {
+        "type": "json.JSONDataset",
+        "save_args": {"allow_nan": False, "ensure_ascii": False, "default": _plain},
+        "fs_args": {"open_args_save": {"encoding": "utf-8"}},
+    }
 
     def write(self, path: Path, data: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         """Write the document, indented, ending in a line feed."""
-        text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False, default=_plain)
-        path.write_text(text + "\n", encoding="utf-8")
+        super().write(path, data)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
 
     def preview(self) -> JSONPreview:
         """The document for Kedro-Viz; a long one is cut to its short values."""
-        return json_preview(self.read(self._filepath))
+        return json_preview(JSONDataset.read(self, self.filepath))
 
 
 class ValidationReportDataset(JSONDataset):
-    """The verdict on the images; Kedro-Viz shows a line an expectation, the failed ones first."""
+    """The validation report; Kedro-Viz shows a line per expectation, failed ones first."""
 
     def preview(self) -> TablePreview:
-        """The verdict, then what was expected and what was found, for Kedro-Viz."""
-        report = self.read(self._filepath)
+        """The validation status, then what was expected and what was found, for Kedro-Viz."""
+        report = self.read(self.filepath)
         counts = report.get("counts", {})
         found = ", ".join(
             f"{counts[name]:,} {name}" for name in ("images", "classes") if name in counts
         )
         rows = [["passed" if report["passed"] else "failed", "", "the data set as a whole", found]]
-        for outcome in sorted(report.get("expectations", ()), key=lambda one: one["passed"]):
-            met = "met" if outcome["passed"] else "failed"
-            rows.append([met, *(str(outcome[n]) for n in ("severity", "description", "observed"))])
+        for result in sorted(report.get("expectations", ()), key=lambda one: one["passed"]):
+            met = "met" if result["passed"] else "failed"
+            rows.append([met, *(str(result[n]) for n in ("severity", "description", "observed"))])
         rows += [
             ["not checked", "", skipped["description"], skipped["reason"]]
             for skipped in report.get("skipped", ())
         ]
-        columns = ["result", "severity", "expectation", "found"]
-        return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
+        return _table(["result", "severity", "expectation", "found"], rows)
 
 
-class JSONLinesDataset(FileDataset):
+class JSONLinesDataset(AtomicDataset):
     """A list of flat records, one JSON object a line, such as the training journal."""
 
     def read(self, path: Path) -> list[dict[str, Any]]:
@@ -91,28 +92,19 @@ class JSONLinesDataset(FileDataset):
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """The last records as a table for Kedro-Viz."""
-        records = self.read(self._filepath)[-nrows:]
+        records = self.read(self.filepath)[-nrows:]
         columns = list(dict.fromkeys(key for record in records for key in record))
-        rows = [[record.get(column) for column in columns] for record in records]
-        return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
+        return _table(columns, [[record.get(column) for column in columns] for record in records])
 
 
-class PlotlyDataset(FileDataset):
-    """A Plotly figure as JSON, drawn by Kedro-Viz."""
+class PlotlyDataset(AtomicDataset):
+    """A Plotly figure as JSON."""
 
-    def read(self, path: Path) -> Any:  # noqa: ANN401 - plotly.graph_objects.Figure
-        """Return the figure."""
-        from plotly import io
-
-        return io.from_json(path.read_text(encoding="utf-8"))
-
-    def write(self, path: Path, data: Any) -> None:  # noqa: ANN401 - plotly.graph_objects.Figure
-        """Write the figure."""
-        path.write_text(data.to_json(), encoding="utf-8")
+    DATASET: ClassVar = {"type": "plotly.JSONDataset"}
 
     def preview(self) -> PlotlyPreview:
         """The figure for Kedro-Viz."""
-        return PlotlyPreview(parse_json(self._filepath.read_text("utf-8"), str(self._filepath)))
+        return PlotlyPreview(self.wrapped(self.filepath).preview())
 
 
 def json_preview(data: Any) -> JSONPreview:  # noqa: ANN401 - whatever JSON holds
@@ -121,9 +113,6 @@ def json_preview(data: Any) -> JSONPreview:  # noqa: ANN401 - whatever JSON hold
     if len(text) > _PREVIEW_CHARACTERS and isinstance(data, dict):
         text = json.dumps({key: _abridged(value) for key, value in data.items()})
     return JSONPreview(text)
-
-
-REMAKE = "remove the file and run the station that writes it again"
 
 
 def parse_json(text: str, origin: str, remedy: str = REMAKE) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -135,7 +124,7 @@ def parse_json(text: str, origin: str, remedy: str = REMAKE) -> Any:  # noqa: AN
         remedy: What the user can do, for the message.
 
     Raises:
-        ValueError: naming the origin and the place of the fault.
+        ValueError: naming the origin and the position of the fault.
     """
     try:
         return json.loads(text)
@@ -143,13 +132,8 @@ def parse_json(text: str, origin: str, remedy: str = REMAKE) -> Any:  # noqa: AN
         raise ValueError(f"{origin} is not valid JSON ({error}); {remedy}") from error
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a NumPy scalar or array, or a path
-    """Turn what JSON does not know into what it does."""
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} cannot be written as JSON: got {value!r}")
+def _table(columns: list[str], rows: list[list[Any]]) -> TablePreview:
+    return TablePreview({"index": list(range(len(rows))), "columns": columns, "data": rows})
 
 
 def _abridged(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sagan.common.terminal import Parser, fit_log_to_terminal, worded, write_error
-from sagan.processes.stopping import signals_interrupt
+from sagan.processes.signals import interrupt_on_signal
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
@@ -73,7 +73,7 @@ def explore(
     found = candidates(bundles, str(choose_device(device)), weights)
     from sagan.explorer import page, serving
 
-    with signals_interrupt(), tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+    with interrupt_on_signal(), tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         blocks = page.build(found, Path(folder))
         serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
         try:

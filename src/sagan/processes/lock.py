@@ -1,4 +1,4 @@
-"""One process at a time in a folder: a lock that dies with its process, `kill -9` included."""
+"""Lock on a folder, which ends with its process, `kill -9` included."""
 
 import fcntl
 import logging
@@ -11,11 +11,11 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; wait, and say so, while another one holds it.
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; wait, with a warning, while another one holds it.
 
-    The folder itself is locked, so that no lock file is left. Where the file system knows no locks,
-    the work goes on without.
+    The folder itself is locked: a lock file, as the `filelock` package leaves, would lie among
+    images that are listed and hashed. On a file system without locks the block runs without one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Stopping when asked to: SIGINT, SIGTERM and SIGUSR1 let the step end, save, then exit."""
+"""Handlers of SIGINT, SIGTERM and SIGUSR1: finish and save, raise an exception, or exit at once."""
 
 import logging
 import os
@@ -6,13 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import resource_tracker
 from types import FrameType
 
 logger = logging.getLogger(__name__)
 
-EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: run the same command again to go on
+EXIT_INTERRUPTED = os.EX_TEMPFAIL  # 75: the same command continues
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 Handler = Callable[[int, FrameType | None], None]
@@ -29,7 +29,7 @@ class StopRequest:
     """Whether a signal has asked for a stop."""
 
     def __init__(self, *, patient: bool = False) -> None:
-        """Begin with none; a patient one takes a second SIGINT for the same request."""
+        """Start without a request; see `stop_requests`."""
         self.signal_name: str | None = None
         self._patient = patient
 
@@ -45,7 +45,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests(*, patient: bool = False) -> Iterator[StopRequest]:
-    """Listen for the signals while the block runs; signal handlers are restored after it.
+    """Record the signals in a `StopRequest` while the block runs.
 
     Outside the main thread Python allows no handlers: then only the caller can stop training.
 
@@ -56,18 +56,18 @@ def stop_requests(*, patient: bool = False) -> Iterator[StopRequest]:
     request = StopRequest(patient=patient)
     if threading.current_thread() is not threading.main_thread():
         logger.info("not in the main thread: signals do not save a checkpoint here")
-    with handled_by(request.receive):
+    with signal_handler(request.receive):
         yield request
 
 
 @contextmanager
-def handled_by(handler: Handler) -> Iterator[None]:
-    """Give the signals to a handler while the block runs, in the main thread; restore after it."""
+def signal_handler(handler: Handler) -> Iterator[None]:
+    """Handle the signals by a function while the block runs, in the main thread; restore after."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.signal(number, handler) for number in SIGNALS}
-    # what has come since this process was started; see `signals_kept`
+    # delivers those that came since this process was started; see `signals_blocked`
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         yield
@@ -77,11 +77,11 @@ def handled_by(handler: Handler) -> Iterator[None]:
 
 
 @contextmanager
-def leaving_at_once() -> Iterator[None]:
-    """While there is nothing to save or to clean up, a signal ends the process, with status 75.
+def exit_on_signal() -> Iterator[None]:
+    """Exit with status 75 on the first signal, where there is nothing to save or to clean up.
 
-    At once, since an exception amid the imports of large libraries would be lost there, or end in
-    their noise.
+    At once: an exception during the import of a large library would be swallowed there, or end in
+    the library's own traceback.
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:
@@ -90,38 +90,49 @@ def leaving_at_once() -> Iterator[None]:
         sys.stderr.flush()
         os._exit(EXIT_INTERRUPTED)
 
-    with handled_by(leave):
+    with signal_handler(leave):
         yield
 
 
-def unheard(_number: int, _frame: FrameType | None) -> None:
-    """Handle a signal by nothing: SIG_IGN is an error where one is just arriving."""
+def ignore_signal(_number: int, _frame: FrameType | None) -> None:
+    """Handle a signal by doing nothing.
+
+    Not SIG_IGN: switching to it while a signal is pending makes Python raise.
+    """
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
-    """Where nothing is to be saved, yet files may be half written, a signal leaves the block.
+def raise_on_signal() -> Iterator[None]:
+    """Raise on the first signal, so that temporary files are cleaned up; ignore later ones.
 
     Raises:
-        TrainingInterrupted: asked to stop; a second signal does not disturb the leaving.
+        TrainingInterrupted: asked to stop.
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:
         for one in SIGNALS:
-            signal.signal(one, unheard)
+            signal.signal(one, ignore_signal)
         logger.warning("%s: stopped; the same command resumes the run", signal.Signals(number).name)
         raise TrainingInterrupted
 
-    with handled_by(leave):
+    with signal_handler(leave):
         yield
 
 
-@contextmanager
-def signals_kept() -> Iterator[None]:
-    """Processes started in the block keep signals waiting until they listen for them.
+def interrupt_on_signal() -> AbstractContextManager[None]:
+    """Raise KeyboardInterrupt on each signal in the block.
 
-    They inherit the mask of the thread that starts them. This process goes on hearing: by a thread
-    without the mask.
+    SIGINT too: a program that a script starts in the background ignores it otherwise.
+    """
+    return signal_handler(signal.default_int_handler)
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Start processes that keep signals pending until they install a handler.
+
+    They inherit the signal mask of the thread that starts them. This process still receives
+    signals, by a thread without the mask.
     """
     resource_tracker.ensure_running()  # started in the block, it would unblock them
     done = threading.Event()

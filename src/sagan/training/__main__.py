@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.terminal import Parser, fit_log_to_terminal, worded
-from sagan.processes.signals import EXIT_INTERRUPTED, leaving_at_once
+from sagan.processes.signals import EXIT_INTERRUPTED, exit_on_signal
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
-        with leaving_at_once():  # while large libraries are imported
+        with exit_on_signal():  # while large libraries are imported
             summary = _train(options)
     except KeyboardInterrupt:
         logger.warning("stopped at once; the same command resumes from the last checkpoint")

@@ -29,7 +29,7 @@ from sagan.data.progress import Progress, progress
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.data.shards.writer import Shard, StoreWriter, cut_into_shards, write_index
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def build_stores(
         )
     titles = dict(class_titles or {})
     facts = _facts(images, config, titles)
-    with alone_in(workspace):
+    with folder_lock(workspace):
         stores = {f["image_size"]: _existing(workspace / f["key"], titles) for f in facts}
         missing = [f for f in facts if stores[f["image_size"]] is None]
         shards = [

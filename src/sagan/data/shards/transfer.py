@@ -23,8 +23,8 @@ from sagan.common.terminal import (
 )
 from sagan.data.progress import progress
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
-from sagan.processes.lock import alone_in
-from sagan.processes.stopping import EXIT_INTERRUPTED, signals_interrupt
+from sagan.processes.lock import folder_lock
+from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
         ) from error
     index = parse_index(text.decode(errors="replace"), address)
     folder = workspace / str(index["key"])
-    with alone_in(workspace):
+    with folder_lock(workspace):
         if not (folder / INDEX).is_file():
             files = ShardStore(folder, index).files()
             _fetch(remote, root, files, folder)
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     fit_log_to_terminal()
     try:
-        with signals_interrupt():
+        with interrupt_on_signal():
             _transfer(options.source, options.target)
     except (ValueError, OSError) as error:
         write_error(worded(error))

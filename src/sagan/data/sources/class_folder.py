@@ -15,7 +15,7 @@ from sagan.data.image_folder import ImageFolder
 from sagan.data.progress import progress
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 # what people's computers add to archives, and Kaggle's test images, which have no labels
@@ -53,7 +53,7 @@ def unpacked(path: Path, target: Path) -> Path:
     archives = archives_of(path)
     if not archives:
         return path
-    with alone_in(target.parent):
+    with folder_lock(target.parent):
         made_of = [identity(archive) for archive in archives]
         if not is_extracted(target, made_of):
             _extract_all(archives, target, made_of)

@@ -24,7 +24,7 @@ from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_img_train.tar",
@@ -64,7 +64,7 @@ def extract_ilsvrc(
             f"{TRAIN}, and with it {VAL} and {DEVKIT}"
         )
     labels = _labels(archives, val_labels)
-    with alone_in(target):
+    with folder_lock(target):
         chosen = _extract_train(archives / TRAIN, target / "train", selection, labels.titles)
         splits = ["train"]
         if (archives / VAL).is_file():

@@ -23,7 +23,7 @@ from sagan.data.config import AcquisitionConfig
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import progress
 from sagan.data.sources.tree import SourceTree, class_folders
-from sagan.processes.lock import alone_in
+from sagan.processes.lock import folder_lock
 
 # archive, what it becomes, and the PNG files [bytes]
 _NEEDED_BYTES = {
@@ -51,7 +51,7 @@ def acquire_from_torchvision(config: AcquisitionConfig, target: Path) -> SourceT
         DownloadFailed: if the set is not there and cannot be fetched.
         OSError: if there is no room.
     """
-    with alone_in(target):
+    with folder_lock(target):
         root = Path(config.path).expanduser().absolute() if config.path else target / "download"
         if config.source == "imagenette":
             return _imagenette(config, root)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
-from sagan.processes.signals import leaving_at_once
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def train_and_measure(
     evaluation: EvaluationConfig,
 ) -> list[dict[str, Any]]:
     """Train and evaluate every contestant with every seed; what was measured before is kept."""
-    with leaving_at_once():  # while large libraries are imported
+    with exit_on_signal():  # while large libraries are imported
         from sagan.comparison.runner import run_comparison
 
     return run_comparison(

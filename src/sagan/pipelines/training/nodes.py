@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagan.data.shards.store import ShardStore
-from sagan.processes.signals import leaving_at_once
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def train_gan(
     Returns:
         the generator bundle, the journal, the summary.
     """
-    with leaving_at_once():  # while large libraries are imported
+    with exit_on_signal():  # while large libraries are imported
         from sagan.training import train
         from sagan.training.store.runs import tell_of
 

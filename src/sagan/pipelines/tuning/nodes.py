@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.data.shards.store import ShardStore
-from sagan.processes.signals import leaving_at_once
+from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
 
@@ -21,7 +21,7 @@ def tune_training(
     Returns:
         the best parameters, the study as JSON, its page.
     """
-    with leaving_at_once():  # while large libraries are imported
+    with exit_on_signal():  # while large libraries are imported
         from sagan.tuning.run import tune
 
     outcome = tune(

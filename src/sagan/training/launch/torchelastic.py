@@ -25,8 +25,8 @@ from sagan.processes.signals import (
     EXIT_INTERRUPTED,
     SIGNALS,
     TrainingInterrupted,
-    handled_by,
-    signals_kept,
+    signal_handler,
+    signals_blocked,
     stop_requests,
 )
 from sagan.training.config import TrainingConfig
@@ -98,7 +98,7 @@ def launch(
         )
     try:
         # until torchelastic takes the signals over there is nothing to save
-        with _elastic_settings(), _scratch() as scratch, handled_by(_stop), signals_kept():
+        with _elastic_settings(), _scratch() as scratch, signal_handler(_stop), signals_blocked():
             start = elastic_launch(_launch_config(config, scratch), worker or work)
             outcomes = start(*arguments)
     except SignalException as signalled:

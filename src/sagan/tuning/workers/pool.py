@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sagan.common.schema import ClearError
-from sagan.processes.signals import EXIT_INTERRUPTED, signals_kept
+from sagan.processes.signals import EXIT_INTERRUPTED, signals_blocked
 from sagan.tuning.workers.context import Job
 from sagan.tuning.workers.process_names import machine
 from sagan.tuning.workers.worker_process import run_worker
@@ -62,7 +62,7 @@ class Crew:
             args=(self._job, number, self._deadline, log, theirs),
             name=f"tuning-{number}",
         )
-        with signals_kept():
+        with signals_blocked():
             process.start()
         theirs.close()
         self._processes[number] = (process, ours)
