@@ -1,7 +1,7 @@
 """Line and branch coverage of `src` by the tests: `python -m benchmarks.coverage`.
 
-Runs the whole suite under coverage.py, unless the JSON report of such a run is named; words after
-`--` go to pytest. Processes that tests start are not counted. Ends with one JSON line.
+Runs the whole suite under coverage.py, unless `--report` names the JSON report of such a run; other
+words go to pytest. Processes that tests start are not counted. Ends with one JSON line.
 """
 
 import argparse
@@ -48,14 +48,13 @@ def shares(counts: Counter[str]) -> tuple[float, float]:
 def main() -> int:
     """Measure, print a row a package, and the whole as JSON."""
     parser = argparse.ArgumentParser("python -m benchmarks.coverage", description=__doc__)
-    parser.add_argument("report", nargs="?", type=Path, help="a JSON report to read instead")
-    parser.add_argument("words", nargs="*", help="words for pytest, after --")
-    arguments = parser.parse_args()
+    parser.add_argument("--report", type=Path, help="a JSON report to read instead")
+    arguments, words = parser.parse_known_args()
     status = 0
     with tempfile.TemporaryDirectory() as folder:
         report = arguments.report or Path(folder) / "coverage.json"
         if arguments.report is None:
-            status = measure(report, arguments.words)
+            status = measure(report, words)
         packages = by_package(json.loads(report.read_text(encoding="utf-8")))
     whole = sum(packages.values(), Counter())
     for name, counts in sorted({**packages, "all": whole}.items()):
