@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from benchmarks.counts import positive
-from sagan.common.schema import lay_over
+from sagan.common.schema import deep_merge
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
@@ -96,7 +96,7 @@ def read_config(environment: str) -> TrainingConfig:
     settings: dict[str, Any] = {}
     for folder in dict.fromkeys(("base", environment)):
         text = Path("conf", folder, "parameters_training.yml").read_text(encoding="utf-8")
-        settings = lay_over(settings, yaml.safe_load(text)["training"])
+        settings = deep_merge(settings, yaml.safe_load(text)["training"])
     return TrainingConfig(**settings)
 
 

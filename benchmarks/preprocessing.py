@@ -37,7 +37,7 @@ from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import IMAGE_SUFFIXES
 from sagan.data.manifest.build import ImageRecord
 from sagan.data.resizing import squares
-from sagan.data.shards.build import load_squares
+from sagan.data.shards.build import load_resized
 from sagan.data.sources.class_folder import unpacked
 
 IMAGENET_IMAGES = 1_281_167
@@ -106,7 +106,7 @@ def interpreter_seconds(resizer: str, repeats: int = 500) -> float:
         record = ImageRecord(path.name, "train", "none", digest)
         begin = time.thread_time()
         for _ in range(repeats):
-            load_squares(path.parent, (8,), resizer, record)
+            load_resized(path.parent, (8,), resizer, record)
         return (time.thread_time() - begin) / repeats
 
 

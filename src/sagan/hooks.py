@@ -10,7 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.preflight.catalog import check_catalog
 from sagan.preflight.parameters import check_environment, check_parameters, check_preset
 from sagan.preflight.pipeline import (
@@ -103,12 +103,14 @@ class StreamHooks:
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
         """Where images failed validation, name the page; what an earlier one let through goes."""
-        from sagan.data.validation_status import ValidationFailed
+        from sagan.data.validation_status import ValidationFailedError
 
-        if node.namespace == "data_validation" and isinstance(error, ValidationFailed):
+        if node.namespace == "data_validation" and isinstance(error, ValidationFailedError):
             for name in node.outputs:
                 Path(catalog.get(name).filepath).unlink(missing_ok=True)
-            logger.info("validation report: %s", short(Path(catalog.get("data_docs").filepath)))
+            logger.info(
+                "validation report: %s", display_path(Path(catalog.get("data_docs").filepath))
+            )
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -125,4 +127,4 @@ class StreamHooks:
             "shared_generator",
         ):
             if name in pipeline.all_outputs():
-                logger.info("  %s", short(Path(catalog.get(name).filepath)))
+                logger.info("  %s", display_path(Path(catalog.get(name).filepath)))

@@ -1,12 +1,13 @@
 import errno
 import hashlib
 import os
-import shutil
 
 import pytest
 
 from sagan.common.files import (
     HashingWriter,
+    disk,
+    display_path,
     file_sha256,
     remove_orphans,
     replace_folder,
@@ -14,7 +15,6 @@ from sagan.common.files import (
     replacing_folder,
     require_space,
     restore_folder,
-    short,
     source_hash,
 )
 
@@ -43,7 +43,7 @@ def test_a_full_disk_is_said_with_path_and_free_bytes(tmp_path, monkeypatch):
         with replacing_file(tmp_path / "file") as temporary:
             temporary.write_text("all")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(disk, "sync", full)
     with pytest.raises(
         OSError, match=r"No space left on device while writing \([\d,]+ bytes free\)"
     ):
@@ -137,7 +137,7 @@ def test_a_folder_that_is_not_writable_is_said_with_the_remedy(tmp_path, monkeyp
     def read_only(_):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(os, "fsync", read_only)
+    monkeypatch.setattr(disk, "sync", read_only)
 
     with pytest.raises(OSError, match=r"Read-only file system: nothing can be written.*; go away"):
         require_space(tmp_path, 1, remedy="go away")
@@ -158,14 +158,14 @@ def test_free_bytes_are_what_will_be_free_after_a_failed_write(tmp_path, monkeyp
 
     def usage(folder):
         standing.extend(folder.iterdir())
-        return shutil._ntuple_diskusage(9, 9, 1000)
+        return 1000
 
     def write():
         with replacing_file(tmp_path / "file") as temporary:
             temporary.write_text("half")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr(disk, "free_bytes", usage)
     with pytest.raises(OSError, match=r"1,000 bytes free"):
         write()
     assert standing == []
@@ -195,7 +195,7 @@ def test_a_disk_that_fills_up_keeps_the_old_folder_and_says_it(tmp_path, monkeyp
 
     def write():
         if change is not None:
-            monkeypatch.setattr(shutil, "copy2", full)
+            monkeypatch.setattr(disk, "copy", full)
             change(new, target)
         with replacing_folder(target, needed_bytes=3) as temporary:
             (temporary / "file").write_text("new")
@@ -238,8 +238,8 @@ def test_sha256(tmp_path):
 def test_short_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert str(short(tmp_path / "a" / "b")) == "a/b"
-    assert short(tmp_path.parent) == tmp_path.parent
+    assert str(display_path(tmp_path / "a" / "b")) == "a/b"
+    assert display_path(tmp_path.parent) == tmp_path.parent
 
 
 def test_the_hash_of_sources_changes_with_what_counts_alone(tmp_path, monkeypatch):

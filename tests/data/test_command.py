@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagan.data.__main__ import main
-from sagan.data.shards.build import load_squares
+from sagan.data.shards.build import load_resized
 from sagan.data.shards.store import ShardStore
 from tests.drawn_images import draw_image_folder
 
@@ -122,12 +122,12 @@ def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monke
         if len(made) == 20:
             os.kill(os.getpid(), number)
         made.append(arguments[-1])
-        return load_squares(*arguments)
+        return load_resized(*arguments)
 
     before = signal.signal(number, signal.SIG_IGN)  # as for a script's job in the background
     try:
         with monkeypatch.context() as patch:
-            patch.setattr("sagan.data.shards.build.load_squares", asked_to_stop)
+            patch.setattr("sagan.data.shards.build.load_resized", asked_to_stop)
             assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:

@@ -64,7 +64,7 @@ class Killed(BaseException):
 
 def killed_after(count: int, monkeypatch, read: list[str]):
     """From the nth image on, the process is dead; notes what was read."""
-    load = shard_writer.load_squares
+    load = shard_writer.load_resized
 
     def loading(root, sizes, resizer, record):
         if len(read) >= count:
@@ -72,7 +72,7 @@ def killed_after(count: int, monkeypatch, read: list[str]):
         read.append(record.path)
         return load(root, sizes, resizer, record)
 
-    monkeypatch.setattr(shard_writer, "load_squares", loading)
+    monkeypatch.setattr(shard_writer, "load_resized", loading)
 
 
 @pytest.mark.parametrize(("count", "kept"), [(0, 0), (4, 0), (5, 5), (12, 10), (29, 29)])
@@ -99,11 +99,11 @@ def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
         "from sagan.data import shard_writer\n"
         "from sagan.data.config import PreprocessingConfig\n"
         "from sagan.data.manifest.build import ImageRecord\n"
-        "load = shard_writer.load_squares\n"
+        "load = shard_writer.load_resized\n"
         "def slow(*given):\n"
         "    time.sleep(0.02)\n"
         "    return load(*given)\n"
-        "shard_writer.load_squares = slow\n"
+        "shard_writer.load_resized = slow\n"
         f"images = [ImageRecord(*row) for row in {[tuple(image) for image in images]!r}]\n"
         f"config = PreprocessingConfig(**{CONFIG.model_dump()!r} | {{'workers': 1}})\n"
         "print('ready', flush=True)\n"
@@ -279,7 +279,7 @@ def settled(root, images, tmp_path, monkeypatch) -> Path:
 def test_a_store_that_was_verified_is_not_hashed_at_the_next_start(settled, hashed):
     ShardStore.open(settled)
     assert hashed == []
-    ShardStore.open(settled, trust_note=False)
+    ShardStore.open(settled, use_cache=False)
     assert len(hashed) == 9
 
 

@@ -11,7 +11,7 @@ from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from sagan.data.config import AcquisitionConfig
 from sagan.data.sources.acquire import acquire
-from sagan.data.sources.torchvision_sets import DownloadFailed
+from sagan.data.sources.torchvision_sets import DownloadError
 from tests.data import published
 
 NAMES = ("cat", "dog", "ship")
@@ -95,7 +95,7 @@ def test_a_changed_file_of_a_set_is_never_unpickled(source, tmp_path, monkeypatc
     victim = tmp_path / "root" / cls.base_folder / cls.train_list[0][0]
     victim.write_bytes(victim.read_bytes() + b"x")
     config = AcquisitionConfig(source=source, path=str(tmp_path / "root"), download=False)
-    with pytest.raises(DownloadFailed, match="not found or corrupted and acquis"):
+    with pytest.raises(DownloadError, match="not found or corrupted and acquis"):
         acquire(config, tmp_path / "raw")
 
 
@@ -103,7 +103,7 @@ def test_a_changed_file_of_a_set_is_never_unpickled(source, tmp_path, monkeypatc
 def test_a_set_that_is_not_there_says_what_to_do(source, tmp_path):
     config = AcquisitionConfig(source=source, download=False)
     with pytest.raises(
-        DownloadFailed, match=r"copy the folder here and give its path as acquisition\.p"
+        DownloadError, match=r"copy the folder here and give its path as acquisition\.p"
     ):
         acquire(config, tmp_path)
 
@@ -112,10 +112,10 @@ def test_a_set_that_is_not_there_says_what_to_do(source, tmp_path):
 def test_without_a_network_the_message_says_so(source, tmp_path):
     """The tests' sockets are blocked, as on a machine without a network."""
     with pytest.raises(
-        DownloadFailed, match=f"{source} cannot be downloaded: .*machine with a network"
+        DownloadError, match=f"{source} cannot be downloaded: .*machine with a network"
     ):
         acquire(AcquisitionConfig(source=source), tmp_path)
-    with pytest.raises(DownloadFailed):  # and again: nothing half-made is taken for the set
+    with pytest.raises(DownloadError):  # and again: nothing half-made is taken for the set
         acquire(AcquisitionConfig(source=source), tmp_path)
 
 
@@ -141,6 +141,6 @@ def test_an_imagenette_whose_unpacking_was_killed_is_not_taken_for_whole(tmp_pat
     root = small_imagenette(tmp_path / "root")
     (root / ".imagenette2-160.unpacking").touch()
     config = AcquisitionConfig(source="imagenette", path=str(root), imagenette_size="160px")
-    with pytest.raises(DownloadFailed, match="cannot be downloaded"):
+    with pytest.raises(DownloadError, match="cannot be downloaded"):
         acquire(config, tmp_path / "raw")
     assert not (root / "imagenette2-160").exists()

@@ -10,6 +10,7 @@ import pytest
 from kedro.io import DatasetError
 
 import sagan.datasets
+from sagan.common.files import disk
 from sagan.datasets.base import AtomicDataset
 from sagan.datasets.text_datasets import (
     JSONDataset,
@@ -73,10 +74,10 @@ def test_failed_save_keeps_the_old_file_and_leaves_nothing(
     dataset.save(data)
     before = {path: path.read_bytes() for path in (tmp_path / "deep").iterdir()}
 
-    def disk_full(_: int) -> None:
+    def disk_full(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", disk_full)
+    monkeypatch.setattr(disk, "sync", disk_full)
     with pytest.raises(DatasetError, match="No space left"):
         dataset.save(data)
     assert {path: path.read_bytes() for path in (tmp_path / "deep").iterdir()} == before

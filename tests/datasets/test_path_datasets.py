@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from sagan.common.files import replace_folder
+from sagan.common.files import disk, replace_folder
 from sagan.datasets.path_datasets import (
     GeneratorBundleDataset,
     HandleDataset,
@@ -135,7 +135,7 @@ def test_failed_copy_keeps_the_former_bundle(
         target.write_text(source.read_text()[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copy2", disk_full)
+    monkeypatch.setattr(disk, "copy", disk_full)
     with pytest.raises(DatasetError, match=r"left on device while writing \([\d,]+ bytes needed"):
         dataset.save(second)
     target = tmp_path / "models" / "generator"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from sagan.common.schema import lay_over
+from sagan.common.schema import deep_merge
 from tests.documented.pages import ROOT
 
 LIGHTER = Path(__file__).parent / "lighter.yml"
@@ -100,11 +100,11 @@ def lighten(project: Path, more: Mapping[str, Any]) -> None:
         project: the clone.
         more: further parameters by environment and station.
     """
-    budgets = lay_over(yaml.safe_load(LIGHTER.read_text()), dict(more))
+    budgets = deep_merge(yaml.safe_load(LIGHTER.read_text()), dict(more))
     for name, stations in budgets.items():
         for station, values in stations.items():
             path = project / "conf" / name / f"parameters_{station}.yml"
-            parameters = lay_over(yaml.safe_load(path.read_text()), {station: values})
+            parameters = deep_merge(yaml.safe_load(path.read_text()), {station: values})
             path.write_text(yaml.safe_dump(parameters, sort_keys=False))
     git(project, "commit", "--quiet", "--no-verify", "-am", "Small budgets")
     git(project, "push", "--quiet")

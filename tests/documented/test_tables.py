@@ -8,7 +8,7 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from sagan.common.schema import lay_over
+from sagan.common.schema import deep_merge
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.parameters import check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
@@ -90,6 +90,6 @@ def test_small_budgets_are_parameters(environment: str, tmp_path: Path) -> None:
         for station, values in stations.items():
             path = conf / name / f"parameters_{station}.yml"
             before = yaml.safe_load(path.read_text())
-            path.write_text(yaml.safe_dump(lay_over(before, {station: values})))
+            path.write_text(yaml.safe_dump(deep_merge(before, {station: values})))
     loader = OmegaConfigLoader(str(conf), env=environment, **CONFIG_LOADER_ARGS)
     check_parameters(loader["parameters"], register_pipelines())

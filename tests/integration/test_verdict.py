@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DataCatalog
 
-from sagan.data.validation_status import ValidationFailed
+from sagan.data.validation_status import ValidationFailedError
 from sagan.hooks import StreamHooks
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.pipeline import check_expectations, check_verdict
@@ -51,7 +51,7 @@ def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: st
 )
 def test_no_other_verdict_does(tmp_path: Path, name: str, report: object, said: str) -> None:
     catalog = catalog_in(tmp_path, {"data_hash": "abc"}, report)
-    with pytest.raises(ValidationFailed, match=said):
+    with pytest.raises(ValidationFailedError, match=said):
         check_verdict(PIPELINES[name], catalog)
 
 
@@ -110,7 +110,7 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
     hooks.on_node_error(OSError("no space"), gate, catalog)  # no verdict
     assert earlier.exists()
     with caplog.at_level(logging.INFO, logger="sagan.hooks"):
-        hooks.on_node_error(ValidationFailed("unfit"), gate, catalog)
+        hooks.on_node_error(ValidationFailedError("unfit"), gate, catalog)
     assert not earlier.exists()
     assert f"validation report: {tmp_path / 'data_docs.html'}" in caplog.text
 

@@ -8,7 +8,7 @@ import torch
 
 from sagan.metrics.config import SweepConfig
 from sagan.metrics.evaluation import evaluate
-from sagan.metrics.features.references import kept_features, reference_statistics
+from sagan.metrics.features.references import real_features, reference_statistics
 from tests.metrics.test_evaluation import CPU, real_batches, run
 
 
@@ -195,11 +195,11 @@ def test_kept_reference_features_are_cached_and_taken_again_where_damaged(
     extractor = feature_extractor(config, shards, workspace, CPU)
     few = config.model_copy(update={"kept_reference": 10})
 
-    first = kept_features(shards, "train", extractor, few, tmp_path)
+    first = real_features(shards, "train", extractor, few, tmp_path)
     path = next(tmp_path.glob("kept-*.npz"))
-    again = kept_features(shards, "train", silent(extractor), few, tmp_path)
+    again = real_features(shards, "train", silent(extractor), few, tmp_path)
     path.write_bytes(path.read_bytes()[:-40])
-    healed = kept_features(shards, "train", extractor, few, tmp_path)
+    healed = real_features(shards, "train", extractor, few, tmp_path)
 
     assert (len(first.rows), first.seen) == (10, 72)
     assert torch.equal(first.rows, again.rows)

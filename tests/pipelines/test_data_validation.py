@@ -2,7 +2,7 @@ import pytest
 from kedro.runner import SequentialRunner
 
 from sagan.data.image_folder import ImageFolder
-from sagan.data.validation_status import ValidationFailed
+from sagan.data.validation_status import ValidationFailedError
 from sagan.pipelines.data_validation import create_pipeline
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites
@@ -53,7 +53,7 @@ def test_the_report_carries_what_people_call_the_classes(root):
 
 def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
     catalog = catalog_for(root, min_classes=4)
-    with pytest.raises(ValidationFailed, match="class_count"):
+    with pytest.raises(ValidationFailedError, match="class_count"):
         SequentialRunner().run(create_pipeline(), catalog)
     assert not catalog.load("validation_report")["passed"]
     assert "class_count" in catalog.load("data_docs")

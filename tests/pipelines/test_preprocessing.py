@@ -5,7 +5,7 @@ from kedro.runner import SequentialRunner
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, data_hash
-from sagan.data.validation_status import ValidationFailed
+from sagan.data.validation_status import ValidationFailedError
 from sagan.pipelines.preprocessing import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
@@ -62,7 +62,7 @@ def test_images_that_no_validation_found_fit_become_no_shards(root, changes, sai
     """An earlier validation's manifest may lie there still, of this or another data set."""
     catalog = catalog_for(root)
     catalog.save("validation_report", catalog.load("validation_report") | changes)
-    with pytest.raises(ValidationFailed, match=said):
+    with pytest.raises(ValidationFailedError, match=said):
         SequentialRunner().run(create_pipeline(), catalog)
     assert not catalog.exists("image_shards")
 

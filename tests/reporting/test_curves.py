@@ -1,13 +1,9 @@
 """Curves and charts: nothing invented, nothing lost that a reader would miss."""
 
-import itertools
 import math
-from xml.etree import ElementTree
 
-import pytest
-
-from sagan.reporting.charts import chart_data, line_chart, nice_ticks, short_number
-from sagan.reporting.curves import Chart, Curve, Mark, charts, curves_figure
+from sagan.html.charts import Curve, Mark
+from sagan.reporting.curves import charts, training_curves_figure
 from tests import fabricated_run as run
 
 OLDER = ["Losses", "Attention", "Logits", "Speed"]
@@ -61,58 +57,19 @@ def test_records_that_are_no_steps_or_no_numbers_are_left_out() -> None:
     assert attention.curves == [Curve("generator/8x8_attention", [192.0], [0.5])]
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [(0, 1), (-0.3, 2.7), (0, 25_600), (0.001, 0.0013), (-5, -4), (1e6, 1e6 + 3)]
-)
-def test_ticks_are_round_even_and_span_the_range(low: float, high: float) -> None:
-    ticks = nice_ticks(low, high)
-    step = ticks[1] - ticks[0]
-    assert ticks[0] <= low
-    assert ticks[-1] >= high - step * 1e-6
-    assert 2 <= len(ticks) <= 8
-    assert all(math.isclose(b - a, step) for a, b in itertools.pairwise(ticks))
-    mantissa = step / 10 ** math.floor(math.log10(step) + 1e-9)
-    assert any(math.isclose(mantissa, factor, rel_tol=1e-6) for factor in (1, 2, 5, 10))
-
-
-def test_chart_is_well_formed_and_its_line_runs_from_left_to_right_and_top_is_large() -> None:
-    curve = Curve('a <"b">', [0.0, 50.0, 100.0], [0.0, 1.0, 0.5])
-    svg = ElementTree.fromstring(line_chart(Chart("T & U", "unit", [curve])))
-    (line,) = [path for path in svg.iter("path") if path.get("class") == "c0 line"]
-    points = line.get("d").removeprefix("M").replace("L", " ").split()
-    xs, ys = [float(p) for p in points[::2]], [float(p) for p in points[1::2]]
-    assert xs == sorted(xs)
-    assert ys[1] < ys[2] < ys[0]
-    assert line.find("title").text.startswith('a <"b">: 0.5 at 100')
-
-
-@pytest.mark.parametrize("values", [[3.0], [3.0, 3.0], [0.0, 0.0]])
-def test_flat_curve_and_single_point_are_drawn(values: list[float]) -> None:
-    curve = Curve("flat", [float(index) for index in range(len(values))], values)
-    svg = line_chart(Chart("flat", "unit", [curve]))
-    ElementTree.fromstring(svg)
-    assert "nan" not in svg
-    assert ("<circle" in svg) == (len(values) == 1)
-
-
-def test_numbers_on_axes_are_short() -> None:
-    shown = [short_number(value) for value in (0, 1e-17, 0.25, -12, 40_000, 1.2e6, 2.56e8, 3e9)]
-    assert shown == ["0", "0", "0.25", "-12", "40k", "1.2M", "256M", "3G"]
-
-
 def test_plotly_figure_holds_the_same_curves() -> None:
-    figure = curves_figure(run.journal(), points=50)
+    figure = training_curves_figure(run.journal(), points=50)
     names = [trace.name for trace in figure.data]
     assert "generator/16x16_attention" in names
     assert len(figure.data) == 14
     assert len(figure.data[0].x) == 50
     shown = [trace.name for trace in figure.data if trace.visible]
     assert shown == ["discriminator", "generator"], "one chart at a time"
-    curves_figure([], points=50)  # a journal without records is no error
+    training_curves_figure([], points=50)  # a journal without records is no error
 
 
 def test_plotly_menu_shows_one_chart_with_its_unit() -> None:
-    figure = curves_figure(run.journal(), points=50)
+    figure = training_curves_figure(run.journal(), points=50)
     (menu,) = figure.layout.updatemenus
     speed = menu.buttons[-1]
     assert (speed.label, speed.args[1]) == ("Speed", {"yaxis.title.text": "images / s"})
@@ -128,7 +85,6 @@ def test_scores_while_training_are_a_curve_with_the_best_marked() -> None:
     assert "lower is better" in chart.unit
     assert chart.curves[0].x == [6400.0, 12800.0, 19200.0, 25600.0]
     assert chart.mark == Mark("best", 19200.0, 3.25)
-    assert "best: 3.25 at 19,200 images seen" in line_chart(chart)
 
 
 def test_of_a_score_that_is_better_high_the_highest_is_the_best_and_none_is_no_point() -> None:
@@ -148,10 +104,3 @@ def test_a_score_without_better_and_worse_is_drawn_and_not_marked() -> None:
 
     assert chart.mark is None
     assert len(chart.curves[0].x) == 4
-
-
-def test_the_scripts_data_are_the_curves_to_six_digits() -> None:
-    curve = Curve("a", [64.0, 128.0], [1 / 3, 1e-9])
-    data = chart_data(Chart("t", "u", [curve], Mark("best", 64.0, 1 / 3)))
-    assert data["curves"] == [{"x": [64, 128], "y": [0.333333, 1e-9]}]
-    assert data["mark"] == [64, 0.333333]

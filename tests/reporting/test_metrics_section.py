@@ -1,9 +1,11 @@
 """What the page says of the evaluation."""
 
-import re
-
-from sagan.reporting.metrics_section import class_distances, metric_tables, truncation_charts
-from sagan.reporting.precision_recall_plot import MARGIN, SIDE, Point, precision_recall_plane
+from sagan.reporting.metrics_section import (
+    class_distances,
+    metric_tables,
+    precision_recall_chart,
+    truncation_charts,
+)
 from sagan.reporting.summary_section import headline
 from tests import fabricated_run as run
 
@@ -27,8 +29,10 @@ def test_scores_have_words_shares_in_percent_and_intervals():
 def test_the_protocol_is_told_in_words_and_what_is_missing_by_name():
     tables = metric_tables(run.metrics())
 
-    assert tables["told"].startswith("No named protocol. 1,000 samples against 1,797 real images")
-    assert tables["absent"] == "a kernel distance, memorisation"
+    assert tables["comparability"].startswith(
+        "No named protocol. 1,000 samples against 1,797 real images"
+    )
+    assert tables["missing"] == "a kernel distance, memorisation"
 
 
 def test_the_truncation_curve_has_its_axis_and_is_in_order():
@@ -69,26 +73,15 @@ def test_of_many_classes_both_ends_are_shown():
     assert names[10:] == [f"class {index:03d}" for index in range(9, -1, -1)]
 
 
-def test_the_plane_puts_recall_to_the_right_and_precision_up():
-    corner = precision_recall_plane([Point("all <of> it", 1, 1, 0)])
-    origin = precision_recall_plane([Point("nothing", 0, 0, 0)])
+def test_precision_over_recall_has_generator_real_images_and_the_sweep():
+    (chart,) = precision_recall_chart(run.metrics())
 
-    assert f'cx="{MARGIN + SIDE:.1f}" cy="8.0"' in corner
-    assert f'cx="{MARGIN:.1f}" cy="{8 + SIDE:.1f}"' in origin
-    assert "all &lt;of&gt; it: precision 100.0%, recall 100.0%" in corner
-
-
-def test_the_plane_shows_generator_real_images_and_the_sweep():
-    plane = metric_tables(run.metrics())["plane"]
-
-    titles = re.findall("<title>(.*?)</title>", plane)
-    assert [title.split(":")[0] for title in titles] == [
-        "truncation 0.5",
-        "truncation 1",
-        "real images",
-        "generator",
-    ]
-    assert len(re.findall('<path class="c2"', plane)) == 1, "the sweep's points are joined"
+    names = [curve.name for curve in chart.curves]
+    assert names == ["generator", "real images", "truncations"]
+    assert (chart.curves[0].x, chart.curves[0].y) == ([0.476], [0.871])
+    assert chart.curves[2].labels == ["0.5", "1"]
+    assert chart.curves[2].line, "the sweep's points are joined"
+    assert chart.unit_square
 
 
 def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
@@ -99,8 +92,7 @@ def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
     (fid,) = tables["scores"]
     assert (fid["name"], fid["value"]) == ("FID (Inception features; lower is better)", "18.28")
     assert fid["real"] == "2"
-    assert tables["plane"] is None
-    assert tables["classes"] == tables["pairs"] == tables["truncation"] == []
+    assert tables["classes"] == tables["pairs"] == tables["charts"] == []
 
 
 def test_the_first_numbers_stay_a_handful():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan.reporting.pictures import class_pictures, data_uri, nearest_pairs, origin
+from sagan.html.images import data_uri
+from sagan.reporting.pictures import class_pictures, nearest_pairs, origin
 from tests import fabricated_run as run
 
 TILES = 20 * 8 + 16 * 4  # of a run with many classes: both ends, samples and real; and the pairs
@@ -50,7 +51,9 @@ def test_pairs_say_which_class_was_asked_for_and_which_was_found() -> None:
     (nearest,), (drawn,) = pairs["nearest"], pairs["drawn"]
     assert (nearest["asked"], nearest["found"]) == ("digit_2", "digit_2, digit_3")
     assert (drawn["asked"], drawn["found"], drawn["distance"]) == ("digit_7", "digit_7", "3.25")
-    assert nearest["told"].startswith("sample 202 of digit_2 beside its nearest training images")
+    assert nearest["description"].startswith(
+        "sample 202 of digit_2 beside its nearest training images"
+    )
     arrays = run.pictures()
     assert (decoded(nearest["sample"]) == arrays["pair_samples"][0].transpose(1, 2, 0)).all()
     neighbours = np.stack([decoded(address) for address in drawn["neighbours"]])

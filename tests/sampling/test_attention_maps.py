@@ -68,7 +68,7 @@ def test_each_map_belongs_to_its_query(generator, monkeypatch):
     draw(generator, query_points=3)
 
     latents, labels = sample_latents(3, generator.latent_dim, 0), torch.arange(3)
-    images, maps = attention_maps.look(generator, latents, labels)
+    images, maps = attention_maps.generate_with_attention(generator, latents, labels)
     points = [choose_query_points(image, 3) for image in images]
     expected = [
         maps[8][n, (row // 2) * 8 + column // 2] for n in range(3) for row, column in points[n]

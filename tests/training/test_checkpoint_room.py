@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sagan.common.files import HashingWriter, file_sha256
+from sagan.common.files import HashingWriter, disk, file_sha256
 from sagan.training.core.state import TrainingState
 from sagan.training.store.checkpoint_files import state_bytes
 from sagan.training.store.checkpoints import CheckpointStore
@@ -49,7 +49,7 @@ def test_a_full_disk_is_said_and_leaves_what_was(store, monkeypatch):
         path.symlink_to("/dev/full")
         return path
 
-    monkeypatch.setattr("sagan.common.files._temporary_name", full_device)
+    monkeypatch.setattr(disk, "temporary_path", full_device)
     big = {"w": torch.zeros(1_000_000)}
 
     with pytest.raises(OSError, match="No space left on device while writing") as raised:

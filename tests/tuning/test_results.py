@@ -6,7 +6,7 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
-from sagan.common.schema import lay_over
+from sagan.common.schema import deep_merge
 from sagan.training.config import TrainingConfig
 from sagan.tuning.__main__ import main
 from sagan.tuning.results import outcome_of
@@ -41,7 +41,7 @@ def test_the_best_parameters_are_training_parameters(worked):
     assert best["number"] == 1
     tuned = yaml.safe_load(outcome.best_parameters)
     assert list(tuned) == ["training"]
-    training = TrainingConfig.model_validate(lay_over(TRAINING, tuned["training"]))
+    training = TrainingConfig.model_validate(deep_merge(TRAINING, tuned["training"]))
     assert training.generator_lr == best["parameters"]["generator_lr"]
     assert training.discriminator_steps == best["parameters"]["discriminator_steps"]
     told = best["parameters"]["model.generator.attention_resolutions"]

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from sagan.data.manifest.build import data_hash
-from sagan.data.validation_status import ValidationFailed
+from sagan.data.validation_status import ValidationFailedError
 from sagan.validation.data_docs import data_docs_page
 from sagan.validation.gate import pass_gate
 from sagan.validation.report import validate_manifest
@@ -83,7 +83,7 @@ def test_a_bad_data_set_stops_with_every_reason(root, spoiling, thresholds, said
     spoiling(root)
     manifest, report = judged(root, **thresholds)
     assert not report["passed"]
-    with pytest.raises(ValidationFailed, match=said):
+    with pytest.raises(ValidationFailedError, match=said):
         pass_gate(manifest, report)
 
 
@@ -91,7 +91,7 @@ def test_the_reasons_name_the_bad_images(root):
     for number in range(7):
         spoil(root, f"train/00_circle/bad{number}.JPEG")
     manifest, report = judged(root)
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(ValidationFailedError) as caught:
         pass_gate(manifest, report)
     message = str(caught.value)
     assert "7 images cannot be decoded:" in message
@@ -101,14 +101,14 @@ def test_the_reasons_name_the_bad_images(root):
 def test_one_bad_image_is_an_image(root):
     spoil(root, "train/00_circle/bad.JPEG")
     manifest, report = judged(root, max_bad_fraction=0.0)
-    with pytest.raises(ValidationFailed, match="\n1 image cannot be decoded:\n"):
+    with pytest.raises(ValidationFailedError, match="\n1 image cannot be decoded:\n"):
         pass_gate(manifest, report)
 
 
 def test_one_class_never_passes_silently(tmp_path):
     root = draw_image_folder(tmp_path / "one", classes=1)
     manifest, report = judged(root, min_classes=1)
-    with pytest.raises(ValidationFailed, match="several_classes"):
+    with pytest.raises(ValidationFailedError, match="several_classes"):
         pass_gate(manifest, report)
 
 
@@ -116,7 +116,7 @@ def test_where_no_image_decodes_the_gate_stays_shut(root):
     for path in root.rglob("*.png"):
         path.write_bytes(b"")
     manifest, report = judged(root, max_bad_fraction=1.0)
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(ValidationFailedError) as caught:
         pass_gate(manifest, report)
     (told,) = [line for line in str(caught.value).split("\n") if "an empty table" in line]
     assert told.startswith("- not checked, because there was an empty table: hash_known, format_")
@@ -138,23 +138,23 @@ def test_the_report_of_another_data_set_opens_no_gate(root):
     _, report = judged(root)
     (root / "train/00_circle/0000.png").unlink()
     manifest, _ = judged(root)
-    with pytest.raises(ValidationFailed, match="belongs to another data set"):
+    with pytest.raises(ValidationFailedError, match="belongs to another data set"):
         pass_gate(manifest, report)
 
 
 @pytest.mark.parametrize("report", [{}, {"expectations": [], "passed": True}, {"passed": "yes"}])
 def test_a_report_that_says_nothing_opens_no_gate(root, report):
     manifest, _ = judged(root)
-    with pytest.raises(ValidationFailed, match=r"another data set|no expectation"):
+    with pytest.raises(ValidationFailedError, match=r"another data set|no expectation"):
         pass_gate(manifest, report)
-    with pytest.raises(ValidationFailed, match="no expectation"):
+    with pytest.raises(ValidationFailedError, match="no expectation"):
         pass_gate(manifest, {"data_hash": data_hash(manifest), **report})
 
 
 def test_sound_rows_with_nulls_open_no_gate(root):
     manifest, report = judged(root)
     manifest.loc[3, "class_name"] = None
-    with pytest.raises(ValidationFailed, match="1 rows of the manifest have nulls"):
+    with pytest.raises(ValidationFailedError, match="1 rows of the manifest have nulls"):
         pass_gate(manifest, report)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sagan.data.image_folder import ImageFolder
-from sagan.validation.duplicates import find_copies, first_of_its_kind
+from sagan.validation.duplicates import find_duplicates, first_with_same_text
 from sagan.validation.pictures import EACH, SIDE_PX, offender_pictures
 from sagan.validation.report import quarantine, validate_manifest
 from sagan.validation.tables import build_tables
@@ -54,7 +54,7 @@ def test_copies_of_every_kind_name_an_earlier_twin():
         ("val/a/8", None),
         ("train/b/9", None),
     )
-    found = {name: twins.tolist() for name, twins in find_copies(table).items()}
+    found = {name: twins.tolist() for name, twins in find_duplicates(table).items()}
     none = None
     assert found["copy_of"] == [
         *(none, none, "train/a/1", "train/a/1", none, none, "val/b/6", none, none)
@@ -69,13 +69,13 @@ def test_copies_of_every_kind_name_an_earlier_twin():
 
 def test_no_copies_and_no_rows():
     for table in (rows(("train/a/1", "x"), ("val/a/2", "y")), rows(("train/a/1", "x")).iloc[:0]):
-        for twins in find_copies(table).values():
+        for twins in find_duplicates(table).values():
             assert twins.tolist() == [None] * len(table)
 
 
 def test_equal_texts_name_the_first():
     paths = pd.Series(["a/X.png", "a/x.png", "a/y.png"])
-    assert first_of_its_kind(paths.str.lower(), paths).tolist() == [None, "a/X.png", None]
+    assert first_with_same_text(paths.str.lower(), paths).tolist() == [None, "a/X.png", None]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a generator bundle's `config.json` says, checked: bundles come from anywhere."""
+"""Schema and validation of a generator bundle's `config.json`."""
 
 import json
 from pathlib import Path
@@ -10,21 +10,21 @@ from sagan.common.schema import describe_faults
 from sagan.models.config import GeneratorConfig
 
 FORMAT = "sagan-generator-1"
-_SHOWN = 300  # characters of the faults
+_MAX_CHARACTERS = 300  # of the reported faults
 
 
 class RawDescription(BaseModel):
-    """The last, unaveraged weights, where they are kept beside averaged ones."""
+    """The unaveraged weights of the last step, if stored along with averaged ones."""
 
     model_config = ConfigDict(frozen=True)
 
     weights_sha256: str
     facts: dict[str, Any]
-    """Those that differ from the averaged ones'."""
+    """Facts that differ from those of the averaged weights."""
 
 
 class BundleDescription(BaseModel):
-    """The content of `config.json`; what later versions may add is passed over."""
+    """The content of `config.json`; unknown keys of later versions are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,15 +34,15 @@ class BundleDescription(BaseModel):
     class_titles: dict[str, str] = {}
     generator: GeneratorConfig
     facts: dict[str, Any]
-    weights_sha256: str | None = None  # bundles of earlier versions have none
+    weights_sha256: str | None = None  # absent in bundles of earlier versions
     raw: RawDescription | None = None
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Read a JSON object.
 
     Raises:
-        ValueError: where the file holds something else.
+        ValueError: if the file contains something else.
     """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -55,15 +55,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def described(config: dict[str, Any], path: Path) -> BundleDescription:
-    """The description in a `config.json`.
+def parse_description(config: dict[str, Any], path: Path) -> BundleDescription:
+    """Validate the content of a `config.json`.
 
     Args:
         config: its content.
-        path: of the file, for the message.
+        path: of the file, for error messages.
 
     Raises:
-        ValueError: naming what is not in order.
+        ValueError: naming the faults.
     """
     if config.get("format") != FORMAT:
         raise ValueError(f"{path}: format {config.get('format')!r}, not {FORMAT!r}")
@@ -71,5 +71,5 @@ def described(config: dict[str, Any], path: Path) -> BundleDescription:
         return BundleDescription.model_validate(config)
     except ValidationError as error:
         faults = "; ".join(describe_faults(error))
-        shown = faults if len(faults) <= _SHOWN else f"{faults[:_SHOWN]}..."
+        shown = faults if len(faults) <= _MAX_CHARACTERS else f"{faults[:_MAX_CHARACTERS]}..."
         raise ValueError(f"{path} is not a generator bundle's: {shown}") from None

@@ -1,8 +1,8 @@
-"""The generator bundle: all that is needed to make images, in one small folder.
+"""The generator bundle: a small folder with everything needed to generate images.
 
 `generator.safetensors` holds the weights, `config.json` how to build the network and what it was
-trained on. Where these weights are a moving average, `generator_raw.safetensors` may hold the last,
-unaveraged ones beside them. No data set, no discriminator, no optimiser, no pickle.
+trained on. If these weights are a moving average, `generator_raw.safetensors` may hold those of the
+last step as well. There is no data set, discriminator, optimiser or pickle.
 """
 
 import json
@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from sagan.bundle.description import FORMAT, RawDescription, described, read_config
+from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
 from sagan.common.files import file_sha256, replacing_folder
 from sagan.common.naming import short_names
 from sagan.models.config import GeneratorConfig
@@ -27,25 +27,25 @@ KINDS = (EMA, RAW)
 
 
 class RawWeights(NamedTuple):
-    """The unaveraged generator beside an averaged one."""
+    """The unaveraged generator stored along with an averaged one."""
 
     generator: Generator
     facts: dict[str, Any]
-    """Those that differ from the averaged one's."""
+    """Facts that differ from those of the averaged one."""
 
 
 class GeneratorBundle:
-    """A trained generator on disk, bound to its folder and to one kind of its weights."""
+    """A trained generator on disk, with one kind of its weights selected."""
 
     def __init__(self, path: Path, config: dict[str, Any], weights: str | None = None) -> None:
-        """Take the folder and the content of its `config.json`; `open` is the way in.
+        """Use `open` instead, which reads the folder's `config.json`.
 
         Raises:
-            FileNotFoundError: where the weights' file is missing.
-            ValueError: where `config.json` is no bundle's, or names no such weights.
+            FileNotFoundError: if the weights' file is missing.
+            ValueError: if `config.json` is invalid or has no such weights.
         """
         self.path, self.config = path, config
-        self._description = described(config, path / CONFIG)
+        self._description = parse_description(config, path / CONFIG)
         self._default = str(self._description.facts.get("weights", RAW))
         self._raw = self._description.raw if self._default != RAW else None
         self.image_size = self._description.image_size
@@ -53,21 +53,20 @@ class GeneratorBundle:
         self.class_titles = self._description.class_titles
         self.num_classes = len(self.class_names)
         self.latent_dim = self._description.generator.latent_dim
-        self.weights = self._known(weights)
-        """`ema` (averaged) or `raw` (the last step's): those that `facts` and `load` are about."""
+        self.weights = self._select(weights)
+        """`ema` (averaged) or `raw` (of the last step): the weights that `facts` and `load` use."""
 
     @classmethod
     def open(cls, path: Path | str, weights: str | None = None) -> Self:
-        """Open a bundle's folder, which may come from anywhere; nothing in it is run.
+        """Open a bundle's folder; no code in it is run.
 
         Args:
             path: the folder.
-            weights: `ema` or `raw`; None: those that the run was meant to leave, averaged ones
-                where there is an average.
+            weights: `ema` or `raw`; None: the default weights, averaged if the run has an average.
 
         Raises:
-            FileNotFoundError: where a file of the bundle is missing.
-            ValueError: where the folder holds something else, or no such weights.
+            FileNotFoundError: if a file of the bundle is missing.
+            ValueError: if the folder contains something else, or no such weights.
         """
         path = Path(path)
         for name in (CONFIG, WEIGHTS):
@@ -79,53 +78,52 @@ class GeneratorBundle:
         return cls(path, read_config(path / CONFIG), weights)
 
     def choose(self, weights: str | None) -> Self:
-        """The same bundle bound to others of its weights; None: to the default ones.
+        """The same bundle with other weights selected; None: the default ones.
 
         Raises:
-            FileNotFoundError: where their file is missing.
-            ValueError: naming the weights that it has.
+            FileNotFoundError: if their file is missing.
+            ValueError: if the bundle lacks them, naming those that it has.
         """
         return type(self)(self.path, self.config, weights)
 
     @property
     def available(self) -> tuple[str, ...]:
-        """The weights that can be chosen, the default ones first."""
+        """The weights that can be selected, the default ones first."""
         raw = self._raw is not None and (self.path / RAW_WEIGHTS).is_file()
         return (self._default, RAW) if raw else (self._default,)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the generator was trained on, and how: images_seen, data_hash, ..."""
-        beside = self._beside
-        return self._description.facts | (beside.facts if beside else {})
+        return self._description.facts | (self._selected_raw.facts if self._selected_raw else {})
 
     @property
     def weights_sha256(self) -> str | None:
-        """SHA-256 of the weights that were chosen; bundles of earlier versions do not say it."""
-        return (self._beside or self._description).weights_sha256
+        """SHA-256 of the selected weights; None in bundles of earlier versions."""
+        return (self._selected_raw or self._description).weights_sha256
 
     @property
     def shown_names(self) -> tuple[str, ...]:
-        """What people call each class, for pictures: `goldfish`, not `n01443537`."""
+        """Readable class names for pictures: `goldfish`, not `n01443537`."""
         return short_names(self.class_names, self.class_titles)
 
     def load(self, device: str = "cpu") -> Generator:
         """Build the generator with its weights, in evaluation mode, on a device.
 
         Raises:
-            ValueError: where the weights are damaged or belong to another network.
+            ValueError: if the weights are damaged or belong to another network.
         """
-        file = self.path / (RAW_WEIGHTS if self._beside else WEIGHTS)
-        self._check(file)
-        with torch.device("meta"):  # no weights are drawn, and no random state moves
+        file = self.path / (RAW_WEIGHTS if self._selected_raw else WEIGHTS)
+        self._verify_checksum(file)
+        with torch.device("meta"):  # no weights are initialised, and the random state is unchanged
             generator = build_generator(
                 self._description.generator,
                 image_size=self.image_size,
                 num_classes=self.num_classes,
             )
         try:
-            # cloned, since where a tensor lies in the file decides about its alignment in memory,
-            # and that about the last bit of a sum
+            # cloned, since a tensor's position in the file determines its alignment in memory,
+            # and the alignment the last bit of a sum
             state = {name: w.clone() for name, w in load_file(file).items()}
             generator.load_state_dict(state, assign=True)
         except (SafetensorError, RuntimeError) as error:
@@ -136,8 +134,8 @@ class GeneratorBundle:
         """Copy the bundle's files into an existing folder.
 
         Args:
-            folder: where they go.
-            raw: the raw weights too, where there are some beside averaged ones.
+            folder: the destination.
+            raw: copy the raw weights too, if stored along with averaged ones.
         """
         config = dict(self.config)
         names = [WEIGHTS]
@@ -150,12 +148,12 @@ class GeneratorBundle:
         _write_config(folder, config)
 
     @property
-    def _beside(self) -> RawDescription | None:
-        """The raw weights' description, where they are chosen and not the default ones."""
+    def _selected_raw(self) -> RawDescription | None:
+        """The raw weights' description, if they are selected and not the default."""
         return self._raw if self.weights != self._default else None
 
-    def _known(self, weights: str | None) -> str:
-        """The weights asked for, if the bundle has them."""
+    def _select(self, weights: str | None) -> str:
+        """Resolve `weights` to one of the available kinds."""
         if weights in {None, self._default}:
             return self._default
         if weights == RAW and self._raw is not None:
@@ -174,8 +172,8 @@ class GeneratorBundle:
             f"{self.path} has no {weights} weights, but {', '.join(self.available)}; {remedy}"
         )
 
-    def _check(self, file: Path) -> None:
-        """Safetensors takes a flipped bit for a weight."""
+    def _verify_checksum(self, file: Path) -> None:
+        """Safetensors does not detect flipped bits."""
         expected, found = self.weights_sha256, file_sha256(file)
         if expected is not None and found != expected:
             raise ValueError(
@@ -194,19 +192,19 @@ def save_bundle(
     class_titles: Mapping[str, str] | None = None,
     raw: RawWeights | None = None,
 ) -> GeneratorBundle:
-    """Write a bundle's folder, replacing one that is there only when all is written.
+    """Write a bundle's folder, replacing an existing one only once all is written.
 
     Args:
         path: the folder.
-        generator: its weights and buffers are saved as they are.
-        config: how it was built.
-        class_names: one a label.
-        facts: JSON-able; what it was trained on.
-        class_titles: what people call the classes, by name, as far as it is known.
-        raw: unaveraged weights of the same network, kept beside it; None: none.
+        generator: its weights and buffers are saved.
+        config: of the generator.
+        class_names: one per label.
+        facts: JSON-able, about its training.
+        class_titles: class name -> readable title, possibly of some classes only.
+        raw: unaveraged weights of the same network; None: none.
 
     Raises:
-        OSError: the disk is full, or may not be written to; what was there before still is.
+        OSError: the disk is full or not writable; an existing bundle is kept.
     """
     description: dict[str, Any] = {
         "format": FORMAT,
@@ -229,9 +227,9 @@ def save_bundle(
 
 
 def _save_weights(generator: Generator, file: Path) -> str:
-    """Write weights and buffers; the file's SHA-256."""
+    """Write weights and buffers and return the file's SHA-256."""
     state = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
-    # the library's own writer says a full disk in an error of its own
+    # safetensors' own writer reports a full disk by an error that is not an OSError
     file.write_bytes(save(state))
     return file_sha256(file)
 

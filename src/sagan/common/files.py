@@ -1,8 +1,8 @@
-"""Files saved whole or not at all: written beside the target, flushed to disk, then renamed.
+"""Atomic replacement of files and folders: written beside the target, synced, then renamed.
 
 A reader sees the old file or the new one, never a part. What a killed process leaves behind has a
-hidden temporary name carrying its process id; the next save of the same artefact removes it, and
-`remove_orphans` all of a folder's.
+hidden temporary name with its process id; the next save of the same artefact removes it, and
+`remove_orphans` removes all in a folder. All that can fail goes through `disk`.
 """
 
 import errno
@@ -15,14 +15,45 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+
+class Disk:
+    """Operations on the disk that can fail; tests inject faults by replacing methods of `disk`."""
+
+    def temporary_path(self, target: Path) -> Path:
+        """Hidden path beside the target, with the process id."""
+        return target.with_name(f".{target.name}.{os.getpid()}.saving")
+
+    def sync(self, path: Path) -> None:
+        """Force a file, or a folder's list of names, to disk."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename a file over another, atomically."""
+        source.replace(target)
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy a file with its times."""
+        shutil.copy2(source, target)
+
+    def free_bytes(self, folder: Path) -> int:
+        """Free space of the folder's file system [bytes]."""
+        return shutil.disk_usage(folder).free
+
+
+disk = Disk()
+
 _TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.saving")
 _being_written: set[Path] = set()  # temporaries of this process
 
 
 class HashingWriter:
-    """A binary file to write to that takes the SHA-256 of what passes, in the same pass.
+    """A binary file that computes the SHA-256 of what is written to it.
 
-    `torch.save` replaces an error of the file below by one of its own; `error` keeps the first.
+    `torch.save` replaces an error of the underlying file by its own; `error` keeps the first.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -42,7 +73,7 @@ class HashingWriter:
         return written
 
     def flush(self) -> None:
-        """Hand what is buffered to the operating system."""
+        """Flush the buffer to the operating system."""
         self._file.flush()
 
     def sha256(self) -> str:
@@ -61,7 +92,7 @@ def source_hash(*places: str, without: Collection[str] = ()) -> str:
 
     Args:
         places: files and folders of the package, such as `pixels.py`, `models`.
-        without: files below them that do not count, such as `training/journal.py`.
+        without: files below them to leave out, such as `training/journal.py`.
     """
     root, digest = Path(__file__).parents[1], hashlib.sha256()
     for place in (root / name for name in places):
@@ -79,34 +110,34 @@ def _modules(place: Path) -> list[Path]:
     return [place if place.is_file() else place.with_suffix(".pyc")]
 
 
-def short(path: Path) -> Path:
-    """The path as a person in this folder would write it."""
+def display_path(path: Path) -> Path:
+    """The path relative to the current folder if it is inside, else as it is."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def require_space(folder: Path, needed_bytes: int, *, remedy: str) -> None:
-    """See to it that a folder can be written to and has room, before work for it begins.
+    """Check that a folder is writable and has enough free space, before work for it begins.
 
     Args:
         folder: An existing folder; a small file is written to it and removed again.
-        needed_bytes: Room that the work will take [bytes].
+        needed_bytes: Space that the work will take [bytes].
         remedy: What the user can do, the end of the message.
 
     Raises:
-        OSError: ENOSPC where there is less room; what the system says where nothing can be written.
+        OSError: ENOSPC if there is less space; the system's error if nothing can be written.
     """
-    probe = _temporary_name(folder / "probe")
+    probe = disk.temporary_path(folder / "probe")
     try:
         try:
             probe.write_bytes(b"0")
-            _flush(probe)
+            disk.sync(probe)
         finally:
             _remove(probe)
     except OSError as error:
         reason = f"{error.strerror}: nothing can be written to this folder; {remedy}"
         raise OSError(error.errno, reason, str(folder)) from error
-    free = shutil.disk_usage(folder).free
+    free = disk.free_bytes(folder)
     if free < needed_bytes:
         reason = (
             f"{os.strerror(errno.ENOSPC)}: {needed_bytes:,} bytes needed, {free:,} bytes free; "
@@ -129,17 +160,17 @@ def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_orphans(target.parent, target.name)
-    temporary = _temporary_name(target)
+    temporary = disk.temporary_path(target)
     _being_written.add(temporary.absolute())
     try:
         yield temporary
-        _flush(temporary)
-        os.replace(temporary, target)  # noqa: PTH105 - the atomic rename is the point
-        _flush(target.parent)
+        disk.sync(temporary)
+        disk.replace(temporary, target)
+        disk.sync(target.parent)
     except OSError as error:
-        if error.errno is None:  # not the system's word
+        if error.errno is None:  # not raised by the system
             raise
-        _remove(temporary)  # what it holds will be free
+        _remove(temporary)  # before free space is measured for the message
         raise _while_writing(target, error, needed_bytes) from error
     finally:
         _remove(temporary)
@@ -163,17 +194,17 @@ def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterat
     target.parent.mkdir(parents=True, exist_ok=True)
     restore_folder(target)
     remove_orphans(target.parent, target.name)
-    temporary, previous = _temporary_name(target), _previous_name(target)
+    temporary, previous = disk.temporary_path(target), _previous_name(target)
     _being_written.add(temporary.absolute())
     try:
         temporary.mkdir()
         yield temporary
         for path in sorted(temporary.rglob("*")):
-            _flush(path)
+            disk.sync(path)
         if target.exists():
             target.rename(previous)
         temporary.rename(target)
-        _flush(target.parent)
+        disk.sync(target.parent)
     except BaseException as error:
         restore_folder(target)
         _remove(temporary)
@@ -186,7 +217,7 @@ def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterat
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Copy a folder to `target` by `replacing_folder`; nothing to do where both are the same."""
+    """Copy a folder to `target` by `replacing_folder`, unless both are the same."""
     if source.resolve() == target.resolve():
         return
     found = sorted(source.rglob("*"))
@@ -197,7 +228,7 @@ def replace_folder(source: Path, target: Path) -> None:
             if path.is_dir():
                 copy.mkdir()
             else:
-                shutil.copy2(path, copy)
+                disk.copy(path, copy)
 
 
 def restore_folder(target: Path) -> None:
@@ -216,7 +247,7 @@ def remove_orphans(folder: Path, target_name: str | None = None) -> None:
 
     Args:
         folder: Where to look; not below it.
-        target_name: Only what was to become this file; None: whatever it was to become.
+        target_name: Only temporary files of this target; None: of any.
     """
     for path in folder.glob(".*.saving"):
         match = _TEMPORARY.fullmatch(path.name)
@@ -227,15 +258,11 @@ def remove_orphans(folder: Path, target_name: str | None = None) -> None:
 
 
 def _while_writing(target: Path, error: OSError, needed_bytes: int | None) -> OSError:
-    """The system's error with the final path and the room that is left."""
+    """The system's error with the final path and the free space."""
     needed = f"{needed_bytes:,} bytes needed, " if needed_bytes else ""
-    free = shutil.disk_usage(target.parent).free
+    free = disk.free_bytes(target.parent)
     reason = f"{error.strerror} while writing ({needed}{free:,} bytes free)"
     return OSError(error.errno, reason, str(target))
-
-
-def _temporary_name(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{os.getpid()}.saving")
 
 
 def _previous_name(target: Path) -> Path:
@@ -258,12 +285,3 @@ def _remove(path: Path) -> None:
     else:
         with suppress(FileNotFoundError):
             path.unlink()
-
-
-def _flush(path: Path) -> None:
-    """Force a file, or a folder's list of names, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

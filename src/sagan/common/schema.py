@@ -104,7 +104,7 @@ def _in_yaml(message: str) -> str:
     return f"{message[:1].lower()}{message[1:]}"
 
 
-class _EachKeyOnce(yaml.SafeLoader):
+class UniqueKeyLoader(yaml.SafeLoader):
     """Plain values, and no key twice in a mapping: the first would be passed over in silence."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - untyped
@@ -136,7 +136,7 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
     settings: Settings = {}
     for file in files:
         try:
-            content = yaml.load(file.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506
+            content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506
         except yaml.YAMLError as error:
             raise ValueError(f"{file} is not valid YAML: {error}") from None
         if not isinstance(content, dict) or section not in content:
@@ -144,7 +144,7 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
         if not isinstance(content[section], dict):
             got = "nothing" if content[section] is None else type(content[section]).__name__
             raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
-        settings = lay_over(settings, content[section])
+        settings = deep_merge(settings, content[section])
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals:
@@ -156,17 +156,17 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
             raise ValueError(f"--set {assignment}: the value is not valid YAML: {fault}") from None
         for key in reversed(path.split(".")):
             layer = {key: layer}
-        settings = lay_over(settings, layer)
+        settings = deep_merge(settings, layer)
     return settings
 
 
-def lay_over(below: Settings, above: Settings) -> Settings:
+def deep_merge(below: Settings, above: Settings) -> Settings:
     """Nested settings with others laid over them, key by key; neither is changed."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
         if isinstance(value, dict):
-            merged[key] = lay_over(under if isinstance(under, dict) else {}, value)
+            merged[key] = deep_merge(under if isinstance(under, dict) else {}, value)
         else:
             merged[key] = value
     return merged

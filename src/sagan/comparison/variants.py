@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from sagan.common.schema import describe_faults, lay_over
+from sagan.common.schema import deep_merge, describe_faults
 from sagan.comparison.config import ComparisonConfig, ContestantConfig
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
@@ -103,10 +103,10 @@ def _lay(
     settings = training.model_dump() | {"export_raw": False}
     if contestant.preset is not None:
         settings = lay_preset(settings, contestant.preset)
-    settings = lay_over(settings, contestant.parameters)
+    settings = deep_merge(settings, contestant.parameters)
     settings["total_images"] = config.total_images or training.total_images
     if config.score_every_images is not None:
-        settings = lay_over(settings, {"scoring": {"every_images": config.score_every_images}})
+        settings = deep_merge(settings, {"scoring": {"every_images": config.score_every_images}})
     # laid already: the model would lay it once more, over the contestant's own parameters
     return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
 

@@ -9,11 +9,11 @@ from typing import Any
 EMPTY_TABLE = "an empty table"  # what is found where no image is left to look at
 
 
-class ValidationFailed(ValueError):  # noqa: N818 - reads as the sentence that it is
+class ValidationFailedError(ValueError):
     """The data set is not fit to train on; the message gives every reason."""
 
 
-def require_verdict(
+def require_passed_validation(
     report: object, found_hash: object, consequence: str, stations: str = "data_validation"
 ) -> None:
     """See to it that a report judges this very data set, and well.
@@ -25,23 +25,23 @@ def require_verdict(
         stations: that make report and images fit each other when run again.
 
     Raises:
-        ValidationFailed: if it judges another data set, checked nothing, or found it unfit.
+        ValidationFailedError: if it judges another data set, checked nothing, or found it unfit.
     """
     again = f"{consequence}; run kedro run --pipelines={stations}"
     if not isinstance(report, Mapping):
-        raise ValidationFailed(f"the validation report is empty: {again}")
+        raise ValidationFailedError(f"the validation report is empty: {again}")
     expected = report.get("data_hash")
     if found_hash != expected:
-        raise ValidationFailed(
+        raise ValidationFailedError(
             f"the validation report belongs to another data set (data hash {expected}; found "
             f"{found_hash}): {again}"
         )
     if not report.get("expectations"):
-        raise ValidationFailed(
+        raise ValidationFailedError(
             f"the validation report has no expectations; nothing was checked: {again}"
         )
     if report.get("passed") is not True:
-        raise ValidationFailed(_message(report))
+        raise ValidationFailedError(_message(report))
 
 
 def _message(report: Mapping[str, Any]) -> str:

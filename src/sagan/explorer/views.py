@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.models.generator import Generator
 from sagan.models.normalization import ConditionalBatchNorm2d
-from sagan.sampling.attention_maps import look
+from sagan.sampling.attention_maps import generate_with_attention
 from sagan.sampling.latents import sample_latents
 
 KEPT_VIEWS = 32
@@ -105,7 +105,9 @@ class Explorer:
         latents = sample_latents(count, self.bundle.latent_dim, end.seed, truncation)
         labels = torch.full((count,), end.class_label)
         with self._lock:
-            images, _ = look(self._generator, latents.to(self.device), labels.to(self.device))
+            images, _ = generate_with_attention(
+                self._generator, latents.to(self.device), labels.to(self.device)
+            )
         return images
 
     def _draw(self, place: Place) -> View:
@@ -113,7 +115,9 @@ class Explorer:
         if label is None and place.end is not None:
             label = self._between(place.start.class_label, place.end.class_label, place.share)
         labels = torch.tensor([label], device=self.device)
-        images, maps = look(self._generator, self.latents(place).to(self.device), labels)
+        images, maps = generate_with_attention(
+            self._generator, self.latents(place).to(self.device), labels
+        )
         return View(images[0], {resolution: found[0] for resolution, found in maps.items()})
 
     def _latent(self, end: End, truncation: float | None) -> Tensor:

@@ -1,5 +1,5 @@
-"""Station 6's insides: how good images are, as numbers.
+"""Evaluation metrics of generated images: Fréchet and kernel distances, precision and recall, ...
 
-Every measure has the form *iterable of uint8 [N, 3, H, W] -> statistics -> number*; this room does
-not know where the images come from.
+Every metric has the form *iterable of uint8 [N, 3, H, W] -> statistics -> number* and is
+independent of where the images come from.
 """

@@ -25,7 +25,7 @@ from sagan.common.terminal import Parser, fit_log_to_terminal, worded, write_err
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig, SweepConfig
 from sagan.metrics.evaluate_generator import evaluate_generator
-from sagan.metrics.evaluation import evaluate, first_numbers
+from sagan.metrics.evaluation import evaluate, headline_scores
 from sagan.metrics.features.extractor import Batch
 from sagan.metrics.features.references import reference_statistics
 
@@ -95,15 +95,15 @@ def _measure(options: argparse.Namespace) -> None:
             "bundle's folder; leave --weights out for a file of samples"
         )
     else:
-        metrics = _of_a_file(options.samples, shards, config, workspace, device)
+        metrics = _evaluate_file(options.samples, shards, config, workspace, device)
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     with replacing_file(options.out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    for line in (*first_numbers(metrics), options.out):
+    for line in (*headline_scores(metrics), options.out):
         logger.info("%s", line)
 
 
-def _of_a_file(
+def _evaluate_file(
     path: Path, shards: ShardStore, config: EvaluationConfig, workspace: Path, device: torch.device
 ) -> dict[str, Any]:
     """The metrics of samples that were drawn before."""
@@ -117,7 +117,7 @@ def _of_a_file(
             f"{path}: {len(unknown)} class labels are outside 0..{shards.num_classes - 1}, the "
             f"shards' classes: {unknown[:5].tolist()}"
         )
-    config = _without_a_generator(config, len(images))
+    config = _config_for_file(config, len(images))
     reference = reference_statistics(shards, config, workspace, device)
     origin = {"file": path.name, "file_sha256": file_sha256(path)}
 
@@ -131,7 +131,7 @@ def _of_a_file(
     )
 
 
-def _without_a_generator(config: EvaluationConfig, count: int) -> EvaluationConfig:
+def _config_for_file(config: EvaluationConfig, count: int) -> EvaluationConfig:
     """The part of a configuration that samples drawn before can follow."""
     if config.sweep.truncations:
         logger.info("no truncation curve: it needs a generator to sample from")

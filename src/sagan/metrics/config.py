@@ -1,7 +1,7 @@
-"""Configuration of the evaluation station (`params:evaluation`).
+"""Configuration of the evaluation (`params:evaluation`).
 
 The defaults are the paper's protocol: Inception features of 50,000 samples against the training
-set. A protocol is part of a number's name: what is set here stands beside it in the metrics file.
+set. Scores are comparable under one protocol only, so the metrics file records these settings.
 """
 
 from pathlib import Path
@@ -10,7 +10,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from sagan.common.schema import Config, unknown_key
-from sagan.metrics.named_protocols import PROTOCOLS, configured, differences, refusal
+from sagan.metrics.named_protocols import (
+    PROTOCOLS,
+    configured_entries,
+    differences,
+    not_followed_message,
+)
 
 MIN_SAMPLES = 2  # a covariance, and a pair, need two
 
@@ -160,31 +165,31 @@ class EvaluationConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _a_protocol_is_followed(self) -> Self:
+    def _check_named_protocol(self) -> Self:
         if self.protocol is None:
             return self
         if self.protocol not in PROTOCOLS:
             raise ValueError(unknown_key(self.protocol, PROTOCOLS).replace("key", "protocol"))
-        differing = differences(self.protocol, configured(self.model_dump()))
+        differing = differences(self.protocol, configured_entries(self.model_dump()))
         if differing:
-            raise ValueError(refusal(self.protocol, differing))
+            raise ValueError(not_followed_message(self.protocol, differing))
         return self
 
     @model_validator(mode="after")
-    def _accuracy_needs_a_classifier(self) -> Self:
+    def _check_accuracy_samples(self) -> Self:
         if self.accuracy_samples and self.classifier is None:
             raise ValueError("accuracy_samples needs the block 'classifier', got null")
         return self
 
     @model_validator(mode="after")
-    def _one_is_too_few(self) -> Self:
+    def _check_counts(self) -> Self:
         for name in ("accuracy_samples", "bootstrap_resamples", "extrapolation_points"):
             if getattr(self, name) == 1:
                 raise ValueError(f"{name}: one is too few to measure anything; 0 for none, or more")
         return self
 
     @model_validator(mode="after")
-    def _features_need_their_network(self) -> Self:
+    def _check_features(self) -> Self:
         if self.features == "classifier" and self.classifier is None:
             raise ValueError("features: classifier needs the block 'classifier', got null")
         return self

@@ -1,4 +1,4 @@
-"""What one evaluation works with: networks, real images and their features, each obtained once."""
+"""Everything that one evaluation shares: networks, real images and their features, loaded once."""
 
 import logging
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from sagan.metrics.features.classifier import (
     obtain_classifier,
 )
 from sagan.metrics.features.extractor import FeatureExtractor
-from sagan.metrics.features.references import kept_features
-from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.references import real_features
+from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics
 from sagan.metrics.scores.frechet import frechet_distance
 from sagan.metrics.scores.prdc import manifold_radii
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Bench:
-    """The real side of a comparison."""
+class EvaluationContext:
+    """Configuration, networks and real images of one evaluation."""
 
     shards: ShardStore
     config: EvaluationConfig
@@ -36,33 +36,33 @@ class Bench:
     device: torch.device
     extractor: FeatureExtractor
     reference: Statistics
-    _kept: dict[str, Kept] = field(default_factory=dict)
+    _real_features: dict[str, FeatureSample] = field(default_factory=dict)
 
     def distance(self, statistics: Statistics) -> float:
         """Fréchet distance to the reference."""
         return frechet_distance(statistics, self.reference)
 
-    def real(self, split: str | None = None) -> Kept:
-        """Kept features of a split's real images; without a name the reference split's."""
+    def real_features(self, split: str | None = None) -> FeatureSample:
+        """Features of a split's real images; None: of the reference split."""
         name = split or self.config.reference_split
-        if name not in self._kept:
-            self._kept[name] = kept_features(
+        if name not in self._real_features:
+            self._real_features[name] = real_features(
                 self.shards, name, self.extractor, self.config, self.workspace
             )
-        return self._kept[name]
+        return self._real_features[name]
 
-    def on_device(self, kept: Kept) -> Tensor:
-        """The kept features where distances are taken."""
-        return kept.rows.to(self.device)
+    def on_device(self, sample: FeatureSample) -> Tensor:
+        """The features on the device that computes distances."""
+        return sample.rows.to(self.device)
 
     @cached_property
     def real_radii(self) -> tuple[Tensor, Tensor]:
-        """The reference's balls, which every draw of samples is compared with."""
+        """Manifold radii of the reference, shared by all sets of samples."""
         neighbours = self.config.neighbours
         if neighbours is None:
-            raise ValueError("evaluation.neighbours is null: no radii are to be measured")
+            raise ValueError("evaluation.neighbours is null: there are no radii to compute")
         return manifold_radii(
-            self.on_device(self.real()),
+            self.on_device(self.real_features()),
             neighbours.precision_recall_k,
             neighbours.density_coverage_k,
             what="reference neighbours",
@@ -70,13 +70,13 @@ class Bench:
 
     @property
     def other_split(self) -> str | None:
-        """A split of real images beside the reference."""
+        """A split of real images other than the reference, if there is one."""
         others = [split for split in self.shards.splits if split != self.config.reference_split]
         return others[0] if others else None
 
     @cached_property
     def classifier(self) -> TrainedClassifier | None:
-        """The project's own classifier, where one is configured."""
+        """The classifier trained on the data, if one is configured."""
         if isinstance(self.extractor, ClassifierFeatures):
             return self.extractor.classifier
         if self.config.classifier is None:
@@ -85,7 +85,7 @@ class Bench:
 
     @cached_property
     def predict(self) -> Callable[[Tensor, Tensor], Tensor] | None:
-        """(images, their features) -> classes recognised int64 [N]; None without a classifier."""
+        """(images, their features) -> predicted classes int64 [N]; None without a classifier."""
         classifier, extractor = self.classifier, self.extractor
         if classifier is None:
             return None

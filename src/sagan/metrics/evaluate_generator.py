@@ -1,4 +1,4 @@
-"""The evaluation of a generator bundle: its samples against the shards' real images."""
+"""Evaluation of a generator bundle against the real images of a shard store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,22 +27,22 @@ def evaluate_generator(
     *,
     reference: Statistics | None = None,
 ) -> dict[str, Any]:
-    """Generate samples and measure them batch by batch; few are kept.
+    """Generate samples and evaluate them batch by batch.
 
     Args:
         bundle: the generator.
         shards: the real images.
         config: the protocol.
         workspace: folder of cached statistics, features and classifiers.
-        reference: statistics of the real images; None takes the cached ones, or makes them.
+        reference: statistics of the real images; None: the cached ones, computed if there are none.
 
     Returns:
         JSON-able, as `evaluate`.
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
-        ValueError: if the generator was not trained on such images, the bundle has not the
-            weights asked for, or as `evaluate`.
+        ValueError: if image size or classes differ, the bundle lacks the weights asked for, or as
+            `evaluate`.
     """
     check_generator(bundle, shards)
     bundle = bundle.choose(config.weights)

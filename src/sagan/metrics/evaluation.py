@@ -1,4 +1,4 @@
-"""From samples and shards to the metrics file: numbers, and everything that they depend on."""
+"""The evaluation of samples against real images: scores and the protocol they depend on."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -11,21 +11,21 @@ import numpy as np
 import torch
 
 from sagan.data.shards.store import ShardStore
-from sagan.metrics.accumulators import SamplePass
+from sagan.metrics.accumulators import SampleAccumulators
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.context import Bench
+from sagan.metrics.context import EvaluationContext
 from sagan.metrics.features.extractor import Batch, feature_extractor
 from sagan.metrics.features.inception import WEIGHTS_SHA256
 from sagan.metrics.features.references import check_reference, self_test
 from sagan.metrics.features.statistics import Statistics, few_samples_warning
-from sagan.metrics.measures import Measured, measure, real_against_real
+from sagan.metrics.measures import Measurements, measure, real_baseline
 from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
 from sagan.metrics.scores.intervals import repeated_interval
 from sagan.metrics.sweep import truncation_sweep
 
 logger = logging.getLogger(__name__)
 
-_TOLD = ("precision", "recall", "recognised")
+_LOGGED_SHARES = ("precision", "recall", "recognised")
 LIBRARIES = ("numpy", "scipy", "torch", "torchvision")
 
 Draw = Callable[[int, int, float | None], Iterable[Batch]]
@@ -33,7 +33,7 @@ Draw = Callable[[int, int, float | None], Iterable[Batch]]
 
 
 def _versions() -> dict[str, str]:
-    """Of the libraries that are there; the classifier's features need no torchvision."""
+    """Versions of the installed libraries; classifier features need no torchvision."""
     found = {}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
@@ -80,21 +80,23 @@ def evaluate(
     if config.sweep.truncations:
         _check_sweep(config, reference)
     name_protocol(_protocol(config, reference, origin, config.num_samples), config.protocol)
-    bench = Bench(shards, config, workspace, device, extractor, reference)
-    measured, samples = _measure(bench, batches)
+    context = EvaluationContext(shards, config, workspace, device, extractor, reference)
+    measured, samples = _measure(context, batches)
     if config.repeats > 1 and draw is not None:
-        _average(measured, [measured, *_more_draws(bench, draw)])
+        _average(measured, [measured, *_repeat(context, draw)])
     protocol = _protocol(config, reference, origin, samples.count)
     classifier = measured.details.pop("classifier", None)
     return {
         **measured.scores,
         **({} if classifier is None else {"classifier": classifier}),
         "intervals": measured.intervals,
-        "details": measured.details | _sweep(bench, draw),
+        "details": measured.details | _sweep(context, draw),
         "self_test": self_test(shards, reference, extractor, config, workspace)
-        | real_against_real(bench),
-        "warnings": _said(
-            measured.warnings + _few_samples(samples, reference) + _other_inception(reference)
+        | real_baseline(context),
+        "warnings": _log_warnings(
+            measured.warnings
+            + _few_samples_warnings(samples, reference)
+            + _inception_warnings(reference)
         ),
         "protocol": {
             "name": name_protocol(protocol, config.protocol),
@@ -105,50 +107,52 @@ def evaluate(
     }
 
 
-def first_numbers(metrics: Mapping[str, Any]) -> list[str]:
-    """The first few numbers of a metrics file, for a log: the distance alone, then shares."""
+def headline_scores(metrics: Mapping[str, Any]) -> list[str]:
+    """Log lines with the main scores of a metrics file: the distance, then the shares."""
     distance, *others = (name for name, value in metrics.items() if isinstance(value, float))
     interval = metrics.get("intervals", {}).get(distance)
-    ends = f" ({interval['low']:.4g} to {interval['high']:.4g})" if interval else ""
-    shares = ", ".join(f"{name} {metrics[name]:.3g}" for name in _TOLD if name in others)
-    return [f"{distance} {metrics[distance]:.4g}{ends}", *([shares] if shares else [])]
+    bounds = f" ({interval['low']:.4g} to {interval['high']:.4g})" if interval else ""
+    shares = ", ".join(f"{name} {metrics[name]:.3g}" for name in _LOGGED_SHARES if name in others)
+    return [f"{distance} {metrics[distance]:.4g}{bounds}", *([shares] if shares else [])]
 
 
-def _measure(bench: Bench, batches: Iterable[Batch]) -> tuple[Measured, Statistics]:
-    passed = SamplePass(bench)
-    passed.take(batches)
-    return measure(bench, passed), passed.statistics.result()
+def _measure(
+    context: EvaluationContext, batches: Iterable[Batch]
+) -> tuple[Measurements, Statistics]:
+    samples = SampleAccumulators(context)
+    samples.update(batches)
+    return measure(context, samples), samples.statistics.result()
 
 
-def _more_draws(bench: Bench, draw: Draw) -> list[Measured]:
-    """All draws but the first; each goes on in the series of latents where the last one ended."""
-    config, more = bench.config, []
+def _repeat(context: EvaluationContext, draw: Draw) -> list[Measurements]:
+    """Measurements of all sample sets but the first; each continues the series of latents."""
+    config, more = context.config, []
     for repeat in range(1, config.repeats):
         logger.info("sample set %d of %d", repeat + 1, config.repeats)
         batches = draw(repeat * config.num_samples, config.num_samples, config.truncation)
-        more.append(_measure(bench, batches)[0])
+        more.append(_measure(context, batches)[0])
     return more
 
 
-def _average(into: Measured, draws: list[Measured]) -> None:
-    """Scores become means over the draws, each with its interval."""
+def _average(into: Measurements, draws: list[Measurements]) -> None:
+    """Replace scores by means over the sample sets, each with its interval."""
     for name in list(into.scores):
-        values = [one.scores[name] for one in draws if name in one.scores]
+        values = [draw.scores[name] for draw in draws if name in draw.scores]
         into.scores[name] = float(np.mean(values))
         if len(values) > 1:
             into.intervals[name] = repeated_interval(values) | {"draws": values}
 
 
-def _sweep(bench: Bench, draw: Draw | None) -> dict[str, Any]:
-    config, neighbours = bench.config, bench.config.neighbours
+def _sweep(context: EvaluationContext, draw: Draw | None) -> dict[str, Any]:
+    config, neighbours = context.config, context.config.neighbours
     if not config.sweep.truncations or draw is None or neighbours is None:
         return {}
     curve = truncation_sweep(
         config.sweep.truncations,
         lambda truncation: draw(0, config.sweep.num_samples, truncation),
-        bench.extractor,
-        bench.reference,
-        bench.on_device(bench.real()),
+        context.extractor,
+        context.reference,
+        context.on_device(context.real_features()),
         precision_recall_k=neighbours.precision_recall_k,
         kept_samples=config.kept_samples,
     )
@@ -164,7 +168,7 @@ def _check_draws(config: EvaluationConfig, draw: Draw | None) -> None:
 
 
 def _check_sweep(config: EvaluationConfig, reference: Statistics) -> None:
-    """Refuse now what would end the evaluation once all else is measured."""
+    """Fail before the evaluation rather than at its end."""
     if config.neighbours is None:
         raise ValueError("evaluation.sweep needs the block 'neighbours', got null")
     needed = config.neighbours.precision_recall_k + 1
@@ -181,7 +185,7 @@ def _check_sweep(config: EvaluationConfig, reference: Statistics) -> None:
 def _protocol(
     config: EvaluationConfig, reference: Statistics, origin: dict[str, Any], count: int
 ) -> dict[str, Any]:
-    """What the numbers depend on."""
+    """Everything that the scores depend on."""
     return {
         "features": config.features,
         "samples": {"count": count, **origin},
@@ -203,16 +207,13 @@ def _protocol(
     }
 
 
-def _few_samples(samples: Statistics, reference: Statistics) -> list[str]:
-    both = (
-        few_samples_warning("samples", samples),
-        few_samples_warning("reference", reference),
-    )
-    return [warning for warning in both if warning]
+def _few_samples_warnings(samples: Statistics, reference: Statistics) -> list[str]:
+    sides = (("samples", samples), ("reference", reference))
+    return [warning for side in sides if (warning := few_samples_warning(*side))]
 
 
-def _other_inception(reference: Statistics) -> list[str]:
-    """One line if Inception's weights are not the ones that a number called FID is made with."""
+def _inception_warnings(reference: Statistics) -> list[str]:
+    """A warning if Inception's weights are not the published ones."""
     features = reference.protocol["features"]
     sha256 = str(features["weights_sha256"])
     if "Inception" not in features["network"] or sha256.startswith(WEIGHTS_SHA256):
@@ -223,7 +224,7 @@ def _other_inception(reference: Statistics) -> list[str]:
     ]
 
 
-def _said(warnings: list[str]) -> list[str]:
+def _log_warnings(warnings: list[str]) -> list[str]:
     for warning in warnings:
         logger.warning("%s", warning)
     return warnings

@@ -1,4 +1,4 @@
-"""What a generator is asked for, and whether it may be compared with these images at all."""
+"""Class labels of the evaluation, and the check that generator and shards have the same classes."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,15 @@ from sagan.data.shards.store import ShardStore
 
 
 def evaluation_labels(num_samples: int, num_classes: int) -> Tensor:
-    """Classes to ask a generator for, as even as can be: int64 [N], 0, 1, ..., K-1, 0, 1, ..."""
+    """Evenly distributed class labels: int64 [N], 0, 1, ..., K-1, 0, 1, ..."""
     return torch.arange(num_samples) % num_classes
 
 
 def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:
-    """Refuse to compare a generator with images that it cannot have been trained on.
+    """Check that a generator has the shards' image size and classes.
 
     Raises:
-        ValueError: if image size or classes differ.
+        ValueError: if they differ.
     """
     if bundle.image_size != shards.image_size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The numbers made of one draw of samples, each with its particulars and its interval."""
+"""All scores of one set of samples, with their details and confidence intervals."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sagan.metrics.accumulators import SamplePass
-from sagan.metrics.context import Bench
+from sagan.metrics.accumulators import SampleAccumulators
+from sagan.metrics.context import EvaluationContext
 from sagan.metrics.features.classifier import weak_classifier_warnings
-from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.scores.accuracy_scores import StoredImages, accuracy_scores
 from sagan.metrics.scores.distances import Neighbours, nearest
 from sagan.metrics.scores.extrapolation import extrapolate
@@ -18,17 +18,17 @@ from sagan.metrics.scores.intervals import bootstrap_interval, wilson_interval
 from sagan.metrics.scores.intra_class import intra_class_distances, intra_class_warnings
 from sagan.metrics.scores.kernel import kernel_distance
 from sagan.metrics.scores.memorisation import memorisation
-from sagan.metrics.scores.prdc import manifolds
+from sagan.metrics.scores.prdc import compute_prdc
 
-ENOUGH_SAMPLES = 50_000  # for a Fréchet distance as it is commonly reported
-FEWEST_TO_EXTRAPOLATE = 200
-PAIRS_SHOWN = 8  # samples beside their nearest training images: the nearest, and as many drawn
-NEIGHBOURS_SHOWN = 3  # training images beside each
+STANDARD_SAMPLES = 50_000  # of a Fréchet distance as it is commonly reported
+MIN_EXTRAPOLATION_SAMPLES = 200
+PAIRS_SHOWN = 8  # samples listed with their nearest training images: the closest, and as many drawn
+NEIGHBOURS_SHOWN = 3  # training images listed for each
 
 
 @dataclass
-class Measured:
-    """What is known of one draw."""
+class Measurements:
+    """Scores of one set of samples."""
 
     scores: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
@@ -36,59 +36,61 @@ class Measured:
     warnings: list[str] = field(default_factory=list)
 
 
-def measure(bench: Bench, passed: SamplePass) -> Measured:
-    """All numbers of the samples that have passed.
+def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurements:
+    """Compute all configured scores from the accumulated samples.
 
     Raises:
         ValueError: if there are fewer than two samples.
     """
-    statistics = passed.statistics.result()  # refuses too few before anything else is tried
-    measured, kept = Measured(), passed.kept.result()
-    measured.scores[bench.extractor.metric] = bench.distance(statistics)
-    _distance_interval(bench, kept, measured)
-    if bench.config.kernel is not None:
-        _kernel(bench, kept, measured)
-    _label_score(bench, passed, measured)
-    if bench.config.neighbours is not None:
-        _neighbours(bench, kept, measured)
-    _recognition(bench, passed, measured)
-    measured.scores |= passed.spread.result()
-    if bench.config.intra_class:
-        _intra_class(bench, kept, measured)
-    if bench.config.memorisation:
-        _memorisation(bench, kept, measured)
-    if passed.images is not None:
-        _accuracy(bench, passed.images.result(), measured)
+    statistics = samples.statistics.result()  # first, since it refuses too few samples
+    measured, features = Measurements(), samples.features.result()
+    measured.scores[context.extractor.metric] = context.distance(statistics)
+    _add_distance_interval(context, features, measured)
+    if context.config.kernel is not None:
+        _add_kernel_distance(context, features, measured)
+    _add_label_score(context, samples, measured)
+    if context.config.neighbours is not None:
+        _add_prdc(context, features, measured)
+    _add_class_coverage(context, samples, measured)
+    measured.scores |= samples.diversity.result()
+    if context.config.intra_class:
+        _add_intra_class(context, features, measured)
+    if context.config.memorisation:
+        _add_memorisation(context, features, measured)
+    if samples.images is not None:
+        _add_accuracy_scores(context, samples.images.result(), measured)
     return measured
 
 
-def real_against_real(bench: Bench) -> dict[str, Any]:
-    """What a perfect generator could score, by another split in the place of samples."""
-    if bench.other_split is None:
+def real_baseline(context: EvaluationContext) -> dict[str, Any]:
+    """Scores of another split of real images: the optimum that a generator can reach."""
+    if context.other_split is None:
         return {}
-    measured, kept = Measured(), bench.real(bench.other_split)
-    if bench.config.kernel is not None:
-        _kernel(bench, kept, measured)
-    if bench.config.neighbours is not None:
-        _neighbours(bench, kept, measured)
+    measured, features = Measurements(), context.real_features(context.other_split)
+    if context.config.kernel is not None:
+        _add_kernel_distance(context, features, measured)
+    if context.config.neighbours is not None:
+        _add_prdc(context, features, measured)
     deviations = {
         f"{name}_std": detail["std"] for name, detail in measured.details.items() if "std" in detail
     }
     return measured.scores | deviations
 
 
-def _distance_interval(bench: Bench, kept: Kept, measured: Measured) -> None:
-    config, name = bench.config, bench.extractor.metric
+def _add_distance_interval(
+    context: EvaluationContext, sample: FeatureSample, measured: Measurements
+) -> None:
+    config, name = context.config, context.extractor.metric
     if config.bootstrap_resamples > 1 and config.repeats == 1:
         measured.intervals[name] = bootstrap_interval(
-            kept.rows,
-            bench.distance,
+            sample.rows,
+            context.distance,
             resamples=config.bootstrap_resamples,
             estimate=measured.scores[name],
         )
-    few = FEWEST_TO_EXTRAPOLATE <= len(kept.rows) < ENOUGH_SAMPLES
-    if config.extrapolation_points > 1 and few and kept.seen < ENOUGH_SAMPLES:
-        line = extrapolate(kept.rows, bench.distance, points=config.extrapolation_points)
+    enough = len(sample.rows) >= MIN_EXTRAPOLATION_SAMPLES
+    if config.extrapolation_points > 1 and enough and sample.seen < STANDARD_SAMPLES:
+        line = extrapolate(sample.rows, context.distance, points=config.extrapolation_points)
         measured.scores[f"{name}_infinity"] = line.distance
         measured.details[f"{name}_infinity"] = {
             "method": "straight line over 1 / samples",
@@ -97,13 +99,15 @@ def _distance_interval(bench: Bench, kept: Kept, measured: Measured) -> None:
         }
 
 
-def _kernel(bench: Bench, kept: Kept, measured: Measured) -> None:
-    settings, name = bench.config.kernel, bench.extractor.kernel_metric
+def _add_kernel_distance(
+    context: EvaluationContext, sample: FeatureSample, measured: Measurements
+) -> None:
+    settings, name = context.config.kernel, context.extractor.kernel_metric
     if settings is None:
         return
     found = kernel_distance(
-        bench.on_device(kept),
-        bench.on_device(bench.real()),
+        context.on_device(sample),
+        context.on_device(context.real_features()),
         subsets=settings.subsets,
         subset_size=settings.subset_size,
     )
@@ -115,8 +119,10 @@ def _kernel(bench: Bench, kept: Kept, measured: Measured) -> None:
     }
 
 
-def _label_score(bench: Bench, passed: SamplePass, measured: Measured) -> None:
-    name, score = bench.extractor.label_score, passed.label_score
+def _add_label_score(
+    context: EvaluationContext, samples: SampleAccumulators, measured: Measurements
+) -> None:
+    name, score = context.extractor.label_score, samples.label_score
     if score.count < score.splits:
         measured.warnings.append(
             f"{name}: {score.count} samples are too few for {score.splits} splits; not measured"
@@ -127,69 +133,75 @@ def _label_score(bench: Bench, passed: SamplePass, measured: Measured) -> None:
     measured.details[name] = {"std": found.std, "splits": found.splits}
 
 
-def _neighbours(bench: Bench, kept: Kept, measured: Measured) -> None:
-    settings, real = bench.config.neighbours, bench.real()
+def _add_prdc(context: EvaluationContext, sample: FeatureSample, measured: Measurements) -> None:
+    settings, real = context.config.neighbours, context.real_features()
     if settings is None:
         return
     needed = max(settings.precision_recall_k, settings.density_coverage_k) + 1
-    if min(len(kept.rows), len(real.rows)) < needed:
+    if min(len(sample.rows), len(real.rows)) < needed:
         measured.warnings.append(
             f"precision, recall, density and coverage need {needed} images on each side, got "
-            f"{len(kept.rows)} and {len(real.rows)}; not measured"
+            f"{len(sample.rows)} and {len(real.rows)}; not measured"
         )
         return
-    found = manifolds(
-        bench.on_device(kept),
-        bench.on_device(real),
+    scores = compute_prdc(
+        context.on_device(sample),
+        context.on_device(real),
         precision_recall_k=settings.precision_recall_k,
         density_coverage_k=settings.density_coverage_k,
-        real_radii=bench.real_radii,
+        real_radii=context.real_radii,
         what="neighbours",
     )
-    measured.scores |= found._asdict()
-    count = len(kept.rows)
-    if bench.config.repeats == 1:
-        right = round(found.precision * count)
-        measured.intervals["precision"] = wilson_interval(right, count)
+    measured.scores |= scores._asdict()
+    count = len(sample.rows)
+    if context.config.repeats == 1:
+        correct = round(scores.precision * count)
+        measured.intervals["precision"] = wilson_interval(correct, count)
     measured.details["neighbours"] = {"samples": count, "real_images": len(real.rows)}
 
 
-def _recognition(bench: Bench, passed: SamplePass, measured: Measured) -> None:
-    classifier, modes = bench.classifier, passed.modes
+def _add_class_coverage(
+    context: EvaluationContext, samples: SampleAccumulators, measured: Measurements
+) -> None:
+    classifier, coverage = context.classifier, samples.class_coverage
     if classifier is None:
         return
-    found = modes.result()
-    by_class = dict(zip(bench.shards.class_names, found.pop("recognised_by_class"), strict=True))
-    measured.scores |= found
-    if bench.config.repeats == 1:
-        measured.intervals["recognised"] = wilson_interval(modes.right, modes.count)
+    scores = coverage.result()
+    by_class = dict(zip(context.shards.class_names, scores.pop("recognised_by_class"), strict=True))
+    measured.scores |= scores
+    if context.config.repeats == 1:
+        measured.intervals["recognised"] = wilson_interval(coverage.correct, coverage.count)
     measured.details["classifier"] = classifier.facts
-    measured.warnings += weak_classifier_warnings(classifier.facts, bench.shards.num_classes)
+    measured.warnings += weak_classifier_warnings(classifier.facts, context.shards.num_classes)
     measured.details["recognised_by_class"] = by_class
 
 
-def _intra_class(bench: Bench, kept: Kept, measured: Measured) -> None:
-    names, real = bench.shards.class_names, bench.real()
-    found = intra_class_distances(kept, real, names, device=bench.device)
-    measured.warnings += intra_class_warnings(found)
-    mean = found.pop("mean")
+def _add_intra_class(
+    context: EvaluationContext, sample: FeatureSample, measured: Measurements
+) -> None:
+    names, real = context.shards.class_names, context.real_features()
+    distances = intra_class_distances(sample, real, names, device=context.device)
+    measured.warnings += intra_class_warnings(distances)
+    mean = distances.pop("mean")
     if mean is not None:
-        measured.scores[f"intra_{bench.extractor.metric}"] = mean
-    measured.details["intra_class"] = found
+        measured.scores[f"intra_{context.extractor.metric}"] = mean
+    measured.details["intra_class"] = distances
 
 
-def _memorisation(bench: Bench, kept: Kept, measured: Measured) -> None:
-    """Nearest training images, beside those of real images that were not trained on."""
-    if not {"train", "val"} <= set(bench.shards.splits):
+def _add_memorisation(
+    context: EvaluationContext, sample: FeatureSample, measured: Measurements
+) -> None:
+    """Distances to the nearest training images, compared with those of held-out real images."""
+    if not {"train", "val"} <= set(context.shards.splits):
         measured.warnings.append("memorisation is not measured: it needs a train and a val split")
         return
-    training, held_out = bench.real("train"), bench.real("val")
-    base = bench.on_device(training)
-    beside = min(NEIGHBOURS_SHOWN, len(base))
-    found = nearest(bench.on_device(kept), base, beside, what="nearest training images")
-    distances = found.distances[:, 0].cpu()
-    unseen = nearest(bench.on_device(held_out), base).distances[:, 0].cpu()
-    result = memorisation(distances.numpy(), unseen.numpy())
+    training, held_out = context.real_features("train"), context.real_features("val")
+    base = context.on_device(training)
+    k = min(NEIGHBOURS_SHOWN, len(base))
+    neighbours = nearest(context.on_device(sample), base, k, what="nearest training images")
+    distances = neighbours.distances[:, 0].cpu()
+    held_out_distances = nearest(context.on_device(held_out), base).distances[:, 0].cpu()
+    result = memorisation(distances.numpy(), held_out_distances.numpy())
     measured.scores |= {"memorisation": result.score, "near_copies": result.near_copies}
     closest = torch.argsort(distances, stable=True)[:PAIRS_SHOWN]
     order = np.random.default_rng(0).permutation(len(distances))
@@ -198,33 +210,37 @@ def _memorisation(bench: Bench, kept: Kept, measured: Measured) -> None:
         "training_images": f"{len(training.rows):,} of {training.seen:,}",
         "held_out_images": f"{len(held_out.rows):,} of {held_out.seen:,}, split val",
         "median_distance": float(distances.median()),
-        "median_distance_held_out": float(unseen.median()),
-        "closest": _pairs(closest, kept, training, found),
-        "drawn": _pairs(drawn, kept, training, found),
+        "median_distance_held_out": float(held_out_distances.median()),
+        "closest": _pairs(closest, sample, training, neighbours),
+        "drawn": _pairs(drawn, sample, training, neighbours),
     }
 
 
-def _pairs(chosen: Tensor, kept: Kept, training: Kept, found: Neighbours) -> list[dict[str, Any]]:
-    """Places of some samples in their series, and of the training images nearest to each."""
-    places = training.indices[found.indices[chosen].cpu()]
+def _pairs(
+    chosen: Tensor, sample: FeatureSample, training: FeatureSample, neighbours: Neighbours
+) -> list[dict[str, Any]]:
+    """Indices of the chosen samples and of the training images nearest to each."""
+    indices = training.indices[neighbours.indices[chosen].cpu()]
     return [
-        {"sample": sample, "training_images": near, "distances": lengths}
-        for sample, near, lengths in zip(
-            kept.indices[chosen].tolist(),
-            places.tolist(),
-            found.distances[chosen].tolist(),
+        {"sample": index, "training_images": nearest_indices, "distances": distances}
+        for index, nearest_indices, distances in zip(
+            sample.indices[chosen].tolist(),
+            indices.tolist(),
+            neighbours.distances[chosen].tolist(),
             strict=True,
         )
     ]
 
 
-def _accuracy(bench: Bench, images: Kept, measured: Measured) -> None:
-    if bench.classifier is None or bench.config.classifier is None:
+def _add_accuracy_scores(
+    context: EvaluationContext, images: FeatureSample, measured: Measurements
+) -> None:
+    if context.classifier is None or context.config.classifier is None:
         return
     measured.details["accuracy_scores"] = accuracy_scores(
         StoredImages(images.rows, images.class_labels.numpy()),
-        bench.shards,
-        bench.config.classifier,
-        bench.classifier,
-        bench.device,
+        context.shards,
+        context.config.classifier,
+        context.classifier,
+        context.device,
     )

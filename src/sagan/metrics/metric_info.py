@@ -1,4 +1,4 @@
-"""Which way each score is better: for whoever keeps the best of several."""
+"""Properties of the scores: whether lower or higher values are better."""
 
 from sagan.common.schema import unknown_key
 
@@ -10,15 +10,15 @@ _HIGHER = {
     *("inception_score", "classifier_score", "precision", "recall", "density", "coverage"),
     *("recognised", "classes_hit", "class_entropy", "diversity_mean", "diversity_min"),
 }
-# `memorisation` is neither: samples of a perfect generator lie as near to training images as
-# held-out images do
+# `memorisation` is neither: its optimum is 0.5, samples as near to training images as held-out
+# images are
 
 
 def lower_is_better(score: str) -> bool:
-    """Whether a lower value of a score is the better one.
+    """Whether lower values of a score are better.
 
     Raises:
-        ValueError: for a score that is no measure of better and worse, naming the nearest.
+        ValueError: for a score without a direction, naming the nearest known one.
     """
     name = score.replace("_pil_bicubic", "")  # of another resizer, the same score
     if name in _LOWER:

@@ -1,7 +1,7 @@
-"""Protocols by name: what must be equal before two numbers may stand side by side.
+"""Named evaluation protocols: the settings that must be equal for scores to be comparable.
 
 The same weights scored 34.7 and 40.1 under two protocols. The metrics file carries the name of the
-protocol that it followed, or none; `evaluation.protocol` asks for one and refuses anything else.
+protocol that it followed, or none; with `evaluation.protocol`, any other protocol is an error.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ INCEPTION_RESIZER = INCEPTION_RESIZERS["pytorch_fid"]
 
 
 class NamedProtocol(Config):
-    """All that a number depends on beside the generator and the data."""
+    """Everything that a score depends on apart from the generator and the data."""
 
     num_samples: PositiveInt = Field(description="generated images")
     class_labels: str = Field("evenly over the classes", description="asked for")
@@ -51,7 +51,7 @@ PROTOCOLS = {
         generator_weights="raw",
         batch_norm_statistics="running averages",
     ),
-    # for a look while a run goes on, against images it has not seen
+    # for monitoring a run, against held-out images
     "fid10k_val": NamedProtocol(
         num_samples=10_000,
         reference_split="val",
@@ -74,27 +74,27 @@ PROTOCOLS = {
 _CONFIGURED = ("num_samples", "truncation", "reference_split", "features")
 
 
-def name_protocol(protocol: Mapping[str, Any], demanded: str | None = None) -> str | None:
+def name_protocol(protocol: Mapping[str, Any], required: str | None = None) -> str | None:
     """Name of the protocol that was followed; None if it is none of `PROTOCOLS`.
 
     Args:
         protocol: as the metrics file carries it: `samples`, `reference`, ...
-        demanded: the name that it must be.
+        required: the name that it must have.
 
     Raises:
-        ValueError: if it is not the one demanded; what differs, got and expected.
+        ValueError: if it differs from the required one, with got and expected.
     """
     followed = _followed(protocol)
-    if demanded is not None:
-        differing = differences(demanded, followed)
+    if required is not None:
+        differing = differences(required, followed)
         if differing:
-            raise ValueError(refusal(demanded, differing))
-        return demanded
+            raise ValueError(not_followed_message(required, differing))
+        return required
     return next((name for name in PROTOCOLS if not differences(name, followed)), None)
 
 
 def differences(name: str, followed: Mapping[str, Any]) -> list[str]:
-    """A line for each entry of `followed` that is not as the protocol fixes it."""
+    """One line for each entry of `followed` that differs from the named protocol."""
     fixed = PROTOCOLS[name].model_dump()
     return [
         f"{key}: got {value}, expected {fixed[key]}"
@@ -103,16 +103,16 @@ def differences(name: str, followed: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def refusal(name: str, differing: list[str]) -> str:
-    """What to say, and what to do."""
+def not_followed_message(name: str, differing: list[str]) -> str:
+    """Error message with the remedy."""
     return (
         f"protocol {name} is not followed: {'; '.join(differing)}; change them, or set "
         "evaluation.protocol to null, and the numbers carry no protocol's name"
     )
 
 
-def configured(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a protocol that the parameters decide."""
+def configured_entries(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a protocol that the parameters determine."""
     inception = config["features"] == "inception"
     chosen = {} if config["weights"] is None else {"generator_weights": config["weights"]}
     return (
@@ -145,6 +145,6 @@ def _followed(protocol: Mapping[str, Any]) -> dict[str, Any]:
 def _agrees(key: str, got: object, expected: object) -> bool:
     if key == "weights_sha256":
         return expected is None or str(got).startswith(str(expected))
-    if key == "batch_norm_statistics":  # how many standing batches stands beside it
+    if key == "batch_norm_statistics":  # followed by the number of standing batches
         return str(got).startswith(str(expected))
     return got == expected

@@ -1,8 +1,7 @@
-"""The images behind the numbers: samples beside their nearest training images, classes at the ends.
+"""Images for the report: samples with their nearest training images, best and worst classes.
 
-The metrics file says which (places in the series of samples and in the shards). Sample i of a seed
-is the same image in any batch, so that the few that are shown are drawn again, and the evaluation
-keeps none of its thousands.
+The metrics file lists their indices. Sample i of a seed is the same image in any batch, so the few
+shown samples are generated again and the evaluation need not store all of them.
 """
 
 import json
@@ -31,26 +30,26 @@ def evaluation_pictures(
     metrics: Mapping[str, Any],
     config: EvaluationConfig,
 ) -> Arrays:
-    """Draw again the samples that the metrics file names, and take the real images beside them.
+    """Generate the samples that the metrics file lists again, and read the matching real images.
 
     Args:
-        bundle: the generator that was measured.
-        shards: the images it was measured against.
-        metrics: as `evaluate_generator` left it.
-        config: the protocol it was measured under.
+        bundle: the evaluated generator.
+        shards: the real images.
+        metrics: from `evaluate_generator`.
+        config: the protocol of that evaluation.
 
     Returns:
         With images uint8 [n, 3, H, W] and labels int64 [n]:
-        `pair_samples` [P, ...], `pair_sample_labels`, `pair_sample_indices` (places in the series),
+        `pair_samples` [P, ...], `pair_sample_labels`, `pair_sample_indices` (among all samples),
         `pair_drawn` bool [P] (drawn at random; else one of the nearest);
         `pair_neighbours` [P, k, 3, H, W], nearest first, `pair_neighbour_labels` and
-        `pair_neighbour_indices` [P, k] (places in split train), `pair_distances` float64 [P, k];
+        `pair_neighbour_indices` [P, k] (in split train), `pair_distances` float64 [P, k];
         `class_labels` int64 [C], the worst first, `class_distances` float64 [C];
         `class_samples`, `class_sample_labels`, `class_real`, `class_real_labels`;
-        `metadata`: JSON text, whose samples they are. P and C are 0 where that was not measured.
+        `metadata`: JSON text, the origin of the samples. P and C are 0 if not measured.
 
     Raises:
-        ValueError: if the metrics are of another generator, or of a version that named no pictures.
+        ValueError: if the metrics are of another generator or of an earlier version.
     """
     check_generator(bundle, shards)
     bundle = bundle.choose(config.weights)
@@ -58,9 +57,9 @@ def evaluation_pictures(
     details = metrics["details"]
     pairs = _pairs(details.get("nearest_training_images"))
     classes = _classes(details.get("intra_class"), shards.class_names)
-    of_classes = _first_samples(classes, bundle.num_classes, config.num_samples)
-    asked = np.concatenate([pairs["pair_sample_indices"], of_classes])
-    images = _samples(bundle, asked, config)
+    class_samples = _first_samples(classes, bundle.num_classes, config.num_samples)
+    indices = np.concatenate([pairs["pair_sample_indices"], class_samples])
+    images = _samples(bundle, indices, config)
     count = len(pairs["pair_sample_indices"])
     train = shards.split("train") if "train" in shards.splits else None
     return {
@@ -71,14 +70,12 @@ def evaluation_pictures(
         "class_labels": classes,
         "class_distances": _distances(details.get("intra_class"), shards.class_names, classes),
         "class_samples": images[count:],
-        "class_sample_labels": of_classes % bundle.num_classes,
+        "class_sample_labels": class_samples % bundle.num_classes,
         **_real_images(shards.split(config.reference_split), classes),
-        "metadata": np.array(json.dumps(_metadata(metrics), sort_keys=True)),
+        "metadata": np.array(
+            json.dumps({"samples": metrics["protocol"]["samples"]}, sort_keys=True)
+        ),
     }
-
-
-def _metadata(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {"samples": metrics["protocol"]["samples"]}
 
 
 def _check_metrics(
@@ -105,7 +102,7 @@ def _check_metrics(
 
 
 def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:
-    """The places of the pairs: the nearest ones, then those drawn at random."""
+    """Indices and distances of the pairs: the closest ones, then those drawn at random."""
     closest, drawn = (nearest["closest"], nearest["drawn"]) if nearest else ([], [])
     entries = [*closest, *drawn]
     width = len(entries[0]["training_images"]) if entries else 0
@@ -133,7 +130,7 @@ def _neighbours(train: ShardSplit | None, places: np.ndarray, image_size: int) -
 
 
 def _classes(intra_class: Mapping[str, Any] | None, names: Sequence[str]) -> np.ndarray:
-    """Labels of the worst and the best classes, the worst first, each once."""
+    """Labels of the worst and the best classes, worst first, without duplicates."""
     if intra_class is None:
         return np.zeros(0, dtype=np.int64)
     ordered = dict.fromkeys([*intra_class["worst"], *reversed(intra_class["best"])])
@@ -149,14 +146,14 @@ def _distances(
 
 
 def _first_samples(classes: np.ndarray, num_classes: int, num_samples: int) -> np.ndarray:
-    """Places of the first samples of each class within the evaluation's series, int64 [n]."""
+    """Indices of the first samples of each class in the evaluation's series, int64 [n]."""
     rounds = np.arange(IMAGES_A_CLASS) * num_classes
     places = (classes[:, None] + rounds).ravel()
     return places[places < num_samples]
 
 
 def _samples(bundle: GeneratorBundle, places: np.ndarray, config: EvaluationConfig) -> np.ndarray:
-    """The samples at these places of the series: uint8 [n, 3, H, W]."""
+    """The samples with these indices: uint8 [n, 3, H, W]."""
     if len(places) == 0:
         return np.zeros((0, 3, bundle.image_size, bundle.image_size), dtype=np.uint8)
     device = choose_device(config.device)
@@ -171,7 +168,7 @@ def _samples(bundle: GeneratorBundle, places: np.ndarray, config: EvaluationConf
 
 
 def _real_images(split: ShardSplit, classes: np.ndarray) -> Arrays:
-    """Real images of the classes, evenly chosen among each one's."""
+    """Evenly chosen real images of each class."""
     chosen = []
     for label in classes.tolist():
         places = np.flatnonzero(split.labels == label)

@@ -10,7 +10,7 @@ from typing import Any
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.datasets.text_datasets import parse_json
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
@@ -57,12 +57,12 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     Raises:
         FileNotFoundError: when there is no validation report.
-        ValidationFailed: when it is about other images, or found these unfit.
+        ValidationFailedError: when it is about other images, or found these unfit.
     """
     stations = {node.namespace for node in pipeline.nodes} & TRAINING
     if not stations or SHARDS not in pipeline.inputs():
         return  # in one run with the gate, nothing comes past it
-    from sagan.data.validation_status import require_verdict
+    from sagan.data.validation_status import require_passed_validation
 
     facts, report = _shard_facts(catalog), Path(catalog.get(REPORT).filepath)
     if facts is None:
@@ -70,11 +70,13 @@ def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     consequence = f"{min(stations)} does not start"
     if not report.is_file():
         raise FileNotFoundError(
-            f"{short(report)} does not exist: {consequence} without the validation report of its "
-            "images; run kedro run --pipelines=data_validation, or dvc pull"
+            f"{display_path(report)} does not exist: {consequence} without the validation "
+            "report of its images; run kedro run --pipelines=data_validation, or dvc pull"
         )
     verdict = parse_json(report.read_text("utf-8"), str(report))
-    require_verdict(verdict, facts.get("data_hash"), consequence, "data_validation,preprocessing")
+    require_passed_validation(
+        verdict, facts.get("data_hash"), consequence, "data_validation,preprocessing"
+    )
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

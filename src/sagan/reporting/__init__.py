@@ -1,1 +1,1 @@
-"""The reader's room: curves and the report page, made from saved artefacts alone."""
+"""The report: sections, training curves and the page, made from saved artefacts alone."""

@@ -1,4 +1,4 @@
-"""Configuration of the reporting station (`params:reporting`)."""
+"""Configuration of the reporting pipeline (`params:reporting`)."""
 
 from pydantic import Field, PositiveInt
 

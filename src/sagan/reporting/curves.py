@@ -1,18 +1,18 @@
-"""Curves out of the training journal: what is drawn together, thinned to what a picture shows."""
+"""Training curves: the journal's numbers sorted into charts and thinned."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from sagan.html.charts import FEW_POINTS, Chart, Curve, Mark
+from sagan.html.format import words
 from sagan.metrics.metric_info import lower_is_better
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Journal = Sequence[Mapping[str, Any]]
-# title, unit, and names by the journal's keys; one that ends in '/' stands for all below it
+# title, unit, and names by the journal's keys; a key that ends in '/' stands for all that begin so
 _GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Losses",
@@ -41,70 +41,31 @@ _GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("Speed", "images / s", {"images_per_second": "images / s"}),
 )
 
-# of the Plotly figure, on a light and on a dark page
-_COLOURS = ("#2a86e0", "#e0662a", "#1fa876", "#9a63d6", "#b58200", "#d0467e")
-_MENU = {"bgcolor": "#ecece7", "font": {"color": "#33332f"}}
-FEW_POINTS = 10  # are marked, each
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One named line: `y` over `x` images seen."""
-
-    name: str
-    x: list[float]
-    y: list[float]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A point that stands out of a chart, and why."""
-
-    name: str
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Curves that share their axes."""
-
-    title: str
-    unit: str
-    curves: list[Curve]
-    mark: Mark | None = None
-    x_label: str = "images seen"
-
 
 def charts(journal: Journal, points: int) -> list[Chart]:
     """Sort the journal's numbers into charts over images seen.
 
     Args:
-        journal: One record a logged step; records with an `event` are no steps and are left out.
-        points: Points a curve at most; more are averaged in groups of neighbours.
+        journal: One record per logged step; of the events, only scores are drawn.
+        points: Largest number of points per curve; more are averaged in groups of neighbours.
 
     Returns:
-        The charts that have anything to show: scores while training with the best marked, losses,
-        diversity, attention, logits, speed, ...; a journal of an earlier version has fewer columns.
+        The charts that have data: scores while training with the best marked, losses, diversity,
+        attention, logits, speed, ...; a journal of an earlier version has fewer columns.
     """
     steps = [record for record in journal if "event" not in record and "images_seen" in record]
     keys = list(dict.fromkeys(key for record in steps for key in record))
-    drawn = [
-        Chart(
-            title,
-            unit,
-            [_curve(steps, key, name, points) for key, name in _expanded(names, keys).items()],
-        )
-        for title, unit, names in _GROUPS
-    ]
-    kept = (Chart(c.title, c.unit, [line for line in c.curves if line.x]) for c in drawn)
-    return [*_score_charts(journal), *(chart for chart in kept if chart.curves)]
+    drawn = list(_score_charts(journal))
+    for title, unit, names in _GROUPS:
+        named = _expanded(names, keys).items()
+        curves = [_curve(steps, key, name, points) for key, name in named]
+        if found := [curve for curve in curves if curve.x]:
+            drawn.append(Chart(title, unit, found))
+    return drawn
 
 
-def curves_figure(journal: Journal, points: int) -> "Figure":
-    """The same charts as one Plotly figure: one at a time, chosen from a menu.
-
-    Kedro-Viz gives a figure so little height that nine charts below one another would overlap.
+def training_curves_figure(journal: Journal, points: int) -> "Figure":
+    """The same charts as one Plotly figure for Kedro-Viz: one at a time, chosen from a menu.
 
     Args:
         journal: As in `charts`.
@@ -113,66 +74,59 @@ def curves_figure(journal: Journal, points: int) -> "Figure":
     from plotly.graph_objects import Figure, Scatter
 
     drawn = charts(journal, points)
+    owned = [(chart, curve) for chart in drawn for curve in chart.curves]
     figure = Figure()
-    for chart in drawn:
-        for curve, colour in zip(chart.curves, cycle(_COLOURS), strict=False):
-            mode = "lines" if len(curve.x) > FEW_POINTS else "lines+markers"
-            line = Scatter(x=curve.x, y=curve.y, name=curve.name, mode=mode)
-            line.update(legendgroup=chart.title, visible=chart is drawn[0], line_color=colour)
-            figure.add_trace(line)
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 55, "r": 20, "t": 80, "b": 75},
-        showlegend=True,  # of a single line too, which the menu does not name
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        updatemenus=[_menu(drawn)] if drawn else [],
-    )
-    figure.update_xaxes(title_text="images seen")
-    return figure.update_yaxes(title_text=drawn[0].unit if drawn else None)
-
-
-def _menu(drawn: Sequence[Chart]) -> dict[str, Any]:
-    """A choice of one chart: its curves and the unit at its axis."""
-    owners = [chart.title for chart in drawn for _ in chart.curves]
+    for chart, curve in owned:
+        mode = "lines" if len(curve.x) > FEW_POINTS else "lines+markers"
+        line = Scatter(x=curve.x, y=curve.y, name=curve.name, mode=mode)
+        figure.add_trace(line.update(legendgroup=chart.title, visible=chart is drawn[0]))
     buttons = [
         {
             "label": chart.title,
             "method": "update",
             "args": [
-                {"visible": [owner == chart.title for owner in owners]},
+                {"visible": [owner is chart for owner, _ in owned]},
                 {"yaxis.title.text": chart.unit},
             ],
         }
         for chart in drawn
     ]
-    place = {"x": 0, "xanchor": "left", "y": 1.12, "yanchor": "bottom"}
-    return {"buttons": buttons, **place, **_MENU}
+    menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "bottom"}
+    menu |= {"bgcolor": "#ecece7", "font": {"color": "#33332f"}}  # legible in both of its themes
+    return figure.update_layout(
+        template="plotly_white",
+        margin={"l": 55, "r": 20, "t": 80, "b": 75},
+        showlegend=True,  # of a single curve too, which the menu does not name
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        updatemenus=[menu] if drawn else [],
+        xaxis_title_text="images seen",
+        yaxis_title_text=drawn[0].unit if drawn else None,
+    )
 
 
 def _score_charts(journal: Journal) -> Iterator[Chart]:
-    """Small evaluations of the run, a chart for each metric that it was watched by."""
-    found: dict[str, Curve] = {}
+    """One chart per metric of the evaluations during training."""
+    found: dict[str, list[tuple[float, float]]] = {}
     for record in journal:
         value = record.get("value") if record.get("event") == "score" else None
         if isinstance(value, int | float) and isfinite(value):
-            metric = str(record["metric"])
-            curve = found.setdefault(metric, Curve(metric.replace("_", " "), [], []))
-            curve.x.append(float(record["images_seen"]))
-            curve.y.append(float(value))
-    for metric, curve in found.items():
-        mark, told = _best(metric, curve)
-        yield Chart("Score while training", f"{curve.name}, small protocol{told}", [curve], mark)
+            point = (float(record["images_seen"]), float(value))
+            found.setdefault(str(record["metric"]), []).append(point)
+    for metric, points in found.items():
+        name = words(metric)
+        mark, direction = _best(metric, points)
+        curve = Curve(name, [x for x, _ in points], [y for _, y in points])
+        yield Chart("Score while training", f"{name}, small protocol{direction}", [curve], mark)
 
 
-def _best(metric: str, curve: Curve) -> tuple[Mark | None, str]:
-    """The best score and which way is better; nothing for a metric that has no better."""
+def _best(metric: str, points: Sequence[tuple[float, float]]) -> tuple[Mark | None, str]:
+    """The best score and its direction; nothing for a metric without a better direction."""
     try:
         lower = lower_is_better(metric)
     except ValueError:
         return None, ""
-    best = (min if lower else max)(curve.y)
-    direction = "lower" if lower else "higher"
-    return Mark("best", curve.x[curve.y.index(best)], best), f"; {direction} is better"
+    x, y = (min if lower else max)(points, key=lambda point: point[1])
+    return Mark("best", x, y), f"; {'lower' if lower else 'higher'} is better"
 
 
 def _expanded(names: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:

@@ -1,12 +1,12 @@
-"""What the report says of the evaluation: scores with their intervals, classes, the plane."""
+"""The report's section on the evaluation: scores with intervals, classes, precision over recall."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sagan.common.naming import full_names
-from sagan.reporting.curves import Chart, Curve
-from sagan.reporting.precision_recall_plot import Point, precision_recall_plane
-from sagan.reporting.summary_section import Facts, label, rows, score, score_items, weights_of
+from sagan.html.charts import Chart, Curve
+from sagan.html.format import bars, table_rows, words
+from sagan.reporting.summary_section import Facts, format_score, score_items, weights_in_words
 
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
@@ -32,7 +32,7 @@ _SCORES = {
 }
 _APART = {"intervals", "warnings", "protocol", "details", "self_test"}
 _TABLES = {"recognised_by_class", "intra_class", "truncation_sweep", "nearest_training_images"}
-# what a full evaluation has, by the beginning or the end of a score's name
+# the measures of a full evaluation, by the beginnings of their scores' names
 _FAMILIES = {
     "a Fréchet distance": ("fid", "fd_"),
     "a kernel distance": ("kid", "kd_"),
@@ -46,17 +46,16 @@ CLASSES_SHOWN = 10  # at either end, where there are more
 
 
 def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The scores with their intervals, what stands beside them, and the protocol.
+    """Everything that the report shows of a metrics file.
 
     Args:
         metrics: The metrics file; one of an older version, without intervals and details, too.
         titles: Human names by class.
 
     Returns:
-        `scores` with `name`, `value`, `interval` and `real`, that of real images; `told`, under
-        which protocol, and `absent`, what was not measured, in words; `rest` and `protocol` as
-        rows; `classes`, bars; `plane`, SVG, or None; `truncation`, charts; `pairs`, facts about the
-        nearest training images, as rows.
+        `scores` with `name`, `value`, `interval` and `real`, that of real images; `comparability`,
+        the protocol in a sentence, and `missing`, what was not measured; `rest` and `protocol` as
+        rows; `classes`, bars; `charts`; `pairs`, facts about nearest training images, as rows.
     """
     scores, details = dict(score_items(metrics)), metrics.get("details", {})
     intervals, real = metrics.get("intervals", {}), metrics.get("self_test", {})
@@ -67,20 +66,21 @@ def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> di
         "scores": [
             {
                 "name": _name(name),
-                "value": score(name, value),
+                "value": format_score(name, value),
                 "interval": _interval(name, intervals.get(name)),
-                "real": score(name, real[name]) if name in real else "",
+                "real": format_score(name, real[name]) if name in real else "",
             }
             for name, value in scores.items()
         ],
-        "told": _told(metrics.get("protocol", {}), real),
-        "absent": ", ".join(_absent(scores)),
-        "rest": rows(rest | beside | {"real images against real images": real}),
-        "protocol": rows(metrics.get("protocol", {})),
+        "comparability": _comparability(metrics.get("protocol", {}), real),
+        "missing": ", ".join(_missing(scores)),
+        "rest": table_rows(rest | beside | {"real images against real images": real}),
+        "protocol": table_rows(metrics.get("protocol", {})),
         "classes": class_distances(details, titles or {}),
-        "plane": _plane(metrics),
-        "truncation": truncation_charts(details),
-        "pairs": rows({label(k): v for k, v in nearest.items() if k not in {"closest", "drawn"}}),
+        "charts": [*precision_recall_chart(metrics), *truncation_charts(details)],
+        "pairs": table_rows(
+            {words(k): v for k, v in nearest.items() if k not in {"closest", "drawn"}}
+        ),
     }
 
 
@@ -90,7 +90,7 @@ def truncation_charts(details: Facts) -> list[Chart]:
     Args:
         details: Of the metrics file.
     """
-    points = sorted(details.get("truncation_sweep", ()), key=lambda point: point["truncation"])
+    points = _sweep(details)
     if not points:
         return []
     axis = "truncation of the latents [standard deviations]"
@@ -108,14 +108,14 @@ def truncation_charts(details: Facts) -> list[Chart]:
 
 
 def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One bar a class, the worst first; of many classes the ten at either end.
+    """Bars of the distances within a class, the worst first; of many classes the ten at either end.
 
     Args:
         details: Of the metrics file.
         titles: Human names by class.
 
     Returns:
-        `name`, `value` (text) and `percent` of the largest distance.
+        As `bars` of `sagan.html.format`.
     """
     table = details.get("intra_class", {}).get("table", {})
     known = sorted(
@@ -124,32 +124,45 @@ def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str,
     )
     if len(known) > 2 * CLASSES_SHOWN:
         known = known[:CLASSES_SHOWN] + known[-CLASSES_SHOWN:]
-    largest = max((value for _, value in known), default=0) or 1
     right = details.get("recognised_by_class", {})
-    shown_names = full_names((name for name, _ in known), titles)
-    return [
-        {
-            "name": shown,
-            "value": score("distance", value) + _recognised(right.get(name)),
-            "percent": 100 * value / largest,
-        }
-        for (name, value), shown in zip(known, shown_names, strict=True)
+    shown = full_names((name for name, _ in known), titles)
+    texts = [
+        format_score("distance", value) + _recognised(right.get(name)) for name, value in known
     ]
+    distances = (value for _, value in known)
+    return bars(dict(zip(shown, distances, strict=True)), dict(zip(shown, texts, strict=True)))
 
 
-def _plane(metrics: Facts) -> str | None:
-    points = list(_points(metrics))
-    return precision_recall_plane(points) if points else None
+def precision_recall_chart(metrics: Facts) -> list[Chart]:
+    """Precision over recall: generator, real images, and the truncations of a sweep; or nothing.
+
+    Args:
+        metrics: The metrics file.
+    """
+    points = [("generator", metrics), ("real images", metrics.get("self_test", {}))]
+    curves = [
+        Curve(name, [facts["recall"]], [facts["precision"]], line=False, colour=colour)
+        for colour, (name, facts) in enumerate(points)
+        if {"precision", "recall"} <= facts.keys()
+    ]
+    if sweep := _sweep(metrics.get("details", {})):
+        recall, precision = ([point[key] for point in sweep] for key in ("recall", "precision"))
+        labels = [f"{point['truncation']:g}" for point in sweep]
+        curves.append(Curve("truncations", recall, precision, labels=labels, colour=2))
+    unit = "upwards: more realistic; to the right: more varied"
+    chart = Chart(
+        "Precision over recall",
+        unit,
+        curves,
+        x_label="recall",
+        y_label="precision",
+        unit_square=True,
+    )
+    return [chart] if curves else []
 
 
-def _points(metrics: Facts) -> Iterator[Point]:
-    own, real = metrics, metrics.get("self_test", {})
-    for entry in metrics.get("details", {}).get("truncation_sweep", ()):
-        name = f"truncation {entry['truncation']:g}"
-        yield Point(name, entry["recall"], entry["precision"], colour=2)
-    for name, facts, colour in (("real images", real, 1), ("generator", own, 0)):
-        if {"precision", "recall"} <= set(facts):
-            yield Point(name, facts["recall"], facts["precision"], colour)
+def _sweep(details: Facts) -> list[Facts]:
+    return sorted(details.get("truncation_sweep", ()), key=lambda point: float(point["truncation"]))
 
 
 def _name(name: str) -> str:
@@ -158,35 +171,35 @@ def _name(name: str) -> str:
     if name.endswith("_infinity"):
         finite = _name(name.removesuffix("_infinity")).partition(" (")[0]
         return f"{finite}, extrapolated to infinitely many samples"
-    return _SCORES.get(name, label(name))
+    return _SCORES.get(name, words(name))
 
 
 def _interval(name: str, interval: Mapping[str, Any] | None) -> str:
     if interval is None:
         return ""
-    low, high = score(name, interval["low"]), score(name, interval["high"])
+    low, high = format_score(name, interval["low"]), format_score(name, interval["high"])
     return f"{low} to {high} ({interval['level']:.0%}, {interval['method']})"
 
 
-def _told(protocol: Facts, real: Facts) -> str:
-    """The protocol in a sentence: what the numbers may be compared with."""
+def _comparability(protocol: Facts, real: Facts) -> str:
+    """The protocol in sentences: what the numbers may be compared with."""
     samples, reference = protocol.get("samples", {}), protocol.get("reference", {})
     name = protocol.get("name")
-    said = [f"Protocol {name}." if name else "No named protocol."]
+    sentences = [f"Protocol {name}." if name else "No named protocol."]
     if "count" in samples and "count" in reference:
-        kind, split = weights_of(samples.get("generator", {})), reference.get("split")
+        kind, split = weights_in_words(samples.get("generator", {})), reference.get("split")
         drawn = ", drawn at random" if "drawn" in str(reference.get("part")) else ""
-        said.append(
+        sentences.append(
             f"{samples['count']:,} samples{f' of the {kind}' if kind else ''} against "
             f"{reference['count']:,} real images of {split or 'the reference'}{drawn}."
         )
     if "between" in real:
-        said.append(f"Last column: the same numbers of real images, {real['between']}.")
-    return " ".join([*said, "Numbers of another protocol are not comparable."])
+        sentences.append(f"Last column: the same numbers of real images, {real['between']}.")
+    return " ".join([*sentences, "Numbers of another protocol are not comparable."])
 
 
-def _absent(scores: Facts) -> Iterator[str]:
-    """The measures of a full evaluation that this file has not."""
+def _missing(scores: Facts) -> Iterator[str]:
+    """The measures of a full evaluation that this file lacks."""
     for family, beginnings in _FAMILIES.items():
         if not any(name.startswith(beginnings) for name in scores):
             yield family

@@ -1,36 +1,15 @@
-"""Images on the page: encoded into it, and laid out beside what they are compared with."""
+"""The evaluation's pictures in the report: samples beside what they are compared with."""
 
-import base64
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sagan.reporting.summary_section import number
+from sagan.html.format import format_number
+from sagan.html.images import data_uri
 
-LOSSLESS_BYTES = 128 * 1024  # of a picture; a larger one is compressed, or the page grows too heavy
 LOSSLESS_TILE_BYTES = 4 * 1024  # of a single image, of which a page has hundreds
-QUALITY = 90  # of WebP
-
-
-def data_uri(picture: np.ndarray, *, lossless_bytes: int = LOSSLESS_BYTES) -> str:
-    """A picture as a `data:` address: PNG, or, of a large one, WebP.
-
-    Args:
-        picture: uint8 [H, W, 3].
-        lossless_bytes: A PNG may have so many.
-    """
-    from PIL import Image
-
-    image, kind = Image.fromarray(picture), "png"
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    if buffer.tell() > lossless_bytes:
-        buffer, kind = io.BytesIO(), "webp"
-        image.save(buffer, format="WEBP", quality=QUALITY, method=4)
-    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def nearest_pairs(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Any]:
@@ -42,14 +21,14 @@ def nearest_pairs(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> dic
 
     Returns:
         `nearest` and `drawn` (at random), a list each of `sample`, `neighbours` (`data:`
-        addresses), `asked` and `found` (classes), `distance` (text) and `told` (for who sees no
-        pictures).
+        addresses), `asked` and `found` (classes), `distance` (text) and `description` (alternative
+        text).
     """
     groups: dict[str, list[dict[str, Any]]] = {"nearest": [], "drawn": []}
     for i, drawn in enumerate(arrays["pair_drawn"]):
         asked = names[int(arrays["pair_sample_labels"][i])]
         found = [names[int(label)] for label in arrays["pair_neighbour_labels"][i]]
-        distance = number(float(arrays["pair_distances"][i][0]))
+        distance = format_number(float(arrays["pair_distances"][i][0]))
         index = int(arrays["pair_sample_indices"][i])
         groups["drawn" if drawn else "nearest"].append(
             {
@@ -58,8 +37,8 @@ def nearest_pairs(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> dic
                 "asked": asked,
                 "found": ", ".join(dict.fromkeys(found)),
                 "distance": distance,
-                "told": f"sample {index:,} of {asked} beside its nearest training images, of "
-                f"{', '.join(found)}",
+                "description": f"sample {index:,} of {asked} beside its nearest training "
+                f"images, of {', '.join(found)}",
             }
         )
     return groups
@@ -75,7 +54,7 @@ def class_pictures(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> li
     return [
         {
             "name": names[int(label)],
-            "distance": number(float(distance)),
+            "distance": format_number(float(distance)),
             "samples": _tiles(arrays["class_samples"][arrays["class_sample_labels"] == label]),
             "real": _tiles(arrays["class_real"][arrays["class_real_labels"] == label]),
         }
@@ -84,7 +63,7 @@ def class_pictures(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> li
 
 
 def origin(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Whose samples they are: as the metrics file's `protocol.samples`."""
+    """What the samples are of, as `protocol.samples` of the metrics file."""
     samples: dict[str, Any] = json.loads(str(arrays["metadata"]))["samples"]
     return samples
 

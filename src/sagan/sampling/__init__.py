@@ -1,5 +1,4 @@
-"""Station 5's insides: pictures from one small generator bundle.
+"""Samples and attention maps of a generator bundle.
 
-No data set, no discriminator and no optimiser is needed; `python -m sagan.sampling` works on a
-machine that has only the networks' own dependencies.
+Only the networks' own dependencies are needed: no data set, discriminator or optimiser.
 """

@@ -1,7 +1,7 @@
-"""Where a generator looks: the paper's figure 1 (right part), for each layer of self-attention.
+"""Attention maps of a generator, as in the paper's figure 1, for each self-attention layer.
 
-A row a sample: the sample with its coloured query points, then for each query point the sample in
-grey under the heat of that point's attention map.
+One row per sample: the sample with its coloured query points, then for each query point the
+attention map as a heat map over the grey sample.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MARGIN_PX = 14
 TITLE_PX = 18
 TEXT_PX = 14
 LINE_PX = 24
-WIDEST_NAME_PX = 180
+MAX_NAME_PX = 180
 POINT_GRID = 16
 LEGEND = "bright: most attended; below each map: its peak, in multiples of uniform attention"
 NO_ATTENTION = "This generator has no self-attention layer: there is no map to draw."
@@ -65,15 +65,15 @@ def attention_picture(
 
     Args:
         generator: on `device`; not changed.
-        latents: float32 [N, Z], one a row of the picture.
+        latents: float32 [N, Z], one per row of the picture.
         class_labels: int64 [N].
         class_names: K names.
-        query_points: points a sample, 1..8 (there are eight colours).
-        tile_px: small samples are enlarged, by a whole factor, to about this side.
+        query_points: points per sample, 1..8 (there are eight colours).
+        tile_px: small samples are enlarged, by an integer factor, to about this side.
         device: where the generator's weights are.
 
     Returns:
-        uint8 [height, width, 3]; without self-attention a picture that says so.
+        uint8 [height, width, 3]; without self-attention, a picture with a message.
 
     Raises:
         ValueError: if there are more query points than colours.
@@ -81,8 +81,8 @@ def attention_picture(
     if not 1 <= query_points <= len(QUERY_COLOURS):
         raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     if not generator.attention_resolutions:
-        return drawing.notice(NO_ATTENTION)
-    images, maps = look(generator, latents.to(device), class_labels.to(device))
+        return drawing.text_picture(NO_ATTENTION)
+    images, maps = generate_with_attention(generator, latents.to(device), class_labels.to(device))
     names = [class_names[label] for label in class_labels.tolist()]
     blocks = [
         _draw_resolution(images, maps[resolution], names, query_points, tile_px)
@@ -98,16 +98,16 @@ def attention_picture(
 
 
 def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Places of an image worth asking about, the same for the same image.
+    """Choose query points of an image, deterministically.
 
-    Candidates lie on a grid of 16 x 16, its outermost ring left out. All but the last are chosen
-    where the sample has detail: one by one, the place with the largest product of local contrast
-    and distance to the nearest point already chosen. The last is the calmest place far from them,
-    so that background is asked about too.
+    Candidates form a 16 x 16 grid without its outermost ring. All but the last point are chosen at
+    details: greedily, the candidate with the largest product of local contrast and distance to the
+    nearest point already chosen. The last is a distant candidate of low contrast, so that the
+    background is covered too.
 
     Args:
         image: uint8 [3, H, W], H and W at least 16.
-        count: how many, at least 1.
+        count: number of points, at least 1.
 
     Returns:
         (row, column) pairs, pixels of the image, all different.
@@ -116,13 +116,13 @@ def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
     rows, columns = np.mgrid[:POINT_GRID, :POINT_GRID]
     inside = np.minimum(rows, columns) >= 1
     inside &= np.maximum(rows, columns) <= POINT_GRID - 2
-    # distances beyond a third of the side count alike: detail decides again
+    # distances are capped at a third of the side, beyond which contrast decides
     nearest = np.where(inside, POINT_GRID / 3, 0)
     points = []
     for i in range(count):
-        calm = i > 0 and i == count - 1
-        worth = (detail.max() - detail if calm else detail) + 1e-3
-        row, column = divmod(int((worth * nearest).argmax()), POINT_GRID)
+        background = i > 0 and i == count - 1
+        score = (detail.max() - detail if background else detail) + 1e-3
+        row, column = divmod(int((score * nearest).argmax()), POINT_GRID)
         nearest = np.minimum(nearest, np.hypot(rows - row, columns - column))
         points.append((row, column))
     height, width = image.shape[-2:]
@@ -135,7 +135,9 @@ def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
 def _detail(image: np.ndarray) -> np.ndarray:
     """Local contrast (standard deviation of grey) at each candidate: float [16, 16], 0..1."""
     grey = torch.from_numpy(image).float().mean(dim=0)[None, None] / 255  # [1, 1, H, W]
-    reach = max(1, image.shape[-1] // POINT_GRID)  # pixels a candidate, looked at on each side too
+    reach = max(
+        1, image.shape[-1] // POINT_GRID
+    )  # pixels per candidate; the window covers its neighbours too
     window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
     mean = F.avg_pool2d(grey, **window, count_include_pad=False)
     square = F.avg_pool2d(grey**2, **window, count_include_pad=False)
@@ -143,7 +145,7 @@ def _detail(image: np.ndarray) -> np.ndarray:
     return F.adaptive_avg_pool2d(deviation, POINT_GRID)[0, 0].double().numpy()
 
 
-def look(
+def generate_with_attention(
     generator: Generator, latents: Tensor, class_labels: Tensor
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Images uint8 [N, 3, H, W] and maps {r: float [N, r*r, (r/2)*(r/2)]}."""
@@ -164,18 +166,18 @@ def _draw_resolution(
     query_points: int,
     tile_px: int,
 ) -> Image.Image:
-    """One block of the picture: a title, column heads, a row a sample; maps as of `look`."""
+    """One block of the picture: a title, column heads, one row per sample."""
     resolution = round(maps.shape[1] ** 0.5)
     factor = drawing.enlargement(images.shape[-1], tile_px)
     side = images.shape[-1] * factor
-    labels = [drawing.shorten(name, TEXT_PX, WIDEST_NAME_PX) for name in names]
+    labels = [drawing.shorten(name, TEXT_PX, MAX_NAME_PX) for name in names]
     left = 2 * MARGIN_PX + max(drawing.text_width(label, TEXT_PX) for label in labels)
     top = MARGIN_PX + TITLE_PX + 2 * LINE_PX
     row_px = side + LINE_PX + GAP_PX
     tiles_px = left + (1 + query_points) * (side + GAP_PX) - GAP_PX
     width = MARGIN_PX + max(tiles_px, MARGIN_PX + drawing.text_width(LEGEND, TEXT_PX))
     page, pen = drawing.blank(width, top + len(images) * row_px)
-    _draw_heads(pen, left, side, resolution, query_points)
+    _draw_column_heads(pen, left, side, resolution, query_points)
     for i, (label, image) in enumerate(zip(labels, images, strict=True)):
         corner = (left, top + i * row_px)
         middle = (left - MARGIN_PX, corner[1] + side // 2)
@@ -185,7 +187,7 @@ def _draw_resolution(
     return page
 
 
-def _draw_heads(
+def _draw_column_heads(
     pen: ImageDraw.ImageDraw, left: int, side: int, resolution: int, query_points: int
 ) -> None:
     title = f"Self-attention at {resolution}x{resolution}: where each query point attends"
@@ -209,7 +211,10 @@ def _draw_row(
     *,
     factor: int,
 ) -> None:
-    """The sample with its points, then one heat map a point; attention [r*r, (r/2)*(r/2)]."""
+    """Draw the sample with its points, then one heat map per point.
+
+    `attention` is [r*r, (r/2)*(r/2)].
+    """
     size, resolution = image.shape[-1], round(len(attention) ** 0.5)
     sample = drawing.enlarge(image, factor)
     side, marked, pen = sample.width, sample.copy(), ImageDraw.Draw(page)
@@ -228,7 +233,7 @@ def _draw_row(
 
 
 def heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
-    """The sample in grey under the heat of one map; weights [(r/2)*(r/2)], summing to 1."""
+    """One attention map as a heat map over the grey sample; weights [(r/2)*(r/2)], summing to 1."""
     keys = round(len(weights) ** 0.5)
     share = Image.fromarray((weights / weights.max()).reshape(keys, keys).astype(np.float32))
     heat = np.asarray(share.resize(sample.size, Image.Resampling.BICUBIC)).clip(0, 1)[..., None]
@@ -240,7 +245,7 @@ def heat_tile(sample: Image.Image, weights: np.ndarray) -> Image.Image:
 
 
 def mark_point(tile: Image.Image, centre: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    """A disc with a white rim, drawn four times as large first so that its edge is smooth."""
+    """Draw a disc with a white rim, supersampled four times for smooth edges."""
     radius, fine = max(5, tile.width // 26), 4
     size = 2 * radius + 1
     mark = Image.new("RGBA", (size * fine, size * fine))

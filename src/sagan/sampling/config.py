@@ -1,4 +1,4 @@
-"""Configuration of the sampling station (`params:sampling`)."""
+"""Configuration of sampling (`params:sampling`)."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from sagan.common.schema import Config
 
 
 class AttentionMapsConfig(Config):
-    """The picture in the manner of the paper's figure 1."""
+    """The attention maps, in the style of the paper's figure 1."""
 
     samples: PositiveInt = Field(4, description="samples shown, of evenly chosen classes")
     query_points: int = Field(5, ge=1, le=8, description="coloured query points per sample")
@@ -16,7 +16,7 @@ class AttentionMapsConfig(Config):
 
 
 class SamplingConfig(Config):
-    """What is drawn from a generator bundle."""
+    """Sample grid and attention maps of a generator bundle."""
 
     seed: NonNegativeInt = Field(
         0, description="seed of the latents; sample i is the same in any batch"

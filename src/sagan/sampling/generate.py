@@ -1,4 +1,4 @@
-"""From latents and classes to stored images, batch by batch."""
+"""Image generation from latents and class labels, in batches."""
 
 from collections.abc import Iterator
 
@@ -16,32 +16,32 @@ def generate(
     batch_size: int,
     device: str | torch.device = "cpu",
 ) -> Iterator[Tensor]:
-    """Make images; nothing of the generator changes, its train/eval mode included.
+    """Generate images; the generator is unchanged, its train/eval mode included.
 
-    The batch size bounds memory only: sample i is the same image in any batch, up to the rounding
-    of the network's floating point sums (one grey level at most).
+    The batch size bounds memory only: sample i is the same image in any batch, up to rounding in
+    floating point sums (one grey level at most).
 
     Args:
         generator: on `device`.
         latents: float32 [N, Z].
         class_labels: int64 [N], 0..K-1.
-        batch_size: images at once.
+        batch_size: images per forward pass.
         device: where the generator's weights are.
 
     Yields:
-        uint8 [B, 3, H, W] on the CPU, 0..255; B = batch_size, the last one may be smaller.
+        uint8 [B, 3, H, W] on the CPU, 0..255; B = batch_size, smaller in the last batch.
 
     Raises:
-        ValueError: if latents and labels do not fit each other or the generator.
+        ValueError: if latents and labels do not match each other or the generator.
     """
     _check(generator, latents, class_labels, batch_size)
     for start in range(0, len(latents), batch_size):
         batch = slice(start, start + batch_size)
-        yield _one_batch(generator, latents[batch].to(device), class_labels[batch].to(device))
+        yield _generate_batch(generator, latents[batch].to(device), class_labels[batch].to(device))
 
 
-def _one_batch(generator: Generator, latents: Tensor, class_labels: Tensor) -> Tensor:
-    # the mode is set for this batch only: between two batches the caller may go on training
+def _generate_batch(generator: Generator, latents: Tensor, class_labels: Tensor) -> Tensor:
+    # set for this batch only, since the caller may train between two batches
     training = generator.training
     generator.eval()
     try:
@@ -49,7 +49,7 @@ def _one_batch(generator: Generator, latents: Tensor, class_labels: Tensor) -> T
             images = generator(latents, class_labels)
     finally:
         generator.train(training)
-    # outside of inference mode, so that callers get an ordinary tensor
+    # outside inference mode, so that callers get an ordinary tensor
     return to_uint8(images).cpu()
 
 

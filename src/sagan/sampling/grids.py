@@ -1,4 +1,4 @@
-"""The sample grid: a row a class, named at its left."""
+"""Sample grids with one labelled row per class."""
 
 from collections.abc import Sequence
 
@@ -8,25 +8,25 @@ from sagan.sampling import drawing
 
 GAP_PX = 2
 MARGIN_PX = 12
-WIDEST_NAME_PX = 220
+MAX_NAME_PX = 220
 
 
-def choose_classes(num_classes: int, at_most: int) -> list[int]:
-    """At most so many of K classes, evenly spaced from the first to the last, in order."""
-    count = min(num_classes, at_most)
+def choose_classes(num_classes: int, limit: int) -> list[int]:
+    """At most `limit` of K classes, evenly spaced from the first to the last, in order."""
+    count = min(num_classes, limit)
     return [round(float(label)) for label in np.linspace(0, num_classes - 1, count)]
 
 
 def class_grid(
     images: np.ndarray, class_labels: np.ndarray, class_names: Sequence[str], tile_px: int
 ) -> np.ndarray:
-    """Draw samples, a row a class in order of first appearance.
+    """Draw samples with one row per class, in order of first appearance.
 
     Args:
         images: uint8 [N, 3, H, W].
         class_labels: int64 [N].
         class_names: K names; label k is `class_names[k]`.
-        tile_px: small images are enlarged, by a whole factor, to about this side.
+        tile_px: small images are enlarged, by an integer factor, to about this side.
 
     Returns:
         uint8 [height, width, 3].
@@ -41,15 +41,15 @@ def class_grid(
     factor = drawing.enlargement(images.shape[-1], tile_px)
     height, width = (side * factor + GAP_PX for side in images.shape[-2:])
     size_px = int(np.clip(height // 4, 12, 22))
-    names = [drawing.shorten(name, size_px, WIDEST_NAME_PX) for name in names]
+    names = [drawing.shorten(name, size_px, MAX_NAME_PX) for name in names]
     left = 2 * MARGIN_PX + max(drawing.text_width(name, size_px) for name in names)
     page, pen = drawing.blank(
         left + max(map(len, rows)) * width + MARGIN_PX, len(rows) * height + 2 * MARGIN_PX
     )
     for i, (name, row) in enumerate(zip(names, rows, strict=True)):
         top = MARGIN_PX + i * height
-        middle = (left - MARGIN_PX, top + height // 2)
-        pen.text(middle, name, drawing.INK, drawing.font(size_px), anchor="rm")
+        anchor = (left - MARGIN_PX, top + height // 2)
+        pen.text(anchor, name, drawing.INK, drawing.font(size_px), anchor="rm")
         for j, index in enumerate(row):
             page.paste(drawing.enlarge(images[index], factor), (left + j * width, top))
     return np.asarray(page)

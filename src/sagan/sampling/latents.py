@@ -1,28 +1,28 @@
-"""Latent vectors: z ~ N(0, I), or truncated, each sample its own random stream.
+"""Latent vectors: z ~ N(0, I), optionally truncated, with one random stream per sample.
 
-Sample i of a seed is the same vector whatever the batch size, the count, and the samples drawn
-before it, so that a picture can be made again from (seed, index).
+Sample i of a seed does not depend on batch size, count or earlier samples, so an image can be
+generated again from (seed, index).
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-SMALLEST_TRUNCATION = 0.01  # standard deviations; below it, redrawing goes on for minutes
+MIN_TRUNCATION = 0.01  # standard deviations; below it, redrawing takes minutes
 
 
 def sample_latents(
     count: int, latent_dim: int, seed: int, truncation: float | None = None, *, first_index: int = 0
 ) -> Tensor:
-    """Draw latents; the global random state is neither used nor changed.
+    """Sample latents; the global random state is neither used nor changed.
 
     Args:
-        count: N, how many.
+        count: N.
         latent_dim: Z.
-        seed: of the whole series, not negative.
+        seed: of the series, not negative.
         truncation: components beyond this many standard deviations are drawn again (the truncation
-            trick of BigGAN, section 3.1); None leaves the normal distribution as it is.
-        first_index: index of the first one within the series.
+            trick of BigGAN, section 3.1); None: no truncation.
+        first_index: index of the first latent in the series.
 
     Returns:
         float32 [N, Z].
@@ -30,9 +30,9 @@ def sample_latents(
     Raises:
         ValueError: if the truncation is below 0.01 or the seed is negative.
     """
-    if truncation is not None and not truncation >= SMALLEST_TRUNCATION:
+    if truncation is not None and not truncation >= MIN_TRUNCATION:
         raise ValueError(
-            f"truncation must be at least {SMALLEST_TRUNCATION} standard deviations, "
+            f"truncation must be at least {MIN_TRUNCATION} standard deviations, "
             f"got {truncation}; leave it out for none"
         )
     if seed < 0:

@@ -1,4 +1,4 @@
-"""The samples that a generator is shown by: evenly chosen classes, and their grid."""
+"""Samples of evenly chosen classes, and their grid."""
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from sagan.sampling.picture import Picture
 
 
 def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np.ndarray]:
-    """Samples of evenly chosen classes.
+    """Generate samples of evenly chosen classes.
 
     Returns:
         `images` uint8 [N, 3, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
-        generator's weights, empty if the bundle does not say it.
+        generator's weights, empty if the bundle does not record it.
     """
     device = choose_device(config.device)
     classes = choose_classes(bundle.num_classes, config.classes)
@@ -40,7 +40,7 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
 def draw_series_grid(
     samples: dict[str, np.ndarray], bundle: GeneratorBundle, config: SamplingConfig
 ) -> Picture:
-    """The samples, a row a class: uint8 [H, W, 3]."""
+    """The samples as a grid with one row per class: uint8 [H, W, 3]."""
     grid = class_grid(
         samples["images"], samples["class_labels"], bundle.shown_names, config.tile_px
     )

@@ -10,7 +10,7 @@ from typing import Any, Self
 from torch import nn
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.common.files import replacing_file, short
+from sagan.common.files import display_path, replacing_file
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 from sagan.training.core.state import TrainingState
@@ -105,7 +105,7 @@ def export_chosen(
         best = checkpoints.load_best()
         if best is None:
             raise CheckpointError(
-                f"training.export: best, and no checkpoint in {short(run)} has a score by "
+                f"training.export: best, and no checkpoint in {display_path(run)} has a score by "
                 f"{config.scoring.name} under training.scoring.protocol as it is now; set "
                 "training.export=last, the metric and protocol that the run was scored by, or "
                 "another training.seed for a run with scores"

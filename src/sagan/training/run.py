@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.devices import fastest_convolutions
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.data.batches import Batches
 from sagan.data.shards.store import ShardStore
 from sagan.models.ops.sync_batch_norm import statistics_alone
@@ -130,7 +130,7 @@ class _Run:
             logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:
             logger.info("run %s is complete; another training.seed starts a new one", self.name)
-        logger.info("checkpoints: %s", short(self.path))
+        logger.info("checkpoints: %s", display_path(self.path))
 
     def _say_elsewhere(self, before: dict[str, Any]) -> None:
         changed = differences(before, self.environment)

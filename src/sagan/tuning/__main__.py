@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from sagan.common.files import replacing_file, short
-from sagan.common.schema import lay_over, unknown_key
+from sagan.common.files import display_path, replacing_file
+from sagan.common.schema import deep_merge, unknown_key
 from sagan.common.terminal import Parser, worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
@@ -43,7 +43,9 @@ def main(words: list[str] | None = None) -> int:
         write_error(f"Error: {worded(error)}")
         return 1
     sys.stdout.write("".join(f"  {line}\n" for line in changes))
-    sys.stdout.write(f"{short(target)} written; kedro run --pipeline=train --env={given.name}\n")
+    sys.stdout.write(
+        f"{display_path(target)} written; kedro run --pipeline=train --env={given.name}\n"
+    )
     return 0
 
 
@@ -89,10 +91,10 @@ def adopt(
         raise ValueError(
             f"{found} has no parameters of training; expected the best_parameters.yml of a study"
         )
-    before = lay_over(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
+    before = deep_merge(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
     if source is not None:
         shutil.copytree(source, target.parent, dirs_exist_ok=True)
-        laid = lay_over(_read(source / FILE), tuned)
+        laid = deep_merge(_read(source / FILE), tuned)
     else:
         laid = tuned
     lines = found.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -104,7 +106,7 @@ def adopt(
 
 
 def _data_root(conf: Path, source: Path | None) -> Path:
-    settings = lay_over(
+    settings = deep_merge(
         _read(conf / "base" / "globals.yml"), _read(source / "globals.yml") if source else {}
     )
     return conf.parent / str(settings["data_root"])

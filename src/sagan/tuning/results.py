@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.tuning.objectives import minimised
 from sagan.tuning.workers.context import Job
 from sagan.tuning.workers.trial_queue import ERROR, NAME, Ledger, finished, origin, was_killed
@@ -64,7 +64,7 @@ def study_results(job: Job, ledger: Ledger) -> dict[str, Any]:
         "pruner": config.pruner and config.pruner.model_dump(mode="json"),
         "own_values": space.own_values(),
         "best": [record for number in numbers for record in records if record["number"] == number],
-        "best_folder": str(short(job.trial_folder(origin(best[0])))),
+        "best_folder": str(display_path(job.trial_folder(origin(best[0])))),
         "best_training": space.changes(space.decoded(best[0].params)),
         "states": {
             state: sum(record["state"] == state for record in records)

@@ -4,7 +4,7 @@ import logging
 import time
 from pathlib import Path
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.schema import ClearError
 from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests
@@ -76,7 +76,7 @@ def tune(
     if not ledger.best():
         raise TuningFailed(
             f"tuning: no trial of '{config.study}' was completed"
-            f"{_reasons(ledger)}; see {short(job.folder / 'workers')}"
+            f"{_reasons(ledger)}; see {display_path(job.folder / 'workers')}"
         )
     return outcome_of(job, ledger)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sagan.common.schema import Settings, describe_faults, lay_over
+from sagan.common.schema import Settings, deep_merge, describe_faults
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import preset_paths
 from sagan.tuning.config import (
@@ -176,7 +176,7 @@ class SearchSpace:
                 layer: Any = copy.deepcopy(value_at(settings, whole))
                 for part in reversed(whole.split(".")):
                     layer = {part: layer}
-                changed = lay_over(changed, layer)
+                changed = deep_merge(changed, layer)
         return changed
 
     def record(self) -> Settings:
@@ -203,7 +203,7 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
         "metric": next((name for name in config.objectives if name not in COSTS), None),
         "protocol": config.protocol.model_dump(mode="json"),
     }
-    laid = lay_over(own, config.training) | {"scoring": scoring, "keep_checkpoints": 1}
+    laid = deep_merge(own, config.training) | {"scoring": scoring, "keep_checkpoints": 1}
     try:
         made = TrainingConfig.model_validate(laid | {"export": "last"})
     except ValidationError as error:

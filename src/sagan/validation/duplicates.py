@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def find_copies(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
+def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
     """For every image the path of another with its content, by kind of copy, or None.
 
     Args:
@@ -45,7 +45,7 @@ def find_copies(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
     return {name: _spread(_named(paths, twin), several) for name, twin in found.items()}
 
 
-def first_of_its_kind(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.object_]":
+def first_with_same_text(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.object_]":
     """For every row the path of an earlier one with the same text, or None."""
     import pandas as pd
 

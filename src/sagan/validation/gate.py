@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from sagan.data.manifest.build import ImageRecord, data_hash
-from sagan.data.validation_status import ValidationFailed, require_verdict
+from sagan.data.validation_status import ValidationFailedError, require_passed_validation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +23,13 @@ def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame
         The manifest's decodable rows.
 
     Raises:
-        ValidationFailed: with the reasons.
+        ValidationFailedError: with the reasons.
     """
-    require_verdict(report, data_hash(manifest), "the images are not validated")
+    require_passed_validation(report, data_hash(manifest), "the images are not validated")
     validated = manifest[manifest["decodable"].astype(bool)].reset_index(drop=True)
     incomplete = validated[list(ImageRecord._fields)].isna().any(axis=1)
     if incomplete.any():
-        raise ValidationFailed(
+        raise ValidationFailedError(
             f"{int(incomplete.sum()):,} rows of the manifest have nulls in one of the columns "
             f"{', '.join(ImageRecord._fields)}; make it again"
         )

@@ -13,7 +13,7 @@ from sagan.data.manifest.build import data_hash
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.known_classes import read_known_classes
 from sagan.validation.pictures import offender_pictures
-from sagan.validation.suite import Outcome, run_suite
+from sagan.validation.suite import ExpectationResult, run_suite
 from sagan.validation.suites import read_suites
 from sagan.validation.tables import build_tables
 
@@ -81,7 +81,7 @@ def _suites_hash(documents: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _sentences(failed: list[Outcome], severity: str) -> list[str]:
+def _sentences(failed: list[ExpectationResult], severity: str) -> list[str]:
     return [outcome.sentence() for outcome in failed if outcome.severity == severity]
 
 
@@ -117,7 +117,7 @@ def _quarantine_listed(manifest: "pd.DataFrame") -> list[dict[str, str]]:
 
 
 def _pictures(
-    folder: ImageFolder | None, images: "pd.DataFrame", failed: list[Outcome], limit: int
+    folder: ImageFolder | None, images: "pd.DataFrame", failed: list[ExpectationResult], limit: int
 ) -> list[dict[str, Any]]:
     """Pictures of offenders, beside those that they are copies of."""
     if folder is None:

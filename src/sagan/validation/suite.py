@@ -25,7 +25,7 @@ OFFENDERS = 5
 ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null")
 
 
-class Outcome(NamedTuple):
+class ExpectationResult(NamedTuple):
     """What came of one expectation."""
 
     name: str
@@ -94,7 +94,7 @@ def run_suite(
     tables: Mapping[Table, "pd.DataFrame"],
     expected: Sequence[Expected],
     thresholds: dict[str, int | float],
-) -> tuple[list[Outcome], dict[str, Any]]:
+) -> tuple[list[ExpectationResult], dict[str, Any]]:
     """Hold every expectation against its table.
 
     Args:
@@ -127,7 +127,7 @@ def run_suite(
     }
     outcomes = [
         _judge(
-            Outcome.failed(table, name, entry, errors.get(table, "no result")),
+            ExpectationResult.failed(table, name, entry, errors.get(table, "no result")),
             entry,
             tables[table],
             by_name.get((table, name)),
@@ -204,11 +204,11 @@ def _validate(
 
 
 def _judge(
-    outcome: Outcome,
+    outcome: ExpectationResult,
     entry: ExpectationConfig,
     rows: "pd.DataFrame",
     result: Any | None,  # noqa: ANN401 - the library is untyped
-) -> Outcome:
+) -> ExpectationResult:
     """Turn one result into an outcome; what the library lets pass by default stays failed."""
     if result is None:
         return outcome

@@ -13,7 +13,7 @@ import numpy as np
 
 from sagan.data.manifest.parts import COLUMNS, COUNTS
 from sagan.validation.config import Table
-from sagan.validation.duplicates import find_copies, first_of_its_kind
+from sagan.validation.duplicates import find_duplicates, first_with_same_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def build_tables(
 
 def _images(manifest: "pd.DataFrame") -> "pd.DataFrame":
     lower = manifest["path"].str.lower()
-    return manifest.assign(case_twin=first_of_its_kind(lower, manifest["path"]))
+    return manifest.assign(case_twin=first_with_same_text(lower, manifest["path"]))
 
 
 def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
@@ -98,7 +98,7 @@ def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
         **counts,
         aspect_ratio=aspect,
         name_fits_format=_name_fits_format(rows),
-        **find_copies(rows),
+        **find_duplicates(rows),
     )
 
 

@@ -1,14 +1,13 @@
 import errno
 import json
 import shutil
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from sagan.common import files
+from sagan.common.files import disk
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.decoding import decode_rgb
 from sagan.data.image_folder import ImageFolder
@@ -112,7 +111,7 @@ def test_torch_keeps_its_number_of_threads(root):
 def test_a_sound_store_is_reused(root, monkeypatch):
     store = build(root)
     before = {path: path.stat().st_mtime_ns for path in store.path.iterdir()}
-    monkeypatch.setattr(shard_writer, "load_squares", None)  # would fail if called
+    monkeypatch.setattr(shard_writer, "load_resized", None)  # would fail if called
     assert build(root).key == store.key
     assert {path: path.stat().st_mtime_ns for path in store.path.iterdir()} == before
 
@@ -224,8 +223,7 @@ def test_an_unknown_split_names_the_known_ones(root):
 
 
 def test_too_little_room_is_said_before_anything_is_written(root, monkeypatch):
-    usage = namedtuple("usage", "total used free")(10, 9, 1_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 1_000)
     needed = f"{30 * (3 * 16 * 16 + 8):,} bytes needed, 1,000 bytes free"
     with pytest.raises(OSError, match=needed):
         build(root)
@@ -241,7 +239,7 @@ def test_a_disk_that_fills_up_leaves_no_part_and_is_said(root, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full_after_the_probe)
+        patch.setattr(disk, "sync", full_after_the_probe)
         with pytest.raises(OSError, match=r"No space left on device while writing \(.* bytes free"):
             build(root)
     (folder,) = (root.parent / "shards").iterdir()

@@ -13,7 +13,7 @@ from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards import transfer
 from sagan.data.shards.preprocess import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
-from sagan.data.shards.transfer import TransferFailed, fetch_store, main, publish_store
+from sagan.data.shards.transfer import TransferError, fetch_store, main, publish_store
 from sagan.datasets import ShardStoreDataset
 from tests.drawn_images import draw_image_folder
 
@@ -94,9 +94,9 @@ def test_a_publishing_that_was_cut_short_is_no_store_and_goes_on(store, address,
         return copying
 
     monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(3))
-    with pytest.raises(TransferFailed, match="cannot be written to: the line is dead"):
+    with pytest.raises(TransferError, match="cannot be written to: the line is dead"):
         publish_store(store, address)
-    with pytest.raises(TransferFailed, match="there is no shard store at"):
+    with pytest.raises(TransferError, match="there is no shard store at"):
         fetch_store(address, Path("/nowhere"))
     monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(1000))
     publish_store(store, address)
@@ -109,12 +109,12 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
     data = bytearray(remote.cat_file(f"{root}/train-00001.npy"))
     data[-1] ^= 1
     remote.pipe_file(f"{root}/train-00001.npy", bytes(data))
-    with pytest.raises(TransferFailed, match=r"train-00001\.npy' does not match the index"):
+    with pytest.raises(TransferError, match=r"train-00001\.npy' does not match the index"):
         fetch_store(address, tmp_path / "here")
     assert not (tmp_path / "here" / store.key / INDEX).exists()
     assert not list((tmp_path / "here").rglob("*.saving"))
     remote.rm_file(f"{root}/train-00001.npy")
-    with pytest.raises(TransferFailed, match=r"train-00001\.npy' is missing"):
+    with pytest.raises(TransferError, match=r"train-00001\.npy' is missing"):
         fetch_store(address, tmp_path / "here")
     remote.pipe_file(f"{root}/{INDEX}", b"{}")
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
@@ -129,7 +129,7 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
     ],
 )
 def test_an_address_without_a_store(nowhere, said, tmp_path):
-    with pytest.raises(TransferFailed, match=said):
+    with pytest.raises(TransferError, match=said):
         fetch_store(nowhere, tmp_path)
 
 
@@ -188,7 +188,7 @@ def bucket(monkeypatch) -> Iterator[str]:
 def test_a_bucket_on_s3_serves(store, bucket, tmp_path):
     publish_store(store, bucket)
     assert contents(fetch_store(bucket, tmp_path / "here").path) == contents(store.path)
-    with pytest.raises(TransferFailed, match="there is no shard store at"):
+    with pytest.raises(TransferError, match="there is no shard store at"):
         fetch_store(f"{bucket}/none", tmp_path)
-    with pytest.raises(TransferFailed, match="bucket does not exist"):
+    with pytest.raises(TransferError, match="bucket does not exist"):
         publish_store(store, "s3://misspelt/shards")

@@ -131,4 +131,5 @@ def test_other_code_is_another_classifier(shards, tmp_path, monkeypatch):
 
 
 def test_the_code_is_the_one_that_decides():
-    assert source_hash("pixels.py", "metrics/classifier.py") == ClassifierFeatures.code
+    code = source_hash("common/pixels.py", "metrics/features/classifier.py")
+    assert code == ClassifierFeatures.code

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.features.reservoir import KeptRows
+from sagan.metrics.features.reservoir import ReservoirSampler
 
 
 def keep(count, limit, batch_size, seed=0):
-    keeping = KeptRows(limit, seed)
+    keeping = ReservoirSampler(limit, seed)
     rows = torch.arange(count, dtype=torch.float32)[:, None]
     for batch in torch.arange(count).split(batch_size):
         keeping.update(rows[batch], batch % 10)
@@ -43,7 +43,7 @@ def test_every_row_has_the_same_chance():
 
 
 def test_memory_is_bounded():
-    keeping = KeptRows(100)
+    keeping = ReservoirSampler(100)
     most = 0
     for start in range(0, 20_000, 50):
         rows = torch.zeros(50, 2)
@@ -56,4 +56,4 @@ def test_memory_is_bounded():
 
 def test_no_rows_are_refused():
     with pytest.raises(ValueError, match="nothing was kept"):
-        KeptRows(3).result()
+        ReservoirSampler(3).result()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sagan.metrics.scores.diversity import diversity, diversity_by_class, mean_pairwise_distance
+from sagan.metrics.scores.diversity import diversity, mean_pairwise_distance
 
 
 @pytest.fixture
@@ -41,24 +41,6 @@ def test_what_cannot_be_compared_is_none(images):
     assert diversity(images[:1], images) is None
     assert diversity(images, images[:1]) is None
     assert diversity(images, images[:1].repeat(3, axis=0)) is None
-
-
-def test_by_class(images):
-    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
-    fakes = images.copy()
-    fakes[3:6] = fakes[3]
-
-    ratios = diversity_by_class(fakes, labels, images, labels)
-
-    assert ratios == {0: 1, 1: 0, 2: 1}
-
-
-def test_classes_without_a_pair_are_left_out(images):
-    labels = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1])
-
-    assert set(diversity_by_class(images, labels, images, labels)) == {0}
-    with pytest.raises(ValueError, match="no class has 2 samples"):
-        diversity_by_class(images[:1], labels[:1], images, labels)
 
 
 def test_sizes_must_agree(images):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import measure_statistics
 from sagan.metrics.scores.frechet import frechet_distance
 from sagan.metrics.scores.intra_class import (
@@ -18,7 +18,7 @@ def gaussian(count, dimensions=8, seed=0, shift=0.0):
 
 
 def kept(rows, labels):
-    return Kept(rows, torch.tensor(labels), torch.arange(len(rows)), len(rows))
+    return FeatureSample(rows, torch.tensor(labels), torch.arange(len(rows)), len(rows))
 
 
 @pytest.mark.parametrize("counts", [(5, 6), (5, 400), (400, 5), (8, 300), (300, 200)])

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import entropy
 
-from sagan.metrics.scores.label_scores import ModeCount, StreamingLabelScore
+from sagan.metrics.scores.label_scores import ClassCoverage, StreamingLabelScore
 
 
 def score(logits, splits=1, batch_size=None, seed=0):
@@ -75,15 +75,15 @@ def test_what_cannot_be_scored_is_refused(logits):
         score(logits)
 
 
-def modes(predicted, asked, classes=4):
-    counting = ModeCount(classes)
+def coverage(predicted, asked, classes=4):
+    counting = ClassCoverage(classes)
     for one, two in zip(predicted, asked, strict=True):
         counting.update(torch.tensor([one]), torch.tensor([two]))
     return counting.result()
 
 
 def test_every_class_seen_evenly():
-    found = modes([0, 1, 2, 3] * 3, [0, 1, 2, 3] * 3)
+    found = coverage([0, 1, 2, 3] * 3, [0, 1, 2, 3] * 3)
 
     assert (found["recognised"], found["classes_hit"]) == (1, 1)
     assert found["class_entropy"] == pytest.approx(1)
@@ -91,19 +91,19 @@ def test_every_class_seen_evenly():
 
 
 def test_one_class_seen_whatever_is_asked_for():
-    found = modes([2] * 8, [0, 1, 2, 3] * 2)
+    found = coverage([2] * 8, [0, 1, 2, 3] * 2)
 
     assert (found["recognised"], found["classes_hit"], found["class_entropy"]) == (0.25, 0.25, 0)
     assert found["recognised_by_class"] == [0, 0, 1, 0]
 
 
 def test_entropy_equals_scipys():
-    found = modes([0, 0, 0, 1, 1, 3], [0, 1, 0, 1, 1, 1])
+    found = coverage([0, 0, 0, 1, 1, 3], [0, 1, 0, 1, 1, 1])
 
     assert found["class_entropy"] == pytest.approx(entropy([3, 2, 1], base=4))
     assert found["recognised_by_class"] == [1, 0.5, None, None]
 
 
-def test_no_samples_have_no_modes():
+def test_no_samples_have_no_coverage():
     with pytest.raises(ValueError, match="no samples"):
-        ModeCount(3).result()
+        ClassCoverage(3).result()

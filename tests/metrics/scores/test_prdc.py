@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import pairwise_distances
 
-from sagan.metrics.scores.prdc import manifold_radii, manifolds
+from sagan.metrics.scores.prdc import compute_prdc, manifold_radii
 
 
 def gaussian(count, seed=0, shift=0.0, scale=1.0, dimensions=3):
@@ -34,7 +34,7 @@ def test_equals_whole_matrices(monkeypatch, rows, ks):
     monkeypatch.setattr("sagan.metrics.scores.distances.COLUMNS", 11)
     samples, real = gaussian(60, shift=0.7), gaussian(80, seed=1)
 
-    found = manifolds(samples, real, precision_recall_k=ks[0], density_coverage_k=ks[1])
+    found = compute_prdc(samples, real, precision_recall_k=ks[0], density_coverage_k=ks[1])
 
     assert found == pytest.approx(by_whole_matrices(samples, real, *ks), rel=1e-12)
     assert 0.1 < found.precision < 1
@@ -42,7 +42,7 @@ def test_equals_whole_matrices(monkeypatch, rows, ks):
 
 
 def test_real_against_real_is_near_one():
-    found = manifolds(gaussian(1500), gaussian(1500, seed=1))
+    found = compute_prdc(gaussian(1500), gaussian(1500, seed=1))
 
     assert found.precision > 0.95
     assert found.recall > 0.95
@@ -54,11 +54,11 @@ def test_real_against_real_is_near_one():
 
 
 def test_noise_far_away_is_near_zero():
-    assert manifolds(gaussian(200, shift=50), gaussian(200, seed=1)) == (0, 0, 0, 0)
+    assert compute_prdc(gaussian(200, shift=50), gaussian(200, seed=1)) == (0, 0, 0, 0)
 
 
 def test_little_variety_shows_in_recall_and_coverage_alone():
-    narrow = manifolds(gaussian(500, scale=0.2), gaussian(500, seed=1))
+    narrow = compute_prdc(gaussian(500, scale=0.2), gaussian(500, seed=1))
 
     assert narrow.precision > 0.9
     assert narrow.density > 0.9
@@ -67,7 +67,7 @@ def test_little_variety_shows_in_recall_and_coverage_alone():
 
 
 def test_little_fidelity_shows_in_precision_and_density_alone():
-    wide = manifolds(gaussian(500, scale=4), gaussian(500, seed=1))
+    wide = compute_prdc(gaussian(500, scale=4), gaussian(500, seed=1))
 
     assert wide.precision < 0.4
     assert wide.density < 0.4
@@ -78,21 +78,23 @@ def test_does_not_depend_on_the_order():
     samples, real = gaussian(70, shift=0.7), gaussian(90, seed=1)
     order = torch.from_numpy(np.random.default_rng(0).permutation(70))
 
-    assert manifolds(samples, real) == pytest.approx(manifolds(samples[order], real), rel=1e-12)
+    assert compute_prdc(samples, real) == pytest.approx(
+        compute_prdc(samples[order], real), rel=1e-12
+    )
 
 
 def test_radii_of_the_real_images_may_be_kept():
     samples, real = gaussian(70, shift=0.7), gaussian(90, seed=1)
 
-    kept = manifolds(samples, real, real_radii=manifold_radii(real, 3, 5))
+    kept = compute_prdc(samples, real, real_radii=manifold_radii(real, 3, 5))
 
-    assert kept == manifolds(samples, real)
+    assert kept == compute_prdc(samples, real)
 
 
 def test_copies_of_the_real_images_score_full_marks():
     real = gaussian(90)
 
-    found = manifolds(real.clone(), real)
+    found = compute_prdc(real.clone(), real)
 
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
     assert found.density == pytest.approx(6 / 5)  # itself, and each neighbour on its border
@@ -102,4 +104,4 @@ def test_too_few_are_refused():
     with pytest.raises(
         ValueError, match="neighbourhoods of 5 need at least 6 images on each side, got 5"
     ):
-        manifolds(gaussian(5), gaussian(90))
+        compute_prdc(gaussian(5), gaussian(90))

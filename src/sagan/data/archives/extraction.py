@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from sagan.common.files import require_space
-from sagan.data.archives.members import Archive, ArchiveRefused, Entry
+from sagan.common.files import disk, require_space
+from sagan.data.archives.members import Archive, ArchiveError, ArchiveMember
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,10 @@ _CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 4096  # what a file takes at least
 
 
-class Placed(NamedTuple):
+class ExtractedMember(NamedTuple):
     """An entry and where it goes, relative to the extracted folder."""
 
-    entry: Entry
+    entry: ArchiveMember
     place: str
 
 
@@ -62,7 +62,7 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
         OSError: with needed and free bytes.
     """
     needed = needed_bytes + files * _BLOCK_BYTES // 2
-    free = shutil.disk_usage(folder).free
+    free = disk.free_bytes(folder)
     logger.info(
         "extracting %s: about %s files, %sB, to %s; %sB are free",
         what,
@@ -76,7 +76,7 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
 
 def extract(
     archive: Archive,
-    placed: Sequence[Placed],
+    placed: Sequence[ExtractedMember],
     target: Path,
     made_of: Any,  # noqa: ANN401 - any JSON
     on_bytes: Callable[[int], object],
@@ -91,7 +91,7 @@ def extract(
         on_bytes: Told of each file's size as it is there, for progress.
 
     Raises:
-        ArchiveRefused: if an entry has not the size that it declared.
+        ArchiveError: if an entry has not the size that it declared.
         OSError: if it cannot be written; what there was of it is removed.
     """
     partial = target.with_name(f".{target.name}.partial")
@@ -104,7 +104,7 @@ def extract(
     except Exception as error:  # an interruption leaves the part, to go on from
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            free = shutil.disk_usage(target.parent).free
+            free = disk.free_bytes(target.parent)
             reason = f"{error.strerror} while extracting ({free:,} bytes free); free some space"
             raise OSError(error.errno, reason, str(target)) from error
         raise
@@ -132,7 +132,7 @@ def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
         (partial / RECORD).write_text(json.dumps({"made_of": made_of}), encoding="utf-8")
 
 
-def _write(archive: Archive, entry: Entry, path: Path) -> None:
+def _write(archive: Archive, entry: ArchiveMember, path: Path) -> None:
     if path.is_file() and path.stat().st_size == entry.size_bytes:
         return  # a killed run wrote it
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _write(archive: Archive, entry: Entry, path: Path) -> None:
         shutil.copyfileobj(content, file, _CHUNK_BYTES)
         written = file.tell()
     if written != entry.size_bytes:
-        raise ArchiveRefused(
+        raise ArchiveError(
             f"'{entry.name}' has {written:,} bytes in the archive, which declares "
             f"{entry.size_bytes:,}: it is truncated; download it again"
         )

@@ -22,11 +22,11 @@ _ENCRYPTED = 0x1
 _UNIX_TYPE, _UNIX_FILE, _UNIX_FOLDER = 0o170000, 0o100000, 0o040000
 
 
-class ArchiveRefused(ClearError, ValueError):  # noqa: N818 - reads as the sentence that it is
+class ArchiveError(ClearError, ValueError):
     """The archive is damaged or hostile; nothing of it was written."""
 
 
-class Entry(NamedTuple):
+class ArchiveMember(NamedTuple):
     """One plain file inside an archive."""
 
     name: str
@@ -39,9 +39,9 @@ class Entry(NamedTuple):
 class Archive(Protocol):
     """An open archive whose every entry was judged."""
 
-    entries: list[Entry]
+    entries: list[ArchiveMember]
 
-    def open(self, entry: Entry) -> IO[bytes]:
+    def open(self, entry: ArchiveMember) -> IO[bytes]:
         """The content of an entry."""
 
 
@@ -51,7 +51,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ArchiveRefused: if it is no archive, damaged, or one of its entries is not to be trusted.
+        ArchiveError: if it is no archive, damaged, or one of its entries is not to be trusted.
     """
     with path.open("rb") as file:
         try:
@@ -63,7 +63,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
                 with tarfile.open(fileobj=file) as tar:
                     yield Tar(tar, str(path), path.stat().st_size)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-            raise ArchiveRefused(f"'{path}' is not a valid tar or zip archive: {error}") from error
+            raise ArchiveError(f"'{path}' is not a valid tar or zip archive: {error}") from error
 
 
 class Tar:
@@ -81,15 +81,17 @@ class Tar:
         members = _members(tar, name)
         faults = [text for member in members if (text := _tar_fault(member))]
         self.entries = [
-            Entry(_plain(member.name), member.size, member) for member in members if member.isreg()
+            ArchiveMember(_plain(member.name), member.size, member)
+            for member in members
+            if member.isreg()
         ]
         _refuse(name, faults + _faults_together(self.entries, archive_bytes))
 
-    def open(self, entry: Entry) -> IO[bytes]:
+    def open(self, entry: ArchiveMember) -> IO[bytes]:
         """The content of an entry."""
         content = self._tar.extractfile(entry.source)
         if content is None:  # only for what is no plain file, and those were refused
-            raise ArchiveRefused(f"'{self._name}': '{entry.name}' has no content")
+            raise ArchiveError(f"'{self._name}': '{entry.name}' has no content")
         return content
 
 
@@ -98,13 +100,13 @@ class _Zip:
         self._zip = opened
         members = [member for member in opened.infolist() if not member.is_dir()]
         faults = [text for member in members if (text := _zip_fault(member))]
-        self.entries = [Entry(_plain(m.filename), m.file_size, m) for m in members]
+        self.entries = [ArchiveMember(_plain(m.filename), m.file_size, m) for m in members]
         archive_bytes = path.stat().st_size
         if sum(member.compress_size for member in members) > archive_bytes:
             faults.append("its entries overlap one another")
         _refuse(str(path), faults + _faults_together(self.entries, archive_bytes))
 
-    def open(self, entry: Entry) -> IO[bytes]:
+    def open(self, entry: ArchiveMember) -> IO[bytes]:
         return self._zip.open(entry.source)
 
 
@@ -147,7 +149,7 @@ def _members(tar: tarfile.TarFile, name: str) -> list[tarfile.TarInfo]:
     try:
         return tar.getmembers()
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ArchiveRefused(f"'{name}' is damaged or truncated: {error}") from error
+        raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
 
 
 def _tar_fault(member: tarfile.TarInfo) -> str | None:
@@ -183,7 +185,7 @@ def _name_fault(name: str) -> str | None:
     return None
 
 
-def _faults_together(entries: list[Entry], archive_bytes: int) -> list[str]:
+def _faults_together(entries: list[ArchiveMember], archive_bytes: int) -> list[str]:
     """Faults that no single entry shows: a name twice, more bytes than can be in there."""
     twice = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
     faults = [f"'{name}' is in it more than once" for name in twice]
@@ -199,7 +201,7 @@ def _faults_together(entries: list[Entry], archive_bytes: int) -> list[str]:
 def _refuse(name: str, faults: list[str]) -> None:
     if faults:
         more = f"; {len(faults):,} in all" if len(faults) > 5 else ""
-        raise ArchiveRefused(
+        raise ArchiveError(
             f"archive '{name}' is refused, nothing was extracted: {'; '.join(faults[:5])}{more}"
         )
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts
-from sagan.data.manifest.parts import COUNTS, inspect_in_parts, inspect_place
+from sagan.data.manifest.parts import COUNTS, inspect_image, inspect_in_parts
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def scan_images(
 ) -> Iterator[tuple[ImagePath, ImageFacts]]:
     """Inspect every file of the folder, in its order whatever the number of workers."""
     total = sum(folder.facts()["images"].values())
-    inspected = ordered_map(partial(inspect_place, folder.path, config), folder, config.workers)
+    inspected = ordered_map(partial(inspect_image, folder.path, config), folder, config.workers)
     # disable=None: no bar where nobody watches
     yield from tqdm(inspected, total=total, desc="checking images", unit=" images", disable=None)
 

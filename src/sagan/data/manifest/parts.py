@@ -36,7 +36,7 @@ COUNTS = ("width", "height", "bytes")
 CHANGED = "changed_ns"  # in the parts alone: when the file was last written to
 
 
-def inspect_place(
+def inspect_image(
     root: Path, config: ManifestConfig, place: ImagePath
 ) -> tuple[ImagePath, ImageFacts]:
     """Facts of one file of the folder; a name that no table could hold is spelled out."""
@@ -164,7 +164,7 @@ def _save(table: "pa.Table", path: Path) -> None:
 
 def _row(root: Path, config: ManifestConfig, place: ImagePath) -> tuple[Any, ...]:
     changed = _changed_ns(root / place.path)  # before the file is read: a later change shows
-    return tuple(chain(*inspect_place(root, config, place), [changed]))
+    return tuple(chain(*inspect_image(root, config, place), [changed]))
 
 
 def _table(rows: list[tuple[Any, ...]]) -> "pa.Table":

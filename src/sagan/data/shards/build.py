@@ -7,7 +7,6 @@ shards are kept.
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sagan.common.files import require_space
+from sagan.common.files import disk, require_space
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
@@ -90,7 +89,7 @@ def build_stores(
     return [store for store in stores.values() if store is not None]
 
 
-def load_squares(
+def load_resized(
     root: Path, sizes: tuple[int, ...], resizer: str, record: ImageRecord
 ) -> list[NDArray[np.uint8]]:
     """Read, verify, decode and resize one image.
@@ -171,7 +170,7 @@ def _make(
     count = sum(len(shard.images) for shard in todo)
 
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
-        return load_squares(root, sizes, config.resizer, record)
+        return load_resized(root, sizes, config.resizer, record)
 
     with _one_torch_thread_each(), progress("resizing", count) as bar:
         every = (record for shard in todo for record in shard.images)
@@ -212,7 +211,7 @@ def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) 
         f"{sum(len(shard.images) for shard in shards):,}",
         " and ".join(str(writer.image_size) for writer in writers),
         tqdm.format_sizeof(needed),
-        tqdm.format_sizeof(shutil.disk_usage(workspace).free),
+        tqdm.format_sizeof(disk.free_bytes(workspace)),
     )
     remedy = "free some space, or choose a smaller preprocessing.image_size"
     require_space(workspace, needed, remedy=remedy)

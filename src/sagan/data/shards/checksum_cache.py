@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _SETTLED_NS = 2_000_000_000
 
 
-class Verified:
+class ChecksumCache:
     """The note beside a store."""
 
     def __init__(self, store: Path, checksum: str) -> None:

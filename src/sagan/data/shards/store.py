@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sagan.common.files import file_sha256
 from sagan.common.naming import short_names
 from sagan.data.parallel import ordered_map
-from sagan.data.shards.checksum_cache import Verified
+from sagan.data.shards.checksum_cache import ChecksumCache
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,13 +108,13 @@ class ShardStore:
     index: dict[str, Any]
 
     @classmethod
-    def open(cls, path: Path, *, verify_checksums: bool = True, trust_note: bool = True) -> Self:
+    def open(cls, path: Path, *, verify_checksums: bool = True, use_cache: bool = True) -> Self:
         """Read the index and check every file against it.
 
         Args:
             path: the store's folder.
             verify_checksums: also hash the files; sizes are always compared.
-            trust_note: do not hash a file that looks as when its checksum was last right.
+            use_cache: do not hash a file that looks as when its checksum was last right.
 
         Raises:
             FileNotFoundError: if the folder or its index is missing.
@@ -124,7 +124,7 @@ class ShardStore:
         files = store.files()
         damaged = [text for file in files if (text := _size_problem(path, file))]
         if not damaged and verify_checksums:
-            damaged = _changed(path, files, Verified(path, store.index["checksum"]), trust_note)
+            damaged = _changed(path, files, ChecksumCache(path, store.index["checksum"]), use_cache)
         if damaged:
             more = f"; {len(damaged)} files in all" if len(damaged) > 5 else ""
             raise ValueError(f"shard store '{path}': {'; '.join(damaged[:5])}{more}; {REMEDY}")
@@ -239,10 +239,10 @@ def index_checksum(index: dict[str, Any]) -> str:
 
 
 def _changed(
-    folder: Path, files: list[ArrayFile], verified: Verified, trust_note: bool
+    folder: Path, files: list[ArrayFile], verified: ChecksumCache, use_cache: bool
 ) -> list[str]:
     """Hash the files, but those that look as when they were last sound; what is wrong."""
-    doubtful = [file for file in files if not (trust_note and verified.holds(file.file))]
+    doubtful = [file for file in files if not (use_cache and verified.holds(file.file))]
     sums = list(ordered_map(lambda file: file_sha256(folder / file.file), doubtful, workers=0))
     verified.add(f.file for f, found in zip(doubtful, sums, strict=True) if found == f.sha256)
     return [

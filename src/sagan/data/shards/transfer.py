@@ -33,7 +33,7 @@ _CHUNK_BYTES = 8 << 20
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
 
-class TransferFailed(ClearError, OSError):  # noqa: N818 - reads as the sentence that it is
+class TransferError(ClearError, OSError):
     """The address cannot be reached, or what lies there is no store."""
 
 
@@ -45,7 +45,7 @@ def publish_store(store: ShardStore, address: str) -> None:
         address: The store's folder there, as fsspec writes it.
 
     Raises:
-        TransferFailed: if the address cannot be written to.
+        TransferError: if the address cannot be written to.
     """
     files = store.files()
     remote, root = _remote(address)
@@ -66,7 +66,7 @@ def publish_store(store: ShardStore, address: str) -> None:
                 bar.advance(file.bytes)
         remote.pipe_file(f"{root}/{INDEX}", (store.path / INDEX).read_bytes())
     except (OSError, ValueError) as error:
-        raise TransferFailed(f"'{address}' cannot be written to: {_said(error)}") from error
+        raise TransferError(f"'{address}' cannot be written to: {_said(error)}") from error
     logger.info("published: %s", address)
 
 
@@ -78,14 +78,14 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
         workspace: The store's folder, named by its key, is made in here.
 
     Raises:
-        TransferFailed: if there is no store, or a file is not what its index says.
+        TransferError: if there is no store, or a file is not what its index says.
         OSError: if there is no room.
     """
     remote, root = _remote(address)
     try:
         text = remote.cat_file(f"{root}/{INDEX}")
     except (OSError, ValueError) as error:
-        raise TransferFailed(
+        raise TransferError(
             f"there is no shard store at '{address}': {_said(error)}; expected {INDEX} in it"
         ) from error
     index = parse_index(text.decode(errors="replace"), address)
@@ -110,7 +110,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
                 _get(remote, f"{root}/{file.file}", temporary)
                 found = file_sha256(temporary)
                 if found != file.sha256:
-                    raise TransferFailed(
+                    raise TransferError(
                         f"'{root}/{file.file}' does not match the index (checksum mismatch): "
                         "publish the store again"
                     )
@@ -121,7 +121,7 @@ def _get(remote: Any, address: str, target: Path) -> None:  # noqa: ANN401 - fss
     try:
         remote.get_file(address, str(target))
     except FileNotFoundError as error:
-        raise TransferFailed(f"'{address}' is missing: publish the store again") from error
+        raise TransferError(f"'{address}' is missing: publish the store again") from error
 
 
 def _is_there(path: Path, file: ArrayFile) -> bool:
@@ -136,7 +136,7 @@ def _remote(address: str) -> tuple[Any, str]:
     try:
         remote, root = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise TransferFailed(f"'{address}' is not a valid address: {error}") from error
+        raise TransferError(f"'{address}' is not a valid address: {error}") from error
     return remote, root.rstrip("/")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from sagan.common.files import file_sha256, replacing_file
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.shards.array_files import ArrayWriter, array_file
-from sagan.data.shards.checksum_cache import Verified
+from sagan.data.shards.checksum_cache import ChecksumCache
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, index_checksum, read_index
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class StoreWriter:
         write_index(self.folder, facts)
         (self.folder / JOURNAL).unlink(missing_ok=True)
         store = ShardStore.open(self.folder, verify_checksums=False)
-        Verified(self.folder, facts["checksum"]).add(self._finished)
+        ChecksumCache(self.folder, facts["checksum"]).add(self._finished)
         return store
 
     def _splits(self) -> list[str]:

@@ -8,8 +8,14 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
-from sagan.data.archives.extraction import Placed, announce, extract, identity, is_extracted
-from sagan.data.archives.members import Archive, ArchiveRefused, open_archive
+from sagan.data.archives.extraction import (
+    ExtractedMember,
+    announce,
+    extract,
+    identity,
+    is_extracted,
+)
+from sagan.data.archives.members import Archive, ArchiveError, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.image_folder import ImageFolder
 from sagan.data.progress import progress
@@ -47,7 +53,7 @@ def unpacked(path: Path, target: Path) -> Path:
         The folder that holds `train/`, as far as it can be told.
 
     Raises:
-        ArchiveRefused: if an archive is damaged or hostile, or two hold the same file.
+        ArchiveError: if an archive is damaged or hostile, or two hold the same file.
         OSError: if there is no room.
     """
     archives = archives_of(path)
@@ -102,7 +108,7 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
 class _Several:
     """Several archives as one."""
 
-    def __init__(self, opened: list[Archive], placed: list[list[Placed]]) -> None:
+    def __init__(self, opened: list[Archive], placed: list[list[ExtractedMember]]) -> None:
         self.entries = [entry for files in placed for entry, _ in files]
         self._home = {
             id(entry.source): archive
@@ -112,18 +118,20 @@ class _Several:
         self.open = lambda entry: self._home[id(entry.source)].open(entry)
 
 
-def _wanted(archive: Archive) -> list[Placed]:
+def _wanted(archive: Archive) -> list[ExtractedMember]:
     return [
-        Placed(entry, entry.name) for entry in archive.entries if not _LEFT_OUT.search(entry.name)
+        ExtractedMember(entry, entry.name)
+        for entry in archive.entries
+        if not _LEFT_OUT.search(entry.name)
     ]
 
 
-def _refuse_shared_names(archives: list[Path], placed: list[list[Placed]]) -> None:
+def _refuse_shared_names(archives: list[Path], placed: list[list[ExtractedMember]]) -> None:
     owner: dict[str, Path] = {}
     for archive, files in zip(archives, placed, strict=True):
         for _, place in files:
             if place in owner:
-                raise ArchiveRefused(
+                raise ArchiveError(
                     f"'{archive}' and '{owner[place]}' both have '{place}'; name one of them"
                 )
             owner[place] = archive

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from sagan.data.archives.members import ArchiveRefused, open_archive
+from sagan.data.archives.members import ArchiveError, open_archive
 
 WNID = re.compile(r"n\d{8}")
 NAMED, META = "ILSVRC2012_devkit_t12", "meta.mat"
@@ -55,7 +55,7 @@ def _devkit_files(path: Path) -> tuple[bytes, bytes]:
                 name = entry.name.rpartition("/")[2]
                 if name in (META, TRUTH) and name not in found:
                     if entry.size_bytes > _DEVKIT_FILE_BYTES:
-                        raise ArchiveRefused(
+                        raise ArchiveError(
                             f"'{path}': {entry.name} declares {entry.size_bytes:,} bytes"
                         )
                     found[name] = archive.open(entry).read()

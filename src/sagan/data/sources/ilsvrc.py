@@ -14,8 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sagan.data.archives.extraction import Placed, announce, extract, identity, is_extracted
-from sagan.data.archives.members import ArchiveRefused, Entry, Tar, Window, open_archive
+from sagan.data.archives.extraction import (
+    ExtractedMember,
+    announce,
+    extract,
+    identity,
+    is_extracted,
+)
+from sagan.data.archives.members import ArchiveError, ArchiveMember, Tar, Window, open_archive
 from sagan.data.class_titles import known_titles
 from sagan.data.image_folder import first_five
 from sagan.data.parallel import ordered_map
@@ -55,7 +61,7 @@ def extract_ilsvrc(
 
     Raises:
         FileNotFoundError: if there is no training archive, or no labels for the validation images.
-        ArchiveRefused: if an archive is damaged or hostile.
+        ArchiveError: if an archive is damaged or hostile.
         OSError: if there is no room.
     """
     if not (archives / TRAIN).is_file():
@@ -116,10 +122,10 @@ def _extract_train(
     return chosen
 
 
-def _wnid(entry: Entry, archive: Path) -> str:
+def _wnid(entry: ArchiveMember, archive: Path) -> str:
     name = entry.name.removesuffix(".tar")
     if not WNID.fullmatch(name):
-        raise ArchiveRefused(
+        raise ArchiveError(
             f"'{archive}' has '{entry.name}'; expected one tar per class, such as n01440764.tar"
         )
     return name
@@ -131,7 +137,7 @@ def _files_in(total_bytes: int) -> int:
 
 
 def _extract_class(
-    archive: Path, target: Path, inner: dict[str, Entry], bar: Progress, wnid: str
+    archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: Progress, wnid: str
 ) -> None:
     member, size = inner[wnid].source, inner[wnid].size_bytes
     with archive.open("rb") as file:
@@ -140,16 +146,16 @@ def _extract_class(
         try:
             with tarfile.open(fileobj=window, mode="r:") as tar:
                 images = Tar(tar, name, size)
-                placed = [Placed(entry, _flat(entry, name)) for entry in images.entries]
+                placed = [ExtractedMember(entry, _flat(entry, name)) for entry in images.entries]
                 made_of = identity(archive, wnid)
                 extract(images, placed, target / wnid, made_of, on_bytes=bar.advance)
         except tarfile.TarError as error:
-            raise ArchiveRefused(f"'{name}' is damaged or truncated: {error}") from error
+            raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
 
 
-def _flat(entry: Entry, archive: str) -> str:
+def _flat(entry: ArchiveMember, archive: str) -> str:
     if "/" in entry.name:
-        raise ArchiveRefused(f"'{archive}' has '{entry.name}'; expected images, no folders")
+        raise ArchiveError(f"'{archive}' has '{entry.name}'; expected images, no folders")
     return entry.name
 
 
@@ -166,8 +172,8 @@ def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]
 
 
 def _into_classes(
-    entries: list[Entry], labels: dict[str, str], chosen: set[str], archive: Path
-) -> Iterator[Placed]:
+    entries: list[ArchiveMember], labels: dict[str, str], chosen: set[str], archive: Path
+) -> Iterator[ExtractedMember]:
     """The wanted images of the archive, each with its place in a class folder."""
     unknown = []
     for entry in entries:
@@ -176,8 +182,8 @@ def _into_classes(
         if label is None:
             unknown.append(name)
         elif label in chosen:
-            yield Placed(entry, f"{label}/{name}")
+            yield ExtractedMember(entry, f"{label}/{name}")
     if unknown:
-        raise ArchiveRefused(
+        raise ArchiveError(
             f"{len(unknown):,} images of '{archive}' have no label: {first_five(unknown)}"
         )

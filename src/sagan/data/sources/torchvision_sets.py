@@ -36,7 +36,7 @@ _NEEDED_BYTES = {
 }
 
 
-class DownloadFailed(ClearError, OSError):  # noqa: N818 - reads as the sentence that it is
+class DownloadError(ClearError, OSError):
     """The set is neither here nor to be had."""
 
 
@@ -48,7 +48,7 @@ def acquire_from_torchvision(config: AcquisitionConfig, target: Path) -> SourceT
         target: Where files that are written here go.
 
     Raises:
-        DownloadFailed: if the set is not there and cannot be fetched.
+        DownloadError: if the set is not there and cannot be fetched.
         OSError: if there is no room.
     """
     with folder_lock(target):
@@ -114,11 +114,11 @@ def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> 
     except (RuntimeError, FileNotFoundError) as error:
         text = str(error).partition(". You can use download=True")[0]
         state = "" if config.download else " and acquisition.download is false"
-        raise DownloadFailed(f"{config.source} in '{root}': {text}{state}; {remedy}") from error
+        raise DownloadError(f"{config.source} in '{root}': {text}{state}; {remedy}") from error
     except OSError as error:
         if error.errno is not None and error.filename is not None:  # the disk, not the network
             raise
-        raise DownloadFailed(f"{config.source} cannot be downloaded: {error}; {remedy}") from error
+        raise DownloadError(f"{config.source} cannot be downloaded: {error}; {remedy}") from error
 
 
 def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401

@@ -1,1 +1,1 @@
-"""Features of images: extractors, their statistics, and the cache of real images' features."""
+"""Features of images: extractors, their statistics, and the cache of the real images'."""

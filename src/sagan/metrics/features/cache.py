@@ -1,4 +1,4 @@
-"""How this room names its cached files: by what they depend on."""
+"""Keys of cached files: hashes of everything that their content depends on."""
 
 import hashlib
 import json
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def cache_key(facts: dict[str, Any]) -> str:
-    """Sixteen hexadecimal digits that differ where any of the (JSON-able) facts does."""
+    """Sixteen hexadecimal digits of the hash of JSON-able facts."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""A small classifier trained on the data at hand: features where Inception does not serve.
+"""A small classifier trained on the data: features for images unlike those Inception knows.
 
 Its distance is called `fd_classifier`, never FID, and its numbers compare only with numbers of the
-same classifier on the same data. It also says which share of samples shows the class asked for.
+same classifier on the same data. It also measures which share of samples shows its class.
 """
 
 import json
@@ -28,9 +28,8 @@ logger = logging.getLogger(__name__)
 LAST_MAP_PX = 4
 WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
-HELD_OUT = 10  # without a validation split, every tenth training image is kept for it
-# what decides about a cached classifier beside its images and its configuration; taken when this
-# code is loaded, since a file may be edited while a training runs that scores itself
+HELD_OUT = 10  # without a validation split, every tenth training image is held out
+# part of the cache key; hashed at import, since files may be edited during a training run
 CODE = source_hash("common/pixels.py", "metrics/features/classifier.py")
 
 
@@ -46,7 +45,7 @@ class LabelledImages(Protocol):
 
 
 class Classifier(nn.Module):
-    """Convolutions that halve the map down to 4x4, a feature layer, a linear head."""
+    """Convolutions that halve the feature map down to 4x4, a feature layer, a linear head."""
 
     def __init__(
         self, *, image_size: int, num_classes: int, base_channels: int, feature_dim: int
@@ -76,7 +75,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A classifier in evaluation mode and what is known about it."""
+    """A classifier in evaluation mode, with its facts."""
 
     network: Classifier
     device: torch.device
@@ -98,12 +97,12 @@ class ClassifierFeatures:
     label_score = "classifier_score"
 
     def __init__(self, classifier: TrainedClassifier) -> None:
-        """Take features of this classifier."""
+        """Use this classifier."""
         self.classifier = classifier
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What these features are."""
+        """Description of these features."""
         return {
             "network": "small classifier trained on the data, penultimate layer",
             "dimensions": self.classifier.network.feature.out_features,
@@ -127,14 +126,13 @@ class ClassifierFeatures:
 def obtain_classifier(
     shards: ShardStore, config: ClassifierConfig, workspace: Path, device: torch.device
 ) -> TrainedClassifier:
-    """The classifier of these shards and this configuration: the cached one, or a new one.
+    """The classifier of these shards and this configuration, cached or newly trained.
 
     Args:
-        shards: its `train` split is learned from; `val`, or every tenth training image if there
-            is none, says how well.
+        shards: trained on `train`, validated on `val` or on every tenth training image.
         config: size and training.
         workspace: folder of cached classifiers.
-        device: where it runs.
+        device: of training and prediction.
 
     Raises:
         ValueError: if the shards have no train split.
@@ -146,10 +144,10 @@ def obtain_classifier(
     if facts is None:
         facts = _train(network.to(device), shards, config, device)
         logger.info("the classifier's validation accuracy is %.1f%%", 100 * facts["val_accuracy"])
-        text = {"facts": json.dumps(facts)}
+        metadata = {"facts": json.dumps(facts)}
         state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         with replacing_file(path) as temporary:
-            temporary.write_bytes(save(state, metadata=text))
+            temporary.write_bytes(save(state, metadata=metadata))
         with replacing_file(_checksum_path(path)) as temporary:
             temporary.write_text(file_sha256(path) + "\n")
     network.to(device).eval().requires_grad_(requires_grad=False)
@@ -157,19 +155,19 @@ def obtain_classifier(
 
 
 def weak_classifier_warnings(facts: dict[str, Any], classes: int) -> list[str]:
-    """One line if the classifier has not learned to distinguish the classes."""
+    """A warning if the classifier has not learned to distinguish the classes."""
     chance = 1 / classes
     if classes == 1 or (facts["val_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
         return []
     return [
         f"the classifier recognises only {facts['val_accuracy']:.0%} of {facts['val_images']:,} "
         f"real validation images (chance: {chance:.0%}): recognised, and all numbers in its "
-        "features, say little; more images, or more epochs of evaluation.classifier, may help"
+        "features, are unreliable; more images, or more epochs of evaluation.classifier, may help"
     ]
 
 
 def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:
-    """A new one for these images, its weights drawn from its own seed; no random state moves."""
+    """A classifier initialised from its own seed; the global random state is unchanged."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
         return Classifier(
@@ -185,7 +183,7 @@ def _checksum_path(path: Path) -> Path:
 
 
 def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
-    """Fill in cached weights and return their facts; None if there are none that can be used."""
+    """Load cached weights and return their facts; None if there are no valid ones."""
     checksum = _checksum_path(path)
     if not (path.is_file() and checksum.is_file()):
         return None
@@ -204,7 +202,7 @@ def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
 def _train(
     network: Classifier, shards: ShardStore, config: ClassifierConfig, device: torch.device
 ) -> dict[str, Any]:
-    """Train in place; returns the facts."""
+    """Train in place and return the facts."""
     train, train_indices, val, val_indices = train_and_val(shards)
     fit(network, train, train_indices, config, device)
     return {
@@ -222,7 +220,7 @@ def fit(
     config: ClassifierConfig,
     device: torch.device,
 ) -> None:
-    """Train on some images, in place; leaves the network in evaluation mode."""
+    """Train on the images at `indices`, in place; leaves the network in evaluation mode."""
     order = np.random.default_rng(config.seed)
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     steps = config.epochs * -(-len(indices) // config.batch_size)
@@ -244,7 +242,7 @@ def fit(
 
 
 def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
-    """Splits and image indices to learn from and to validate on.
+    """Splits and image indices of training and validation.
 
     Raises:
         ValueError: if the shards have no train split.
@@ -252,12 +250,12 @@ def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSpli
     if "train" not in shards.splits:
         raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
     train = shards.split("train")
-    everything = np.arange(len(train))
+    indices = np.arange(len(train))
     if "val" in shards.splits:
         val = shards.split("val")
-        return train, everything, val, np.arange(len(val))
-    held_out = everything % HELD_OUT == HELD_OUT - 1
-    return train, everything[~held_out], train, everything[held_out]
+        return train, indices, val, np.arange(len(val))
+    held_out = indices % HELD_OUT == HELD_OUT - 1
+    return train, indices[~held_out], train, indices[held_out]
 
 
 @torch.inference_mode()
@@ -268,10 +266,10 @@ def accuracy(
     batch_size: int,
     device: torch.device,
 ) -> float:
-    """Share of some images whose label is the most likely one; 0 of none."""
-    right = 0
+    """Share of the images at `indices` classified correctly; 0 without images."""
+    correct = 0
     for start in range(0, len(indices), batch_size):
         batch = indices[start : start + batch_size]
         predicted = network(to_float(images.read(batch).to(device))).argmax(dim=1).cpu().numpy()
-        right += int((predicted == images.labels[batch]).sum())
-    return right / max(1, len(indices))
+        correct += int((predicted == images.labels[batch]).sum())
+    return correct / max(1, len(indices))

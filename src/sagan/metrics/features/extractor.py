@@ -1,4 +1,4 @@
-"""What turns images into feature vectors, and what every such thing must say about itself."""
+"""Feature extractors: their protocol class, and the choice between Inception and classifier."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,15 +11,15 @@ from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.metrics.features.classifier import ClassifierFeatures, obtain_classifier
 from sagan.metrics.features.inception import InceptionFeatures, require_weights
 
-Batch = tuple[Tensor, Tensor]  # uint8 [N, 3, H, W] and the int64 [N] classes asked for
+Batch = tuple[Tensor, Tensor]  # uint8 [N, 3, H, W] and int64 [N] requested classes
 
 
 class FeatureExtractor(Protocol):
-    """uint8 [N, 3, H, W] -> float [N, D], with the names of the numbers made of these features."""
+    """uint8 [N, 3, H, W] -> float [N, D], with the names of the scores based on these features."""
 
     @property
     def code(self) -> str:
-        """Hash of the source files that make them: cached ones of other code are not used."""
+        """Hash of the source files that compute them, part of the cache key."""
 
     @property
     def metric(self) -> str:
@@ -31,7 +31,7 @@ class FeatureExtractor(Protocol):
 
     @property
     def label_score(self) -> str:
-        """Key of the score made of the logits."""
+        """Key of the score computed from the logits."""
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -41,17 +41,17 @@ class FeatureExtractor(Protocol):
         """Features of a batch."""
 
     def logits(self, features: Tensor) -> Tensor:
-        """Float [N, K] of these features."""
+        """Features -> logits float [N, K]."""
 
 
 def feature_extractor(
     config: EvaluationConfig, shards: ShardStore, workspace: Path, device: torch.device
 ) -> FeatureExtractor:
-    """The features that a configuration asks for.
+    """The extractor that a configuration asks for.
 
     Raises:
-        FileNotFoundError: if Inception is asked for and its weights are not there.
-        ValueError: if they are not the ones expected.
+        FileNotFoundError: if Inception is asked for and its weights are missing.
+        ValueError: if its weights are not the expected ones.
     """
     weights = require_weights(config)
     if weights is not None:

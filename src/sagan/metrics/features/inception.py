@@ -1,10 +1,10 @@
-"""Inception's features, as pytorch-fid takes them: the ones that a number called FID is made of.
+"""Inception features as computed by pytorch-fid: those that FID is defined on.
 
 The network is built here from pytorch-fid's own blocks, because pytorch-fid's constructor downloads
-its weights, unchecked, whenever they are not cached. Here they are a file that must be there and
-have the right hash; nothing is ever downloaded. Loaded, they are laid out for speed (batch norm
-folded into the convolutions, channels last), which moves features by rounding only; bfloat16 would
-move them visibly and is not used.
+its weights, unchecked, whenever they are not cached. Here they are a file that must exist and
+have the expected hash; nothing is downloaded. Batch norm is folded into the convolutions and the
+weights are stored channels last, which changes features by rounding only; bfloat16 would change
+them visibly and is not used.
 """
 
 import pickle
@@ -31,13 +31,11 @@ WEIGHTS_URL = (
 
 
 def require_weights(config: EvaluationConfig) -> Path | None:
-    """The file of Inception's weights, present and verified; None if it is not asked for.
-
-    Call it before hours of training rather than after them.
+    """The verified file of Inception's weights; None if Inception is not asked for.
 
     Raises:
-        FileNotFoundError: if the file is not there; the message says how to place it.
-        ValueError: if it is another file than expected.
+        FileNotFoundError: if the file is missing; the message tells where to get it.
+        ValueError: if the file has an unexpected hash.
     """
     if config.features != "inception":
         return None
@@ -87,11 +85,11 @@ class InceptionFeatures:
 
         Args:
             weights: their file.
-            device: where the network is to run.
-            resizer: one of `RESIZERS`; another than pytorch-fid's own stands in the numbers' names.
+            device: of the network.
+            resizer: one of `RESIZERS`; any but pytorch-fid's own is part of the scores' names.
 
         Raises:
-            ValueError: if the file holds no weights of this network.
+            ValueError: if the file does not contain weights of this network.
         """
         suffix = "" if resizer == "pytorch_fid" else f"_{resizer}"
         self.metric, self.kernel_metric = f"fid{suffix}", f"kid{suffix}"
@@ -104,7 +102,7 @@ class InceptionFeatures:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What these features are."""
+        """Description of these features."""
         return {
             "network": f"Inception 2015-12-05, pool 3, of pytorch-fid {version('pytorch-fid')}",
             "dimensions": DIMENSIONS,
@@ -130,9 +128,9 @@ class InceptionFeatures:
 
 
 def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
-    """The network up to its last pooling, and what makes logits of that, in evaluation mode.
+    """The network up to its last pooling, and the linear head, in evaluation mode.
 
-    Batch norm is folded and the convolutions' weights lie channels last: the features are those of
+    Batch norm is folded and the convolutions' weights are channels last: the features are those of
     the file's network up to rounding.
 
     Raises:
@@ -141,7 +139,7 @@ def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
     from pytorch_fid import inception as fid
     from torchvision.models import inception_v3
 
-    # on no device: building draws no random numbers, which would move the global state
+    # on "meta", building draws no random numbers and leaves the global state unchanged
     with torch.device("meta"):
         whole = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
         whole.Mixed_5b = fid.FIDInceptionA(192, pool_features=32)
@@ -171,9 +169,9 @@ def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
 
 
 def fold_batch_norm(network: nn.Module) -> None:
-    """Put each batch norm of Inception's blocks into the convolution before it, in place.
+    """Fold each batch norm of Inception's blocks into the convolution before it, in place.
 
-    Of fixed statistics it is a factor and a summand a channel; the products are taken in float64.
+    With fixed statistics it is an affine map per channel; the products are computed in float64.
 
     Args:
         network: in evaluation mode.

@@ -1,4 +1,4 @@
-"""What samples are compared with: statistics of real images, taken once and cached."""
+"""Statistics and features of the real images, computed once and cached."""
 
 import logging
 from collections.abc import Iterator
@@ -16,16 +16,15 @@ from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.cache import cache_key
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
-from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics, measure_statistics
 from sagan.metrics.scores.frechet import frechet_distance
 
 logger = logging.getLogger(__name__)
 
 HALVES = {"even": 0, "odd": 1}
-_CODE = source_hash(
-    "metrics/features/references.py", "metrics/features/statistics.py"
-)  # as it was loaded
+# hashed at import, since files may be edited during a training run
+_CODE = source_hash("metrics/features/references.py", "metrics/features/statistics.py")
 
 
 def reference_statistics(
@@ -49,18 +48,18 @@ def reference_statistics(
 
 
 def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:
-    """Which images of the reference split are compared with: "all", or how many of them.
+    """The part of the reference split that is used: "all", or "n drawn".
 
     Raises:
-        ValueError: if more are asked for than there are.
+        ValueError: if more are asked for than the split has.
     """
-    asked, there = config.reference_count, len(shards.split(config.reference_split))
-    if asked is None or asked == there:
+    asked, available = config.reference_count, len(shards.split(config.reference_split))
+    if asked is None or asked == available:
         return "all"
-    if asked > there:
+    if asked > available:
         raise ValueError(
             f"evaluation.reference_count: {asked:,} real images asked for, split "
-            f"{config.reference_split} has {there:,}; ask for at most as many, or null for all"
+            f"{config.reference_split} has {available:,}; ask for at most as many, or null for all"
         )
     return f"{asked} drawn"
 
@@ -68,14 +67,14 @@ def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:
 def check_reference(
     reference: Statistics, shards: ShardStore, config: EvaluationConfig, extractor: FeatureExtractor
 ) -> None:
-    """Refuse statistics of another data set, resolution, resizer, split, network or count.
+    """Check that statistics are of this data set, resolution, resizer, split, network and count.
 
     Raises:
         ValueError: naming what differs, got and expected.
     """
     got = {"count": reference.count, **reference.protocol}
     split, part = config.reference_split, reference_part(shards, config)
-    count = len(_chosen(len(shards.split(split)), part))
+    count = len(_part_indices(len(shards.split(split)), part))
     expected = {"count": count, **_protocol(shards, split, extractor, part)}
     got = {key: got.get(key) for key in expected}
     if got != expected:
@@ -115,7 +114,7 @@ def split_statistics(
         except ValueError as error:
             logger.warning("%s; computing them again", error)
     images = shards.split(split)
-    indices = _chosen(len(images), part)
+    indices = _part_indices(len(images), part)
 
     features = _features(images, indices, extractor, config.batch_size, split)
     statistics = measure_statistics(features, protocol)
@@ -124,8 +123,8 @@ def split_statistics(
     return statistics
 
 
-def _chosen(count: int, part: str) -> np.ndarray:
-    """Places of a part's images in a split of `count`: int64 [n], ascending."""
+def _part_indices(count: int, part: str) -> np.ndarray:
+    """Indices of a part's images in a split of `count`: int64 [n], ascending."""
     if part == "all":
         return np.arange(count)
     if part in HALVES:
@@ -141,7 +140,7 @@ def self_test(
     config: EvaluationConfig,
     workspace: Path,
 ) -> dict[str, Any]:
-    """The distance between real images and real images: what a perfect generator could score.
+    """The distance between two sets of real images: the optimum that a generator can reach.
 
     Between the reference and the other split, or, without one, two halves of the reference.
     """
@@ -163,7 +162,7 @@ def self_test(
 def _protocol(
     shards: ShardStore, split: str, extractor: FeatureExtractor, part: str
 ) -> dict[str, Any]:
-    """What makes two statistics of real images the same."""
+    """Everything that statistics of real images depend on."""
     return {
         "split": split,
         "part": part,
@@ -175,24 +174,24 @@ def _protocol(
 
 
 def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
-    """Under which features and statistics are cached: what they are of, and the code they are by.
+    """Cache key of features and statistics: protocol and code.
 
-    The code is no part of the protocol: numbers of two versions may be compared.
+    The code is not part of the protocol, so scores of two versions may be compared.
     """
     return cache_key(protocol | {"code": [extractor.code, _CODE]})
 
 
-def kept_features(
+def real_features(
     shards: ShardStore,
     split: str,
     extractor: FeatureExtractor,
     config: EvaluationConfig,
     workspace: Path,
-) -> Kept:
-    """Features of a split's images: of all, or of a uniform draw where there are many; cached.
+) -> FeatureSample:
+    """Features of all images of a split, or of a random subset of `kept_reference`; cached.
 
     Returns:
-        features float32 [n, D], their labels, and their places in the split.
+        features float32 [n, D], their labels, and their indices in the split.
     """
     images = shards.split(split)
     protocol = _protocol(shards, split, extractor, "all") | {"kept_at_most": config.kept_reference}
@@ -206,8 +205,8 @@ def kept_features(
         rows = torch.cat([part.cpu() for part in parts])
         with replacing_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, rows=rows.numpy())
-    places = torch.from_numpy(indices)
-    return Kept(rows, labels[places], places, len(images))
+    positions = torch.from_numpy(indices)
+    return FeatureSample(rows, labels[positions], positions, len(images))
 
 
 def _load_rows(path: Path, count: int) -> Tensor | None:

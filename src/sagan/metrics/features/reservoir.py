@@ -1,6 +1,6 @@
-"""A bounded number of rows out of a stream: all of a short one, a uniform draw of a long one.
+"""Reservoir sampling: a uniform random subset of bounded size, taken in one pass.
 
-What cannot be measured in one pass (neighbours, subsets, resampling) works on these.
+Scores that need more than one pass (neighbours, subsets, resampling) are computed on it.
 """
 
 from typing import NamedTuple
@@ -9,28 +9,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SLACK = 1.25  # rows held at once / rows kept
+SLACK = 1.25  # rows buffered before pruning / rows kept
 
 
-class Kept(NamedTuple):
-    """Rows in the order of the stream."""
+class FeatureSample(NamedTuple):
+    """Features or images of a random subset, in their original order."""
 
     rows: Tensor
     """[n, ...] on the CPU: features float32, or images uint8."""
     class_labels: Tensor
-    """int64 [n], the class asked for, or a real image's."""
+    """int64 [n], requested classes, or those of real images."""
     indices: Tensor
-    """int64 [n], each row's place in the stream."""
+    """int64 [n], each row's index among all rows."""
     seen: int
-    """Rows in the whole stream."""
+    """Number of all rows."""
 
 
-class KeptRows:
-    """Keeps the rows with the smallest of random keys, a key a row.
+class ReservoirSampler:
+    """Keeps the rows with the smallest random keys.
 
-    The keys are one stream of random numbers: what is kept depends on a row's place, not on the
-    batches. Every row has the same chance wherever it stands, so that labels in order (0, 1, ...,
-    or class after class) do no harm.
+    The keys are drawn one per row from one generator: the result does not depend on the batch
+    size, and each row is kept with the same probability, whatever the order of the labels.
     """
 
     def __init__(self, limit: int, seed: int = 0) -> None:
@@ -43,8 +42,8 @@ class KeptRows:
         """Take in [N, ...] and the int64 [N] labels."""
         keys = self._random.random(len(rows))
         chosen = np.flatnonzero(keys < self._threshold)
-        places = torch.from_numpy(chosen)
-        held = rows.detach().cpu()[places], class_labels.cpu()[places], places + self._seen
+        positions = torch.from_numpy(chosen)
+        held = rows.detach().cpu()[positions], class_labels.cpu()[positions], positions + self._seen
         self._seen += len(rows)
         if len(chosen) == 0:
             return
@@ -53,20 +52,20 @@ class KeptRows:
         if self._held > SLACK * self._limit:
             self._prune()
 
-    def result(self) -> Kept:
-        """What was kept.
+    def result(self) -> FeatureSample:
+        """The rows kept.
 
         Raises:
             ValueError: if there were no rows.
         """
         if self._seen == 0:
-            raise ValueError("nothing was kept: there were no rows")
+            raise ValueError("no rows to sample from")
         self._prune()
         rows, class_labels, indices, _ = self._parts[0]
-        return Kept(rows, class_labels, indices, self._seen)
+        return FeatureSample(rows, class_labels, indices, self._seen)
 
     def _prune(self) -> None:
-        """One part of the smallest keys."""
+        """Merge all parts into one and keep the rows with the smallest keys."""
         keys = np.concatenate([part[3] for part in self._parts])
         order = np.arange(len(keys))
         if len(keys) > self._limit:

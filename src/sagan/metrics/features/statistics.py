@@ -1,6 +1,6 @@
-"""Mean and covariance of features, taken in one pass over any number of images.
+"""Mean and covariance of features, computed in one pass over any number of images.
 
-Kept in pytorch-fid's `.npz` format (`mu`, `sigma`), with what they were taken from beside them.
+Stored in pytorch-fid's `.npz` format (`mu`, `sigma`) together with their protocol.
 """
 
 import json
@@ -30,7 +30,7 @@ class Statistics:
     protocol: dict[str, Any] = field(default_factory=dict)  # JSON-able: what was measured, how
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What pytorch-fid reads (`mu`, `sigma`), and the protocol as JSON text."""
+        """Arrays in pytorch-fid's format (`mu`, `sigma`), and the protocol as JSON text."""
         metadata = json.dumps({"count": self.count, "protocol": self.protocol}, sort_keys=True)
         return {"mu": self.mean, "sigma": self.covariance, "metadata": np.array(metadata)}
 
@@ -39,8 +39,7 @@ class Statistics:
         """The inverse of `to_arrays`.
 
         Raises:
-            ValueError: if an array is missing or has the wrong shape, or if nothing says what
-                the statistics were taken from.
+            ValueError: if an array is missing or has the wrong shape, or the protocol is missing.
         """
         missing = [name for name in ("mu", "sigma", "metadata") if name not in arrays]
         if missing:
@@ -59,10 +58,10 @@ class Statistics:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read statistics; nothing in the file is run.
+        """Read statistics; no code in the file is run.
 
         Raises:
-            ValueError: if the file is damaged or holds anything else.
+            ValueError: if the file is damaged or contains anything else.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -71,17 +70,17 @@ class Statistics:
             raise ValueError(f"{path}: not valid feature statistics: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write a `.npz`; the caller sees to it that a part never lies under the final name."""
-        with path.open("wb") as file:  # an open file, or NumPy appends its own suffix
+        """Write a `.npz`, not atomically."""
+        with path.open("wb") as file:  # given a name, NumPy would append a suffix
             np.savez(file, allow_pickle=False, **self.to_arrays())
 
 
 class StreamingStatistics:
     """Mean and covariance of feature vectors that come batch by batch.
 
-    Sums are kept in float64 and merged block by block (Chan, Golub and LeVeque 1979), which does
-    not lose digits where the mean is large beside the deviation. Rows are gathered into blocks,
-    because a block's matrix product costs the same for few rows as for many.
+    Sums are float64 and merged block by block (Chan, Golub and LeVeque 1979), which does not lose
+    digits if the mean is large compared with the deviation. Rows are gathered into blocks, because
+    a block's matrix product costs the same for few rows as for many.
     """
 
     def __init__(self, block_rows: int = 512) -> None:
@@ -159,12 +158,12 @@ def measure_statistics(
 def statistics_of_rows(
     features: Tensor, indices: np.ndarray | None = None, *, block_rows: int = 4096
 ) -> Statistics:
-    """Statistics of some rows of a table, in blocks: float64 copies of few rows at a time.
+    """Statistics of some rows of a table, in blocks, so that few rows are float64 at a time.
 
     Args:
         features: float [N, D].
-        indices: int64 [n], rows, any as often as it stands there; None: all of them.
-        block_rows: copied at once.
+        indices: int64 [n], rows, possibly repeated; None: all of them.
+        block_rows: rows converted at once.
     """
     rows = np.arange(len(features)) if indices is None else np.sort(indices)
     starts = range(0, len(rows), block_rows)
@@ -173,7 +172,7 @@ def statistics_of_rows(
 
 
 def few_samples_warning(what: str, statistics: Statistics) -> str | None:
-    """One line if the covariance is singular for want of samples, which biases the distance."""
+    """A warning if the covariance is singular for lack of samples, which biases the distance."""
     dimensions = len(statistics.mean)
     if statistics.count > dimensions:
         return None

@@ -1,1 +1,1 @@
-"""The scores: distances between feature distributions, precision and recall, diversity."""
+"""Scores: distances between feature distributions, precision and recall, diversity."""

@@ -1,8 +1,8 @@
-"""Whether samples can stand in for real images: classification accuracy scores.
+"""Classification accuracy scores: classifiers trained on samples, tested on real images.
 
-Ravuri and Vinyals 2019 train a classifier on generated images and test it on real ones, which a
-generator of little variety fails; the reverse, GAN-test of Shmelkov et al. 2018, asks whether
-samples show their class.
+Ravuri and Vinyals 2019 train a classifier on generated images and test it on real ones, which is
+low for generators of little variety; the reverse, GAN-test of Shmelkov et al. 2018, measures
+whether samples show their class.
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from sagan.metrics.features.classifier import (
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Generated images that a classifier can be trained on."""
+    """Generated images as `LabelledImages`."""
 
     images: Tensor
     """uint8 [N, 3, H, W]."""
     labels: np.ndarray
-    """int64 [N], the classes asked for."""
+    """int64 [N], the requested classes."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,18 +47,18 @@ def accuracy_scores(
     trained_on_real: TrainedClassifier,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Train on generated and test on real images, and the reverse, with one and the same network.
+    """Train on generated and test on real images, and the reverse, with the same network.
 
     Args:
         generated: the samples.
-        shards: the real images; tested on `val`, or the tenth of `train` kept from training.
+        shards: the real images; tested on `val`, or the held-out tenth of `train`.
         config: network and training of both classifiers.
         trained_on_real: from `obtain_classifier` with the same shards and configuration.
-        device: where the new one trains.
+        device: of the training.
 
     Returns:
         JSON-able: `generated_to_real`, the classification accuracy score; `real_to_generated`;
-        `real_to_real`, what the first could reach; `generated_images`, `real_train_images`,
+        `real_to_real`, the optimum of the first; `generated_images`, `real_train_images`,
         `real_test_images`.
 
     Raises:
@@ -67,13 +67,15 @@ def accuracy_scores(
     if len(generated) < MIN_SAMPLES:
         raise ValueError(f"training needs at least {MIN_SAMPLES} samples, got {len(generated)}")
     _, _, real, real_indices = train_and_val(shards)
-    everything, size = np.arange(len(generated)), config.batch_size
+    all_indices, size = np.arange(len(generated)), config.batch_size
     network = untrained_classifier(shards, config).to(device)
     with torch.inference_mode(mode=False), torch.enable_grad():
-        fit(network, generated, everything, config, device)
+        fit(network, generated, all_indices, config, device)
     return {
         "generated_to_real": accuracy(network, real, real_indices, size, device),
-        "real_to_generated": accuracy(trained_on_real.network, generated, everything, size, device),
+        "real_to_generated": accuracy(
+            trained_on_real.network, generated, all_indices, size, device
+        ),
         "real_to_real": trained_on_real.facts["val_accuracy"],
         "generated_images": len(generated),
         "real_train_images": trained_on_real.facts["train_images"],

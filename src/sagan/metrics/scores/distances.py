@@ -1,7 +1,7 @@
-"""Distances between many feature vectors, block by block: no [N, M] matrix is ever whole.
+"""Distances and nearest neighbours of feature vectors, computed in blocks.
 
-What neighbours, manifolds and memorisation have in common. With 50,000 vectors a side the matrix
-would take 20 GB; a block takes `rows * columns * 8` bytes.
+The full [N, M] matrix would take 20 GB for 50,000 vectors on each side; a block takes
+`rows * columns * 8` bytes.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Block(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """For each of N queries its k nearest, nearest first."""
+    """The k nearest base vectors of each of N queries, nearest first."""
 
     indices: Tensor  # int64 [N, k]
     distances: Tensor  # float64 [N, k], feature units
@@ -34,17 +34,17 @@ class Neighbours(NamedTuple):
 def distance_blocks(
     first: Tensor, second: Tensor, *, rows: int = 0, columns: int = 0, what: str = ""
 ) -> Iterator[Block]:
-    """All squared distances, in blocks, row after row of blocks.
+    """Yield all squared distances in blocks, row by row.
 
-    Both sides are moved by the mean of the second, so that |x|^2 + |y|^2 - 2 x y in float64 loses
-    no digits where the mean is large beside the distances.
+    Both sides are centred by the mean of the second, so that |x|^2 + |y|^2 - 2 x y in float64
+    loses no digits if the mean is large compared with the distances.
 
     Args:
         first: float [N, D].
         second: float [M, D], on the same device.
         rows: of a block; 0: `ROWS`.
         columns: of a block; 0: `COLUMNS`.
-        what: a progress bar's name; without one there is no bar.
+        what: title of the progress bar; empty: no bar.
 
     Raises:
         ValueError: if the dimensions differ or a value is NaN or infinite.
@@ -74,27 +74,27 @@ def nearest(
         queries: float [N, D].
         base: float [M, D].
         k: how many.
-        same: queries and base are the same set, and no vector is its own neighbour; a copy of it
-            at another place is.
-        what: a progress bar's name.
+        same: queries and base are the same set; no vector is its own neighbour, but a duplicate
+            of it is.
+        what: title of the progress bar.
 
     Raises:
-        ValueError: if the base has fewer than k vectors to offer.
+        ValueError: if the base has fewer than k vectors.
     """
-    offered = len(base) - same
-    if not 1 <= k <= offered:
-        raise ValueError(f"{k} nearest neighbours asked for, of {max(offered, 0)} vectors")
+    available = len(base) - same
+    if not 1 <= k <= available:
+        raise ValueError(f"{k} nearest neighbours asked for, of {max(available, 0)} vectors")
     count, device = len(queries), queries.device
     best = torch.full((count, k), torch.inf, dtype=torch.float64, device=device)
-    where = torch.zeros((count, k), dtype=torch.int64, device=device)
+    indices = torch.zeros((count, k), dtype=torch.int64, device=device)
     for rows, columns, squared in distance_blocks(queries, base, what=what):
         if same:
-            _forget_itself(squared, rows, columns)
-        places = torch.arange(columns.start, columns.stop, device=device).expand_as(squared)
+            _exclude_self(squared, rows, columns)
+        positions = torch.arange(columns.start, columns.stop, device=device).expand_as(squared)
         candidates = torch.cat([best[rows], squared], dim=1)
         best[rows], chosen = candidates.topk(k, dim=1, largest=False, sorted=True)
-        where[rows] = torch.cat([where[rows], places], dim=1).gather(1, chosen)
-    return Neighbours(where, best.sqrt())
+        indices[rows] = torch.cat([indices[rows], positions], dim=1).gather(1, chosen)
+    return Neighbours(indices, best.sqrt())
 
 
 def radii(features: Tensor, k: int, *, what: str = "") -> Tensor:
@@ -112,12 +112,12 @@ def _squared(x: Tensor, y: Tensor) -> Tensor:
     return squared.masked_fill_(squared <= ROUNDING * lengths, 0)
 
 
-def _forget_itself(squared: Tensor, rows: slice, columns: slice) -> None:
-    """Infinity where a vector meets itself, in place."""
+def _exclude_self(squared: Tensor, rows: slice, columns: slice) -> None:
+    """Set the distance of each vector to itself to infinity, in place."""
     first, last = max(rows.start, columns.start), min(rows.stop, columns.stop)
     if first < last:
-        both = torch.arange(first, last, device=squared.device)
-        squared[both - rows.start, both - columns.start] = torch.inf
+        shared = torch.arange(first, last, device=squared.device)
+        squared[shared - rows.start, shared - columns.start] = torch.inf
 
 
 def _check(first: Tensor, second: Tensor) -> None:

@@ -1,7 +1,7 @@
-"""How far the samples of one class lie apart, beside the real images of that class.
+"""Within-class diversity: mean pairwise pixel distance relative to that of real images.
 
-A generator that draws one perfect prototype a class is recognised every time; its mean pairwise
-pixel distance gives it away.
+It detects a generator that draws one perfect prototype per class, which classifiers always
+recognise.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from sagan.metrics.config import MIN_SAMPLES
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
-    """Mean Euclidean distance between all pairs of different images, exact for uint8 input.
+    """Mean Euclidean distance between all pairs of images, exact for uint8 input.
 
     Args:
         images: uint8 [N, ...], 0..255; N >= 2.
@@ -19,7 +19,7 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
         The mean over the N * (N - 1) / 2 pairs, in grey levels (0..255 * sqrt(values an image)).
 
     Raises:
-        ValueError: if there are fewer than two images, which have no pair.
+        ValueError: if there are fewer than two images.
     """
     if len(images) < MIN_SAMPLES:
         raise ValueError(f"a distance needs at least {MIN_SAMPLES} images, got {len(images)}")
@@ -40,7 +40,7 @@ def diversity(images: np.ndarray, real_images: np.ndarray) -> float | None:
         real_images: uint8 [M, 3, H, W].
 
     Returns:
-        The ratio, 1 for samples as far apart as real images; None if there are fewer than two of
+        The ratio, 1 for samples as diverse as real images; None if there are fewer than two of
         either, or the real images are all the same.
 
     Raises:
@@ -55,36 +55,3 @@ def diversity(images: np.ndarray, real_images: np.ndarray) -> float | None:
         return None
     real_distance = mean_pairwise_distance(real_images)
     return mean_pairwise_distance(images) / real_distance if real_distance else None
-
-
-def diversity_by_class(
-    images: np.ndarray,
-    class_labels: np.ndarray,
-    real_images: np.ndarray,
-    real_labels: np.ndarray,
-) -> dict[int, float]:
-    """Within-class diversity of samples relative to the real images, class by class.
-
-    Args:
-        images: uint8 [N, 3, H, W], generated.
-        class_labels: int64 [N], the class that was asked for.
-        real_images: uint8 [M, 3, H, W].
-        real_labels: int64 [M].
-
-    Returns:
-        Class label -> `diversity`, for each class that can be compared.
-
-    Raises:
-        ValueError: if the image shapes differ, or no class can be compared.
-    """
-    ratios = {
-        label: diversity(images[class_labels == label], real_images[real_labels == label])
-        for label in np.unique(real_labels).tolist()
-    }
-    known = {label: ratio for label, ratio in ratios.items() if ratio is not None}
-    if not known:
-        raise ValueError(
-            f"no class has {MIN_SAMPLES} samples and {MIN_SAMPLES} differing real images: got "
-            f"{len(images)} samples and {len(real_images)} real images of {len(ratios)} classes"
-        )
-    return known

@@ -1,8 +1,8 @@
 """The Fréchet distance at infinitely many samples (Chong and Forsyth 2020, "FID infinity").
 
 The distance of N samples is biased by about c / N, with a c that differs between generators. A
-straight line through distances at several N, over 1 / N, ends at the distance without that bias.
-It is another number than the distance at N, and is named so.
+straight line through distances at several N, over 1 / N, extrapolates to the unbiased distance.
+It is reported under a name of its own, since it is not comparable with the distance at N.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from torch import Tensor
 
 from sagan.metrics.features.statistics import Statistics, statistics_of_rows
 
-FEWEST_SHARE = 0.1  # of the samples, at the first point (the source: 5,000 of 50,000)
+MIN_SHARE = 0.1  # of the samples, at the first point (the source: 5,000 of 50,000)
 
 
 class Extrapolation(NamedTuple):
     """A line through the points (1 / counts, distances)."""
 
     distance: float
-    """Where 1 / N is 0; may be negative by chance where the distance is near 0."""
+    """At 1 / N = 0; may be negative by chance if the distance is near 0."""
     slope: float
     """Bias of N samples * N."""
     counts: list[int]
@@ -34,20 +34,20 @@ def extrapolate(
 
     Args:
         features: float [N, D] of the samples, N >= 20.
-        distance: to the reference, of a subset's statistics.
+        distance: from a subset's statistics to the reference.
         points: how many subsets.
         seed: of the subsets.
 
     Raises:
         ValueError: if there are fewer than two points or twenty samples.
     """
-    fewest = round(FEWEST_SHARE * len(features))
-    if points < 2 or fewest < 2:
+    smallest = round(MIN_SHARE * len(features))
+    if points < 2 or smallest < 2:
         raise ValueError(
             f"a line needs at least 2 points and 20 samples, got {points} and {len(features)}"
         )
     random = np.random.default_rng(seed)
-    counts = np.linspace(fewest, len(features), points).round().astype(int).tolist()
+    counts = np.linspace(smallest, len(features), points).round().astype(int).tolist()
     distances = []
     for count in counts:
         chosen = random.choice(len(features), count, replace=False)

@@ -6,15 +6,15 @@ from scipy import linalg
 
 from sagan.metrics.features.statistics import Statistics
 
-# below this share of the largest one, a negative eigenvalue is rounding
+# negative eigenvalues below this share of the largest one are rounding errors
 NEGATIVE_TOLERANCE = 1e-6
 
 
 def frechet_distance(first: Statistics, second: Statistics) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), the squared distance as FID reports it.
 
-    The trace of the root is the sum of the roots of S1 S2's eigenvalues, and needs no root of a
-    matrix (`scipy.linalg.sqrtm` is over ten times slower, and imaginary for singular covariances).
+    The trace of the root is the sum of the roots of the eigenvalues of S1 S2, so no matrix root is
+    needed (`scipy.linalg.sqrtm` is over ten times slower, and imaginary for singular covariances).
 
     Args:
         first: mean [D] and covariance [D, D].
@@ -25,11 +25,11 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
 
     Raises:
         ValueError: if shapes differ, a value is NaN or infinite, or a covariance has a clearly
-            negative eigenvalue and so is none.
+            negative eigenvalue.
     """
     _check(first, second)
     eigenvalues = _product_eigenvalues(first.covariance, second.covariance)
-    root_trace = np.sqrt(_without_rounding(eigenvalues)).sum()
+    root_trace = np.sqrt(_non_negative(eigenvalues)).sum()
     difference = first.mean - second.mean
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     return max(0.0, float(difference @ difference + traces - 2 * root_trace))
@@ -46,12 +46,12 @@ def _product_eigenvalues(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         eigenvalues = linalg.eigvalsh(second, first, type=2, driver="gv", check_finite=False)
     except LinAlgError:
         values, vectors = linalg.eigh(first)
-        factor = vectors * np.sqrt(_without_rounding(values))
+        factor = vectors * np.sqrt(_non_negative(values))
         eigenvalues = linalg.eigvalsh(factor.T @ second @ factor)
     return eigenvalues
 
 
-def _without_rounding(eigenvalues: np.ndarray) -> np.ndarray:
+def _non_negative(eigenvalues: np.ndarray) -> np.ndarray:
     lowest, highest = eigenvalues.min(), eigenvalues.max()
     if lowest < -NEGATIVE_TOLERANCE * max(highest, np.finfo(float).tiny):
         raise ValueError(

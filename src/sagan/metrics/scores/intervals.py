@@ -1,8 +1,8 @@
-"""How far a number would move if it were measured again.
+"""Confidence intervals of the scores.
 
-Over several draws of samples where there are several; otherwise by resampling the one draw
-(Efron 1979), or by Wilson's interval (1927) for a share of independent samples. Each interval says
-which. All of them speak of the draw of samples alone: another training moves a number further.
+Student's t over several sets of samples; for a single set the bootstrap (Efron 1979), or Wilson's
+interval (1927) for a share of independent samples. Each interval names its method. They cover the
+random choice of samples only: scores of another training run differ by more.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,25 +19,20 @@ LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)  # 1.96
 
 
-def wilson_interval(right: int, count: int) -> dict[str, Any]:
-    """For a share of `count` independent samples: JSON-able `low`, `high`, `level`, `method`.
+def wilson_interval(correct: int, count: int) -> dict[str, Any]:
+    """Interval of a share of `count` independent samples, as `low`, `high`, `level`, `method`.
 
     Raises:
-        ValueError: if there are no samples, or more right ones than samples.
+        ValueError: if there are no samples, or more correct ones than samples.
     """
-    if not 0 <= right <= count or count == 0:
-        raise ValueError(f"a share needs samples: got {right} correct of {count}")
-    share, squared = right / count, Z * Z / count
-    centre = (share + squared / 2) / (1 + squared)
-    half = Z / (1 + squared) * np.sqrt(share * (1 - share) / count + squared / (4 * count))
-    # the ends are exact where no sample, or every one, is right; their sums are not
-    low = 0.0 if right == 0 else centre - half
-    high = 1.0 if right == count else centre + half
-    return _interval(low, high, f"Wilson, {count:,} samples")
+    if not 0 <= correct <= count or count == 0:
+        raise ValueError(f"a share needs samples: got {correct} correct of {count}")
+    interval = stats.binomtest(correct, count).proportion_ci(LEVEL, method="wilson")
+    return _interval(interval.low, interval.high, f"Wilson, {count:,} samples")
 
 
 def repeated_interval(values: Sequence[float]) -> dict[str, Any]:
-    """For the mean over independent draws of samples, by Student's t.
+    """Interval of the mean over independent sets of samples, by Student's t.
 
     Raises:
         ValueError: if there are fewer than two draws.
@@ -57,18 +52,18 @@ def bootstrap_interval(
     estimate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """For a distance of one draw of samples: the estimate +- 1.96 deviations of resampled ones.
+    """Interval of a distance: the estimate +- 1.96 standard deviations over resamples.
 
-    A resample has copies and so a smaller covariance: its distance is biased upwards, as that of
-    fewer samples is. The deviation is not moved by that, percentiles would be; so the interval is
-    laid around the estimate of the draw itself.
+    A resample has duplicates and so a smaller covariance: its distance is biased upwards, as that
+    of fewer samples is. This bias shifts percentiles but not the deviation; so the interval is
+    centred on the estimate.
 
     Args:
         features: float [N, D] of the samples.
-        distance: to the reference, of the samples' statistics.
+        distance: from the samples' statistics to the reference.
         resamples: how many times N features are drawn with replacement.
-        estimate: what the interval is laid around, where the features are a part of the samples;
-            None: the distance of the features.
+        estimate: centre of the interval, if the features are a part of the samples; None: the
+            distance of the features.
         seed: of the resampling.
 
     Raises:

@@ -1,11 +1,11 @@
 """The Fréchet distance class by class (the paper's intra FID, section 4; Miyato and Koyama 2018).
 
-A generator that mixes classes up, or draws one image a class, can have a good distance over all.
+A generator that confuses classes, or draws one image per class, can have a good overall distance.
 
-A thousand classes' covariances of 2,048 dimensions would take 33 GB, so that a class's statistics
-are taken when it is its turn, out of kept features: bounded by their number alone. Where a class
-has fewer images than dimensions its distance comes from the images' products instead of the
-covariances, exactly, at a thousandth of the cost.
+The covariances of a thousand classes in 2,048 dimensions would take 33 GB, so statistics are
+computed class by class from stored features. If a class has fewer images than dimensions, its
+distance is computed from the Gram matrix of the images instead of the covariances: exactly, at a
+thousandth of the cost.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from sagan.metrics.config import MIN_SAMPLES
-from sagan.metrics.features.reservoir import Kept
+from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import statistics_of_rows
 from sagan.metrics.scores.frechet import frechet_distance
 
 
 def frechet_distance_of_features(first: Tensor, second: Tensor) -> float:
-    """The Fréchet distance of two sets of features, by whichever way is cheaper.
+    """The Fréchet distance of two sets of features, by the cheaper of two methods.
 
     With X and Y the centred features divided by sqrt(N - 1) and sqrt(M - 1), S1 = X^T X and
     S2 = Y^T Y, the trace of (S1 S2)^(1/2) is the sum of the singular values of X Y^T, [N, M].
@@ -56,15 +56,19 @@ def frechet_distance_of_features(first: Tensor, second: Tensor) -> float:
 
 
 def intra_class_distances(
-    samples: Kept, real: Kept, class_names: Sequence[str], *, device: torch.device | None = None
+    samples: FeatureSample,
+    real: FeatureSample,
+    class_names: Sequence[str],
+    *,
+    device: torch.device | None = None,
 ) -> dict[str, Any]:
     """The distance of each class's samples to its real images.
 
     Args:
-        samples: features float [N, D] and the classes asked for.
+        samples: features float [N, D] and the requested classes.
         real: features float [M, D] and their classes.
         class_names: K of them.
-        device: where the products are taken.
+        device: of the computation.
 
     Returns:
         JSON-able: `mean` over the classes that could be compared, None if there is none;
@@ -76,7 +80,7 @@ def intra_class_distances(
     table: dict[str, float | None] = {}
     counts, biased = [], 0
     for label, name in enumerate(class_names):
-        sides = [kept.rows[kept.class_labels == label].to(device) for kept in (samples, real)]
+        sides = [side.rows[side.class_labels == label].to(device) for side in (samples, real)]
         fewest = min(map(len, sides))
         counts.append([len(side) for side in sides])
         known = fewest >= MIN_SAMPLES
@@ -99,7 +103,7 @@ def intra_class_distances(
 
 
 def intra_class_warnings(result: dict[str, Any]) -> list[str]:
-    """What must be known before an intra-class distance is believed."""
+    """Warnings about classes that are left out or biased."""
     warnings, left_out = [], result["classes_left_out"]
     if left_out:
         warnings.append(

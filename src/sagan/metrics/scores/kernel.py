@@ -1,6 +1,6 @@
 """The kernel distance: squared maximum mean discrepancy (KID; Binkowski et al. 2018, section 4).
 
-Unlike the Fréchet distance it is unbiased at any number of samples, and so may be negative.
+Unlike the Fréchet distance it is unbiased for any number of samples, and so may be negative.
 """
 
 from typing import NamedTuple

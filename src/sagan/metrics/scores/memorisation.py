@@ -1,39 +1,38 @@
-"""Whether samples are new, or training images drawn again.
+"""Memorisation: whether samples copy training images.
 
 Meehan, Chaudhuri and Dasgupta 2020 ("A non-parametric test to detect data-copying in generative
-models"): samples that lie nearer to the training images than new real images do were copied from
-them. The statistic is Mann and Whitney's.
+models"): samples that lie nearer to the training images than held-out real images do are copies.
+The statistic is Mann and Whitney's.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-NEAR = 0.05  # a sample is suspicious where only this share of held-out images is as near
+NEAR = 0.05  # a sample is a near copy if at most this share of held-out images is as near
 
 
 class Memorisation(NamedTuple):
-    """How samples lie to the training images, beside held-out real ones."""
+    """Distances of samples to the training images, compared with those of held-out real images."""
 
     score: float
-    """Of all pairs of a sample and a held-out real image, the share in which the sample is the
-    nearer one to its nearest training image; ties count half. 0.5: as new as real images are;
-    1: all nearer, copies; 0: all farther, which says that samples are far from all real images.
-    """
+    """Share of pairs of a sample and a held-out image in which the sample is nearer to its nearest
+    training image; ties count half. 0.5: as new as real images; 1: all nearer, copies; 0: all
+    farther, so the samples are far from all real images."""
     near_copies: float
-    """Share of samples as near to a training image as the nearest 5% of the held-out images are;
+    """Share of samples as near to a training image as the nearest 5% of the held-out images;
     0.05 for samples as new as real images."""
 
 
 def memorisation(sample_distances: np.ndarray, held_out_distances: np.ndarray) -> Memorisation:
-    """Both measures, from distances to the nearest training image.
+    """Both scores, from distances to the nearest training image.
 
-    The features must not know which images they were trained on: a classifier fitted to the
-    training images pushes held-out ones away from them, and makes samples look copied.
+    The features must not be fitted to the training images: a classifier trained on them moves
+    held-out images away from them, so that samples appear copied.
 
     Args:
         sample_distances: float [N], of generated images.
-        held_out_distances: float [M], of real images that were not trained on.
+        held_out_distances: float [M], of held-out real images.
 
     Raises:
         ValueError: if either is empty or holds NaN.

@@ -1,4 +1,4 @@
-"""Fidelity and variety apart: two shares of samples, two shares of real images.
+"""Precision, recall, density and coverage (PRDC).
 
 Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2); density and coverage
 (Naeem et al. 2020, equations 4 and 5). A set's manifold is the union of balls around its vectors,
@@ -12,24 +12,24 @@ from torch import Tensor
 
 from sagan.metrics.scores.distances import distance_blocks, nearest, radii
 
-# a vector on a ball's border is inside of it, also where rounding says it is just outside
+# tolerance, so that rounding does not exclude a vector on a ball's border
 BORDER = 1e-9
 
 
-class Manifolds(NamedTuple):
-    """Each 1 for samples that cannot be told from real images; density may be higher."""
+class PRDC(NamedTuple):
+    """Each 1 for samples distributed like the real images; density may be higher."""
 
     precision: float
     """Share of samples inside the real images' manifold."""
     recall: float
     """Share of real images inside the samples' manifold."""
     density: float
-    """Real balls that a sample lies in, / k; the mean over the samples."""
+    """Number of real balls that a sample lies in / k, mean over the samples."""
     coverage: float
     """Share of real images whose ball holds a sample."""
 
 
-def manifolds(
+def compute_prdc(
     samples: Tensor,
     real: Tensor,
     *,
@@ -37,18 +37,18 @@ def manifolds(
     density_coverage_k: int = 5,
     real_radii: tuple[Tensor, Tensor] | None = None,
     what: str = "",
-) -> Manifolds:
-    """All four, in one pass over the distances between samples and real images.
+) -> PRDC:
+    """All four scores in one pass over the distances between samples and real images.
 
-    They depend on both counts: compare them at equal counts only.
+    They depend on the number of images on both sides: compare them at equal counts only.
 
     Args:
         samples: float [N, D].
         real: float [M, D], on the same device.
         precision_recall_k: k of precision and recall; the paper's is 3.
         density_coverage_k: k of density and coverage; the paper's is 5.
-        real_radii: from `manifold_radii`, where the same real images are compared with again.
-        what: a progress bar's name; without one there is no bar.
+        real_radii: from `manifold_radii`, if the same real images are compared with repeatedly.
+        what: title of the progress bar; empty: no bar.
 
     Raises:
         ValueError: if a side has not more vectors than either k, or a feature is NaN.
@@ -61,18 +61,18 @@ def manifolds(
         )
     if real_radii is None:
         real_radii = manifold_radii(real, precision_recall_k, density_coverage_k, what=what)
-    real_balls, dense_balls = (_reach(radius) for radius in real_radii)
-    sample_balls = _reach(radii(samples, precision_recall_k, what=what))
+    real_squared, dense_squared = (_squared(radius) for radius in real_radii)
+    sample_squared = _squared(radii(samples, precision_recall_k, what=what))
     precise = torch.zeros(len(samples), dtype=torch.bool, device=samples.device)
     recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     covered, inside = torch.zeros_like(recalled), 0
     for rows, columns, squared in distance_blocks(samples, real, what=what):
-        precise[rows] |= (squared <= real_balls[columns]).any(dim=1)
-        recalled[columns] |= (squared <= sample_balls[rows, None]).any(dim=0)
-        dense = squared <= dense_balls[columns]
+        precise[rows] |= (squared <= real_squared[columns]).any(dim=1)
+        recalled[columns] |= (squared <= sample_squared[rows, None]).any(dim=0)
+        dense = squared <= dense_squared[columns]
         covered[columns] |= dense.any(dim=0)
         inside += int(dense.sum())
-    return Manifolds(
+    return PRDC(
         precision=_share(precise),
         recall=_share(recalled),
         density=inside / (density_coverage_k * len(samples)),
@@ -83,14 +83,14 @@ def manifolds(
 def manifold_radii(
     real: Tensor, precision_recall_k: int, density_coverage_k: int, *, what: str = ""
 ) -> tuple[Tensor, Tensor]:
-    """The real images' balls for either k: float64 [M] each, feature units."""
-    most = max(precision_recall_k, density_coverage_k)
-    distances = nearest(real, real, most, same=True, what=what).distances  # [M, k], nearest first
+    """Radii of the real images' balls for both k: float64 [M] each, feature units."""
+    k = max(precision_recall_k, density_coverage_k)
+    distances = nearest(real, real, k, same=True, what=what).distances  # [M, k], nearest first
     return distances[:, precision_recall_k - 1], distances[:, density_coverage_k - 1]
 
 
-def _reach(radius: Tensor) -> Tensor:
-    """Squared, with the border."""
+def _squared(radius: Tensor) -> Tensor:
+    """Squared radii, border included."""
     return radius.square() * (1 + BORDER)
 
 

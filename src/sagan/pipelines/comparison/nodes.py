@@ -47,9 +47,9 @@ def summarise_comparison(
     """
     from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
-    from sagan.sampling.drawing import notice
+    from sagan.sampling.drawing import text_picture
 
     found = results(comparison_rows, config.reference)
     sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
     page = render_page(comparison_rows, found, sheet)
-    return found, notice(NOTHING_TRAINED) if sheet is None else sheet, page
+    return found, text_picture(NOTHING_TRAINED) if sheet is None else sheet, page

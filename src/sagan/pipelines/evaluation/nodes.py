@@ -36,9 +36,9 @@ def evaluate_generator(
     evaluation_workspace: Path,
     config: EvaluationConfig,
 ) -> dict[str, Any]:
-    """Generate samples and measure them batch by batch; few are kept."""
+    """Generate samples and evaluate them batch by batch."""
     from sagan.metrics.evaluate_generator import evaluate_generator as measure
-    from sagan.metrics.evaluation import first_numbers
+    from sagan.metrics.evaluation import headline_scores
     from sagan.metrics.features.statistics import Statistics
 
     metrics = measure(
@@ -48,7 +48,7 @@ def evaluate_generator(
         evaluation_workspace,
         reference=Statistics.from_arrays(reference_statistics),
     )
-    for line in first_numbers(metrics):
+    for line in headline_scores(metrics):
         logger.info("%s", line)
     return metrics
 

@@ -25,9 +25,9 @@ def make_shards(
     """Decode and resize the validated images into shards, or find them made."""
     from sagan.data.manifest.build import data_hash, records
     from sagan.data.shards.preprocess import preprocess
-    from sagan.data.validation_status import require_verdict
+    from sagan.data.validation_status import require_passed_validation
 
     found = data_hash(validated_manifest)
-    require_verdict(validation_report, found, "preprocessing does not start")
+    require_passed_validation(validation_report, found, "preprocessing does not start")
 
     return preprocess(image_folder, records(validated_manifest), workspace, config)

@@ -16,9 +16,9 @@ else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its 
 
 def plot_curves(training_journal: list[dict[str, Any]], config: ReportingConfig) -> Figure:
     """The training's curves, for Kedro-Viz and notebooks."""
-    from sagan.reporting.curves import curves_figure
+    from sagan.reporting.curves import training_curves_figure
 
-    return curves_figure(training_journal, config.curve_points)
+    return training_curves_figure(training_journal, config.curve_points)
 
 
 def collect_scores(

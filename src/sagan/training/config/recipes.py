@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sagan.common.schema import Settings, lay_over, unknown_key
+from sagan.common.schema import Settings, deep_merge, unknown_key
 
 _FILE = Path(__file__).with_name("recipes.yml")
 
@@ -21,7 +21,7 @@ def _extended(raw: dict[str, Settings], name: str) -> Settings:
     """A preset with what it extends laid below it."""
     own = {key: value for key, value in raw[name].items() if key != "extends"}
     parent = raw[name].get("extends")
-    return lay_over(_extended(raw, parent), own) if parent else own
+    return deep_merge(_extended(raw, parent), own) if parent else own
 
 
 PRESETS: tuple[str, ...] = tuple(_published())
@@ -36,7 +36,7 @@ def preset_settings(name: str) -> Settings:
     if name not in PRESETS:
         phrase = unknown_key(name, PRESETS).replace("unknown key", "unknown preset")
         raise ValueError(phrase.replace("known keys", "known presets"))
-    return lay_over({}, _published()[name])
+    return deep_merge({}, _published()[name])
 
 
 def preset_paths(name: str) -> set[str]:
@@ -46,7 +46,7 @@ def preset_paths(name: str) -> set[str]:
 
 def lay_preset(settings: Settings, name: str) -> Settings:
     """Parameters of training with a preset laid over them; the originals stay as they are."""
-    return lay_over(settings, preset_settings(name))
+    return deep_merge(settings, preset_settings(name))
 
 
 def refuse_replaced(name: str | None, given: Settings) -> None:

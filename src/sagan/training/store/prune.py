@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.terminal import Parser
 from sagan.training.store.runs import Run, gigabytes, named, not_needed, remove, runs_in
 
@@ -53,8 +53,9 @@ def _prune(options: argparse.Namespace) -> str:
         raise FileNotFoundError(f"{options.runs}: no such folder")
     if (options.runs.absolute().parent / _ROWS).is_dir():
         raise ValueError(
-            f"{short(options.runs)} has a comparison's runs, and its rows name their generators; "
-            f"to start the comparison again, delete {short(options.runs.absolute().parent)}"
+            f"{display_path(options.runs)} has a comparison's runs, and its rows name their "
+            "generators; to start the comparison again, delete "
+            f"{display_path(options.runs.absolute().parent)}"
         )
     runs = runs_in(options.runs)
     chosen = named(runs, options.names) if options.names else not_needed(runs, keep=options.keep)
@@ -63,7 +64,9 @@ def _prune(options: argparse.Namespace) -> str:
         remove(run)
     size = gigabytes(sum(run.size_bytes for run in chosen))
     done = "removed" if options.yes else "to remove; --yes removes them"
-    lines.append(f"{len(chosen)} of {len(runs)} runs in {short(options.runs)}, {size} {done}")
+    lines.append(
+        f"{len(chosen)} of {len(runs)} runs in {display_path(options.runs)}, {size} {done}"
+    )
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from time import time
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.training.store.resume import IDENTITY
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def tell_of(workspace: Path) -> None:
     size = sum(run.size_bytes for run in runs)
     if size >= TOLD_BYTES:
         logger.info("checkpoints of %d runs take %s; to see or remove:", len(runs), gigabytes(size))
-        logger.info("  python -m sagan.training prune %s", short(workspace))
+        logger.info("  python -m sagan.training prune %s", display_path(workspace))
 
 
 def gigabytes(size_bytes: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagan.common.files import short
+from sagan.common.files import display_path
 from sagan.common.schema import ClearError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Place:
         return "journal" if self.url is None else _scheme(self.url).partition("+")[0]
 
     def __str__(self) -> str:
-        return masked(self.url) if self.url else str(short(self.journal or Path()))
+        return masked(self.url) if self.url else str(display_path(self.journal or Path()))
 
     def __repr__(self) -> str:
         return f"Place({self})"
