@@ -25,6 +25,14 @@ BRIEF = {"git", "uname"}
 _started: list[str] = []
 
 
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """The small shards that all packages share; nothing changes them."""
+    from tests.small_world import small_shards
+
+    return small_shards(tmp_path_factory.mktemp("small_store"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts a process as slow; hand out the costliest files first.
 
