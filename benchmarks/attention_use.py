@@ -136,7 +136,7 @@ def measure(
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.config import EvaluationConfig
     from sagan.metrics.evaluate_generator import evaluate_generator
-    from sagan.training.store.export import take_standing_statistics
+    from sagan.training.core.exported import take_standing_statistics
 
     training = load_settings("training", [Path("conf/base/parameters_training.yml")], [])
     evaluation = load_settings("evaluation", [Path("conf/base/parameters_evaluation.yml")], [])

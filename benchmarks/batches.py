@@ -4,7 +4,7 @@
 random and shuffled, as uint8 batches with labels, warm cache:
 
     ImageFolder    decoded in each epoch by two worker processes, as in most training code
-    shards         `sagan.data.batches`, in the training process
+    shards         `sagan.training.core.batches`, in the training process
     313 shards     the same with as many files as ImageNet has shards
 
 The images are synthetic (smooth noise, JPEG, already of the size, so that ImageFolder need not
@@ -32,11 +32,11 @@ from torchvision import datasets, transforms
 
 from benchmarks.counts import positive
 from sagan.common.pixels import to_float
-from sagan.data.batches import Batches
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards.build import build_shards
+from sagan.training.core.batches import Batches
 
 WORKERS = 2
 IMAGENET_SHARDS = 313

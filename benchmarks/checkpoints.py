@@ -25,6 +25,7 @@ from sagan.common.schema import deep_merge
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step
 from sagan.training.core.steps import discriminator_step, generator_step
 from sagan.training.store.checkpoints import CheckpointStore
 
@@ -82,7 +83,7 @@ class Run:
     @property
     def steps_between_saves(self) -> int:
         """At the environment's interval."""
-        return max(1, self.config.checkpoint_every_images // self.config.images_per_step)
+        return max(1, self.config.checkpoint_every_images // images_per_step(self.config))
 
     def _labels(self, n: int) -> Tensor:
         return torch.randint(self.generator.num_classes, (n,))
@@ -119,7 +120,7 @@ def measure(run: Run, folder: Path, rounds: int, *, train: bool) -> dict[str, fl
     between = (
         statistics.median(steps) * run.steps_between_saves
         if train
-        else run.steps_between_saves * run.config.images_per_step / MARK_IMAGES_PER_SECOND
+        else run.steps_between_saves * images_per_step(run.config) / MARK_IMAGES_PER_SECOND
     )
     size = max(path.stat().st_size for path in folder.glob("*.pt"))
     save = statistics.median(saves)

@@ -13,7 +13,7 @@ from torch.optim import Adam
 from benchmarks.textbook import make_textbook, textbook_step
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
-from sagan.training.core.steps import StepOptions, discriminator_step, generator_step
+from sagan.training.core.steps import discriminator_step, generator_step
 
 TEXTBOOK, OURS_FP32, OURS_BF16 = CONTESTANTS = ("textbook", "ours fp32", "ours bf16")
 
@@ -83,11 +83,10 @@ def _our_step(size: Size, device: str, *, bf16: bool, compiled: bool) -> Callabl
             network.compile()
     images, labels, fakes = draw(size, device)
     images = images.contiguous(memory_format=torch.channels_last)
-    options = StepOptions(bf16=bf16)
 
     def step() -> None:
-        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], options=options)
-        generator_step(*networks, optimizers[0], *fakes[1], options=options)
+        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], bf16=bf16)
+        generator_step(*networks, optimizers[0], *fakes[1], bf16=bf16)
 
     return step
 

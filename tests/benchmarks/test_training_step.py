@@ -12,7 +12,7 @@ from benchmarks.contestants import Size, draw
 from benchmarks.textbook import copy_weights, make_textbook, textbook_step
 from sagan.models.ops import convolution
 from sagan.models.ops.spectral_norm import power_iteration
-from sagan.training.core.steps import StepOptions, discriminator_step, generator_step
+from sagan.training.core.steps import discriminator_step, generator_step
 
 SIZE = Size(image_size=16, base_channels=8, num_classes=3, batch_size=4)
 
@@ -71,10 +71,9 @@ def test_precisions_agree_to_their_rounding():
         optimizers = [SGD(network.parameters(), lr=0.0) for network in networks]
         images, labels, fakes = draw(SIZE)
         images, fakes = images.to(dtype), [(z.to(dtype), y) for z, y in fakes]
-        options = StepOptions(**options)
-        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], options=options)
+        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], **options)
         found = [p.grad.clone() for p in networks[1].parameters()]
-        generator_step(*networks, optimizers[0], *fakes[1], options=options)
+        generator_step(*networks, optimizers[0], *fakes[1], **options)
         found += [p.grad for p in networks[0].parameters()]
         return torch.cat([gradient.flatten().double() for gradient in found])
 

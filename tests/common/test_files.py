@@ -245,12 +245,12 @@ def test_short_paths(tmp_path, monkeypatch):
 def test_the_hash_of_sources_changes_with_what_counts_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("sagan.common.files.__file__", str(tmp_path / "common/files.py"))
     (tmp_path / "models/deep").mkdir(parents=True)
-    names = ("pixels.py", "models/blocks.py", "models/deep/heads.py", "models/shown.py", "other.py")
+    names = ("pixels.py", "models/blocks.py", "models/deep/heads.py", "other.py")
     for name in names:
         (tmp_path / name).write_text("a = 1\n")
 
     def taken():
-        return source_hash("pixels.py", "models", without={"models/shown.py"})
+        return source_hash("pixels.py", "models")
 
     seen = [taken()]
     for name in names:
@@ -265,10 +265,18 @@ def test_without_sources_the_byte_code_is_hashed(tmp_path, monkeypatch):
     monkeypatch.setattr("sagan.common.files.__file__", str(tmp_path / "common/files.pyc"))
     (tmp_path / "models").mkdir()
     seen = set()
-    for name in ("pixels.pyc", "models/blocks.pyc", "models/shown.pyc"):
+    for name in ("pixels.pyc", "models/blocks.pyc"):
         (tmp_path / name).write_bytes(b"code")
-    for name in (None, "pixels.pyc", "models/blocks.pyc", "models/shown.pyc"):
+    for name in (None, "pixels.pyc", "models/blocks.pyc"):
         if name is not None:
             (tmp_path / name).write_bytes(b"other code")
-        seen.add(source_hash("pixels.py", "models", without={"models/shown.py"}))
+        seen.add(source_hash("pixels.py", "models"))
     assert len(seen) == 3
+
+
+def test_a_place_without_sources_is_no_part_of_a_hash(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.common.files.__file__", str(tmp_path / "common/files.py"))
+    (tmp_path / "models").mkdir()
+    for place in ("pixels.py", "models", "losses"):
+        with pytest.raises(FileNotFoundError, match=place):
+            source_hash(place)

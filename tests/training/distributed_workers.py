@@ -9,7 +9,6 @@ from contextlib import contextmanager, nullcontext
 import torch
 
 from sagan.training.core import steps
-from sagan.training.folders import Folders
 from sagan.training.launch.torchelastic import work
 from sagan.training.store.checkpoints import CheckpointStore
 from tests.small_world import SCORING
@@ -39,7 +38,7 @@ def then_diverging(*arguments):
     Each start of process 0 is counted, in a file beside the runs.
     """
     if os.environ["RANK"] == "0":
-        with (arguments[2].runs / "starts").open("a") as file:
+        with (arguments[2]["runs_dir"] / "starts").open("a") as file:
             file.write(".")
     _one_after_another(ENDS_EARLY, *arguments)
     if os.environ["RANK"] == "1":
@@ -50,13 +49,13 @@ def then_diverging(*arguments):
 def _one_after_another(scenarios, config, shards, folders, _notes, log_level):
     launched_port = os.environ["MASTER_PORT"]
     for name, (changes, fault) in scenarios.items():
-        own = Folders(folders.runs / name, folders.features)
-        notes = own.runs / "processes"
+        runs = folders["runs_dir"] / name
+        notes = runs / "processes"
         notes.mkdir(parents=True, exist_ok=True)
-        os.environ["MASTER_PORT"] = _port(own.runs)
+        os.environ["MASTER_PORT"] = _port(runs)
         values = config.model_dump(exclude_unset=True) | changes
         with slow_saves() if fault else nullcontext():
-            work(type(config)(**values), shards, own, notes, log_level)
+            work(type(config)(**values), shards, folders | {"runs_dir": runs}, notes, log_level)
     os.environ["MASTER_PORT"] = launched_port
 
 

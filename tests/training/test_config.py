@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import fakes_per_update, passes
 
 
 @pytest.mark.parametrize(
@@ -33,13 +34,13 @@ def test_a_number_that_yaml_reads_as_text_is_a_number():
 
 
 def test_passes_of_an_update():
-    assert TrainingConfig().passes(256) == 1
-    assert TrainingConfig(images_per_pass=64).passes(256) == 4
-    assert TrainingConfig(devices=2, images_per_pass=64).passes(256) == 2
-    assert TrainingConfig(images_per_pass=64, generator_batch_size=512).passes(512) == 8
-    assert TrainingConfig(images_per_pass=1024).passes(256) == 1  # larger than the batch
+    assert passes(TrainingConfig(), 256) == 1
+    assert passes(TrainingConfig(images_per_pass=64), 256) == 4
+    assert passes(TrainingConfig(devices=2, images_per_pass=64), 256) == 2
+    assert passes(TrainingConfig(images_per_pass=64, generator_batch_size=512), 512) == 8
+    assert passes(TrainingConfig(images_per_pass=1024), 256) == 1  # larger than the batch
 
 
 def test_fakes_are_as_many_as_real_images_unless_asked_for():
-    assert TrainingConfig().fakes_per_update == 256
-    assert TrainingConfig(generator_batch_size=512).fakes_per_update == 512
+    assert fakes_per_update(TrainingConfig()) == 256
+    assert fakes_per_update(TrainingConfig(generator_batch_size=512)) == 512

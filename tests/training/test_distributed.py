@@ -19,7 +19,6 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config import TrainingConfig
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.folders import Folders
 from sagan.training.launch.error_files import Notes
 from sagan.training.launch.torchelastic import TrainingFailed, launch
 from sagan.training.store.identity import identity_hash, run_identity
@@ -213,7 +212,7 @@ def launch_pair(worker, shards, runs, **changes):
     values = {"devices": 2, "restarts": 0, "total_images": 40} | changes
     config = TrainingConfig(**(TINY | SHARED | values))
     folder = runs / identity_hash(run_identity(config, shards))
-    launch(config, shards, Folders(runs, runs / "features"), folder, worker=worker)
+    launch(config, shards, runs, runs / "features", folder, worker=worker)
 
 
 @pytest.fixture(scope="module")

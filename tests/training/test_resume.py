@@ -12,6 +12,7 @@ import yaml
 
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
+from sagan.training.core.sizes import images_per_step
 from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
@@ -85,8 +86,8 @@ def test_going_on_with_other_threads_is_said_and_recorded(
 def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
     tiny, shards, tmp_path, monkeypatch, changes
 ):
-    changes = changes | {"total_images": 4 * tiny(**changes).images_per_step}
-    changes |= {"checkpoint_every_images": tiny(**changes).images_per_step}
+    changes = changes | {"total_images": 4 * images_per_step(tiny(**changes))}
+    changes |= {"checkpoint_every_images": images_per_step(tiny(**changes))}
     whole = train(tiny(**changes), shards, tmp_path / "whole")
     with monkeypatch.context() as patch:
         Stop(patch, steps=2)

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -87,19 +87,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def source_hash(*places: str, without: Collection[str] = ()) -> str:
+def source_hash(*places: str) -> str:
     """Twelve hexadecimal digits of this package's source files.
 
     Args:
-        places: files and folders of the package, such as `pixels.py`, `models`.
-        without: files below them to leave out, such as `training/journal.py`.
+        places: files and folders of the package, such as `common/pixels.py`, `models`.
+
+    Raises:
+        FileNotFoundError: a place is not there, or is a folder without source files.
     """
     root, digest = Path(__file__).parents[1], hashlib.sha256()
     for place in (root / name for name in places):
-        for file in _modules(place):
+        files = _modules(place)
+        if not files:
+            raise FileNotFoundError(errno.ENOENT, "no source code to hash", str(place))
+        for file in files:
             name = file.relative_to(root).with_suffix(".py").as_posix()
-            if name not in without:
-                digest.update(name.encode() + b"\0" + file.read_bytes())
+            digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -107,7 +111,7 @@ def _modules(place: Path) -> list[Path]:
     """Source files of a folder, or one; their byte code where it was installed without them."""
     if place.is_dir():
         return sorted(place.rglob("*.py")) or sorted(place.rglob("*.pyc"))
-    return [place if place.is_file() else place.with_suffix(".pyc")]
+    return [file for file in (place, place.with_suffix(".pyc")) if file.is_file()][:1]
 
 
 def display_path(path: Path) -> Path:

@@ -213,6 +213,6 @@ def _end_with_parent() -> None:
 
 
 def _message_file(entry: Entry, common: Conditions) -> Path:
-    runs = common.folders.runs
+    runs = common.runs_dir
     runs.mkdir(parents=True, exist_ok=True)
     return runs / f"{common.rows.path(entry).stem}.failed.txt"

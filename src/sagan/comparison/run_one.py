@@ -3,6 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sagan.common.schema import ClearError
@@ -10,7 +11,6 @@ from sagan.comparison.result_store import Row, RowStore
 from sagan.comparison.variants import Entry
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.training.folders import Folders
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ class Conditions:
 
     shards: ShardStore
     evaluation: EvaluationConfig
-    folders: Folders
+    runs_dir: Path
+    feature_cache: Path
     rows: RowStore
     keep_checkpoints: bool
 
@@ -48,7 +49,7 @@ def measure_entry(entry: Entry, common: Conditions) -> Row:
     row = _measured_again(entry, common) or _measured(entry, common)
     common.rows.save(entry, row)
     if not common.keep_checkpoints and "run" in row:  # generator, journal and summary stay
-        for path in (common.folders.runs / row["run"]).glob("checkpoint-*"):
+        for path in (common.runs_dir / row["run"]).glob("checkpoint-*"):
             path.unlink(missing_ok=True)
     return row
 
@@ -73,12 +74,12 @@ def _measured_again(entry: Entry, common: Conditions) -> Row | None:
     if row is None:
         return None
     try:
-        bundle = GeneratorBundle.open(common.folders.runs / row["bundle"])
+        bundle = GeneratorBundle.open(common.runs_dir / row["bundle"])
         bundle.choose(common.evaluation.weights)
     except (FileNotFoundError, ValueError) as error:
         logger.info("%s: trained again (%s)", entry.name, error)
         return None
-    found = evaluate_generator(bundle, common.shards, common.evaluation, common.folders.features)
+    found = evaluate_generator(bundle, common.shards, common.evaluation, common.feature_cache)
     return row | {"metrics": _numbers(found), "protocol": found["protocol"]}
 
 
@@ -89,18 +90,21 @@ def _measured(entry: Entry, common: Conditions) -> Row:
 
     row: Row = {"contestant": entry.contestant, "preset": entry.preset, "seed": entry.seed}
     row["total_images"] = entry.training.total_images
-    runs, features = common.folders
     try:
-        result = train(entry.training, common.shards, runs, evaluation_workspace=features)
+        result = train(
+            entry.training, common.shards, common.runs_dir, feature_cache=common.feature_cache
+        )
     except NonFiniteError as error:
         return row | {"status": "diverged", "message": str(error), "metrics": {}, "curve": []}
-    found = evaluate_generator(result.bundle, common.shards, common.evaluation, features)
+    found = evaluate_generator(
+        result.bundle, common.shards, common.evaluation, common.feature_cache
+    )
     warnings = [one["message"] for one in result.journal if one.get("event") == "warning"]
     return row | {
         "status": "trained",
         "message": "",
         "run": result.bundle.path.parent.name,
-        "bundle": result.bundle.path.relative_to(runs).as_posix(),
+        "bundle": result.bundle.path.relative_to(common.runs_dir).as_posix(),
         "warnings": warnings,
         "collapsed": any(message.startswith(_COLLAPSE) for message in warnings),
         **{name: result.summary[name] for name in _OF_SUMMARY},

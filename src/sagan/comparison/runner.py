@@ -17,7 +17,6 @@ from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
 from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
-from sagan.training.folders import Folders
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +58,8 @@ def run_comparison(
     planned = entries(config, training, shards, evaluation.weights)
     evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
     store = RowStore(workspace / "rows", shards, evaluation)
-    folders = Folders(workspace / "runs", features)
-    common = Conditions(shards, evaluation, folders, store, config.keep_checkpoints)
+    runs_dir = workspace / "runs"
+    common = Conditions(shards, evaluation, runs_dir, features, store, config.keep_checkpoints)
     open_entries = [entry for entry in planned if store.load(entry) is None]
     done = len(planned) - len(open_entries)
     logger.info("%d runs, %d of them up to date", len(planned), done)
@@ -108,7 +107,7 @@ def _take_references(entry: Entry, common: Conditions) -> None:
     protocols += [entry.training.scoring.protocol] if entry.training.scoring.every_images else []
     for protocol in protocols:
         device = choose_device(protocol.device)
-        reference_statistics(common.shards, protocol, common.folders.features, device)
+        reference_statistics(common.shards, protocol, common.feature_cache, device)
 
 
 def _outcomes(

@@ -150,6 +150,6 @@ def _check_processes(training: TrainingConfig, workers: int) -> None:
 
 
 def _network_faults(training: TrainingConfig, image_size: int) -> list[str]:
-    from sagan.models.feasible import network_faults
+    from sagan.training.config.networks import network_faults
 
     return network_faults(training.model, image_size=image_size)

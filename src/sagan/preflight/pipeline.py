@@ -149,7 +149,7 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         weights = dict(catalog.load("params:evaluation")).get("weights")
         laid_contestants(config, training, image_size, weights)
     if "training" in stations:
-        from sagan.models.feasible import network_faults
+        from sagan.training.config.networks import network_faults
 
         faults = network_faults(training.model, image_size=image_size)
         if faults:

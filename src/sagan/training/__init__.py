@@ -18,9 +18,9 @@ __all__ = ["train"]
 def train(
     config: TrainingConfig,
     shards: ShardStore,
-    workspace: Path,
+    runs_dir: Path,
     *,
-    evaluation_workspace: Path | None = None,
+    feature_cache: Path | None = None,
     on_score: OnScore | None = None,
 ) -> TrainingResult:
     """Train to the end of the budget, going on from the run's newest checkpoint if there is one.
@@ -28,10 +28,10 @@ def train(
     Args:
         config: the run; with several devices or machines, the processes are started from here.
         shards: the images; its `train` split is used.
-        workspace: folder of all runs; this one works in `<workspace>/<identity>/`, named by its
+        runs_dir: folder of all runs; this one works in `<runs_dir>/<identity>/`, named by its
             parameters, data and code.
-        evaluation_workspace: folder of cached features, for scores; None: `features` in the
-            workspace.
+        feature_cache: folder of cached features of real images, for scores; None: `features` in
+            `runs_dir`.
         on_score: called with each score once its checkpoint is saved, and first with those from
             before an interruption; what it raises ends the run. For a run of one process.
 
@@ -42,18 +42,17 @@ def train(
         OutOfMemory: a step did not fit; the last checkpoint stays.
         OSError: the disk is full, or may not be written to.
     """
-    from sagan.training.folders import Folders
     from sagan.training.monitor.scoring import require_scoring
     from sagan.training.results import TrainingResult
     from sagan.training.store.identity import identity_hash, run_identity
 
     require_scoring(config, on_score)
-    folders = Folders(workspace, evaluation_workspace or workspace / "features")
-    run = workspace / identity_hash(run_identity(config, shards))
+    feature_cache = feature_cache or runs_dir / "features"
+    run = runs_dir / identity_hash(run_identity(config, shards))
     if config.world_size > 1:
         from sagan.training.launch.torchelastic import launch
 
-        launch(config, shards, folders, run)
+        launch(config, shards, runs_dir, feature_cache, run)
     else:
         from sagan.common.devices import choose_device
         from sagan.processes.signals import stop_requests
@@ -62,5 +61,6 @@ def train(
 
         with stop_requests() as stop:
             world = World(choose_device(config.device, threads=config.threads))
-            train_here(config, shards, folders, world, stop, on_score=on_score)
+            folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
+            train_here(config, shards, world, stop, **folders, on_score=on_score)
     return TrainingResult.read(run)

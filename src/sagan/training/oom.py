@@ -7,6 +7,7 @@ import torch
 
 from sagan.common.schema import ClearError
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import fakes_per_update, real_images_per_pass
 
 _ALLOCATOR = (
     "can't allocate memory",
@@ -42,13 +43,14 @@ def _message(config: TrainingConfig, device: torch.device) -> str:
     )
     return (
         f"out of memory on {device} with training.batch_size {config.batch_size}, "
-        f"{config.images_at_once} images in one pass of a process; set {passes}a smaller "
-        "batch_size or base_channels; checkpoints are intact"
+        f"{real_images_per_pass(config)} images in one pass of a process; set {passes}a smaller "
+        "batch_size or base_channels; checkpoints are intact, and continue_from with allow_changed "
+        "goes on from them"
     )
 
 
 def _images_of_a_smaller_pass(config: TrainingConfig) -> int | None:
     """At most half as many as now, in equal parts of what a process takes; None: there are none."""
-    shares = [n // config.world_size for n in (config.batch_size, config.fakes_per_update)]
-    halved = range(config.images_at_once // 2, 0, -1)
+    shares = [n // config.world_size for n in (config.batch_size, fakes_per_update(config))]
+    halved = range(real_images_per_pass(config) // 2, 0, -1)
     return next((n for n in halved if not any(share % min(n, share) for share in shares)), None)

@@ -13,6 +13,7 @@ from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.files import display_path, replacing_file
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step
 from sagan.training.core.state import TrainingState
 from sagan.training.monitor.scoring import Score, scores_in
 from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
@@ -66,7 +67,7 @@ def write_summary(
     """
     summary = {
         "images_seen": state.images_seen,
-        "steps": state.images_seen // config.images_per_step,
+        "steps": state.images_seen // images_per_step(config),
         "train_seconds": round(state.train_seconds, 1),
         "images_per_second": round(state.images_seen / state.train_seconds, 1),
         "parameters_generator": _parameters(state.generator),

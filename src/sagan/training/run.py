@@ -6,18 +6,17 @@ from typing import Any
 
 from sagan.common.devices import fastest_convolutions
 from sagan.common.files import display_path
-from sagan.data.batches import Batches
 from sagan.data.shards.store import ShardStore
 from sagan.models.ops.sync_batch_norm import statistics_alone
 from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import World
 from sagan.training.core.loop import training_loop
+from sagan.training.core.sizes import images_per_step, steps_between
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.folders import Folders
 from sagan.training.monitor.observer import Observer
-from sagan.training.monitor.scoring import OnScore, Scorer, scores_in
+from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import explained_memory
 from sagan.training.results import JOURNAL, export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
@@ -37,17 +36,18 @@ logger = logging.getLogger(__name__)
 def train_here(
     config: TrainingConfig,
     shards: ShardStore,
-    folders: Folders,
     world: World,
     stop: StopRequest,
     *,
+    runs_dir: Path,
+    feature_cache: Path,
     on_score: OnScore | None = None,
 ) -> None:
     """Train as one of the processes of `world`, or alone; what is made lies in the run's folder."""
     with explained_memory(config, world.device), fastest_convolutions(world.device):
-        run = _Run(config, shards, folders.runs, world)
+        run = _Run(config, shards, runs_dir, world)
         if world.lead and config.scoring.every_images:
-            run.scorer = Scorer(config, shards, folders.features, world.device)
+            run.scorer = Scorer(config, shards, feature_cache, world.device)
             run.on_score = on_score
         run.resume()
         run.to_the_end(stop)
@@ -70,10 +70,6 @@ class _Run:
         self.workspace, self.path = workspace, workspace / self.name
         self.environment = environment(world.device, config)
         self.state = TrainingState(config, shards, world.device)
-        train_split = shards.split("train")
-        self.batches = Batches(
-            train_split, seed=config.seed, horizontal_flip=config.horizontal_flip
-        )
         self.scorer: Scorer | None = None  # the lead's
         self.on_score: OnScore | None = None
         self.saved_images = 0
@@ -140,14 +136,14 @@ class _Run:
             self.journal.append(self._event("resumed_elsewhere", message))
 
     def _event(self, kind: str, message: str, **facts: Any) -> Record:  # noqa: ANN401 - JSON-able
-        step = self.state.images_seen // self.config.images_per_step
+        step = self.state.images_seen // images_per_step(self.config)
         seen = {"step": step, "images_seen": self.state.images_seen}
         return {"event": kind, **seen, "message": message, **facts}
 
     def to_the_end(self, stop: StopRequest) -> None:
         """Train, record and save, until the budget is used or a signal asks to stop."""
         config, state, world = self.config, self.state, self.world
-        interval = config.steps_between(config.checkpoint_every_images)
+        interval = steps_between(config, config.checkpoint_every_images)
         if world.any(bool(stop)):
             self._say_interrupted(stop, "stopped")
             raise TrainingInterrupted
@@ -155,12 +151,12 @@ class _Run:
             observer.watched = self.watched
             self._make_up_for_a_score(observer)
             try:
-                for record in training_loop(state, self.batches, config, world):
-                    step = record.images_seen // config.images_per_step
+                for record in training_loop(state, self.shards, config, world):
+                    step = record.images_seen // images_per_step(config)
                     last = record.images_seen >= config.total_images
                     stopping = world.any(bool(stop)) and not last
                     observer.observe(record, step, last=last)
-                    scored = config.is_scored(step, last=last)
+                    scored = is_scored(config, step, last=last)
                     if scored or step % interval == 0 or last or stopping:
                         self._save(observer)
                     if scored and not stopping:  # else it is made up for when the run goes on
@@ -174,9 +170,9 @@ class _Run:
     def _make_up_for_a_score(self, observer: Observer) -> None:
         """Score the checkpoint that the run goes on from, if it ended before that was done."""
         seen = self.state.images_seen
-        step, last = seen // self.config.images_per_step, seen >= self.config.total_images
+        step, last = seen // images_per_step(self.config), seen >= self.config.total_images
         missing = False
-        if self.scorer is not None and seen and self.config.is_scored(step, last=last):
+        if self.scorer is not None and seen and is_scored(self.config, step, last=last):
             scored = {score.images_seen for score in scores_in(self.journal.read())}
             missing = seen not in scored and self.checkpoints.path_of(seen).exists()
         if self.world.any(missing):

@@ -31,7 +31,7 @@ def train_trial(attempt: Attempt) -> Mapping[str, float]:
         attempt.training,
         ShardStore.open(attempt.shards),
         attempt.folder,
-        evaluation_workspace=attempt.features,
+        feature_cache=attempt.features,
         on_score=on_score,
     )
     summary = result.summary

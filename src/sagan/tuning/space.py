@@ -97,7 +97,7 @@ class SearchSpace:
         Raises:
             ValueError: listing all faults.
         """
-        from sagan.models.feasible import network_faults
+        from sagan.training.config.networks import network_faults
 
         model = self.training({}).model
         faults = network_faults(model, image_size=image_size)

@@ -24,7 +24,6 @@ _SHOWN = 12
 # what decides about a trial's weights and scores, and about which trial is next
 _CODE = (
     "common/pixels.py",
-    "data/batches.py",
     "models",
     "sampling",
     "metrics",
@@ -60,7 +59,7 @@ _FREE = {
     *("device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts", "preset"),
     *("scoring", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images", "export"),
     *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
-    *("images_per_pass", "export_raw"),
+    "export_raw",
 }
 
 

@@ -7,6 +7,7 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import PRESETS, lay_preset, preset_paths, preset_settings
+from sagan.training.core.sizes import fakes_per_update
 
 # parameters of G and D at 128 px, 1,000 classes, 64 channels
 GOLDEN = {
@@ -55,7 +56,7 @@ def test_switches_of_the_baselines():
             "lr": (config.generator_lr, config.discriminator_lr),
             "betas": config.betas,
             "d_steps": config.discriminator_steps,
-            "batch": (config.batch_size, config.fakes_per_update),
+            "batch": (config.batch_size, fakes_per_update(config)),
             "schedule": config.lr_schedule,
             "noise": config.real_noise,
             "gain": round(generator.conv_gain**2, 6),

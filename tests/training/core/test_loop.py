@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from sagan.data.batches import Batches
+from sagan.training.core.batches import batch_indices
 from sagan.training.core.distributed import World
-from sagan.training.core.loop import Draws
+from sagan.training.core.loop import InputSampler
 
 
 def draws(config, shards, rank=0, size=1):
     world = World(torch.device("cpu"), rank, size)
-    batches = Batches(shards.split("train"), seed=config.seed, horizontal_flip=True)
-    return Draws(batches, config, world, latent_dim=8, num_classes=shards.num_classes)
+    config = config.model_copy(update={"horizontal_flip": True})
+    return InputSampler(shards, config, world, latent_dim=8, num_classes=shards.num_classes)
 
 
 @pytest.mark.parametrize("size", [2, 4])
@@ -38,8 +38,6 @@ def test_an_epoch_shows_every_image_once_where_nothing_divides_it(tiny, shards):
     """Two processes, whose number does not divide the images."""
     count = len(shards.split("train")) - 1
     split = shards.split("train")
-    from sagan.data.batches import batch_indices
-
     seen = [
         index
         for first in range(0, 8 * count, 8)

@@ -1,6 +1,6 @@
 import torch
 
-from sagan.training.core.noise import add_real_noise
+from sagan.training.core.inputs import add_real_noise
 
 IMAGES = torch.zeros(8, 3, 4, 4)
 

@@ -13,7 +13,6 @@ from sagan.models.ops.spectral_norm import SpectralLayer
 from sagan.training.core.distributed import World
 from sagan.training.core.losses import hinge_discriminator_loss, objective
 from sagan.training.core.steps import (
-    StepOptions,
     discriminator_step,
     generator_step,
 )
@@ -76,8 +75,7 @@ def test_several_passes_make_the_same_update_of_the_discriminator(networks):
     gradients = []
     for passes in (1, 2, 4):
         twin, generator = copy.deepcopy(discriminator), networks[0].eval()
-        options = StepOptions(passes=passes)
-        discriminator_step(generator, twin, SGD(twin.parameters(), lr=0.0), *batch, options=options)
+        discriminator_step(generator, twin, SGD(twin.parameters(), lr=0.0), *batch, passes=passes)
         gradients.append([p.grad for p in twin.parameters()])
 
     for other in gradients[1:]:
@@ -91,9 +89,8 @@ def test_several_passes_make_the_same_update_of_the_generator(networks):
     gradients = []
     for passes in (1, 4):
         twin = copy.deepcopy(generator).eval()  # batch statistics are of each pass
-        options = StepOptions(passes=passes)
         record = generator_step(
-            twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options
+            twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, passes=passes
         )
         gradients.append([record.loss, *(p.grad for p in twin.parameters())])
 
@@ -118,9 +115,7 @@ def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
     for bf16 in (False, True):
         twins = copy.deepcopy(generator), copy.deepcopy(discriminator)
         optimizer = SGD(twins[1].parameters(), lr=0.1)
-        records.append(
-            discriminator_step(*twins, optimizer, *batch, options=StepOptions(bf16=bf16))
-        )
+        records.append(discriminator_step(*twins, optimizer, *batch, bf16=bf16))
         assert {p.dtype for p in twins[1].parameters()} == {torch.float32}
         assert {p.grad.dtype for p in twins[1].parameters()} == {torch.float32}
 
@@ -153,8 +148,8 @@ def test_the_generator_hears_from_the_classifier():
     gradients = []
     for weight in (0.0, 1.0):
         twin = copy.deepcopy(generator)
-        options = StepOptions(objective("hinge", weight))
-        generator_step(twin, discriminator, SGD(twin.parameters(), lr=0.0), z, y, options=options)
+        optimizer, chosen = SGD(twin.parameters(), lr=0.0), objective("hinge", weight)
+        generator_step(twin, discriminator, optimizer, z, y, objective=chosen)
         gradients.append(twin.linear.weight.grad)
 
     assert not torch.allclose(*gradients)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from sagan.common.pixels import to_float, to_uint8
-from sagan.data.batches import Batches
 from sagan.metrics.scores import diversity as metrics_diversity
 from sagan.training.config.watch import WatchConfig
+from sagan.training.core.batches import Batches
 from sagan.training.core.inputs import draw_latents_and_labels
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step

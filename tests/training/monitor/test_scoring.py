@@ -43,9 +43,7 @@ def test_scores_change_nothing_of_the_run(tiny, shards, features, tmp_path):
     torch.manual_seed(5)
     before = torch.get_rng_state()
 
-    scored = train(
-        tiny(scoring=SCORING), shards, tmp_path / "scored", evaluation_workspace=features
-    )
+    scored = train(tiny(scoring=SCORING), shards, tmp_path / "scored", feature_cache=features)
 
     assert torch.equal(torch.get_rng_state(), before)
     ours, theirs = (
@@ -61,7 +59,7 @@ def test_scores_change_nothing_of_the_run(tiny, shards, features, tmp_path):
 def test_raw_weights_may_be_scored_beside_an_average(tiny, shards, features, tmp_path):
     raw = SCORING | {"protocol": SCORING["protocol"] | {"weights": "raw"}}
 
-    run = train(tiny(scoring=raw), shards, tmp_path, evaluation_workspace=features)
+    run = train(tiny(scoring=raw), shards, tmp_path, feature_cache=features)
 
     found = {
         weights: evaluate_generator(
@@ -214,13 +212,13 @@ def test_a_protocol_that_does_not_give_the_metric_says_what_it_gives(
     config = tiny(scoring=SCORING | {"metric": "recall"})
 
     with pytest.raises(ValueError, match=r"gives no 'recall', but fd_classifier"):
-        train(config, shards, tmp_path, evaluation_workspace=features)
+        train(config, shards, tmp_path, feature_cache=features)
 
 
 def test_a_library_that_scores_need_is_missed_before_training(tiny, shards, tmp_path, monkeypatch):
     monkeypatch.setitem(
         sys.modules, "sagan.metrics.evaluate_generator", None
     )  # as if not importable
-    with pytest.raises(ModuleNotFoundError, match="of_generator"):
+    with pytest.raises(ModuleNotFoundError, match="evaluate_generator"):
         train(tiny(scoring={"every_images": 12}), shards, tmp_path)
     assert not list(tmp_path.iterdir())

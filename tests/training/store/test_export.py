@@ -3,9 +3,10 @@
 import torch
 
 from sagan.models.generator import build_generator
+from sagan.training.core.exported import take_standing_statistics
 from sagan.training.core.inputs import draw_latents_and_labels
 from sagan.training.core.state import TrainingState
-from sagan.training.store.export import export_generator, take_standing_statistics
+from sagan.training.store.export import export_generator
 
 
 def test_standing_statistics_are_of_as_many_images_as_training_takes_at_once(

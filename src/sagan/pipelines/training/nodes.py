@@ -31,9 +31,7 @@ def train_gan(
         from sagan.training.store.runs import tell_of
 
     tell_of(checkpoints_workspace)
-    result = train(
-        config, image_shards, checkpoints_workspace, evaluation_workspace=evaluation_workspace
-    )
+    result = train(config, image_shards, checkpoints_workspace, feature_cache=evaluation_workspace)
     return result.bundle, result.journal, result.summary
 
 

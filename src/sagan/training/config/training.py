@@ -150,7 +150,7 @@ class TrainingConfig(Config):
     def _batches_divide(self) -> Self:
         for name, size in (
             ("batch_size", self.batch_size),
-            ("generator_batch_size", self.fakes_per_update),
+            ("generator_batch_size", self.generator_batch_size or self.batch_size),
         ):
             share, rest = divmod(size, self.world_size)
             if rest:
@@ -179,37 +179,3 @@ class TrainingConfig(Config):
     def world_size(self) -> int:
         """Processes in all."""
         return self.devices * self.nnodes
-
-    @property
-    def fakes_per_update(self) -> int:
-        """Fakes in an update of G, over all processes [images]."""
-        return self.generator_batch_size or self.batch_size
-
-    def passes(self, images: int) -> int:
-        """Passes in which a process takes its share of an update's images."""
-        share = images // self.world_size
-        return max(1, share // (self.images_per_pass or share))
-
-    @property
-    def images_at_once(self) -> int:
-        """Real images that a process takes in one pass [images]."""
-        return self.batch_size // self.world_size // self.passes(self.batch_size)
-
-    @property
-    def images_per_step(self) -> int:
-        """Real images that one step reads [images]."""
-        return self.batch_size * self.discriminator_steps
-
-    @property
-    def total_steps(self) -> int:
-        """Steps until `total_images` are seen, the last one whole [steps]."""
-        return -(-self.total_images // self.images_per_step)
-
-    def is_scored(self, step: int, *, last: bool) -> bool:
-        """Whether a step ends in a score; the last one does wherever there are scores."""
-        every = self.scoring.every_images
-        return bool(every) and (last or step % self.steps_between(every) == 0)
-
-    def steps_between(self, images: int) -> int:
-        """Whole steps that an interval comes to, at least one [steps]."""
-        return max(1, images // self.images_per_step)

@@ -11,18 +11,18 @@ from typing import Literal
 from torch import Tensor
 
 from sagan.common.pixels import to_float
-from sagan.data.batches import Batches
+from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
+from sagan.training.core.batches import Batches
 from sagan.training.core.distributed import World
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import add_real_noise, draw_latents_and_labels
 from sagan.training.core.losses import objective
-from sagan.training.core.noise import add_real_noise
+from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import (
     DiscriminatorRecord,
     GeneratorRecord,
-    StepOptions,
     discriminator_step,
     generator_step,
 )
@@ -39,13 +39,22 @@ class StepRecord:
 
 
 def training_loop(
-    state: TrainingState, batches: Batches, config: TrainingConfig, world: World
+    state: TrainingState, shards: ShardStore, config: TrainingConfig, world: World
 ) -> Iterator[StepRecord]:
-    """Train from `state.images_seen` until `config.total_images`, one record a step."""
+    """Train from `state.images_seen` until `config.total_images`, one record a step.
+
+    Args:
+        state: where training stands; it is changed.
+        shards: the images; the `train` split is used.
+        config: of the run.
+        world: this process among those that train together.
+    """
     G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
     shared_G, shared_D = world.sharing_gradients(G), world.sharing_gradients(D)  # noqa: N806
-    draw = Draws(batches, config, world, latent_dim=G.latent_dim, num_classes=G.num_classes)
-    real_options, fake_options = _options(config)
+    sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
+    inputs = InputSampler(shards, config, world, **sizes)
+    losses = objective(config.loss, config.classifier_weight)
+    bf16, fakes = config.precision == "bf16", fakes_per_update(config)
     while state.images_seen < config.total_images:
         started = time.perf_counter()
         state.set_rates(config)
@@ -54,40 +63,47 @@ def training_loop(
                 G,
                 shared_D,
                 state.discriminator_optimizer,
-                *draw.real(state.images_seen),
-                *draw.fakes(state.images_seen, "discriminator", config.batch_size),
-                options=real_options,
+                *inputs.real(state.images_seen),
+                *inputs.fakes(state.images_seen, "discriminator", config.batch_size),
+                objective=losses,
+                bf16=bf16,
+                passes=passes(config, config.batch_size),
             )
             state.images_seen += config.batch_size
         generator = generator_step(
             shared_G,
             D,
             state.generator_optimizer,
-            *draw.fakes(state.images_seen, "generator", config.fakes_per_update),
-            options=fake_options,
+            *inputs.fakes(state.images_seen, "generator", fakes),
+            objective=losses,
+            bf16=bf16,
+            passes=passes(config, fakes),
         )
         if state.ema_generator is not None and config.ema_decay is not None:
-            step = state.images_seen // config.images_per_step
+            step = state.images_seen // images_per_step(config)
             update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
         seconds = time.perf_counter() - started
         state.train_seconds += seconds
         yield StepRecord(state.images_seen, discriminator, generator, seconds)
 
 
-class Draws:
+class InputSampler:
     """A process's share of each batch: real images, latents, labels, by global index."""
 
     def __init__(
         self,
-        batches: Batches,
+        shards: ShardStore,
         config: TrainingConfig,
         world: World,
         *,
         latent_dim: int,
         num_classes: int,
     ) -> None:
-        """Take where images come from, the run, this process, Z and K."""
-        self._batches, self._config, self._world = batches, config, world
+        """Bind to the images, the run, this process, Z and K."""
+        self._batches = Batches(
+            shards.split("train"), seed=config.seed, horizontal_flip=config.horizontal_flip
+        )
+        self._config, self._world = config, world
         self._sizes = {"latent_dim": latent_dim, "num_classes": num_classes}
 
     def real(self, images_seen: int) -> tuple[Tensor, Tensor]:
@@ -115,13 +131,3 @@ class Draws:
         )
         share, device = self._world.share(batch_size), self._world.device
         return z[share].to(device), y[share].to(device)
-
-
-def _options(config: TrainingConfig) -> tuple[StepOptions, StepOptions]:
-    """Of the discriminator's updates, of the generator's."""
-    chosen = objective(config.loss, config.classifier_weight)
-    bf16 = config.precision == "bf16"
-    return (
-        StepOptions(chosen, bf16, config.passes(config.batch_size)),
-        StepOptions(chosen, bf16, config.passes(config.fakes_per_update)),
-    )

@@ -44,6 +44,9 @@ class Objective:
         return self.classifier_weight * F.cross_entropy(class_logits.float(), class_labels)
 
 
+HINGE = Objective()
+
+
 def objective(name: str, classifier_weight: float = 1.0) -> Objective:
     """The objective of a name: 'hinge' or 'bce'.
 

@@ -5,7 +5,7 @@ G, D, z and y are the paper's symbols: networks, latents [N, Z] and class labels
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from sagan.common.schema import ClearError
 from sagan.models.ops.spectral_norm import power_iteration
-from sagan.training.core.losses import Objective
+from sagan.training.core.losses import HINGE, Objective
 
 
 class NonFiniteError(ClearError, ArithmeticError):
@@ -28,21 +28,6 @@ class NonFiniteError(ClearError, ArithmeticError):
             f"{name.replace('_', ' ')} {value:.4g}" for name, value in facts.items()
         )
         super().__init__(f"the {network}'s update is not finite: {numbers}{where}")
-
-
-@dataclass(frozen=True)
-class StepOptions:
-    """How an update is computed."""
-
-    objective: Objective = field(default_factory=Objective)
-    bf16: bool = False
-    """Forward passes in bfloat16 where that is safe (autocast); losses and weights in float32."""
-    passes: int = 1
-    """Forward and backward passes that one update is split into (gradient accumulation)."""
-
-    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """The context that forward passes run in."""
-        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
 
 @dataclass(frozen=True)
@@ -72,7 +57,9 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     z: Tensor,
     y: Tensor,
     *,
-    options: StepOptions = StepOptions(),
+    objective: Objective = HINGE,
+    bf16: bool = False,
+    passes: int = 1,
 ) -> DiscriminatorRecord:
     """Update D on one batch of real images and one of fakes, in one concatenated pass.
 
@@ -84,7 +71,10 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
         class_labels: of the real images.
         z: latents of the fakes.
         y: labels of the fakes.
-        options: objective, precision, passes.
+        objective: the losses.
+        bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
+            float32.
+        passes: forward and backward passes that the update is split into (gradient accumulation).
 
     Raises:
         NonFiniteError: before weights and batch-norm statistics are touched.
@@ -93,18 +83,18 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     seen = []
     with _untouched_on_error(G):
         batch = (real_images, class_labels, z, y)
-        for last, part in _parts(batch, options.passes):
+        for last, part in _parts(batch, passes):
             images, labels, latents, fake_labels = part
-            with torch.no_grad(), options.autocast(z.device):
+            with torch.no_grad(), _autocast(z.device, bf16):
                 fake_images = G(latents, fake_labels)
             both = torch.cat([images, fake_images]), torch.cat([labels, fake_labels])
             with _gradients_shared(D, last):
-                with options.autocast(z.device):
+                with _autocast(z.device, bf16):
                     logits, class_logits = D(*both)
                 real_logits, fake_logits = logits.float().split([len(labels), len(fake_labels)])
-                loss = options.objective.discriminator_loss(real_logits, fake_logits)
-                loss = loss + _both_classified(options.objective, class_logits, labels, fake_labels)
-                (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+                loss = objective.discriminator_loss(real_logits, fake_logits)
+                loss = loss + _both_classified(objective, class_logits, labels, fake_labels)
+                (loss / passes).backward()  # type: ignore[no-untyped-call]
             seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean()]).detach())
         loss, real_mean, fake_mean = torch.stack(seen).mean(0).unbind()
         facts = {"loss": loss, "real_logits": real_mean, "fake_logits": fake_mean}
@@ -119,7 +109,9 @@ def generator_step(
     z: Tensor,
     y: Tensor,
     *,
-    options: StepOptions = StepOptions(),
+    objective: Objective = HINGE,
+    bf16: bool = False,
+    passes: int = 1,
 ) -> GeneratorRecord:
     """Update G against D, whose weights are frozen meanwhile.
 
@@ -130,7 +122,10 @@ def generator_step(
         optimizer: of G.
         z: latents.
         y: labels.
-        options: objective, precision, passes.
+        objective: the losses.
+        bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
+            float32.
+        passes: forward and backward passes that the update is split into (gradient accumulation).
 
     Raises:
         NonFiniteError: before weights and batch-norm statistics are touched.
@@ -140,19 +135,23 @@ def generator_step(
     D.requires_grad_(requires_grad=False)
     try:
         with _untouched_on_error(G):
-            for last, (latents, labels) in _parts((z, y), options.passes):
+            for last, (latents, labels) in _parts((z, y), passes):
                 with _gradients_shared(G, last):
-                    with options.autocast(z.device):
+                    with _autocast(z.device, bf16):
                         logits, class_logits = D(G(latents, labels), labels)
-                    loss = options.objective.generator_loss(logits.float())
-                    loss = loss + options.objective.classification_loss(class_logits, labels)
-                    (loss / options.passes).backward()  # type: ignore[no-untyped-call]
+                    loss = objective.generator_loss(logits.float())
+                    loss = loss + objective.classification_loss(class_logits, labels)
+                    (loss / passes).backward()  # type: ignore[no-untyped-call]
                 seen.append(loss.detach())
             loss = torch.stack(seen).mean()
             norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
     finally:
         D.requires_grad_(requires_grad=True)
     return GeneratorRecord(loss, norm)
+
+
+def _autocast(device: torch.device, bf16: bool) -> AbstractContextManager[object]:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 def _both_classified(

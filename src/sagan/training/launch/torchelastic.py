@@ -30,7 +30,6 @@ from sagan.processes.signals import (
     stop_requests,
 )
 from sagan.training.config import TrainingConfig
-from sagan.training.folders import Folders
 from sagan.training.launch.error_files import Notes
 
 logger = logging.getLogger(__name__)
@@ -54,13 +53,14 @@ class FinishedElsewhere(SystemExit):
         super().__init__(0)
 
 
-Worker = Callable[[TrainingConfig, Path, Folders, Path, int], None]
+Worker = Callable[[TrainingConfig, Path, dict[str, Path], Path, int], None]
 
 
 def launch(
     config: TrainingConfig,
     shards: ShardStore,
-    folders: Folders,
+    runs_dir: Path,
+    feature_cache: Path,
     run: Path,
     *,
     worker: Worker | None = None,
@@ -70,7 +70,8 @@ def launch(
     Args:
         config: the run; `devices`, `nnodes`, `rdzv_endpoint`, `rdzv_id`, `restarts` count here.
         shards: the images, at the same path on every machine.
-        folders: of all runs and of cached features, the same shared ones on every machine.
+        runs_dir: folder of all runs, the same shared one on every machine.
+        feature_cache: folder of cached features, shared as well.
         run: this run's folder in it.
         worker: what each process runs; `work` if left out.
 
@@ -90,6 +91,7 @@ def launch(
     run.mkdir(parents=True, exist_ok=True)
     notes = Notes(run / "processes")
     notes.clear()
+    folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
     arguments = (config, shards.path, folders, notes.folder, _log_level())
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
@@ -128,7 +130,11 @@ def _check_devices(config: TrainingConfig) -> None:
 
 
 def work(
-    config: TrainingConfig, shards: Path, folders: Folders, notes_folder: Path, log_level: int
+    config: TrainingConfig,
+    shards: Path,
+    folders: dict[str, Path],
+    notes_folder: Path,
+    log_level: int,
 ) -> None:
     """One process of a distributed training, as torchelastic calls it.
 
@@ -149,7 +155,9 @@ def work(
             raise
 
 
-def _train(config: TrainingConfig, shards: Path, folders: Folders, notes: Notes, rank: int) -> None:
+def _train(
+    config: TrainingConfig, shards: Path, folders: dict[str, Path], notes: Notes, rank: int
+) -> None:
     from sagan.training.core.distributed import joined_world
     from sagan.training.run import train_here
 
@@ -159,7 +167,8 @@ def _train(config: TrainingConfig, shards: Path, folders: Folders, notes: Notes,
             device = choose_device(config.device, threads=config.threads)
             with joined_world(device.type, timeout_seconds=timeout) as world:
                 try:
-                    train_here(config, ShardStore.open(shards), folders, world, stop)
+                    store = ShardStore.open(shards)
+                    train_here(config, store, world, stop, **folders, on_score=None)
                 except Exception as error:
                     notes.note_failure(rank, error)  # before the others lose this process
                     raise

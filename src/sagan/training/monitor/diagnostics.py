@@ -12,8 +12,8 @@ from sagan.models.attention import SelfAttention2d
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import SpectralLayer, power_iteration
+from sagan.training.core.exported import SETTLING_ITERATIONS
 
-_SETTLING_ITERATIONS = 20  # averaged weights are new to u and v
 _IMAGES_AT_ONCE = 8  # an attention map is large: [N, L, M]
 
 
@@ -44,7 +44,7 @@ def settled(network: nn.Module) -> Iterator[None]:
     """The spectral norm's u and v fit the weights meanwhile, as at the export."""
     layers = [module for module in network.modules() if isinstance(module, SpectralLayer)]
     before = [(layer, layer.u.clone(), layer.v.clone()) for layer in layers]
-    power_iteration(network, _SETTLING_ITERATIONS)
+    power_iteration(network, SETTLING_ITERATIONS)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from sagan.models.ops.sync_batch_norm import statistics_alone
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import World
 from sagan.training.core.loop import StepRecord
+from sagan.training.core.sizes import images_per_step
 from sagan.training.core.state import TrainingState
 from sagan.training.monitor.collapse import CollapseWatch
 from sagan.training.monitor.progress import Progress
@@ -42,13 +43,13 @@ class Observer:
         self._progress = Progress(
             images_seen=state.images_seen,
             total_images=config.total_images,
-            images_per_step=config.images_per_step,
+            images_per_step=images_per_step(config),
         )
         self._events = None
         if config.tensorboard:
             from sagan.training.monitor.tensorboard import EventFiles
 
-            step = state.images_seen // config.images_per_step
+            step = state.images_seen // images_per_step(config)
             self._events = EventFiles(run / "tensorboard", purge_step=step + 1)
         self._watch = (
             CollapseWatch(config, shards, self._world.device) if config.watch.enabled else None
@@ -136,5 +137,5 @@ class Observer:
         if self._config.lr_schedule != "constant":
             entry["generator_lr"] = self._state.generator_optimizer.param_groups[0]["lr"]
             entry["discriminator_lr"] = self._state.discriminator_optimizer.param_groups[0]["lr"]
-        entry["images_per_second"] = self._steps * self._config.images_per_step / self._seconds
+        entry["images_per_second"] = self._steps * images_per_step(self._config) / self._seconds
         return entry

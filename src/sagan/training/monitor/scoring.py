@@ -15,6 +15,7 @@ from sagan.bundle.generator_bundle import RAW
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.metric_info import lower_is_better
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import steps_between
 from sagan.training.core.state import TrainingState
 from sagan.training.store.export import export_generator
 from sagan.training.store.journal import Record
@@ -64,6 +65,12 @@ def _or_nan(value: float | None) -> float:
 
 
 OnScore = Callable[[Score], None]
+
+
+def is_scored(config: TrainingConfig, step: int, *, last: bool) -> bool:
+    """Whether a step ends in a score; the last one does wherever there are scores."""
+    every = config.scoring.every_images
+    return bool(every) and (last or step % steps_between(config, every) == 0)
 
 
 def scores_in(journal: list[Record]) -> list[Score]:

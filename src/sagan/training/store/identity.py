@@ -24,12 +24,12 @@ from sagan.training.config import TrainingConfig
 
 # where a run is computed and how it is watched does not make it another run
 _NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
-_NOT_IDENTITY |= {"collective_timeout_seconds", "images_per_pass", "log_every_steps"}
+_NOT_IDENTITY |= {"collective_timeout_seconds", "log_every_steps"}
 _NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
 _NOT_IDENTITY |= {"scoring", "export", "export_raw"}
 _NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
 # what decides about the weights, as whole files and folders
-_CODE = ("common/pixels.py", "data/batches.py", "models", "training/core")
+_CODE = ("common/pixels.py", "models", "training/core")
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
@@ -62,7 +62,6 @@ def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processes": config.world_size,
-        "images_per_pass": config.images_per_pass,
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "sagan": sagan.__version__,

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sagan.common.schema import ClearError, describe_faults
 from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.tuning.storage.location import StorageError, explained, open_storage
 from sagan.tuning.study import make_pruner, make_sampler
 from sagan.tuning.workers.context import Attempt, Job
@@ -143,8 +144,8 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
         every_images: about, between scores [images].
     """
     count = max(1, round(training.total_images / every_images))
-    steps = -(-training.total_steps // count)
-    interval = {"every_images": steps * training.images_per_step}
+    steps = -(-total_steps(training) // count)
+    interval = {"every_images": steps * images_per_step(training)}
     return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.data.batches import Batches, batch_indices, epoch_flips, mirror
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards.build import build_shards
+from sagan.training.core.batches import Batches, batch_indices, epoch_flips, mirror
 from tests.drawn_images import draw_image_folder
 
 

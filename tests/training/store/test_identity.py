@@ -1,0 +1,99 @@
+"""What makes another run of a run, and what does not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sagan
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training import train
+from sagan.training.store.identity import code_hash
+from tests.training.whole_runs import Stop
+
+PACKAGE = Path(sagan.__file__).parent
+DECIDES = ["common/pixels.py", *("training/core/losses.py", "training/core/batches.py")]
+DECIDES += ["training/core/exported.py", "models/generator.py", "models/ops/spectral_norm.py"]
+
+
+def files_beside():
+    """Source files of training and the bundle that do not decide about the weights."""
+    folders = ["training/store", "training/monitor", "training/launch", "training/config", "bundle"]
+    found = [file for folder in folders for file in (PACKAGE / folder).glob("*.py")]
+    found += [*(PACKAGE / "training").glob("*.py"), PACKAGE / "common/files.py"]
+    found += (PACKAGE / "commands").glob("*.py")
+    return sorted(file.relative_to(PACKAGE).as_posix() for file in found)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package, which the identity hashes in its place."""
+    copy = tmp_path / "copy" / "sagan"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("sagan.common.files.__file__", str(copy / "common/files.py"))
+    code_hash.cache_clear()
+    yield copy
+    code_hash.cache_clear()
+
+
+def changed_hash(package, name):
+    """The code's hash with one file of the copy changed."""
+    file = package / name
+    before = file.read_text()
+    file.write_text(before + "# reworded\n")
+    code_hash.cache_clear()
+    found = code_hash()
+    file.write_text(before)
+    return found
+
+
+def test_only_code_that_decides_about_the_weights_counts(package):
+    first = code_hash()
+
+    assert {name for name in files_beside() if changed_hash(package, name) != first} == set()
+    assert len({first, *(changed_hash(package, name) for name in DECIDES)}) == 1 + len(DECIDES)
+
+
+def test_an_unfinished_run_resumes_after_a_change_beside_and_not_after_one_in_the_core(
+    package, tiny, shards, tmp_path, caplog
+):
+    caplog.set_level("INFO")
+    config, runs = tiny(total_images=24), tmp_path / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        Stop(patch, 3)
+        with pytest.raises(TrainingInterrupted):
+            train(config, shards, runs)
+
+    for name in files_beside():
+        (package / name).write_text((package / name).read_text() + "# reworded\n")
+    code_hash.cache_clear()
+    train(config, shards, runs)
+    assert "resumes at 12 images" in caplog.text
+    assert len(list(runs.iterdir())) == 1
+
+    losses = package / "training/core/losses.py"
+    losses.write_text(losses.read_text() + "# changed\n")
+    code_hash.cache_clear()
+    train(config, shards, runs)
+    assert len(list(runs.iterdir())) == 2
+
+
+def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
+    """Batch-norm statistics are taken over a pass."""
+    for images in (None, 2):
+        train(tiny(total_images=4, images_per_pass=images), shards, tmp_path)
+
+    assert len(list(tmp_path.glob("*/identity.json"))) == 2
+
+
+def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_path):
+    """Its identity says nothing of a parameter that was none then."""
+    first = train(tiny(total_images=8), shards, tmp_path / "before")
+    identity = first.bundle.path.parent / "identity.json"
+    before = json.loads(identity.read_text())
+    del before["parameters"]["images_per_pass"]
+    identity.write_text(json.dumps(before | {"code": "of another version"}))
+
+    options = {"total_images": 12, "continue_from": str(first.bundle.path.parent)}
+    assert train(tiny(**options), shards, tmp_path).journal[0]["images_seen"] == 12
