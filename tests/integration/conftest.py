@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -127,15 +128,15 @@ def command_in(project: Path) -> Command:
     return run
 
 
-def run_here(project: Path, *words: str) -> Result:
-    """`kedro run` of the project, in this process: no second import of everything."""
+def run_here(project: Path, *words: str, command: click.Command = cli.run) -> Result:
+    """`kedro run` in the project, in this process: no second import of everything."""
     with pytest.MonkeyPatch.context() as patch, _logging_kept():
         patch.chdir(project)
         patch.setattr(sys, "path", [*sys.path])
         patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
         patch.setenv("COLUMNS", "80")
         bootstrap_project(project)
-        return CliRunner().invoke(cli.run, words)
+        return CliRunner().invoke(command, words)
 
 
 @contextmanager
