@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup train test test-fast coverage lint docs commands lock clean
+.PHONY: setup train test test-fast lint docs commands lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -31,10 +31,6 @@ test: $(READY)
 # all that starts no process, no browser and no database
 test-fast: $(READY)
 	$(PYTEST) -m "not slow"
-
-# the share of lines and of branches that the tests execute
-coverage: $(READY)
-	$(BIN)/python -m benchmarks.coverage
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
