@@ -138,4 +138,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.option.durations is not None and costly:
         terminalreporter.section("files of 5 seconds and more")
         for total, file in costly:
-            terminalreporter.write_line(f"{total:6.0f}  {file}")
+            terminalreporter.write_line(f'    "{file}": {total:.0f},')
