@@ -3,7 +3,7 @@
 from tests import small_world
 from tests.small_world import PROTOCOL
 
-__all__ = ["CONTESTANTS", "EQUAL", "PROTOCOL", "TRAINING", "count_trainings"]
+__all__ = ["EQUAL", "PROTOCOL", "TRAINING", "VARIANTS", "count_trainings"]
 
 TRAINING = small_world.TRAINING | {
     "total_images": 8,
@@ -13,7 +13,7 @@ TRAINING = small_world.TRAINING | {
     "checkpoint_every_images": 4,
 }
 EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
-CONTESTANTS = (
+VARIANTS = (
     {"name": "sagan", "preset": "sagan"},
     {"name": "acgan", "preset": "acgan", "parameters": EQUAL},
     {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},
@@ -21,13 +21,13 @@ CONTESTANTS = (
 
 
 def count_trainings(monkeypatch):
-    from sagan.training import run
+    import sagan.training
 
-    original, started = run.train, []
+    original, started = sagan.training.train, []
 
     def counted(config, *arguments, **keywords):
         started.append((config.preset, config.seed))
         return original(config, *arguments, **keywords)
 
-    monkeypatch.setattr(run, "train", counted)
+    monkeypatch.setattr(sagan.training, "train", counted)
     return started

@@ -1,7 +1,7 @@
-"""Configuration of the comparison station (`params:comparison`)."""
+"""Configuration of the comparison pipeline (`params:comparison`)."""
 
 from collections import Counter
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
@@ -9,8 +9,8 @@ from sagan.common.schema import Config, unknown_key
 from sagan.training.config.recipes import PRESETS
 
 
-class ContestantConfig(Config):
-    """One model configuration: a published one, one's own, or a published one changed."""
+class VariantConfig(Config):
+    """A model configuration: a published one, one of your own, or a published one changed."""
 
     name: str = Field(description="in tables and pictures", min_length=1)
     preset: str | None = Field(
@@ -25,24 +25,25 @@ class ContestantConfig(Config):
 
     @field_validator("preset")
     @classmethod
-    def _a_known_preset(cls, preset: str | None) -> str | None:
+    def _check_preset(cls, preset: str | None) -> str | None:
         if preset is not None and preset not in PRESETS:
             raise ValueError(unknown_key(preset, PRESETS).replace("key", "preset"))
         return preset
 
 
 class ComparisonConfig(Config):
-    """Contestants times seeds; each run has the same budget and is evaluated alike."""
+    """Variants times seeds; all runs have the same budget and protocol."""
 
-    contestants: tuple[ContestantConfig, ...] = Field(
+    RENAMED: ClassVar[dict[str, str]] = {"contestants": "variants"}
+
+    variants: tuple[VariantConfig, ...] = Field(
         tuple(
-            ContestantConfig(name=name, preset=name)
-            for name in ("sagan", "sngan_projection", "acgan")
+            VariantConfig(name=name, preset=name) for name in ("sagan", "sngan_projection", "acgan")
         ),
         min_length=1,
         description="model configurations, the rows of the table",
     )
-    reference: str = Field("sagan", description="the contestant that the others are compared with")
+    reference: str = Field("sagan", description="the variant that the others are compared with")
     seeds: tuple[NonNegativeInt, ...] = Field(
         (0, 1, 2),
         min_length=1,
@@ -64,13 +65,13 @@ class ComparisonConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _names_are_told_apart(self) -> Self:
-        names = Counter(one.name for one in self.contestants)
+    def _check_names_and_seeds(self) -> Self:
+        names = Counter(one.name for one in self.variants)
         doubled = [name for name, count in names.items() if count > 1]
         if doubled:
-            raise ValueError(f"contestants need different names, got twice: {doubled}")
+            raise ValueError(f"variants need different names, got twice: {doubled}")
         if self.reference not in names:
-            found = unknown_key(self.reference, names).replace("key", "contestant")
+            found = unknown_key(self.reference, names).replace("key", "variant")
             raise ValueError(f"reference: {found}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: expected each seed once, got {list(self.seeds)}")
