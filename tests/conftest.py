@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 STARTERS = {
     *("subprocess", "multiprocessing", "os.fork", "playwright.sync_api"),
     *("nbclient.client.NotebookClient", "sagan.training.launch.torchelastic.launch"),
-    *("sagan.tuning.run.tune"),
+    *("sagan.tuning.run.tune", "sagan.processes.supervisor", "sagan.processes.child"),
 }
 # what libraries ask the system for, in milliseconds
 BRIEF = {"git", "uname"}
