@@ -15,7 +15,7 @@ from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.labels import check_generator
+from sagan.metrics.evaluate_generator import check_generator
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
@@ -31,12 +31,6 @@ def evaluation_pictures(
     config: EvaluationConfig,
 ) -> Arrays:
     """Generate the samples that the metrics file lists again, and read the matching real images.
-
-    Args:
-        bundle: the evaluated generator.
-        shards: the real images.
-        metrics: from `evaluate_generator`.
-        config: the protocol of that evaluation.
 
     Returns:
         With images uint8 [n, 3, H, W] and labels int64 [n]:
