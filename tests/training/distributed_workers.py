@@ -46,16 +46,16 @@ def then_diverging(*arguments):
     return work(*arguments)
 
 
-def _one_after_another(scenarios, config, shards, folders, _notes, log_level):
+def _one_after_another(scenarios, config, shards, folders, _errors, log_level):
     launched_port = os.environ["MASTER_PORT"]
     for name, (changes, fault) in scenarios.items():
         runs = folders["runs_dir"] / name
-        notes = runs / "processes"
-        notes.mkdir(parents=True, exist_ok=True)
+        errors = runs / "processes"
+        errors.mkdir(parents=True, exist_ok=True)
         os.environ["MASTER_PORT"] = _port(runs)
         values = config.model_dump(exclude_unset=True) | changes
         with slow_saves() if fault else nullcontext():
-            work(type(config)(**values), shards, folders | {"runs_dir": runs}, notes, log_level)
+            work(type(config)(**values), shards, folders | {"runs_dir": runs}, errors, log_level)
     os.environ["MASTER_PORT"] = launched_port
 
 

@@ -19,7 +19,7 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config import TrainingConfig
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.launch.error_files import Notes
+from sagan.training.launch.error_files import WorkerErrorFiles
 from sagan.training.launch.torchelastic import TrainingFailedError, launch
 from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
@@ -246,7 +246,7 @@ def test_what_a_new_start_would_not_cure_ends_at_once_in_its_own_words(launched,
         launched(distributed_workers.then_diverging, restarts=3, checkpoint_every_images=4)
 
     assert (tmp_path / "starts").read_text() == "."
-    failure = Notes(tmp_path / "nowhere" / "processes").lasting_failure()
+    failure = WorkerErrorFiles(tmp_path / "nowhere" / "processes").permanent_failure()
     assert isinstance(failure, str)
     assert failure.startswith("training.continue_from: no run at 'nowhere'")
     state = final_state(tmp_path)
