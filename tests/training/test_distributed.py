@@ -19,7 +19,7 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.launch.torchelastic import TrainingFailed, launch
+from sagan.training.launch.torchelastic import TrainingFailedError, launch
 from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
@@ -147,7 +147,7 @@ def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 -
 
 def test_killed_process_ends_all_where_no_restart_is_left(launched, tmp_path):
     started = time.monotonic()
-    with pytest.raises(TrainingFailed, match=r"process 1 ended with signal 9.*checkpoints are"):
+    with pytest.raises(TrainingFailedError, match=r"process 1 ended with signal 9.*checkpoints"):
         launched(distributed_workers.dying, total_images=LONG, checkpoint_every_images=4)
 
     assert time.monotonic() - started < 30
@@ -227,7 +227,7 @@ def test_the_process_that_raised_is_reported_not_those_that_lost_it(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
 
-    with pytest.raises(TrainingFailed, match=r"process 1 failed: OSError:.*disk of this machine"):
+    with pytest.raises(TrainingFailedError, match=r"process 1 failed: OSError:.*disk of this"):
         launched(distributed_workers.raising)
 
     assert not list(temporary.iterdir())
@@ -243,7 +243,7 @@ def test_all_processes_stop_where_one_diverges(launched, tmp_path):
 
 
 def test_what_a_new_start_would_not_cure_ends_at_once_in_its_own_words(launched, tmp_path):
-    with pytest.raises(TrainingFailed, match=r"^training\.continue_from: no run at 'nowhere'"):
+    with pytest.raises(TrainingFailedError, match=r"^training\.continue_from: no run at 'nowhere'"):
         launched(distributed_workers.counted, restarts=3, continue_from="nowhere")
 
     assert (tmp_path / "starts").read_text() == "."
@@ -270,7 +270,7 @@ def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypa
     monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", apart)
     meeting = {"nnodes": 2, "devices": 1, "rdzv_endpoint": "node1:29500"}
 
-    with pytest.raises(TrainingFailed) as raised:
+    with pytest.raises(TrainingFailedError) as raised:
         launched(distributed_workers.counted, **meeting)
 
     assert str(raised.value).startswith(
