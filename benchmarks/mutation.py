@@ -34,7 +34,7 @@ SUBJECTS = {
     "metrics/scores": ["tests/metrics/scores", "tests/metrics/test_evaluation.py"],
     "sampling": ["tests/sampling"],
 }
-NOT_CODE = {"annotation", "returns", "exc"}
+NOT_CODE = {"annotation", "returns", "exc", "decorator_list"}
 # what decides nothing: entry points, parameters, and how pictures are laid out and drawn
 LEFT_OUT = {"__init__.py", "__main__.py", "config.py", "attention_maps.py", "drawing.py"}
 LEFT_OUT |= {"grids.py", "picture.py"}

@@ -1,3 +1,18 @@
 """Mutants that no test kills, each with the reason: `file: line -> changed line`."""
 
-EXPLAINED: dict[str, str] = {}
+EXPLAINED: dict[str, str] = {
+    "models/attention.py: return F.max_pool2d(x, self.pool) if self.pool > 1 else x -> "
+    "return F.max_pool2d(x, self.pool) if (self.pool >= 1) else x": "pooling over one pixel is the identity",
+    "metrics/scores/diversity.py: flat = images.reshape(len(images), -1).astype(np.float64)  # [N, D] -> "
+    "flat = images.reshape(len(images), -(2)).astype(np.float64)  # [N, D]": "NumPy takes any negative size as the unknown one",
+    "metrics/scores/extrapolation.py: features: Tensor, distance: Callable[[Statistics], float], *, points: int = 15, seed: int = 0 -> "
+    "features: Tensor, distance: Callable[[Statistics], float], *, points: int = 15, seed: int = (1)": "the default seed is arbitrary",
+    'metrics/scores/frechet.py: eigenvalues = linalg.eigvalsh(second, first, type=2, driver="gv", check_finite=False) -> '
+    'eigenvalues = linalg.eigvalsh(second, first, type=(3), driver="gv", check_finite=False)': "B A x = w x and A B x = w x have the same eigenvalues",
+    'metrics/scores/frechet.py: eigenvalues = linalg.eigvalsh(second, first, type=2, driver="gv", check_finite=False) -> '
+    'eigenvalues = linalg.eigvalsh(second, first, type=2, driver="gv", check_finite=(True))': "a check more: the same result of finite statistics",
+    "metrics/scores/frechet.py: if lowest < -NEGATIVE_TOLERANCE * max(highest, np.finfo(float).tiny): -> "
+    "if (lowest <= -NEGATIVE_TOLERANCE * max(highest, np.finfo(float).tiny)):": "a tie of two floats that rounding decides",
+    "metrics/scores/kernel.py: ROWS = 1024  # of a block of the kernel matrix -> "
+    "ROWS = (1025)  # of a block of the kernel matrix": "the size of a block: speed and memory, not the sum",
+}

@@ -15,7 +15,8 @@ from tests.costs import SECONDS
 ROOT = Path(__file__).parents[1]
 # whoever calls one of these starts a process; calls through helpers of ours are followed
 STARTERS = {
-    *("subprocess", "multiprocessing", "os.fork", "playwright.sync_api"),
+    *("subprocess", "multiprocessing", "multiprocessing.context", "concurrent.futures.process"),
+    *("os.fork", "playwright.sync_api"),
     *("nbclient.client.NotebookClient", "sagan.training.launch.torchelastic.launch"),
     *("sagan.tuning.run.tune", "sagan.processes.supervisor", "sagan.processes.child"),
 }

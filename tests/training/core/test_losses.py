@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from sagan.training.core.losses import (
+    Objective,
     bce_discriminator_loss,
     bce_generator_loss,
     hinge_discriminator_loss,
@@ -44,6 +45,7 @@ def test_classification_counts_by_its_weight():
         0.5 * expected.item()
     )
     assert objective("hinge").classification_loss(None, labels).item() == 0
+    assert objective("hinge").classifier_weight == Objective().classifier_weight == 1
 
 
 def test_an_unknown_objective():
