@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         try:
-            command: click.Command = getattr(import_module(f"sagan.commands.{module}"), attribute)
+            command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
         except ModuleNotFoundError as error:
             raise missing_package(error) from None
         return command

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @path_option("--out", required=True, metavar="DIR", help="Folder of runs; each has its own in it.")
 @config_option
 @click.option(
-    "--preset",
+    "--recipe",
     metavar="NAME",
     help="A published configuration that overrides those files, such as sagan or acgan.",
 )
@@ -38,7 +38,7 @@ def train(
     shards: Path,
     out: Path,
     files: tuple[Path, ...],
-    preset: str | None,
+    recipe: str | None,
     assignments: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -53,7 +53,7 @@ def train(
         from sagan.training import train as train_run
         from sagan.training.store.runs import log_disk_usage
 
-        config = _configured(files, preset, assignments)
+        config = _configured(files, recipe, assignments)
         if dry_run:
             from sagan.commands.dry_run import configuration, training_plan
 
@@ -68,7 +68,7 @@ def train(
 
 
 def _configured(
-    files: tuple[Path, ...], preset: str | None, assignments: tuple[str, ...]
+    files: tuple[Path, ...], recipe: str | None, assignments: tuple[str, ...]
 ) -> TrainingConfig:
     from pydantic import ValidationError
 
@@ -76,7 +76,7 @@ def _configured(
     from sagan.training.config import TrainingConfig
     from sagan.training.config.recipes import refuse_replaced
 
-    chosen = [f"preset={preset}"] if preset else []
+    chosen = [f"preset={recipe}"] if recipe else []
     settings = load_settings("training", files, [*chosen, *assignments])
     refuse_replaced(settings.get("preset"), load_settings("training", [], assignments))
     try:
