@@ -26,13 +26,13 @@ TRAINING = {
     "total_images": 8,
     "tensorboard": False,
     "watch": {"enabled": False},
-    "scoring": {"every_images": 4, "protocol": PROTOCOL},
+    "scoring": {"every_images": 4, "evaluation": PROTOCOL},
     "checkpoint_every_images": 4,
 }
 EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
 CONTESTANTS = (
-    {"name": "sagan", "preset": "sagan"},
-    {"name": "acgan", "preset": "acgan", "parameters": EQUAL},
+    {"name": "sagan", "recipe": "sagan"},
+    {"name": "acgan", "recipe": "acgan", "parameters": EQUAL},
     {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},
 )
 
@@ -43,7 +43,7 @@ def count_trainings(monkeypatch):
     original, started = run.train, []
 
     def counted(config, *arguments, **keywords):
-        started.append((config.preset, config.seed))
+        started.append((config.recipe, config.seed))
         return original(config, *arguments, **keywords)
 
     monkeypatch.setattr(run, "train", counted)

@@ -59,7 +59,7 @@ def studied(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A copy of the finished project in which both studies were made by DVC."""
     project = tmp_path_factory.mktemp("studied") / "project"
     shutil.copytree(finished_project, project, symlinks=True)
-    change(project, "tuning", **SMALL["tuning"], protocol=PROTOCOL)
+    change(project, "tuning", **SMALL["tuning"], evaluation=PROTOCOL)
     change(project, "comparison", **SMALL["comparison"])
     file = project / "studies/dvc.yaml"
     file.write_text(file.read_text().replace(": {}", ": {base: data}"))

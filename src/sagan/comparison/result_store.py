@@ -13,7 +13,6 @@ from sagan.metrics.config import EvaluationConfig
 Row = dict[str, Any]
 MEASURED_BY = "measured_by"  # the code and the protocol that took a row's metrics
 _MEASURING = ("common/pixels.py", "sampling", "metrics")
-_PLACES = {"device", "inception_weights"}  # where it is computed does not make it another number
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -41,7 +40,7 @@ class RowStore:
     def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
         """Bind to a folder, which need not exist, and to what all rows depend on."""
         self._folder, self._shards = folder, shards
-        self._protocol = _named(evaluation.model_dump(mode="json", exclude=_PLACES))
+        self._protocol = _named(evaluation.dump(affecting="measurement"))
         self._code = source_hash(*_MEASURING)
 
     def path(self, entry: Entry) -> Path:
@@ -80,8 +79,7 @@ class RowStore:
         return _named(
             {
                 "run": run_identity(entry.training, self._shards),
-                "scoring": entry.training.scoring.model_dump(mode="json"),
-                "export": entry.training.export,  # which generator of the run is measured
+                "measurement": entry.training.dump(affecting="measurement"),
             }
         )
 
@@ -94,7 +92,7 @@ class RowStore:
                 row: Row = json.loads(path.read_text(encoding="utf-8"))
             except (FileNotFoundError, json.JSONDecodeError):
                 continue
-            return row | {"contestant": entry.contestant, "preset": entry.preset}
+            return row | {"contestant": entry.contestant, "recipe": entry.recipe}
         return None
 
     def _is_outdated(self, row: Row) -> bool:

@@ -88,7 +88,7 @@ def _measured(entry: Entry, common: Conditions) -> Row:
     from sagan.training import train
     from sagan.training.core.steps import NonFiniteError
 
-    row: Row = {"contestant": entry.contestant, "preset": entry.preset, "seed": entry.seed}
+    row: Row = {"contestant": entry.contestant, "recipe": entry.recipe, "seed": entry.seed}
     row["total_images"] = entry.training.total_images
     try:
         result = train(

@@ -104,7 +104,7 @@ def _take_references(entry: Entry, common: Conditions) -> None:
     from sagan.metrics.features.references import reference_statistics
 
     protocols = [common.evaluation]
-    protocols += [entry.training.scoring.protocol] if entry.training.scoring.every_images else []
+    protocols += [entry.training.scoring.evaluation] if entry.training.scoring.every_images else []
     for protocol in protocols:
         device = choose_device(protocol.device)
         reference_statistics(common.shards, protocol, common.feature_cache, device)

@@ -22,7 +22,7 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
         rows: as `run_comparison` gives them.
 
     Returns:
-        JSON-able: `contestant`, `preset`, `seeds` (all), `trained`, `diverged`, `collapsed`,
+        JSON-able: `contestant`, `recipe`, `seeds` (all), `trained`, `diverged`, `collapsed`,
         `warned` (runs), `metrics` (by name: `mean`, on the score's own scale, `of` which;
         `low`, `high`, `std`, `values`, `seeds`; interval and deviation only of two seeds and more),
         `cost` (means of parameters, images/s and seconds).
@@ -45,7 +45,7 @@ def _record(rows: Sequence[Row]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for row in trained for name in row["metrics"]))
     return {
         "contestant": rows[0]["contestant"],
-        "preset": rows[0]["preset"],
+        "recipe": rows[0].get("recipe", rows[0].get("preset")),
         "seeds": [row["seed"] for row in rows],
         "trained": len(trained),
         "diverged": sum(row["status"] == "diverged" for row in rows),

@@ -8,7 +8,7 @@ from sagan.common.schema import deep_merge, describe_faults
 from sagan.comparison.config import ComparisonConfig, ContestantConfig
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
-from sagan.training.config.recipes import lay_preset
+from sagan.training.config.recipes import apply_recipe
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Entry:
     """One run of the comparison."""
 
     contestant: str
-    preset: str | None
+    recipe: str | None
     seed: int
     training: TrainingConfig
 
@@ -46,7 +46,7 @@ def entries(
     configured = laid_contestants(config, training, shards.image_size, weights)
     _check_runs_differ(configured, shards)
     return [
-        Entry(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
+        Entry(one.name, one.recipe, seed, configured[one.name].model_copy(update={"seed": seed}))
         for seed in config.seeds
         for one in config.contestants
     ]
@@ -69,10 +69,10 @@ def laid_contestants(
     Raises:
         ValueError: naming each contestant that is not valid, with its faults.
     """
-    if training.preset is not None:
+    if training.recipe is not None:
         raise ValueError(
-            f"training.preset is {training.preset}: in a comparison each contestant has its own "
-            "preset; leave training.preset null"
+            f"training.recipe is {training.recipe}: in a comparison each contestant has its own "
+            "recipe; leave training.recipe null"
         )
     faults: list[str] = []
     configured: dict[str, TrainingConfig] = {}
@@ -95,20 +95,20 @@ def laid_contestants(
 def _lay(
     contestant: ContestantConfig, config: ComparisonConfig, training: TrainingConfig
 ) -> TrainingConfig:
-    """Training with the preset, then the contestant's own parameters, then the common budget."""
-    fixed = {"seed", "total_images", "preset"} & contestant.parameters.keys()
+    """Training with the recipe, then the contestant's own parameters, then the common budget."""
+    fixed = {"seed", "total_images", "recipe"} & contestant.parameters.keys()
     if fixed:
         raise ValueError(f"parameters: the comparison sets {', '.join(sorted(fixed))} itself")
     # averaged weights are measured, and raw ones beside them would double what runs keep
     settings = training.model_dump() | {"export_raw": False}
-    if contestant.preset is not None:
-        settings = lay_preset(settings, contestant.preset)
+    if contestant.recipe is not None:
+        settings = apply_recipe(settings, contestant.recipe)
     settings = deep_merge(settings, contestant.parameters)
     settings["total_images"] = config.total_images or training.total_images
     if config.score_every_images is not None:
         settings = deep_merge(settings, {"scoring": {"every_images": config.score_every_images}})
     # laid already: the model would lay it once more, over the contestant's own parameters
-    return TrainingConfig(**settings).model_copy(update={"preset": contestant.preset})
+    return TrainingConfig(**settings).model_copy(update={"recipe": contestant.recipe})
 
 
 def _leaving(weights: str | None, training: TrainingConfig) -> TrainingConfig:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="parameters_training.yml (or JSON); several are laid over one another in order",
     )
     parser.add_argument(
-        "--preset",
+        "--recipe",
         help="a published configuration that overrides those files, such as sagan or acgan",
     )
     parser.add_argument(
@@ -79,10 +79,10 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     from sagan.training.store.runs import tell_of
 
     try:
-        presets = [f"preset={options.preset}"] if options.preset else []
-        settings = load_settings("training", options.config, presets + options.set)
+        recipes = [f"recipe={options.recipe}"] if options.recipe else []
+        settings = load_settings("training", options.config, recipes + options.set)
         given = load_settings("training", [], options.set)
-        refuse_replaced(settings.get("preset"), given)
+        refuse_replaced(settings.get("recipe"), given)
         config = TrainingConfig(**settings)
         tell_of(options.out)
         result = train(config, ShardStore.open(options.shards), options.out)

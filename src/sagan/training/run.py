@@ -259,5 +259,5 @@ class _Run:
                 self.config,
                 self.shards,
                 self.checkpoints,
-                facts={"fingerprint": fingerprint, "preset": self.config.preset},
+                facts={"fingerprint": fingerprint, "recipe": self.config.recipe},
             )

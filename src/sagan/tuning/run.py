@@ -122,7 +122,7 @@ def _look_at_real_images(job: Job, shards: ShardStore) -> None:
     from sagan.common.devices import choose_device
     from sagan.metrics.features.references import reference_statistics
 
-    config = job.config.protocol
+    config = job.config.evaluation
     reference_statistics(
         shards, config, job.features, choose_device(config.device, threads=job.training.threads)
     )

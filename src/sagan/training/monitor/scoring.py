@@ -87,7 +87,7 @@ class Scorer:
         """Take the run, its images, the folder of cached features, and where to compute."""
         self._config, self._shards, self._workspace = config, shards, workspace
         computed = {"device": device.type}
-        self._protocol = config.scoring.protocol.model_copy(update=computed)
+        self._protocol = config.scoring.evaluation.model_copy(update=computed)
         self._quiet = False
 
     def score(self, state: TrainingState) -> Score:
@@ -136,7 +136,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
         import sagan.metrics.evaluate_generator  # noqa: F401 - what it needs is missed now, not later
         from sagan.metrics.features.inception import require_weights
 
-        require_weights(config.scoring.protocol)
+        require_weights(config.scoring.evaluation)
 
 
 @contextmanager

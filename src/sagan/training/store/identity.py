@@ -22,12 +22,6 @@ from sagan.common.files import source_hash
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 
-# where a run is computed and how it is watched does not make it another run
-_NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
-_NOT_IDENTITY |= {"collective_timeout_seconds", "log_every_steps"}
-_NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
-_NOT_IDENTITY |= {"scoring", "export", "export_raw"}
-_NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
 # what decides about the weights, as whole files and folders
 _CODE = ("common/pixels.py", "models", "training/core")
 
@@ -35,7 +29,7 @@ _CODE = ("common/pixels.py", "models", "training/core")
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
     """Parameters, data and code of a run, JSON-able."""
     return {
-        "parameters": config.model_dump(mode="json", exclude=_NOT_IDENTITY),
+        "parameters": config.dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,

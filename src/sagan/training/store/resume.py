@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
+from sagan.common.schema import mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import differences
 
 IDENTITY = "identity.json"
-_ALWAYS_ALLOWED = ("total_images", "continue_from")
+_ALWAYS_ALLOWED = tuple(
+    name
+    for name, field in TrainingConfig.model_fields.items()
+    if (mark := mark_of(field)) and mark.may_change
+)
 
 
 def read_identity(run: Path) -> dict[str, Any] | None:
