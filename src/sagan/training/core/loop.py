@@ -6,7 +6,6 @@ Its caller writes the journal, saves checkpoints and decides when to stop.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from sagan.training.config import TrainingConfig
 from sagan.training.core.batches import Batches
 from sagan.training.core.distributed import World
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.inputs import add_real_noise, draw_latents_and_labels
+from sagan.training.core.inputs import Stream, add_real_noise, draw_latents_and_labels
 from sagan.training.core.losses import objective
 from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import TrainingState
@@ -64,7 +63,7 @@ def training_loop(
                 shared_D,
                 state.discriminator_optimizer,
                 *inputs.real(state.images_seen),
-                *inputs.fakes(state.images_seen, "discriminator", config.batch_size),
+                *inputs.fakes(state.images_seen, Stream.DISCRIMINATOR_FAKES, config.batch_size),
                 objective=losses,
                 bf16=bf16,
                 passes=passes(config, config.batch_size),
@@ -74,7 +73,7 @@ def training_loop(
             shared_G,
             D,
             state.generator_optimizer,
-            *inputs.fakes(state.images_seen, "generator", fakes),
+            *inputs.fakes(state.images_seen, Stream.GENERATOR_FAKES, fakes),
             objective=losses,
             bf16=bf16,
             passes=passes(config, fakes),
@@ -122,12 +121,10 @@ class InputSampler:
         )
         return images, class_labels.to(self._world.device)
 
-    def fakes(
-        self, images_seen: int, role: Literal["discriminator", "generator"], batch_size: int
-    ) -> tuple[Tensor, Tensor]:
+    def fakes(self, images_seen: int, stream: Stream, batch_size: int) -> tuple[Tensor, Tensor]:
         """Latents [N, Z] and labels int64 [N], on the device."""
         z, y = draw_latents_and_labels(
-            self._config.seed, images_seen, role, batch_size=batch_size, **self._sizes
+            self._config.seed, stream, images_seen, batch_size=batch_size, **self._sizes
         )
         share, device = self._world.share(batch_size), self._world.device
         return z[share].to(device), y[share].to(device)

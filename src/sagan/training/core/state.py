@@ -14,6 +14,7 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
+from sagan.training.core.inputs import Stream, torch_seed
 
 
 class TrainingState:
@@ -25,7 +26,7 @@ class TrainingState:
     def __init__(self, config: TrainingConfig, shards: ShardStore, device: torch.device) -> None:
         """Build freshly initialised networks and optimisers from the run's seed."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+            torch.manual_seed(torch_seed(config.seed, Stream.INITIALISATION))
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)

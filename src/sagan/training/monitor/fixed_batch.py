@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels
 
 if TYPE_CHECKING:
     from sagan.data.shards.store import ShardSplit, ShardStore
@@ -60,8 +60,8 @@ def choose_fixed_batch(config: "TrainingConfig", shards: "ShardStore") -> FixedB
     count = size * len(members)
     latents, _ = draw_latents_and_labels(
         config.seed,
+        Stream.COLLAPSE_MONITOR,
         0,
-        "watch",
         batch_size=count,
         latent_dim=config.model.generator.latent_dim,
         num_classes=shards.num_classes,
