@@ -44,7 +44,7 @@ def measure_entry(entry: Entry, common: Conditions) -> Row:
 
     Raises:
         TrainingInterrupted: asked to stop, after saving.
-        OutOfMemory: what a step needs is not there.
+        OutOfMemoryError: what a step needs is not there.
     """
     row = _measured_again(entry, common) or _measured(entry, common)
     common.rows.save(entry, row)

@@ -1,4 +1,4 @@
-"""What a finished run leaves in its folder: the generator bundle, and the run summed up."""
+"""Results of a finished run: the generator bundle, the journal and the summary."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ BUNDLE, SUMMARY, JOURNAL = "generator", "summary.json", "journal.jsonl"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished run leaves."""
+    """Results of a finished run."""
 
     bundle: GeneratorBundle
     journal: list[Record]
@@ -56,7 +56,7 @@ def write_summary(
     journal: Sequence[Record],
     fingerprint: dict[str, Any],
 ) -> None:
-    """Sum a run up.
+    """Write the summary of a run.
 
     Args:
         run: its folder.
@@ -89,7 +89,7 @@ def export_chosen(
     *,
     facts: dict[str, Any],
 ) -> None:
-    """Write the generator that the run is to leave, the last one or the best scored.
+    """Export the last generator or the best scored one, as `config.export` says.
 
     Args:
         run: its folder.

@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from sagan.training.core.batches import batch_indices
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.inputs import Stream
 from sagan.training.core.loop import InputSampler
 
 
 def draws(config, shards, rank=0, size=1):
-    world = World(torch.device("cpu"), rank, size)
+    context = DistributedContext(torch.device("cpu"), rank, size)
     config = config.model_copy(update={"horizontal_flip": True})
-    return InputSampler(shards, config, world, latent_dim=8, num_classes=shards.num_classes)
+    return InputSampler(shards, config, context, latent_dim=8, num_classes=shards.num_classes)
 
 
 @pytest.mark.parametrize("size", [2, 4])

@@ -1,4 +1,4 @@
-"""When a run is scored while it trains, by what, and what for."""
+"""Configuration of the scores that are taken while a run trains."""
 
 import hashlib
 import json

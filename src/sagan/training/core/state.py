@@ -1,4 +1,4 @@
-"""Everything that changes while training: networks, averages, optimisers, images seen."""
+"""Training state: networks, averaged generator, optimisers, images seen."""
 
 import copy
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from sagan.training.core.inputs import Stream, torch_seed
 
 
 class TrainingState:
-    """The state of one run; `state_dict` holds all that a resumed run needs.
+    """The state of one run; `state_dict` holds everything that resuming needs.
 
     Data, latents and labels need no state: they are functions of (seed, images seen).
     """
@@ -60,7 +60,7 @@ class TrainingState:
         }
 
     def not_finite(self) -> dict[str, float]:
-        """The first value that is NaN or infinite of each part with one: a checkpoint of no use."""
+        """Of each part that has one, the first value that is NaN or infinite."""
         found = {}
         for name, part in self._parts().items():
             for tensor in _floats(part.state_dict()):
@@ -75,9 +75,9 @@ class TrainingState:
         return parts | {"images_seen": self.images_seen, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave; the optimisers' options stay those of this run.
+        """Load what `state_dict` gave; the optimisers' options stay those of this run.
 
-        Where a run without an average is gone on with by one that has it, the average begins there.
+        Where a run with an average continues one without, the average begins with those weights.
         """
         for name, part in self._parts().items():
             if isinstance(part, Adam):
@@ -90,7 +90,7 @@ class TrainingState:
         self.train_seconds = state["train_seconds"]
 
     def set_rates(self, config: TrainingConfig) -> None:
-        """Give the optimisers the rates of this moment of the schedule."""
+        """Set the optimisers' learning rates to the schedule at `images_seen`."""
         left = 1.0
         if config.lr_schedule == "linear":
             left = max(0.0, 1.0 - self.images_seen / config.total_images)

@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from sagan.data.shards.store import ShardStore
-from sagan.models.ops.sync_batch_norm import statistics_alone
+from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
 from sagan.training.config import TrainingConfig
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.loop import StepRecord
 from sagan.training.core.sizes import images_per_step
 from sagan.training.core.state import TrainingState
@@ -26,15 +26,15 @@ class Observer:
     def __init__(
         self,
         config: TrainingConfig,
-        world: World,
+        context: DistributedContext,
         state: TrainingState,
         shards: ShardStore,
         run: Path,
     ) -> None:
         """Take the run, its processes, what it trains, its images and its folder."""
-        self._config, self._world, self._state = config, world, state
+        self._config, self._context, self._state = config, context, state
         self._seconds, self._steps = 0.0, 0  # since the last record
-        if world.lead:
+        if context.is_main:
             self._open(shards, run)
 
     def _open(self, shards: ShardStore, run: Path) -> None:
@@ -52,7 +52,7 @@ class Observer:
             step = state.images_seen // images_per_step(config)
             self._events = EventFiles(run / "tensorboard", purge_step=step + 1)
         self._watch = (
-            CollapseWatch(config, shards, self._world.device) if config.watch.enabled else None
+            CollapseWatch(config, shards, self._context.device) if config.watch.enabled else None
         )
 
     @property
@@ -62,13 +62,13 @@ class Observer:
 
     @watched.setter
     def watched(self, before: dict[str, int]) -> None:
-        if self._world.lead and self._watch is not None:
+        if self._context.is_main and self._watch is not None:
             self._watch.load_state_dict(before)
 
     def __enter__(self) -> Self:
-        if self._world.lead:
+        if self._context.is_main:
             self._progress.__enter__()
-        self._world.wait_for_lead()  # TensorBoard is slow to import
+        self._context.wait_for_main()  # TensorBoard is slow to import
         return self
 
     def __exit__(
@@ -77,7 +77,7 @@ class Observer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._world.lead:
+        if self._context.is_main:
             self._progress.__exit__(kind, error, trace)
             if self._events is not None:
                 self._events.close()
@@ -86,22 +86,22 @@ class Observer:
         """Take note of a step; write a record of it where one is due."""
         config = self._config
         self._seconds, self._steps = self._seconds + record.seconds, self._steps + 1
-        if self._world.lead:
+        if self._context.is_main:
             self._progress.advance(record.images_seen)
         looked = config.watch.enabled and (step % config.watch.every_steps == 0 or last)
         if step % config.log_every_steps == 0 or last or step == 1 or looked:
             self._write(record, step, looked=looked)
             self._seconds, self._steps = 0.0, 0
         if looked:
-            self._world.wait_for_lead()
+            self._context.wait_for_main()
 
     def _write(self, record: StepRecord, step: int, *, looked: bool) -> None:
         entry = self._entry(record, step)
-        if not self._world.lead:
+        if not self._context.is_main:
             return
         warnings: list[str] = []
         if looked and self._watch is not None:
-            with statistics_alone():  # the other processes wait
+            with sync_batch_norm_disabled():  # the other processes wait
                 look = self._watch.look(self._state)
             entry, warnings = entry | look.scalars, look.warnings
             if self._events is not None:
@@ -131,7 +131,7 @@ class Observer:
             "gradient_norm/discriminator": record.discriminator.gradient_norm,
             "gradient_norm/generator": record.generator.gradient_norm,
         } | self._state.gammas()
-        values = self._world.mean(list(tensors.values()))
+        values = self._context.mean(list(tensors.values()))
         entry: dict[str, Any] = {"step": step, "images_seen": record.images_seen}
         entry |= dict(zip(tensors, values, strict=True))
         if self._config.lr_schedule != "constant":
