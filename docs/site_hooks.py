@@ -1,6 +1,6 @@
-"""What the site has beside its pages: the README's sections, and the tables of parameters.
+"""MkDocs hooks: sections of the README and tables of parameters, inserted into the pages.
 
-A page says `<!-- readme: Two commands -->` or `<!-- parameters: training -->` where they belong, so
+A page marks the place with `<!-- readme: Two commands -->` or `<!-- parameters: training -->`, so
 that neither is written twice.
 """
 
@@ -29,14 +29,14 @@ OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 
 
 def on_config(config: Any) -> Any:  # noqa: ANN401 - MkDocs' own class
-    """Leave out of the navigation what a checkout does not have yet."""
+    """Remove pages that do not exist from the navigation."""
     docs = Path(config["docs_dir"])
     config["nav"] = [kept for entry in config["nav"] if (kept := _present(entry, docs))]
     return config
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs' own classes
-    """Put sections and tables where the page asks for them."""
+    """Insert sections and tables at their marks."""
     makers = {"readme": readme_section, "parameters": parameter_table}
     markdown = MARK.sub(lambda mark: makers[mark[1]](mark[2]), markdown)
     # as console, a line without a prompt would be output: grey, its remarks like its commands
@@ -69,14 +69,14 @@ def readme_section(title: str) -> str:
     return re.sub(r"\]\(docs/", "](", section)
 
 
-def parameter_table(station: str) -> str:
-    """Every parameter of a station as a Markdown table, out of its configuration model.
+def parameter_table(pipeline: str) -> str:
+    """Every parameter of a pipeline as a Markdown table, from its configuration model.
 
     Raises:
-        KeyError: if no station has that name.
+        KeyError: if no pipeline has that name.
     """
     rows = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
-    for path, kind, default, told in parameters(_models()[station]):
+    for path, kind, default, told in parameters(_models()[pipeline]):
         rows.append(f"| <code>{path}</code> | {_cell(kind)} | {default} | {_cell(told)} |")
     table = "\n".join(rows)
     return f'<div class="parameters" markdown>\n\n{table}\n\n</div>'
@@ -85,7 +85,7 @@ def parameter_table(station: str) -> str:
 def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Dotted path, type, default and meaning of each parameter, those of nested models too.
 
-    An evaluation protocol within another station is one row, since its own table stands once.
+    An evaluation protocol within another pipeline is one row, since its own table stands once.
     """
     for name, field in model.model_fields.items():
         path, told = prefix + name, field.description or ""
@@ -103,7 +103,7 @@ def parameters(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, 
 
 @cache
 def _models() -> dict[str, type[BaseModel]]:
-    """Of each station, the model that its nodes ask for: what Kedro itself checks against."""
+    """The configuration model of each pipeline, from its nodes' type hints, as Kedro checks it."""
     return dict(TypeExtractor(register_pipelines()).extract_types_from_pipelines())
 
 
@@ -149,14 +149,14 @@ def _yaml(value: Any) -> str:  # noqa: ANN401 - any default
 
 
 def _protocol_default(field: FieldInfo) -> str:
-    """Where it differs from the evaluation station's own defaults."""
+    """The values that differ from the evaluation pipeline's defaults."""
     own, plain = dict(field.get_default()), dict(EvaluationConfig())
     changed = [f"`{name}: {_yaml(own[name])}`" for name in own if own[name] != plain[name]]
     return "<br>".join(changed) or "as there"
 
 
 def _cell(text: str) -> str:
-    """As text, whatever a Markdown table, HTML or attribute lists would make of it."""
+    """Text with the characters escaped that Markdown tables, HTML or attribute lists interpret."""
     return text.replace("|", "&#124;").replace("<", "&lt;").replace("{", "&#123;")
 
 

@@ -59,7 +59,7 @@ def test_equations_are_the_browsers_own(site: Path) -> None:
 
 
 def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
-    page = (site / "stations.html").read_text().replace("<wbr>", "")
+    page = (site / "pipelines.html").read_text().replace("<wbr>", "")
     paths = [path for path, *_ in hooks.parameters(TrainingConfig)]
     assert "model.generator.attention_resolutions" in paths
     for path in paths:
@@ -68,13 +68,13 @@ def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
     assert "readme:" not in (site / "index.html").read_text()
 
 
-def test_every_station_has_its_table(site: Path, hooks: ModuleType) -> None:
+def test_every_pipeline_has_its_table(site: Path, hooks: ModuleType) -> None:
     files = ROOT.glob("conf/base/parameters_*.yml")
-    stations = {path.stem.removeprefix("parameters_") for path in files}
-    asked_for = re.findall(r"<!-- parameters: (\w+) -->", (DOCS / "stations.md").read_text())
-    assert sorted(asked_for) == sorted(stations)
-    assert all(told for name in stations for *_, told in hooks.parameters(hooks._models()[name]))
-    page = html.unescape((site / "stations.html").read_text())
+    pipelines = {path.stem.removeprefix("parameters_") for path in files}
+    asked_for = re.findall(r"<!-- parameters: (\w+) -->", (DOCS / "pipelines.md").read_text())
+    assert sorted(asked_for) == sorted(pipelines)
+    assert all(told for name in pipelines for *_, told in hooks.parameters(hooks._models()[name]))
+    page = html.unescape((site / "pipelines.html").read_text())
     assert "|gamma| of an attention block" in page
     assert '{"$PARAMETER": name}' in page
 

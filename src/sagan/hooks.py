@@ -26,8 +26,8 @@ from sagan.preflight.pipeline import (
 logger = logging.getLogger(__name__)
 
 
-class StreamHooks:
-    """Checks at the door; the checks themselves live in the rooms."""
+class ProjectHooks:
+    """Preflight checks, implemented in `sagan.preflight`, and the log lines of a run."""
 
     def __init__(self) -> None:
         self._total_nodes = 0

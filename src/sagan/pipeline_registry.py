@@ -1,7 +1,7 @@
-"""The names people type after `kedro run --pipeline=`.
+"""The registered pipelines: the names after `kedro run --pipeline=`.
 
-Listed by hand: Kedro's `find_pipelines` imports nothing but the folder of the name asked for, so
-that composites such as `train` and `evaluate` would fail with it.
+They are listed by hand since Kedro's `find_pipelines` imports only the folder of the requested
+name, so that compositions such as `train` and `evaluate` would fail.
 """
 
 from kedro.pipeline import Pipeline
@@ -19,7 +19,8 @@ from sagan.pipelines import (
     tuning,
 )
 
-STATIONS = {
+# in the order of the data flow
+PIPELINES = {
     "acquisition": acquisition.create_pipeline,
     "data_validation": data_validation.create_pipeline,
     "preprocessing": preprocessing.create_pipeline,
@@ -29,12 +30,12 @@ STATIONS = {
     "reporting": reporting.create_pipeline,
 }
 
-# after the stream, on demand: what leaves the project
-OUTLETS = {
+# run on demand, after the data flow: what is shared outside the project
+EXPORTS = {
     "export": export.create_pipeline,
 }
 
-# beside the stream: they run its stations' functions many times, and stand on its shards
+# read the shards, and call the functions of training and evaluation many times
 STUDIES = {
     "tuning": tuning.create_pipeline,
     "comparison": comparison.create_pipeline,
@@ -42,18 +43,18 @@ STUDIES = {
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Every station by its own name, and the runs composed of them in the stream's order."""
-    stations = {name: create() for name, create in STATIONS.items()}
-    outlets = {name: create() for name, create in OUTLETS.items()}
+    """Every pipeline by its own name, and the compositions of several."""
+    pipelines = {name: create() for name, create in PIPELINES.items()}
+    exports = {name: create() for name, create in EXPORTS.items()}
     studies = {name: create() for name, create in STUDIES.items()}
-    in_order = list(stations.values())
+    in_order = list(pipelines.values())
     return {
         "__default__": sum(in_order, start=Pipeline([])),
-        "train": sum(in_order[:5], start=Pipeline([])),  # from nothing to samples
+        "train": sum(in_order[:5], start=Pipeline([])),  # from a source to samples
         "evaluate": sum(in_order[4:], start=Pipeline([])),  # from a generator to the report
-        **stations,
-        **outlets,
+        **pipelines,
+        **exports,
         **studies,
-        "tune": sum(in_order[:3], studies["tuning"]),  # from nothing to better parameters
-        "compare": sum(in_order[:3], studies["comparison"]),  # from nothing to a table
+        "tune": sum(in_order[:3], studies["tuning"]),  # from a source to better parameters
+        "compare": sum(in_order[:3], studies["comparison"]),  # from a source to a table
     }

@@ -2,12 +2,12 @@
 
 import warnings
 
-from sagan.hooks import StreamHooks
+from sagan.hooks import ProjectHooks
 
 # Kedro reads its own parameter models in a way that pydantic deprecates; users cannot act on it.
 warnings.filterwarnings("ignore", message=r"Accessing the 'model_fields' attribute on the instance")
 
-HOOKS = (StreamHooks(),)
+HOOKS = (ProjectHooks(),)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

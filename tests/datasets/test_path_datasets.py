@@ -68,7 +68,7 @@ def test_folder_of_the_project_is_relative_wherever_it_lies(tmp_path: Path) -> N
     (tmp_path / "pyproject.toml").write_text("[tool.kedro]\n")
     images = tmp_path / "data" / "01_raw" / "photos"
     images.mkdir(parents=True)
-    path = tmp_path / "data" / "preset" / "01_raw" / "images" / "image_folder.json"
+    path = tmp_path / "data" / "environment" / "01_raw" / "images" / "image_folder.json"
     FolderDataset(filepath=str(path)).save(Folder(images))
     assert json.loads(path.read_text())["path"] == "../../../01_raw/photos"
 

@@ -41,10 +41,12 @@ def train_default(world: World) -> None:
     world.told("kedro", "run", "--pipeline=training")
 
 
-def add_preset(world: World) -> None:
+def add_environment(world: World) -> None:
     """The page's four lines in dvc.yaml, and the images' place."""
     page = (ROOT / "docs" / "reproduce.md").read_text()
-    lines = page.partition("## Another preset")[2].partition("```yaml\n")[2].partition("```")[0]
+    lines = (
+        page.partition("## Another environment")[2].partition("```yaml\n")[2].partition("```")[0]
+    )
     path = world.project / "dvc.yaml"
     head, stages, rest = path.read_text().partition("\nstages:\n")
     lines = lines.replace("/data/tiny-imagenet", world.images)
@@ -89,7 +91,7 @@ BEFORE: dict[str, Callable[[World], None]] = {
     "kedro run --pipeline=training"
     " --params=training.total_images=96000,training.continue_from=<run>": train_default,
     "dvc repro studies/dvc.yaml:tuning@base": list_studies,
-    "dvc repro reporting@tiny_imagenet64": add_preset,
+    "dvc repro reporting@tiny_imagenet64": add_environment,
     "dvc import-url --to-remote /data/photos data/01_raw/photos": no_photos,
     "dvc import-url --no-download s3://bucket/photos data/01_raw/photos": no_photos,
     "dvc config cache.type reflink,hardlink,symlink": no_photos,

@@ -98,13 +98,13 @@ def lighten(project: Path, more: Mapping[str, Any]) -> None:
 
     Args:
         project: the clone.
-        more: further parameters by environment and station.
+        more: further parameters by environment and pipeline.
     """
     budgets = deep_merge(yaml.safe_load(LIGHTER.read_text()), dict(more))
-    for name, stations in budgets.items():
-        for station, values in stations.items():
-            path = project / "conf" / name / f"parameters_{station}.yml"
-            parameters = deep_merge(yaml.safe_load(path.read_text()), {station: values})
+    for name, pipelines in budgets.items():
+        for pipeline, values in pipelines.items():
+            path = project / "conf" / name / f"parameters_{pipeline}.yml"
+            parameters = deep_merge(yaml.safe_load(path.read_text()), {pipeline: values})
             path.write_text(yaml.safe_dump(parameters, sort_keys=False))
     git(project, "commit", "--quiet", "--no-verify", "-am", "Small budgets")
     git(project, "push", "--quiet")

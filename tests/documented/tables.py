@@ -62,7 +62,7 @@ PLACES = {
     "<name>": "experiment",
     "<file>": "report",
     "<stage>": "stage",
-    "<preset>": "preset",
+    "<environment>": "environment",
     "ann:secret@db.example/studies": "postgresql",
 }
 

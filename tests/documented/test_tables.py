@@ -86,10 +86,10 @@ def test_what_is_not_executed_is_told_with_its_reason() -> None:
 def test_small_budgets_are_parameters(environment: str, tmp_path: Path) -> None:
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf, ignore=shutil.ignore_patterns("local"))
-    for name, stations in BUDGETS.items():
-        for station, values in stations.items():
-            path = conf / name / f"parameters_{station}.yml"
+    for name, pipelines in BUDGETS.items():
+        for pipeline, values in pipelines.items():
+            path = conf / name / f"parameters_{pipeline}.yml"
             before = yaml.safe_load(path.read_text())
-            path.write_text(yaml.safe_dump(deep_merge(before, {station: values})))
+            path.write_text(yaml.safe_dump(deep_merge(before, {pipeline: values})))
     loader = OmegaConfigLoader(str(conf), env=environment, **CONFIG_LOADER_ARGS)
     check_parameters(loader["parameters"], register_pipelines())

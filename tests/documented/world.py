@@ -83,7 +83,7 @@ class World:
         return f"inception_weights={self.weights}"
 
     def parameters(self) -> dict:
-        """Of conf/, by environment and station: the hash of Inception's weights."""
+        """Of conf/, by environment and pipeline: the hash of Inception's weights."""
         digest = sha256(self.weights.read_bytes()).hexdigest()
         return {"imagenet128": {"evaluation": {"inception_sha256": digest}}}
 
@@ -128,7 +128,7 @@ class World:
     out = "--out drawn"
     report = "data/08_reporting/report.html"
     stage = "sampling@base"
-    preset = "base"
+    environment = "base"
 
     @property
     def key(self) -> str:

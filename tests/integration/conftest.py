@@ -64,10 +64,10 @@ def copy_project(target: Path) -> Path:
 
 def make_small(project: Path) -> None:
     """Replace parameters of `conf/base` by those of a run in seconds."""
-    for station, changes in yaml.safe_load(SMOKE).items():
-        path = project / "conf" / "base" / f"parameters_{station}.yml"
+    for pipeline, changes in yaml.safe_load(SMOKE).items():
+        path = project / "conf" / "base" / f"parameters_{pipeline}.yml"
         parameters = yaml.safe_load(path.read_text())
-        _merge(parameters[station], changes)
+        _merge(parameters[pipeline], changes)
         path.write_text(yaml.safe_dump(parameters, sort_keys=False))
 
 
@@ -122,7 +122,7 @@ def own_project(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy in which `dvc repro` has run every station, on small parameters; committed.
+    """A copy in which `dvc repro` has run every pipeline, on small parameters; committed.
 
     It is made once, whichever of pytest's processes asks first; each has a copy of its own.
     """

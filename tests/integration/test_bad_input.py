@@ -33,7 +33,7 @@ def test_unknown_environment_unlike_any_lists_all(project: Path) -> None:
 
 
 def test_every_wrong_parameter_is_told_at_once_with_path_got_and_expected(project: Path) -> None:
-    """Those of a station that is not run too: Kedro would ignore them."""
+    """Those of a pipeline that is not run too: Kedro would ignore them."""
     message = refused(
         project,
         "--pipeline=acquisition",
@@ -78,7 +78,7 @@ def test_cuda_without_cuda_is_refused(finished_project: Path) -> None:
     assert "cuda" in message.lower()
 
 
-def test_station_run_too_early_says_what_is_missing(project: Path) -> None:
+def test_pipeline_run_too_early_says_what_is_missing(project: Path) -> None:
     message = refused(project, "--pipeline=reporting")
     assert "does not exist" in message
     assert "kedro run --pipeline=train" in message

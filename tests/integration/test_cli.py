@@ -86,7 +86,7 @@ def test_status_tells_how_it_ended(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_every_signal_stops_any_station_with_its_clean_up_done(
+def test_every_signal_stops_any_pipeline_with_its_clean_up_done(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cleaned = []

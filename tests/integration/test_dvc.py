@@ -1,4 +1,4 @@
-"""DVC's stages are the registered stations, with all that they read and leave, for any preset."""
+"""DVC's stages are the registered pipelines, with their inputs and outputs, in any environment."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,22 +10,21 @@ from dvc.fs import LocalFileSystem
 from dvc.parsing import DataResolver
 from kedro.config import OmegaConfigLoader
 
-from sagan.pipeline_registry import OUTLETS, STUDIES, register_pipelines
-from sagan.pipeline_registry import STATIONS as STREAM
+from sagan.pipeline_registry import EXPORTS, PIPELINES, STUDIES, register_pipelines
 from sagan.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
-STATIONS = [*STREAM, *OUTLETS, *STUDIES]
+EVERY_PIPELINE = [*PIPELINES, *EXPORTS, *STUDIES]
 FILE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STUDY_FILE = yaml.safe_load((ROOT / "studies" / "dvc.yaml").read_text())
 GRAPH = grimp.build_graph("sagan", cache_dir=None)  # who imports whom, inside functions as well
-PIPELINES = register_pipelines()
+REGISTERED = register_pipelines()
 SUITES = "expectation_suites"  # configuration, not data
-# who goes on only with validation's verdict; of the report DVC watches these two keys for them
-BOUND_TO_THE_VERDICT = {"preprocessing", "training", *STUDIES}
-VERDICT = ["passed", "data_hash"]
-PRESETS = sorted(path.parent.name for path in CONF.glob("*/globals.yml"))
+# pipelines that need a passed validation; of its report DVC tracks two keys for them
+NEEDS_VALIDATION = {"preprocessing", "training", *STUDIES}
+VALIDATION_RESULT = ["passed", "data_hash"]
+ENVIRONMENTS = sorted(path.parent.name for path in CONF.glob("*/globals.yml"))
 # what a handle's JSON points at goes with it
 WITH_FOLDER = {
     "01_raw/images/image_folder.json": ["01_raw/images"],
@@ -36,21 +35,21 @@ WITH_FOLDER = {
 }
 
 
-def loader(preset: str) -> OmegaConfigLoader:
-    return OmegaConfigLoader(CONF, env=preset, **CONFIG_LOADER_ARGS)
+def loader(environment: str) -> OmegaConfigLoader:
+    return OmegaConfigLoader(CONF, env=environment, **CONFIG_LOADER_ARGS)
 
 
-def stages_of(preset: str) -> dict[str, dict]:
-    """The stages that DVC itself makes of both files where this preset is listed, by station."""
-    data = loader(preset)["globals"]["data_root"]
+def stages_of(environment: str) -> dict[str, dict]:
+    """DVC's stages of both files with this environment listed, by pipeline."""
+    data = loader(environment)["globals"]["data_root"]
     listed = {"data": data, "source": "images", "raw": f"{data}/01_raw/images"}
-    if preset in FILE["vars"][0]["presets"]:
-        listed = FILE["vars"][0]["presets"][preset]
-    stages = resolved(FILE | {"vars": [{"presets": {preset: listed}}]}, ".")
-    studies = [{study: {preset: data}} for study in STUDIES]
+    if environment in FILE["vars"][0]["environments"]:
+        listed = FILE["vars"][0]["environments"][environment]
+    stages = resolved(FILE | {"vars": [{"environments": {environment: listed}}]}, ".")
+    studies = [{study: {environment: data}} for study in STUDIES]
     stages |= resolved(STUDY_FILE | {"vars": studies}, "studies")
-    assert all(name.endswith(f"@{preset}") for name in stages)
-    return {name.removesuffix(f"@{preset}"): stage for name, stage in stages.items()}
+    assert all(name.endswith(f"@{environment}") for name in stages)
+    return {name.removesuffix(f"@{environment}"): stage for name, stage in stages.items()}
 
 
 def resolved(content: dict, folder: str) -> dict[str, dict]:
@@ -58,15 +57,17 @@ def resolved(content: dict, folder: str) -> dict[str, dict]:
     return DataResolver(repository, folder, content).resolve()["stages"]
 
 
-STAGES = {preset: stages_of(preset) for preset in PRESETS}
+STAGES = {environment: stages_of(environment) for environment in ENVIRONMENTS}
 BASE = STAGES["base"]
-EACH_STAGE = [(preset, station) for preset in PRESETS for station in STATIONS]
+EACH_STAGE = [
+    (environment, pipeline) for environment in ENVIRONMENTS for pipeline in EVERY_PIPELINE
+]
 
 
-def artefacts(names: set[str], preset: str) -> set[str]:
+def artefacts(names: set[str], environment: str) -> set[str]:
     """The files of catalog entries, and the folders that go with them; workspaces are none."""
-    root = loader(preset)["globals"]["data_root"]
-    catalog = loader(preset)["catalog"]
+    root = loader(environment)["globals"]["data_root"]
+    catalog = loader(environment)["catalog"]
     files = [
         Path(catalog[name]["filepath"]).relative_to(root).as_posix()
         for name in names
@@ -81,43 +82,45 @@ def listed(stage: dict, *keys: str) -> list[str]:
 
 
 def test_dvc_follows_the_embedded_default_alone() -> None:
-    assert list(FILE["vars"][0]["presets"]) == ["base"]
+    assert list(FILE["vars"][0]["environments"]) == ["base"]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_stages_are_the_stations_in_order(preset: str) -> None:
-    assert list(STAGES[preset]) == list(STATIONS)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_stages_are_the_pipelines_in_order(environment: str) -> None:
+    assert list(STAGES[environment]) == list(EVERY_PIPELINE)
 
 
 def test_studies_are_apart_and_none_is_listed() -> None:
     """Plain `dvc repro` must start no half hour of trials, and `dvc pull` miss no output."""
-    assert list(FILE["stages"]) == [*STREAM, *OUTLETS]
+    assert list(FILE["stages"]) == [*PIPELINES, *EXPORTS]
     assert list(STUDY_FILE["stages"]) == list(STUDIES)
     assert STUDY_FILE["vars"] == [{study: {}} for study in STUDIES]
     assert all(stage["do"]["wdir"] == ".." for stage in STUDY_FILE["stages"].values())
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_stage_runs_its_station_on_tracked_configuration_alone(preset: str, station: str) -> None:
-    command = STAGES[preset][station]["cmd"]
-    more = " --params=tuning.when_changed=afresh" if station == "tuning" else ""
-    assert command == f"kedro run --pipeline={station} --env={preset}{more}"
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_stage_runs_its_pipeline_on_tracked_configuration_alone(
+    environment: str, pipeline: str
+) -> None:
+    command = STAGES[environment][pipeline]["cmd"]
+    more = " --params=tuning.when_changed=afresh" if pipeline == "tuning" else ""
+    assert command == f"kedro run --pipeline={pipeline} --env={environment}{more}"
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_outs_are_what_the_station_leaves(preset: str, station: str) -> None:
-    outs = listed(STAGES[preset][station], "outs", "metrics", "plots")
-    assert set(outs) == artefacts(PIPELINES[station].all_outputs(), preset)
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_outs_are_what_the_pipeline_leaves(environment: str, pipeline: str) -> None:
+    outs = listed(STAGES[environment][pipeline], "outs", "metrics", "plots")
+    assert set(outs) == artefacts(REGISTERED[pipeline].all_outputs(), environment)
     assert len(outs) == len(set(outs))
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_data_deps_are_what_the_station_reads(preset: str, station: str) -> None:
-    deps = {dep for dep in listed(STAGES[preset][station], "deps") if dep.startswith("data/")}
-    verdict = artefacts({"validation_report"} & PIPELINES[station].inputs(), preset)
-    if station in BOUND_TO_THE_VERDICT:
-        deps |= verdict  # see below
-    assert deps == artefacts(PIPELINES[station].inputs(), preset)
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_data_deps_are_what_the_pipeline_reads(environment: str, pipeline: str) -> None:
+    deps = {dep for dep in listed(STAGES[environment][pipeline], "deps") if dep.startswith("data/")}
+    report = artefacts({"validation_report"} & REGISTERED[pipeline].inputs(), environment)
+    if pipeline in NEEDS_VALIDATION:
+        deps |= report  # see below
+    assert deps == artefacts(REGISTERED[pipeline].inputs(), environment)
 
 
 def test_the_suites_are_watched() -> None:
@@ -125,26 +128,28 @@ def test_the_suites_are_watched() -> None:
     assert path in listed(BASE["data_validation"], "deps")
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_another_threshold_with_the_same_verdict_redoes_nothing(preset: str, station: str) -> None:
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_another_threshold_with_the_same_result_redoes_nothing(
+    environment: str, pipeline: str
+) -> None:
     """Shards and weights depend on whether these images were found fit, not on how narrowly."""
-    (report,) = artefacts({"validation_report"}, preset)
-    tracked = {k: v for entry in STAGES[preset][station]["params"] for k, v in entry.items()}
-    expected = VERDICT if station in BOUND_TO_THE_VERDICT else None
+    (report,) = artefacts({"validation_report"}, environment)
+    tracked = {k: v for entry in STAGES[environment][pipeline]["params"] for k, v in entry.items()}
+    expected = VALIDATION_RESULT if pipeline in NEEDS_VALIDATION else None
     assert tracked.get(report) == expected
 
 
-@pytest.mark.parametrize("station", ["acquisition", "data_validation", "preprocessing"])
-def test_stations_that_read_the_images_watch_what_they_come_from(station: str) -> None:
-    assert "images" in listed(STAGES["imagenet128"][station], "deps")
-    assert "requirements.lock" in listed(BASE[station], "deps")  # the digits are scikit-learn's
+@pytest.mark.parametrize("pipeline", ["acquisition", "data_validation", "preprocessing"])
+def test_pipelines_that_read_the_images_watch_what_they_come_from(pipeline: str) -> None:
+    assert "images" in listed(STAGES["imagenet128"][pipeline], "deps")
+    assert "requirements.lock" in listed(BASE[pipeline], "deps")  # the digits are scikit-learn's
 
 
-@pytest.mark.parametrize("station", STATIONS)
-def test_code_deps_cover_every_module_the_station_imports(station: str) -> None:
-    deps = [dep for dep in listed(BASE[station], "deps") if dep.startswith("src/")]
+@pytest.mark.parametrize("pipeline", EVERY_PIPELINE)
+def test_code_deps_cover_every_module_the_pipeline_imports(pipeline: str) -> None:
+    deps = [dep for dep in listed(BASE[pipeline], "deps") if dep.startswith("src/")]
     assert all((ROOT / dep).exists() for dep in deps)
-    modules = GRAPH.find_upstream_modules(f"sagan.pipelines.{station}", as_package=True)
+    modules = GRAPH.find_upstream_modules(f"sagan.pipelines.{pipeline}", as_package=True)
     uncovered = []
     for module in modules - {
         "sagan",
@@ -156,28 +161,30 @@ def test_code_deps_cover_every_module_the_station_imports(station: str) -> None:
     assert uncovered == []
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_parameters_are_tracked_in_both_layers(preset: str, station: str) -> None:
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_parameters_are_tracked_in_both_layers(environment: str, pipeline: str) -> None:
     """An environment is laid over base: what either file says decides."""
-    tracked = [tuple(*entry.items()) for entry in STAGES[preset][station]["params"]]
-    asked = {name.removeprefix("params:") for name in PIPELINES[station].inputs()}
-    asked = STREAM if station == "reporting" else asked & set(STATIONS)  # the page shows them all
+    tracked = [tuple(*entry.items()) for entry in STAGES[environment][pipeline]["params"]]
+    asked = {name.removeprefix("params:") for name in REGISTERED[pipeline].inputs()}
+    asked = (
+        PIPELINES if pipeline == "reporting" else asked & set(EVERY_PIPELINE)
+    )  # the page shows them all
     assert {(file, *keys) for file, keys in tracked if file.startswith("conf/")} == {
         (f"conf/{layer}/parameters_{name}.yml", name)
         for name in asked
-        for layer in ("base", preset)
+        for layer in ("base", environment)
     }
 
 
-@pytest.mark.parametrize(("preset", "station"), EACH_STAGE)
-def test_every_preset_has_the_file_that_dvc_tracks(preset: str, station: str) -> None:
-    """Where nothing differs from base: `<station>: {}`."""
-    content = yaml.safe_load((CONF / preset / f"parameters_{station}.yml").read_text())
-    assert list(content) == [station]
+@pytest.mark.parametrize(("environment", "pipeline"), EACH_STAGE)
+def test_every_environment_has_the_file_that_dvc_tracks(environment: str, pipeline: str) -> None:
+    """Where nothing differs from base: `<pipeline>: {}`."""
+    content = yaml.safe_load((CONF / environment / f"parameters_{pipeline}.yml").read_text())
+    assert list(content) == [pipeline]
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "tuning", "comparison"])
-def test_what_a_station_works_in_is_no_out(name: str) -> None:
+def test_what_a_pipeline_works_in_is_no_out(name: str) -> None:
     """DVC would delete it before it goes on with what was interrupted."""
     outs = {out for stage in BASE.values() for out in listed(stage, "outs", "metrics", "plots")}
     workspace = loader("base")["catalog"][f"{name}_workspace"]["filepath"]

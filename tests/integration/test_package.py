@@ -46,7 +46,7 @@ def test_the_wheel_has_all_that_is_no_code(installed: Path) -> None:
     assert files(installed) == files(ROOT / "src")
 
 
-def test_it_runs_a_station_with_the_configuration_beside_it(installed, tmp_path) -> None:
+def test_it_runs_a_pipeline_with_the_configuration_beside_it(installed, tmp_path) -> None:
     conf = f"--conf-source={ROOT / 'conf'}"
     done = run(installed, tmp_path, "run", conf, "--pipeline=acquisition")
     assert done.returncode == 0, done.stderr

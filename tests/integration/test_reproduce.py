@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sagan.data.image_folder import ImageFolder
-from sagan.pipeline_registry import OUTLETS, STATIONS
+from sagan.pipeline_registry import EXPORTS, PIPELINES
 from tests.drawn_images import draw_image_folder
 from tests.integration.conftest import command_in, environment
 
@@ -102,7 +102,7 @@ def test_second_repro_does_nothing(finished_project: Path) -> None:
     done = command_in(finished_project)("dvc", "repro")
     assert done.returncode == 0
     assert "Running stage" not in done.stdout
-    assert done.stdout.count("didn't change, skipping") == len([*STATIONS, *OUTLETS])
+    assert done.stdout.count("didn't change, skipping") == len([*PIPELINES, *EXPORTS])
 
 
 def test_changed_parameter_changes_its_stage_alone(finished_project: Path) -> None:
@@ -199,7 +199,7 @@ def test_metrics_plots_and_graph_are_shown(finished_project: Path) -> None:
     assert '["training@base"]' in graph
 
 
-def test_another_preset_is_four_lines(finished_project: Path, tmp_path: Path) -> None:
+def test_another_environment_is_four_lines(finished_project: Path, tmp_path: Path) -> None:
     """Listed in dvc.yaml, its images imported; where those change, its stages are to run again."""
     project, images = tmp_path / "project", tmp_path / "images"
     shutil.copytree(finished_project, project, symlinks=True)

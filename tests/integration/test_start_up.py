@@ -24,7 +24,7 @@ def imported_by(project: Path, code: str) -> list[str]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_registering_every_station_imports_nothing_heavy(project: Path) -> None:
+def test_registering_every_pipeline_imports_nothing_heavy(project: Path) -> None:
     code = "from sagan.pipeline_registry import register_pipelines; register_pipelines()"
     assert imported_by(project, code) == []
 

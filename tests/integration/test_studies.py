@@ -43,10 +43,10 @@ SMALL = {
 }
 
 
-def change(project: Path, station: str, **changes) -> None:
-    path = project / "conf/base" / f"parameters_{station}.yml"
+def change(project: Path, pipeline: str, **changes) -> None:
+    path = project / "conf/base" / f"parameters_{pipeline}.yml"
     parameters = yaml.safe_load(path.read_text())
-    parameters[station] |= changes
+    parameters[pipeline] |= changes
     path.write_text(yaml.safe_dump(parameters, sort_keys=False))
 
 

@@ -1,4 +1,4 @@
-"""No station trains on images that validation did not find fit, and none such are left lying."""
+"""No pipeline trains on images that validation did not find fit, and none such are left lying."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ import pytest
 from kedro.io import DataCatalog
 
 from sagan.data.validation_status import ValidationFailedError
-from sagan.hooks import StreamHooks
+from sagan.hooks import ProjectHooks
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.pipeline import check_expectations, check_verdict
 from tests.validation.suites import documents, entry_of, small_config
@@ -62,7 +62,7 @@ def test_a_missing_report_is_told_with_the_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "tune", "sampling", "evaluation", "data_validation"])
-def test_runs_with_the_gate_inside_and_stations_that_do_not_train_pass(
+def test_runs_with_the_gate_inside_and_pipelines_that_do_not_train_pass(
     tmp_path: Path, name: str
 ) -> None:
     check_verdict(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, None))
@@ -106,7 +106,7 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
     page = {"type": "sagan.datasets.TextDataset", "filepath": str(tmp_path / "data_docs.html")}
     catalog = DataCatalog.from_config({"validated_manifest": entry, "data_docs": page})
     (gate,) = [node for node in PIPELINES["train"].nodes if node.name.endswith("open_gate")]
-    hooks = StreamHooks()
+    hooks = ProjectHooks()
     hooks.on_node_error(OSError("no space"), gate, catalog)  # no verdict
     assert earlier.exists()
     with caplog.at_level(logging.INFO, logger="sagan.hooks"):
@@ -135,6 +135,6 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     )
     caplog.set_level("INFO", "sagan")
 
-    StreamHooks().after_pipeline_run(PIPELINES[name], catalog)
+    ProjectHooks().after_pipeline_run(PIPELINES[name], catalog)
 
     assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left

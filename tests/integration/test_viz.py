@@ -1,4 +1,4 @@
-"""Kedro-Viz: the static site shows stations as namespaces, layers, and what was made."""
+"""Kedro-Viz: the static site shows pipelines as namespaces, layers, and what was made."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from sagan.pipeline_registry import STATIONS
+from sagan.pipeline_registry import PIPELINES
 from tests.browser import browser
 from tests.integration.conftest import command_in
 
@@ -56,14 +56,14 @@ def dataset(site: Path, graph: dict, name: str) -> dict:
     return json.loads((site / "nodes" / node["id"]).read_text())
 
 
-def test_every_station_is_a_namespace_that_holds_its_nodes(graph: dict) -> None:
-    assert set(graph["modular_pipelines"]) == {"__root__", *STATIONS}
+def test_every_pipeline_is_a_namespace_that_holds_its_nodes(graph: dict) -> None:
+    assert set(graph["modular_pipelines"]) == {"__root__", *PIPELINES}
     nodes = [node for node in graph["nodes"] if node["type"] == "task"]
-    for station, create in STATIONS.items():
-        inside = {node["name"] for node in nodes if node["modular_pipelines"] == [station]}
+    for pipeline, create in PIPELINES.items():
+        inside = {node["name"] for node in nodes if node["modular_pipelines"] == [pipeline]}
         assert inside == {node.name.split(".")[-1] for node in create().nodes}
     children = {child["id"] for child in graph["modular_pipelines"]["__root__"]["children"]}
-    assert set(STATIONS) <= children
+    assert set(PIPELINES) <= children
 
 
 def test_layers_come_in_the_streams_order_and_every_artefact_has_one(graph: dict) -> None:

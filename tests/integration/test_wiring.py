@@ -1,4 +1,4 @@
-"""The stations fit together: registry, catalog, parameters and their models."""
+"""The pipelines fit together: registry, catalog, parameters and their models."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ from kedro.io import DataCatalog
 from kedro.validation.type_extractor import TypeExtractor
 
 from sagan.common.schema import Config
-from sagan.pipeline_registry import OUTLETS, STATIONS, STUDIES, register_pipelines
+from sagan.pipeline_registry import EXPORTS, PIPELINES, STUDIES, register_pipelines
 from sagan.preflight.parameters import check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
 
@@ -29,8 +29,8 @@ WORKSPACES = {"raw_workspace", "shards_workspace", "checkpoints_workspace", "eva
 WORKSPACES |= {"manifest_workspace"}
 SUITES = {"expectation_suites"}  # the user's own
 STUDY_WORKSPACES = {"tuning_workspace", "comparison_workspace"}
-EVERY_STATION = [*STATIONS, *OUTLETS, *STUDIES]
-PIPELINES = register_pipelines()
+EVERY_PIPELINE = [*PIPELINES, *EXPORTS, *STUDIES]
+REGISTERED = register_pipelines()
 
 
 def loader(environment: str) -> OmegaConfigLoader:
@@ -38,42 +38,42 @@ def loader(environment: str) -> OmegaConfigLoader:
 
 
 def test_registered_names_are_those_people_type() -> None:
-    assert list(PIPELINES) == [
+    assert list(REGISTERED) == [
         "__default__",
         "train",
         "evaluate",
-        *EVERY_STATION,
+        *EVERY_PIPELINE,
         "tune",
         "compare",
     ]
 
 
-def test_composites_hold_the_stations_they_promise() -> None:
-    def stations(name: str) -> set[str]:
-        return {node.namespace for node in PIPELINES[name].nodes}
+def test_composites_hold_the_pipelines_they_promise() -> None:
+    def pipelines(name: str) -> set[str]:
+        return {node.namespace for node in REGISTERED[name].nodes}
 
-    order = list(STATIONS)
-    assert stations("__default__") == set(order)
-    assert stations("train") == set(order[:5])
-    assert stations("evaluate") == set(order[4:])
-    assert stations("tune") == {*order[:3], "tuning"}
-    assert stations("compare") == {*order[:3], "comparison"}
+    order = list(PIPELINES)
+    assert pipelines("__default__") == set(order)
+    assert pipelines("train") == set(order[:5])
+    assert pipelines("evaluate") == set(order[4:])
+    assert pipelines("tune") == {*order[:3], "tuning"}
+    assert pipelines("compare") == {*order[:3], "comparison"}
 
 
-@pytest.mark.parametrize("station", EVERY_STATION)
-def test_a_station_is_one_name_everywhere(station: str) -> None:
-    assert (ROOT / "src" / "sagan" / "pipelines" / station).is_dir()
-    assert {node.namespace for node in PIPELINES[station].nodes} == {station}
-    parameters = yaml.safe_load((CONF / "base" / f"parameters_{station}.yml").read_text())
-    assert list(parameters) == [station]
-    assert f"params:{station}" in PIPELINES[station].inputs()
-    catalog = yaml.safe_load((CONF / "base" / f"catalog_{station}.yml").read_text())
-    assert PIPELINES[station].all_outputs() <= set(catalog)
+@pytest.mark.parametrize("pipeline", EVERY_PIPELINE)
+def test_a_pipeline_is_one_name_everywhere(pipeline: str) -> None:
+    assert (ROOT / "src" / "sagan" / "pipelines" / pipeline).is_dir()
+    assert {node.namespace for node in REGISTERED[pipeline].nodes} == {pipeline}
+    parameters = yaml.safe_load((CONF / "base" / f"parameters_{pipeline}.yml").read_text())
+    assert list(parameters) == [pipeline]
+    assert f"params:{pipeline}" in REGISTERED[pipeline].inputs()
+    catalog = yaml.safe_load((CONF / "base" / f"catalog_{pipeline}.yml").read_text())
+    assert REGISTERED[pipeline].all_outputs() <= set(catalog)
 
 
 def test_only_workspaces_and_expectations_come_from_nowhere() -> None:
     def free(pipeline: str) -> set[str]:
-        return {name for name in PIPELINES[pipeline].inputs() if not name.startswith("param")}
+        return {name for name in REGISTERED[pipeline].inputs() if not name.startswith("param")}
 
     assert free("__default__") == WORKSPACES | SUITES
     assert free("tune") <= WORKSPACES | STUDY_WORKSPACES | SUITES
@@ -82,7 +82,7 @@ def test_only_workspaces_and_expectations_come_from_nowhere() -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_catalog_and_pipelines_name_the_same_artefacts(environment: str) -> None:
     config = loader(environment)["catalog"]
-    everything = set().union(*(pipeline.datasets() for pipeline in PIPELINES.values()))
+    everything = set().union(*(pipeline.datasets() for pipeline in REGISTERED.values()))
     assert {name for name in everything if not name.startswith("param")} == set(config)
     for entry in config.values():
         assert entry["metadata"]["kedro-viz"]["layer"]
@@ -102,7 +102,7 @@ def test_layers_go_one_way() -> None:
         entries = [config[name] for name in names if not name.startswith("param")]
         return [LAYERS.index(entry["metadata"]["kedro-viz"]["layer"]) for entry in entries]
 
-    for node in {node for pipeline in PIPELINES.values() for node in pipeline.nodes}:
+    for node in {node for pipeline in REGISTERED.values() for node in pipeline.nodes}:
         assert max(layers(set(node.inputs)), default=0) <= min(layers(set(node.outputs))), node.name
 
 
@@ -118,27 +118,27 @@ def test_environments_keep_their_data_apart(environment: str) -> None:
 
 
 def test_every_parameter_input_resolves_to_a_model_that_refuses_the_unknown() -> None:
-    models = TypeExtractor(PIPELINES).extract_types_from_pipelines()
-    asked = {name for p in PIPELINES.values() for name in p.inputs() if name.startswith("params:")}
+    models = TypeExtractor(REGISTERED).extract_types_from_pipelines()
+    asked = {name for p in REGISTERED.values() for name in p.inputs() if name.startswith("params:")}
     assert {f"params:{name}" for name in models} == asked
     for model in models.values():
         assert issubclass(model, Config)
 
 
-@pytest.mark.parametrize("station", EVERY_STATION)
-def test_every_node_taking_parameters_is_typed_for_itself(station: str) -> None:
+@pytest.mark.parametrize("pipeline", EVERY_PIPELINE)
+def test_every_node_taking_parameters_is_typed_for_itself(pipeline: str) -> None:
     """One node whose hints Kedro cannot resolve would get plain mappings when run alone."""
-    for node in PIPELINES[station].nodes:
+    for node in REGISTERED[pipeline].nodes:
         if any(name.startswith("params:") for name in node.inputs):
-            alone = {"alone": PIPELINES[station].only_nodes(node.name)}
+            alone = {"alone": REGISTERED[pipeline].only_nodes(node.name)}
             known = set(TypeExtractor(alone).extract_types_from_pipelines())
             asked = {name.removeprefix("params:") for name in node.inputs if ":" in name}
-            assert station in known == asked, node.name
+            assert pipeline in known == asked, node.name
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_parameters_of_every_environment_fit_their_models(environment: str) -> None:
-    check_parameters(loader(environment)["parameters"], PIPELINES)
+    check_parameters(loader(environment)["parameters"], REGISTERED)
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("parameters*.yml")), ids=lambda p: p.stem)

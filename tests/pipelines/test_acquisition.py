@@ -7,7 +7,7 @@ from sagan.data.config import AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.pipelines.acquisition import create_pipeline
 from tests.drawn_images import draw_image_folder
-from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
+from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 
 
 def run(tmp_path, config):
@@ -37,7 +37,7 @@ def test_a_folder_is_named_where_it_lies(tmp_path):
 
 
 @pytest.mark.parametrize("env", ["tiny_imagenet64", "imagenet128"])
-def test_presets_ask_for_a_path(tmp_path, env):
+def test_environments_ask_for_a_path(tmp_path, env):
     config = AcquisitionConfig(**parameters("acquisition", env))
     with pytest.raises(ValueError, match=r"--params=acquisition\.path=/your/images"):
         run(tmp_path, config)

@@ -7,7 +7,7 @@ from sagan.pipelines.data_validation import create_pipeline
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites
 from tests.drawn_images import draw_image_folder
-from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
+from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 from tests.validation.suites import documents, entry_of, small_config
 
 

@@ -8,7 +8,7 @@ from sagan.data.manifest.build import build_manifest, data_hash
 from sagan.data.validation_status import ValidationFailedError
 from sagan.pipelines.preprocessing import create_pipeline
 from tests.drawn_images import draw_image_folder
-from tests.pipelines.data_stations import catalog_below, parameter_model, parameters
+from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_kedro_makes_the_config_model_of_the_parameters():
 
 
 @pytest.mark.parametrize(("env", "size"), [("tiny_imagenet64", 64), ("imagenet128", 128)])
-def test_presets_have_their_size(env, size):
+def test_environments_have_their_size(env, size):
     assert PreprocessingConfig(**parameters("preprocessing", env)).image_size == size
 
 
@@ -74,7 +74,7 @@ def test_without_a_report_there_are_no_shards(root):
         SequentialRunner().run(create_pipeline(), catalog)
 
 
-def test_an_image_changed_after_validation_stops_the_station(root):
+def test_an_image_changed_after_validation_stops_the_pipeline(root):
     catalog = catalog_for(root)
     (root / "val/00_circle/0000.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"val/00_circle/0000\.png' was changed after validation"):

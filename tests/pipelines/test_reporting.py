@@ -1,4 +1,4 @@
-"""The reporting station on an in-memory catalog."""
+"""The reporting pipeline on an in-memory catalog."""
 
 from typing import get_type_hints
 
@@ -13,7 +13,7 @@ from tests import fabricated_run as run
 
 
 class Bundle:
-    """What the station asks of a generator bundle."""
+    """What the pipeline asks of a generator bundle."""
 
     config = run.bundle_config()
 
@@ -42,13 +42,13 @@ def report(metrics: object, pictures: object) -> str:
     return catalog["report"].load()
 
 
-def test_station_leaves_the_page_and_the_curves() -> None:
+def test_pipeline_leaves_the_page_and_the_curves() -> None:
     page = report(MemoryDataset(run.metrics()), MemoryDataset(run.pictures()))
     assert "<h1>In memory</h1>" in page
     assert "12.35" in page
 
 
-def test_station_goes_without_metrics_where_the_catalog_lets_it(tmp_path) -> None:
+def test_pipeline_goes_without_metrics_where_the_catalog_lets_it(tmp_path) -> None:
     page = report(
         JSONDataset(filepath=str(tmp_path / "metrics.json"), missing_is_none=True),
         EvaluationPicturesDataset(filepath=str(tmp_path / "pictures.npz"), missing_is_none=True),

@@ -1,4 +1,4 @@
-"""What the tests of stations 1 to 3 share: the project's own catalog and parameters."""
+"""What the tests of pipelines 1 to 3 share: the project's own catalog and parameters."""
 
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -9,14 +9,14 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 CONF = Path(__file__).parents[2] / "conf"
-STATIONS = ("acquisition", "data_validation", "preprocessing")
+PIPELINES = ("acquisition", "data_validation", "preprocessing")
 
 
 def catalog_below(folder: Path, **values: Any) -> DataCatalog:
-    """The committed catalog of the three stations with all data below `folder`, and values."""
+    """The committed catalog of the three pipelines with all data below `folder`, and values."""
     entries = {}
-    for station in STATIONS:
-        text = (CONF / f"base/catalog_{station}.yml").read_text()
+    for pipeline in PIPELINES:
+        text = (CONF / f"base/catalog_{pipeline}.yml").read_text()
         entries |= yaml.safe_load(text.replace("${globals:data_root}", str(folder)))
     suites = entries["expectation_suites"]
     suites["filepath"] = str(CONF.parent / suites["filepath"])
@@ -26,24 +26,24 @@ def catalog_below(folder: Path, **values: Any) -> DataCatalog:
     return catalog
 
 
-def parameters(station: str, env: str = "base") -> dict[str, Any]:
-    """One station's committed parameters in an environment, laid over the base ones."""
+def parameters(pipeline: str, env: str = "base") -> dict[str, Any]:
+    """One pipeline's committed parameters in an environment, laid over the base ones."""
     loader = OmegaConfigLoader(
         conf_source=str(CONF),
         base_env="base",
         default_run_env=env,
         merge_strategy={"parameters": "soft"},
     )
-    values: dict[str, Any] = loader["parameters"][station]
+    values: dict[str, Any] = loader["parameters"][pipeline]
     return values
 
 
-def parameter_model(pipeline: Pipeline, station: str) -> type:
-    """The model that Kedro makes of the station's parameters: resolvable hints, all the same."""
+def parameter_model(pipeline: Pipeline, name: str) -> type:
+    """The model that Kedro makes of the pipeline's parameters: resolvable hints, all the same."""
     models = {
         get_type_hints(node.func)[next(iter(get_type_hints(node.func)))]
         for node in pipeline.nodes
-        if f"params:{station}" in node.inputs
+        if f"params:{name}" in node.inputs
     }
     (model,) = models
     return model

@@ -16,24 +16,24 @@ from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import total_steps
 
 CONF = Path(__file__).parents[2] / "conf"
-# each station's model, as its nodes' hints name it
+# each pipeline's model, as its nodes' hints name it
 MODELS = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
-PRESETS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
+ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
 
 
-def parameters(preset: str) -> dict:
-    loader = OmegaConfigLoader(str(CONF), env=preset, **CONFIG_LOADER_ARGS)
+def parameters(environment: str) -> dict:
+    loader = OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)
     return {name: MODELS[name](**values) for name, values in loader["parameters"].items()}
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_configures_every_station(preset):
-    assert parameters(preset).keys() == MODELS.keys()
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_configures_every_pipeline(environment):
+    assert parameters(environment).keys() == MODELS.keys()
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_presets_contestants_can_be_built(preset):
-    chosen = parameters(preset)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environments_contestants_can_be_built(environment):
+    chosen = parameters(environment)
     size = chosen["preprocessing"].image_size
     images = SimpleNamespace(image_size=size, num_classes=10, key="key", data_hash="hash")
 
@@ -43,10 +43,10 @@ def test_every_presets_contestants_can_be_built(preset):
     assert len({run.training.total_images for run in runs}) == 1
 
 
-def test_presets_write_to_folders_of_their_own():
-    loaders = [OmegaConfigLoader(str(CONF), env=preset) for preset in PRESETS]
+def test_environments_write_to_folders_of_their_own():
+    loaders = [OmegaConfigLoader(str(CONF), env=environment) for environment in ENVIRONMENTS]
 
-    assert len({loader["globals"]["data_root"] for loader in loaders}) == len(PRESETS)
+    assert len({loader["globals"]["data_root"] for loader in loaders}) == len(ENVIRONMENTS)
 
 
 def test_imagenet128_is_the_released_run():
