@@ -109,7 +109,7 @@ class EvaluationConfig(Config):
     inception_weights: AffectsNothing[Path | None] = Field(
         None, description="file of Inception's weights; null: torch's cache"
     )
-    inception_sha256: str | None = Field(
+    inception_sha256: AffectsMeasurement[str | None] = Field(
         None,
         pattern="^[0-9a-f]{8,64}$",
         description="SHA-256 of that file, or its beginning; null: the published file's",
