@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -36,8 +37,9 @@ def hooks() -> ModuleType:
 
 
 def test_every_page_is_on_the_site(site: Path) -> None:
-    pages = {path.stem for path in DOCS.glob("*.md")}
-    assert pages <= {path.stem for path in site.glob("*.html")}
+    pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.glob("**/*.md")}
+    pages = {page for page in pages if page.parts[0] != "results"}
+    assert all((site / page).is_file() for page in pages)
     assert len(pages) >= 12
 
 
@@ -77,6 +79,24 @@ def test_every_pipeline_has_its_table(site: Path, hooks: ModuleType) -> None:
     page = html.unescape((site / "pipelines.html").read_text())
     assert "|gamma| of an attention block" in page
     assert '{"$PARAMETER": name}' in page
+
+
+@pytest.mark.parametrize("package", ["sagan", "sagan.training"])
+def test_map_of_the_packages_is_the_import_contract(package: str) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [c["layers"] for c in settings["contracts"] if c.get("containers") == [package]]
+    page = (DOCS / "contributing.md").read_text()
+    table = page.partition(f"<!-- layers: {package} -->")[2].partition("<!-- end -->")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", cell) for cell in cells] == [
+        layer.split(" | ") for layer in layers[0]
+    ]
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = DOCS / "decisions"
+    pages = {path.name for path in folder.glob("*.md")} - {"index.md"}
+    assert pages == set(re.findall(r"\]\((\w+\.md)\)", (folder / "index.md").read_text()))
 
 
 def test_section_of_the_readme_that_is_gone_is_an_error(hooks: ModuleType) -> None:

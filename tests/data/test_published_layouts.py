@@ -224,7 +224,7 @@ class Killed(BaseException):
 
 def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
-    from sagan.data.sources.acquire import extraction
+    from sagan.data.archives import extraction
 
     written, copy = [], shutil.copyfileobj
 

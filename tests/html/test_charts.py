@@ -43,7 +43,7 @@ def test_text_is_text_and_the_chart_is_described() -> None:
     svg = draw_svg(chart(Curve('a <"b">', [0.0, 100.0], [0.0, 0.5]), x_label="steps"))
     assert {"steps", "0.5", "100"} <= set(texts(svg))
     told = ElementTree.fromstring(svg).get("aria-label")
-    assert told == 'T & U, unit, over steps; last values: a <"b"> 0.5'
+    assert told == 'T & U; unit; steps; last values: a <"b"> 0.5'
 
 
 def test_colours_are_the_pages_variables_with_the_light_theme_outside_a_page() -> None:
@@ -66,10 +66,10 @@ def test_a_band_a_mark_and_labelled_points_are_drawn() -> None:
     band = Curve("band", [0.0, 1.0], [1.0, 2.0], low=[0.5, 1.5], high=[1.5, 2.5])
     points = Curve("points", [0.0, 1.0], [1.0, 2.0], line=False, labels=["first", "second"])
     svg = draw_svg(chart(band, points, mark=Mark("best", 1.0, 2.0)))
-    assert "fill-opacity: 0.15" in svg
+    assert "fill-opacity: 0.12" in svg
     assert {"first", "second"} <= set(texts(svg))
     assert "stroke: var(--ink" in svg, "the ring"
-    assert list(chart(band, points).legend()) == [(0, "band", "2"), (1, "points", "")]
+    assert list(chart(band, points).legend()) == [("c0", "band", "2"), ("c1", "points", "")]
 
 
 def test_logarithmic_axes_have_1_2_and_5_of_each_decade() -> None:
@@ -98,9 +98,9 @@ def test_a_drawing_is_reproducible_and_its_ids_are_its_own() -> None:
     assert not ids[0] & ids[1]
 
 
-def test_a_standalone_chart_has_its_legend_and_unit() -> None:
+def test_a_standalone_chart_has_its_title_and_legend() -> None:
     svg = draw_svg(chart(Curve("sagan", [0.0, 1.0], [0.0, 1.0])), standalone=True)
-    assert {"sagan", "unit"} <= set(texts(svg))
+    assert {"sagan", "T & U, unit"} <= set(texts(svg))
 
 
 def test_numbers_on_axes_are_short() -> None:

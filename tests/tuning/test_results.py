@@ -62,26 +62,23 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     for title in (
         "History of fd_classifier",
         "Parameter importance for fd_classifier",
-        "fd_classifier over discriminator_steps, generator_lr, "
-        "model.generator.attention_resolutions",
-        "Parallel coordinates, coloured by fd_classifier",
+        "fd_classifier over each parameter",
+        "Parallel coordinates for fd_classifier",
         "fd_classifier while training",
     ):
         assert f"<h2>{title}</h2>" in page
-    assert page.count("plotly.js v") == 1  # the library, once
+    assert page.count("<svg ") == 6, "three slices"
     outside = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"([^\"]+)", page)
-    assert outside == []
-    assert page.count("Plotly.newPlot(") >= 5
+    assert outside == ["data:,"]
     assert "pruned</dt><dd>1</dd>" in page
 
 
 def test_the_page_is_drawn_on_a_phone_at_night(worked, browser, tmp_path):
     html = worked([300.0, 2.0, 40.0, 1.0]).report
     with on_a_phone(browser, html, tmp_path) as page:
-        plots = page.locator("figure .main-svg").first
-        expect(plots).to_be_visible()
-        assert page.locator("figure.broad").count() == 2, "slices and parallel axes scroll"
-        assert "20" in page.locator("figure .ytick").all_text_contents(), "no bare digits"
+        expect(page.locator("svg.chart").first).to_be_visible()
+        ticks = page.locator("svg.chart text").all_text_contents()
+        assert {"5", "20", "200"} <= {text.strip() for text in ticks}, "a logarithmic axis"
 
 
 def test_the_page_of_several_objectives_has_a_front(worked):

@@ -41,6 +41,7 @@ def _publish(options: argparse.Namespace) -> None:
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
     from sagan.comparison.result_store import read_rows
+    from sagan.html.charts import draw_svg
 
     rows = read_rows(options.rows)
     if options.reference not in {row["contestant"] for row in rows}:
@@ -54,7 +55,8 @@ def _publish(options: argparse.Namespace) -> None:
         "comparison.html": render_page(rows, found, sheet),
     }
     if distance := next(iter(found["metrics"]), None):
-        texts[f"curves_{distance}.svg"] = learning_curves(rows, distance)
+        chart = learning_curves(rows, distance)
+        texts[f"curves_{distance}.svg"] = draw_svg(chart, standalone=True)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with replacing_file(options.out / name) as temporary:

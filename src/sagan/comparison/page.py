@@ -1,7 +1,5 @@
-"""The comparison as a table in Markdown and as a page that opens offline."""
+"""The comparison as tables in Markdown and as one HTML page that opens offline."""
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,12 @@ from sagan.comparison.figures import NOTHING_TRAINED, learning_curves
 from sagan.comparison.result_store import Row
 from sagan.comparison.significance import contrasts, nothing_to_judge, sentences
 from sagan.comparison.summary import DISTANCES, metric_names, summarise
+from sagan.html.images import data_uri
+from sagan.html.pages import render
 from sagan.metrics.metric_info import lower_is_better
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _JUDGED = (*DISTANCES, "recognised", "recall", "coverage", "diversity_mean")
+_LOSSLESS_BYTES = 2**23  # of the samples, whose pixels are enlarged
 _COST = {
     "parameters_generator": "parameters of G",
     "parameters_discriminator": "of D",
@@ -26,7 +26,7 @@ _COST = {
 
 
 def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
-    """All that table and page show, JSON-able: contestants, contrasts, metrics, protocol."""
+    """Everything that tables and page show, JSON-able: variants, contrasts, metrics, protocol."""
     summary, names = summarise(rows), metric_names(rows)
     trained = [row for row in rows if row["status"] == "trained"]
     judged = contrasts(summary, reference, [name for name in names if name in _JUDGED])
@@ -43,9 +43,9 @@ def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
 
 
 def markdown_table(found: dict[str, Any]) -> str:
-    """Mean and interval of each score, a row a contestant."""
+    """Mean and interval of each score, and costs; one row per variant."""
     names = found["metrics"]
-    heads = ["contestant", "seeds", "diverged, collapsed", *map(_heading, names)]
+    heads = ["variant", "seeds", "diverged, collapsed", *map(_heading, names)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for record in found["contestants"]:
         cells = [_cell(record["metrics"].get(name)) for name in names]
@@ -54,7 +54,7 @@ def markdown_table(found: dict[str, Any]) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        "| contestant | " + " | ".join(_COST.values()) + " |",
+        "| variant | " + " | ".join(_COST.values()) + " |",
         "|---|" + "---|" * len(_COST),
     ]
     for record in found["contestants"]:
@@ -67,37 +67,34 @@ def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | 
     """One self-contained HTML page.
 
     Args:
-        rows: as `run_comparison` gives them.
-        found: of `results`.
-        sheet: uint8 [height, width, 3] of `sample_sheet`; None where nothing was trained.
+        rows: As `run_comparison` returns them.
+        found: As `results` returns it.
+        sheet: uint8 [height, width, 3] of `sample_sheet`; None if nothing was trained.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"best": _best, "interval": _interval, "p_value": _p_value}
     published = yaml.safe_load(Path(__file__).with_name("published.yml").read_text("utf-8"))
     shown = [name for name in found["metrics"] if name in _JUDGED]
-    return environment.get_template("comparison.html.j2").render(
+    return render(
+        Path(__file__).parent,
+        "comparison.html.j2",
         found=found,
         judged=shown,
         cost=_COST,
         troubles=[row for row in rows if row["status"] != "trained" or row["warnings"]],
-        curves={name: learning_curves(rows, name) for name in shown if _has_curve(rows, name)},
-        sheet=None if sheet is None else _data_url(sheet),
+        curves=[
+            learning_curves(rows, name, _best(name)) for name in shown if _has_curve(rows, name)
+        ],
+        sheet=None if sheet is None else data_uri(sheet, lossless_bytes=_LOSSLESS_BYTES),
         no_sheet=NOTHING_TRAINED,
         attention=_attention(rows),
         published=published,
+        best=_best,
+        interval=_interval,
+        p_value=_p_value,
     )
 
 
 def _attention(rows: Sequence[Row]) -> list[tuple[str, str, float, float]]:
-    """Contestant, block, mean |gamma| and mean entropy over the seeds."""
+    """Variant, block, mean |gamma| and mean entropy over the seeds."""
     gathered: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in rows:
         values = row.get("attention", {})
@@ -138,11 +135,3 @@ def _interval(record: dict[str, Any]) -> str:
 
 def _p_value(p: float) -> str:
     return f"{p:.2g}" if p >= 0.001 else "< 0.001"
-
-
-def _data_url(image: np.ndarray) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

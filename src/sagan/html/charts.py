@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEW_POINTS = 10  # of a curve that are marked one by one
+NEUTRAL = -1  # colour of curves in the background
 # of the light theme, by the names of the CSS variables; outside a page these colours are used
-COLOURS = ("#2a6fd0", "#d9541e", "#15946a", "#8a4fc7", "#b58200", "#c43a72", "#0f8fa8", "#6f7f1f")
+COLOURS = (
+    *("#2a6fd0", "#d9541e", "#15946a", "#8a4fc7", "#b58200", "#c43a72"),
+    *("#0f8fa8", "#6f7f1f", "#8c5a3c", "#4a4f9e"),
+)
 _VARIABLES = {"quiet": "#74746e", "grid": "#e0e0da", "ink": "#1d1d1b"}
 _VARIABLES |= {f"c{number}": colour for number, colour in enumerate(COLOURS)}
-_SIZE = (4.8, 2.5)  # inches of 72 units: the width of a phone, with text of 9 units
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -64,16 +67,18 @@ class Curve:
     """In the legend; empty: not there."""
     x: Sequence[float] | Sequence[str]
     """Numbers, or names of categories."""
-    y: Sequence[float]
+    y: Sequence[float] | Sequence[str]
     low: Sequence[float] | None = None
     """Lower edge of a band around the line, with `high`."""
     high: Sequence[float] | None = None
     line: bool = True
     """False: points only."""
+    markers: bool = True
+    """Whether the points of a short line are marked."""
     opacity: float | Sequence[float] = 1.0
     """Of the line, or of each point; 0..1."""
     colour: int | None = None
-    """Index into the palette; None: the curve's place in the chart."""
+    """Index into the palette, or NEUTRAL; None: the curve's place in the chart."""
     labels: Sequence[str] = ()
     """Text beside each point."""
 
@@ -102,20 +107,23 @@ class Chart:
     """Logarithmic axes: "x", "y", "xy" or none."""
     unit_square: bool = False
     """Both axes are 0..1, drawn as a square."""
+    rows: int = 0
+    """Named values of y, one above the other; 0: y is a number."""
 
-    def legend(self) -> Iterator[tuple[int, str, str]]:
-        """Palette index, name and last value of each named curve."""
+    def legend(self) -> Iterator[tuple[str, str, str]]:
+        """Colour, name and last value of each named curve."""
         for number, curve in enumerate(self.curves):
             if curve.name:
-                last = format_number(float(curve.y[-1])) if curve.line else ""
+                last = format_number(float(curve.y[-1])) if curve.line and not self.rows else ""
                 yield _colour(curve, number), curve.name, last
 
     def description(self) -> str:
         """The chart in words, for a reader who does not see it."""
         curves = [f"{name} {last}".strip() for _, name, last in self.legend()]
         marks = [f"{self.mark.name} {format_number(self.mark.y)}"] if self.mark else []
-        last = f"; last values: {', '.join(curves + marks)}" if curves else ""
-        return f"{self.title}, {self.unit}, over {self.x_label}{last}"
+        last = f"last values: {', '.join(curves + marks)}" if curves else ""
+        axes = " over ".join(filter(None, (self.y_label, self.x_label)))
+        return "; ".join(filter(None, (self.title, self.unit, axes, last)))
 
 
 def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
@@ -123,39 +131,49 @@ def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
 
     Args:
         chart: At least one curve with at least one point.
-        standalone: For a file: larger, with a legend and the unit, which a page writes itself.
+        standalone: For a file: larger, with the title and the legend, which a page writes itself.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     # ids are unique on a page and the same in every drawing of one chart
     with rc_context(_STYLE | {"svg.hashsalt": f"{chart.title} {chart.unit}"}):
-        size = (4.0, 4.0) if chart.unit_square else (7.5, 4.5) if standalone else _SIZE
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=_size(chart, standalone=standalone), layout="constrained")
         axes = figure.add_subplot()
         for number, curve in enumerate(chart.curves):
-            _draw_curve(axes, curve, COLOURS[_colour(curve, number)])
+            _draw_curve(axes, curve, _VARIABLES[_colour(curve, number)])
         if chart.mark is not None:
             (ring,) = axes.plot(chart.mark.x, chart.mark.y, "o", color=_VARIABLES["ink"])
             ring.set(markersize=8, markerfacecolor="none", markeredgewidth=1.3)
         _set_axes(axes, chart)
         if standalone:
-            axes.set_ylabel(chart.y_label or chart.unit)
+            axes.set_ylabel(chart.y_label or ", ".join(filter(None, (chart.title, chart.unit))))
             figure.legend(loc="outside lower center", ncols=4)
-        return Markup(_clean_svg(figure, chart.description()))  # noqa: S704 - our own drawing
+        return Markup(_clean_svg(figure, chart))  # noqa: S704 - our own drawing
 
 
-def _colour(curve: Curve, number: int) -> int:
-    return (number if curve.colour is None else curve.colour) % len(COLOURS)
+def _size(chart: Chart, *, standalone: bool) -> tuple[float, float]:
+    """In inches of 72 units; a phone is as wide as 4.8, with text of 9 units."""
+    if chart.unit_square:
+        return 4.0, 4.0
+    if standalone:
+        return 7.5, 4.5
+    return 4.8, 0.6 + 0.4 * chart.rows if chart.rows else 2.5
+
+
+def _colour(curve: Curve, number: int) -> str:
+    """Name of the CSS variable."""
+    place = number if curve.colour is None else curve.colour
+    return "quiet" if place == NEUTRAL else f"c{place % len(COLOURS)}"
 
 
 def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:
     if curve.low is not None and curve.high is not None:
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.12, linewidth=0)
     # matplotlib's legend leaves out names that begin with _
     look: dict[str, Any] = {"color": colour, "alpha": curve.opacity, "label": curve.name or "_"}
     if curve.line:
-        marker = "o" if len(curve.x) <= FEW_POINTS else "None"
+        marker = "o" if curve.markers and len(curve.x) <= FEW_POINTS else "None"
         axes.plot(curve.x, curve.y, marker=marker, **look)
     else:
         axes.scatter(curve.x, curve.y, s=16, linewidth=0, **look)
@@ -173,16 +191,17 @@ def _set_axes(axes: "Axes", chart: Chart) -> None:
         axes.grid(visible=True, axis="x")
     if axes.dataLim.y0 < 0 < axes.dataLim.y1:
         axes.axhline(0, color=_VARIABLES["quiet"], linewidth=0.6, zorder=1)
-    names = isinstance(chart.curves[0].x[0], str)
-    for letter, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        if letter == "x" and names:
+    first = chart.curves[0]
+    for letter, axis, value in (("x", axes.xaxis, first.x[0]), ("y", axes.yaxis, first.y[0])):
+        if isinstance(value, str):
             continue
         if letter in chart.log:
             axes.set(**{f"{letter}scale": "log"})
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_minor_formatter(NullFormatter())
         else:
-            axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+            whole = isinstance(value, int)
+            axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=whole))
         axis.set_major_formatter(_tick_text)
 
 
@@ -194,7 +213,7 @@ def _tick_text(value: float, _place: Any = None) -> str:  # noqa: ANN401 - matpl
     return f"{value:.4g}" if abs(value) > 1e-9 else "0"
 
 
-def _clean_svg(figure: "Figure", description: str) -> str:
+def _clean_svg(figure: "Figure", chart: Chart) -> str:
     """The figure's SVG element with colours as CSS variables, without what a page does not need."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -208,9 +227,8 @@ def _clean_svg(figure: "Figure", description: str) -> str:
     text = re.sub(r' (d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     for name, colour in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name}, {colour})")
-    told = (
-        f'<svg class="chart" role="img" font-family="sans-serif" aria-label="{escape(description)}"'
-    )
-    return re.sub(
-        r"\s+", " ", re.sub(r"<svg", told, re.sub(r' (width|height)="[\d.]+pt"', "", text), count=1)
-    )
+    text = re.sub(r' (width|height)="[\d.]+pt"', "", text)
+    kind = "chart rows" if chart.rows else "chart"
+    described = f'class="{kind}" role="img" aria-label="{escape(chart.description())}"'
+    text = text.replace("<svg", f'<svg {described} font-family="sans-serif"', 1)
+    return re.sub(r"\s+", " ", text)
