@@ -1,4 +1,4 @@
-"""Published configurations by name: SAGAN, its ablations, and the baselines it is compared with."""
+"""Recipes: published configurations of SAGAN, its ablations and its baselines, by name."""
 
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ def _published() -> dict[str, Settings]:
 
 
 def _extended(raw: dict[str, Settings], name: str) -> Settings:
-    """A recipe with what it extends laid below it."""
+    """A recipe merged into the one that it extends."""
     own = {key: value for key, value in raw[name].items() if key != "extends"}
     parent = raw[name].get("extends")
     return deep_merge(_extended(raw, parent), own) if parent else own
@@ -28,7 +28,7 @@ RECIPES: tuple[str, ...] = tuple(_published())
 
 
 def recipe_settings(name: str) -> Settings:
-    """What a recipe sets, as nested parameters of training.
+    """The nested parameters of training that a recipe sets.
 
     Raises:
         ValueError: for an unknown name, with the known ones.
@@ -45,7 +45,7 @@ def recipe_paths(name: str) -> set[str]:
 
 
 def apply_recipe(settings: Settings, name: str) -> Settings:
-    """Parameters of training with a recipe laid over them; the originals stay as they are."""
+    """Parameters of training overridden by a recipe; the arguments are not changed."""
     return deep_merge(settings, recipe_settings(name))
 
 
