@@ -5,7 +5,7 @@ station's protocol: unchanged; with uniform attention (all queries zero, so that
 the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for each, over
 the same latents, so that the later layers get inputs with the statistics that they normalise by.
 Prints one line per generator and condition, then one JSON line: the protocol, the scores of every
-run, and for each contestant Fréchet distances as factors of the unchanged generator's, with 95%
+run, and for each variant Fréchet distances as factors of the unchanged generator's, with 95%
 intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
 
 A generator trained with attention may depend on it although one trained without is as good: a large
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from benchmarks.digits_quality import shards_path
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.terminal import worded
-from sagan.comparison.result_store import Row, read_rows
+from sagan.comparison.result_store import RunResult, read_results
 from sagan.models.attention import SelfAttention2d
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
@@ -72,57 +72,57 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.attention_use", description=__doc__)
     parser.add_argument("rows", type=Path, help="comparison_rows.json")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the comparison's runs")
-    parser.add_argument("--contestants", nargs="+", default=["sagan", "sagan_attention_8_16"])
+    parser.add_argument("--variants", nargs="+", default=["sagan", "sagan_attention_8_16"])
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     options = parser.parse_args()
-    rows = chosen_rows(options.rows, options.contestants)
+    rows = chosen_rows(options.rows, options.variants)
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for row in rows:
             bundle = GeneratorBundle.open(options.runs / row["bundle"])
             if not attention_blocks(bundle.load()):
-                raise SystemExit(f"{row['contestant']} has no self-attention to switch off")
+                raise SystemExit(f"{row['variant']} has no self-attention to switch off")
             for condition in CONDITIONS:
                 protocol, scores = measure(bundle, condition, shards, Path(temporary))
-                run = {"contestant": row["contestant"], "seed": row["seed"], "condition": condition}
+                run = {"variant": row["variant"], "seed": row["seed"], "condition": condition}
                 runs.append(run | scores)
                 lines = table(runs).splitlines()
                 print(lines[-1] if len(runs) > 1 else "\n".join(lines), flush=True)
-    contestants = {name: summarise(by_condition(runs, name)) for name in options.contestants}
-    print(json.dumps({"protocol": protocol, "runs": runs, "contestants": contestants}))
+    variants = {name: summarise(by_condition(runs, name)) for name in options.variants}
+    print(json.dumps({"protocol": protocol, "runs": runs, "variants": variants}))
     return 0
 
 
 def table(runs: list[dict[str, Any]]) -> str:
     """A line a run, in 80 columns."""
     names = [name for name in SHOWN if name in runs[0]]
-    lines = [f"{'contestant':>20} {'seed':>4} {'condition':>9}" + "".join(f"  {n}" for n in names)]
+    lines = [f"{'variant':>20} {'seed':>4} {'condition':>9}" + "".join(f"  {n}" for n in names)]
     for run in runs:
         scores = "".join(f"  {run[name]:>{len(name)}.4g}" for name in names)
-        lines.append(f"{run['contestant']:>20} {run['seed']:>4} {run['condition']:>9}{scores}")
+        lines.append(f"{run['variant']:>20} {run['seed']:>4} {run['condition']:>9}{scores}")
     return "\n".join(lines)
 
 
-def chosen_rows(path: Path, contestants: list[str]) -> list[Row]:
-    """The trained runs of some contestants; ends the program where one has none."""
+def chosen_rows(path: Path, variants: list[str]) -> list[RunResult]:
+    """The trained runs of some variants; ends the program where one has none."""
     try:
-        rows = [row for row in read_rows(path) if row["status"] == "trained"]
+        rows = [row for row in read_results(path) if row["status"] == "trained"]
     except (ValueError, OSError) as error:
         raise SystemExit(worded(error)) from None
-    missing = [name for name in contestants if name not in {row["contestant"] for row in rows}]
+    missing = [name for name in variants if name not in {row["variant"] for row in rows}]
     if missing:
         raise SystemExit(f"no trained run of {', '.join(missing)} in {path}")
-    return [row for row in rows if row["contestant"] in contestants]
+    return [row for row in rows if row["variant"] in variants]
 
 
-def by_condition(runs: list[dict[str, Any]], contestant: str) -> dict[str, list[float]]:
-    """A contestant's Fréchet distances under each condition, seeds in the same order."""
+def by_condition(runs: list[dict[str, Any]], variant: str) -> dict[str, list[float]]:
+    """A variant's Fréchet distances under each condition, seeds in the same order."""
     return {
         condition: [
             run["fid"] if "fid" in run else run["fd_classifier"]
             for run in runs
-            if (run["contestant"], run["condition"]) == (contestant, condition)
+            if (run["variant"], run["condition"]) == (variant, condition)
         ]
         for condition in CONDITIONS
     }

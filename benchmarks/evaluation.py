@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.counts import positive
-from benchmarks.evaluation_contestants import (
+from benchmarks.evaluation_baselines import (
     CPU,
     make_bundle,
     our_fid,
@@ -62,9 +62,9 @@ def turns(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> tu
     results: list[Any] = [None, None]
     seconds = np.zeros((rounds, 2))
     for number in range(rounds):
-        for column, contestant in enumerate((ours, theirs)):
+        for column, variant in enumerate((ours, theirs)):
             started = time.process_time()
-            results[column] = contestant()
+            results[column] = variant()
             seconds[number, column] = time.process_time() - started
     return *results, seconds
 
@@ -124,9 +124,9 @@ def compare_end_to_end(
     bundle, reference = make_bundle(work / "generator", size, channels), work / "reference.npz"
     in_process(statistics_of, bundle, weights, REFERENCE_IMAGES, 1).save(reference)
     seconds, distances = np.zeros((1, 2)), [0.0, 0.0]
-    for column, contestant in enumerate((our_fid, their_fid)):
+    for column, variant in enumerate((our_fid, their_fid)):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        distances[column] = in_process(contestant, bundle, reference, weights, count)
+        distances[column] = in_process(variant, bundle, reference, weights, count)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds[0, column] = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     row("end to end", f"{count} images, {size} px", seconds, "s")

@@ -42,12 +42,12 @@ from sagan.data.sources.class_folder import unpacked
 
 IMAGENET_IMAGES = 1_281_167
 CORES = 16
-_BLOCK_IMAGES = 100  # each contestant in turn: long enough for its code and data to be warm
+_BLOCK_IMAGES = 100  # each variant in turn: long enough for its code and data to be warm
 
-Contestant = Callable[[Path], NDArray[np.uint8]]  # file -> uint8 [S, S, 3]
+Variant = Callable[[Path], NDArray[np.uint8]]  # file -> uint8 [S, S, 3]
 
 
-def contestants(size: int, resizer: str) -> dict[str, Contestant]:
+def variants(size: int, resizer: str) -> dict[str, Variant]:
     """All of them by name."""
     peers = transforms.Compose(
         [
@@ -70,8 +70,8 @@ def contestants(size: int, resizer: str) -> dict[str, Contestant]:
     }
 
 
-def interleave(contest: dict[str, Contestant], files: list[Path], rounds: int) -> dict[str, float]:
-    """CPU-seconds of each contestant for all files: of each block its fastest round.
+def interleave(contest: dict[str, Variant], files: list[Path], rounds: int) -> dict[str, float]:
+    """CPU-seconds of each variant for all files: of each block its fastest round.
 
     What else runs on the machine only ever slows a block down, by taking caches and clock.
     """
@@ -90,7 +90,7 @@ def interleave(contest: dict[str, Contestant], files: list[Path], rounds: int) -
     return {name: sum(times) for name, times in fastest.items()}
 
 
-def mean_abs_diff(ours: Contestant, reference: Contestant, files: list[Path]) -> float:
+def mean_abs_diff(ours: Variant, reference: Variant, files: list[Path]) -> float:
     """Mean absolute difference over all images, in grey levels."""
     return statistics.mean(
         float(np.abs(ours(path).astype(int) - reference(path)).mean()) for path in files
@@ -112,7 +112,7 @@ def interpreter_seconds(resizer: str, repeats: int = 500) -> float:
 
 def compare(files: list[Path], size: int, resizer: str, rounds: int) -> dict[str, float]:
     """Measure, print the table, return what the JSON line says."""
-    contest = contestants(size, resizer)
+    contest = variants(size, resizer)
     spent = interleave(contest, files, rounds)
     rate = {name: len(files) / seconds for name, seconds in spent.items()}
     for name in contest:

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from benchmarks.contestants import CONTESTANTS, OURS_BF16, OURS_FP32, TEXTBOOK, Lap, Size, serve
+from benchmarks.baselines import OURS_BF16, OURS_FP32, TEXTBOOK, VARIANTS, Lap, Size, serve
 from benchmarks.counts import positive
 from benchmarks.training_step_cuda import measure_on_cuda
 
@@ -32,10 +32,10 @@ Laps = dict[str, list[Lap]]
 
 @contextmanager
 def processes(size: Size) -> Iterator[dict[str, Connection]]:
-    """A warm process for each contestant."""
+    """A warm process for each variant."""
     context = get_context("spawn")
     connections, children = {}, []
-    for name in CONTESTANTS:
+    for name in VARIANTS:
         connections[name], theirs = context.Pipe()
         child = context.Process(target=serve, args=(theirs, name, size), daemon=True)
         child.start()
@@ -51,7 +51,7 @@ def processes(size: Size) -> Iterator[dict[str, Connection]]:
 
 
 def interleave(connections: dict[str, Connection], rounds: int, threads: int) -> Laps:
-    """Each round asks every contestant for one step, one after the other."""
+    """Each round asks every variant for one step, one after the other."""
     laps: Laps = {name: [] for name in connections}
     for _ in range(rounds):
         for name, connection in connections.items():
@@ -61,7 +61,7 @@ def interleave(connections: dict[str, Connection], rounds: int, threads: int) ->
 
 
 def measure(size: Size, rounds: int) -> dict[str, dict[str, float]]:
-    """By contestant: `cpu`, `wall` [s a step], `rss` [MiB]; `x_...`: the textbook's over it."""
+    """By variant: `cpu`, `wall` [s a step], `rss` [MiB]; `x_...`: the textbook's over it."""
     with processes(size) as connections:
         one = interleave(connections, rounds, threads=1)
         every = interleave(connections, rounds, threads=torch.get_num_threads())
@@ -70,7 +70,7 @@ def measure(size: Size, rounds: int) -> dict[str, dict[str, float]]:
         "wall": {name: [lap.wall_seconds for lap in laps] for name, laps in every.items()},
         "rss": {name: [laps[-1].peak_rss_mib] for name, laps in every.items()},
     }
-    rows: dict[str, dict[str, float]] = {name: {} for name in CONTESTANTS}
+    rows: dict[str, dict[str, float]] = {name: {} for name in VARIANTS}
     for column, values in columns.items():
         for name, row in rows.items():
             row[column] = statistics.median(values[name])

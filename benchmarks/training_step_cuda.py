@@ -1,6 +1,6 @@
 """The training step on a GPU: images a second, memory, and the share of the device's own peak.
 
-Each contestant has the device to itself. FLOPs are counted by torch while a step runs, and the peak
+Each variant has the device to itself. FLOPs are counted by torch while a step runs, and the peak
 is that of a large bfloat16 matrix product measured on the same device.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.contestants import (
-    CONTESTANTS,
+from benchmarks.baselines import (
     OURS_BF16,
     OURS_FP32,
     TEXTBOOK,
+    VARIANTS,
     Size,
     make_step,
 )
@@ -56,10 +56,10 @@ def measure_on_cuda(sizes: dict[str, Size], *, rounds: int, compiled: bool) -> N
 
 
 def measure_size(size: Size, rounds: int, *, compiled: bool) -> dict[str, dict[str, float]]:
-    """By contestant: `seconds` a step, images/s, peak MiB, FLOP a step."""
+    """By variant: `seconds` a step, images/s, peak MiB, FLOP a step."""
     print(size)
     rows = {}
-    for name in CONTESTANTS:
+    for name in VARIANTS:
         flop = counted_flop(make_step(name, size, "cuda"))
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

@@ -4,7 +4,7 @@ The study chose its best trial by one seed, and the best of many noisy scores is
 both sets of parameters are trained with the same budget and with seeds that the study has not used,
 and evaluated under the station's own protocol with latents of another seed. Prints one line per
 run, then one JSON line: means and differences with 95% intervals over seeds (Student's and Welch's
-t), and for the objective Welch's `p` on the scale of the comparison station's tests (Fréchet
+t), and for the objective Welch's `p` on the scale of the comparison's tests (Fréchet
 distances as logarithms: a large one varies more). `better` is true where p is below 0.05 and the
 mean is better. Status 1 where the objective is not better.
 
@@ -27,7 +27,7 @@ from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
 from sagan.common.schema import load_settings
 from sagan.common.terminal import worded
-from sagan.comparison.transforms import scale
+from sagan.comparison.transforms import transform_for
 from sagan.metrics.config import EvaluationConfig
 from sagan.tuning.objectives import check_objective, minimised
 
@@ -192,8 +192,8 @@ def chance(ours: Sequence[float], theirs: Sequence[float], metric: str) -> float
 
     if min(len(ours), len(theirs)) < 2:
         return None
-    there = scale(metric, [*ours, *theirs]).there
-    sides = ([there(value) for value in side] for side in (ours, theirs))
+    forward = transform_for(metric, [*ours, *theirs]).forward
+    sides = ([forward(value) for value in side] for side in (ours, theirs))
     p = stats.ttest_ind(*sides, equal_var=False).pvalue
     return None if math.isnan(p) else float(f"{p:.2g}")
 

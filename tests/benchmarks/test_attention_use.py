@@ -78,12 +78,12 @@ def test_the_changed_generator_is_the_one_that_is_measured(tmp_path, monkeypatch
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """Run the command on two seeds of a contestant; measuring takes no time."""
+    """Run the command on two seeds of a variant; measuring takes no time."""
     rows = [row("sagan", seed, fd_classifier=5.0) for seed in (0, 1)]
     rows.append(row("none", 0, fd_classifier=5.0))
     (tmp_path / "rows.json").write_text(json.dumps(rows))
     for made in rows:
-        attention = () if made["contestant"] == "none" else (8,)
+        attention = () if made["variant"] == "none" else (8,)
         small_bundle(tmp_path / made["bundle"], attention=attention)
     (tmp_path / "05_model_input").mkdir()
     (tmp_path / "05_model_input" / "image_shards.json").write_text('{"path": "shards"}')
@@ -104,16 +104,16 @@ def command(tmp_path, monkeypatch):
 
 
 def test_prints_a_table_and_one_json_line(command, capsys):
-    assert command("--contestants", "sagan") == 0
+    assert command("--variants", "sagan") == 0
 
     *table, line = capsys.readouterr().out.splitlines()
     assert len(table) == 1 + 2 * 3
     assert max(map(len, table)) <= 80
     found = json.loads(line)
     assert found["protocol"] == "by_name"
-    assert found["contestants"]["sagan"]["off"]["factor"] == 3
+    assert found["variants"]["sagan"]["off"]["factor"] == 3
     assert found["runs"][1] == {
-        "contestant": "sagan",
+        "variant": "sagan",
         "seed": 0,
         "condition": "even",
         "fd_classifier": 10,
@@ -123,8 +123,8 @@ def test_prints_a_table_and_one_json_line(command, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--contestants", "sagan", "sagen"], "no trained run of sagen in "),
-        (["--contestants", "none"], "none has no self-attention to switch off"),
+        (["--variants", "sagan", "sagen"], "no trained run of sagen in "),
+        (["--variants", "none"], "none has no self-attention to switch off"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(command, words, said):

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import evaluation, evaluation_contestants
+from benchmarks import evaluation, evaluation_baselines
 from sagan.metrics.features.inception import InceptionFeatures
 from sagan.metrics.scores.frechet import frechet_distance
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return evaluation_contestants.seeded_weights(tmp_path_factory.mktemp("weights") / "seeded.pth")
+    return evaluation_baselines.seeded_weights(tmp_path_factory.mktemp("weights") / "seeded.pth")
 
 
 def test_seeded_weights_are_the_same_again_and_move_no_random_state(weights, tmp_path):
     before = torch.get_rng_state()
 
-    again = evaluation_contestants.seeded_weights(tmp_path / "again.pth")
+    again = evaluation_baselines.seeded_weights(tmp_path / "again.pth")
 
     assert torch.equal(torch.get_rng_state(), before)
     one, other = (torch.load(path, weights_only=True) for path in (weights, again))
@@ -41,9 +41,9 @@ def test_turns_are_taken_and_the_ratio_is_theirs_over_ours():
 
 
 def test_both_distances_agree():
-    one, other = (evaluation_contestants.random_statistics(48, seed) for seed in (1, 2))
+    one, other = (evaluation_baselines.random_statistics(48, seed) for seed in (1, 2))
 
-    theirs = evaluation_contestants.their_distance(one, other)
+    theirs = evaluation_baselines.their_distance(one, other)
 
     assert one.count == 120
     assert theirs > 0.01
@@ -51,10 +51,10 @@ def test_both_distances_agree():
 
 
 def test_the_generators_images_differ(tmp_path):
-    bundle = evaluation_contestants.make_bundle(tmp_path / "generator", 16, 8)
+    bundle = evaluation_baselines.make_bundle(tmp_path / "generator", 16, 8)
 
     one, again, other = (
-        torch.cat(list(evaluation_contestants.draw(bundle, 4, seed))) for seed in (0, 0, 1)
+        torch.cat(list(evaluation_baselines.draw(bundle, 4, seed))) for seed in (0, 0, 1)
     )
 
     assert one.shape == (4, 3, 16, 16)
@@ -77,27 +77,27 @@ print("FID: ", sum(int(np.asarray(Image.open(p)).sum()) for p in Path(sys.argv[3
 """
     (tmp_path / "pytorch_fid.py").write_text(command)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    bundle = evaluation_contestants.make_bundle(tmp_path / "generator", 16, 8)
+    bundle = evaluation_baselines.make_bundle(tmp_path / "generator", 16, 8)
 
-    total = evaluation_contestants.their_fid(bundle, tmp_path / "reference.npz", weights, 3)
+    total = evaluation_baselines.their_fid(bundle, tmp_path / "reference.npz", weights, 3)
 
-    images = torch.cat(list(evaluation_contestants.draw(bundle, 3)))
+    images = torch.cat(list(evaluation_baselines.draw(bundle, 3)))
     assert total == int(images.sum())
 
 
 def test_a_failing_command_is_no_distance(weights, tmp_path):
-    bundle = evaluation_contestants.make_bundle(tmp_path / "generator", 16, 8)
+    bundle = evaluation_baselines.make_bundle(tmp_path / "generator", 16, 8)
 
     with pytest.raises(RuntimeError, match="Invalid path"):
-        evaluation_contestants.their_fid(bundle, tmp_path / "absent.npz", weights, 1)
+        evaluation_baselines.their_fid(bundle, tmp_path / "absent.npz", weights, 1)
 
 
 def test_our_way_is_the_distance_of_the_samples_features(weights, tmp_path):
-    bundle = evaluation_contestants.make_bundle(tmp_path / "generator", 16, 8)
+    bundle = evaluation_baselines.make_bundle(tmp_path / "generator", 16, 8)
 
-    taken = evaluation_contestants.statistics_of(bundle, weights, 3)
+    taken = evaluation_baselines.statistics_of(bundle, weights, 3)
 
-    images = torch.cat(list(evaluation_contestants.draw(bundle, 3)))
+    images = torch.cat(list(evaluation_baselines.draw(bundle, 3)))
     features = InceptionFeatures(weights, torch.device("cpu"))(images).double().numpy()
     assert taken.count == 3
     assert np.allclose(taken.mean, features.mean(axis=0), rtol=1e-4, atol=1e-4)
@@ -141,6 +141,6 @@ def test_a_ratio_of_two_that_disagree_is_no_result():
 
 def test_our_memory_does_not_grow_with_the_samples():
     """256 MiB of features against a matrix of 8 MiB."""
-    grown = evaluation.in_process(evaluation_contestants.our_growth, 8192, 1024)
+    grown = evaluation.in_process(evaluation_baselines.our_growth, 8192, 1024)
 
     assert grown < 64

@@ -11,9 +11,9 @@ from tests.data.published import tar_of
 from tests.drawn_images import draw_image_folder
 
 
-def test_all_contestants_make_the_same_square_but_for_filter_and_grid(tmp_path):
+def test_all_variants_make_the_same_square_but_for_filter_and_grid(tmp_path):
     path = next(draw_image_folder(tmp_path, size=64).glob("train/*/*.png"))
-    made = {name: make(path) for name, make in preprocessing.contestants(16, "lanczos").items()}
+    made = {name: make(path) for name, make in preprocessing.variants(16, "lanczos").items()}
     assert {image.shape for image in made.values()} == {(16, 16, 3)}
     assert np.array_equal(made["ours"], made["crop first"])
     assert np.abs(made["peers"].astype(int) - made["ours"]).max() == 0  # a square has no margin
@@ -21,7 +21,7 @@ def test_all_contestants_make_the_same_square_but_for_filter_and_grid(tmp_path):
 
 def test_time_and_difference_are_measured(tmp_path):
     files = sorted(draw_image_folder(tmp_path, size=32).glob("train/*/*.png"))
-    contest = preprocessing.contestants(16, "bicubic_antialias")
+    contest = preprocessing.variants(16, "bicubic_antialias")
     spent = preprocessing.interleave(contest, files, rounds=2)
     assert spent.keys() == contest.keys()
     assert all(0 < seconds < 60 for seconds in spent.values())

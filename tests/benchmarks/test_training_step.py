@@ -8,7 +8,7 @@ import torch
 from torch.optim import SGD
 
 from benchmarks import training_step
-from benchmarks.contestants import Size, draw
+from benchmarks.baselines import Size, draw
 from benchmarks.textbook import copy_weights, make_textbook, textbook_step
 from sagan.models.ops import convolution
 from sagan.models.ops.spectral_norm import power_iteration

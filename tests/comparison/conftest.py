@@ -6,7 +6,7 @@ from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.runner import run_comparison
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
-from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING
+from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS
 from tests.small_world import small_shards
 
 
@@ -23,7 +23,7 @@ def features(tmp_path_factory):
 @pytest.fixture
 def compare(shards, features, tmp_path):
     def run(weights=None, num_samples=12, **changes):
-        config = ComparisonConfig(**{"contestants": CONTESTANTS, "seeds": [0, 1]} | changes)
+        config = ComparisonConfig(**{"variants": VARIANTS, "seeds": [0, 1]} | changes)
         return run_comparison(
             config=config,
             training=TrainingConfig(**TRAINING),

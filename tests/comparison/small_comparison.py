@@ -30,7 +30,7 @@ TRAINING = {
     "checkpoint_every_images": 4,
 }
 EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
-CONTESTANTS = (
+VARIANTS = (
     {"name": "sagan", "recipe": "sagan"},
     {"name": "acgan", "recipe": "acgan", "parameters": EQUAL},
     {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},
@@ -38,13 +38,13 @@ CONTESTANTS = (
 
 
 def count_trainings(monkeypatch):
-    from sagan.training import run
+    import sagan.training
 
-    original, started = run.train, []
+    original, started = sagan.training.train, []
 
     def counted(config, *arguments, **keywords):
         started.append((config.recipe, config.seed))
         return original(config, *arguments, **keywords)
 
-    monkeypatch.setattr(run, "train", counted)
+    monkeypatch.setattr(sagan.training, "train", counted)
     return started

@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.result_store import RowStore
-from sagan.comparison.variants import entries
+from sagan.comparison.result_store import ResultStore
+from sagan.comparison.variants import plan_runs
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.steps import NonFiniteError
-from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING, count_trainings
+from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS, count_trainings
 
 
 def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
@@ -22,7 +22,7 @@ def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
     assert both[:3] == first
     assert [seed for _, seed in started] == [1, 1, 1]
     renamed = ({"name": "ours", "recipe": "sagan"},)
-    assert compare(contestants=renamed, reference="ours", seeds=[1])[0]["contestant"] == "ours"
+    assert compare(variants=renamed, reference="ours", seeds=[1])[0]["variant"] == "ours"
     assert len(started) == 3
     (tmp_path / "comparison" / "rows").joinpath("torn.json").write_text("{")
     compare()
@@ -30,7 +30,7 @@ def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
 
 
 def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monkeypatch, tmp_path):
-    (before,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+    (before,) = compare(seeds=[0], variants=VARIANTS[:1])
     started = count_trainings(monkeypatch)
     monkeypatch.setattr("sagan.comparison.result_store.source_hash", lambda *_: "of other code")
     monkeypatch.setattr(
@@ -39,7 +39,7 @@ def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monke
     )
 
     for _ in range(2):
-        (row,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+        (row,) = compare(seeds=[0], variants=VARIANTS[:1])
         assert row["metrics"] == {"fd_classifier": 7.0}
         assert row["protocol"] == {"by": "other code"}
         assert row["curve"] == before["curve"]
@@ -47,13 +47,13 @@ def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monke
 
     shutil.rmtree(tmp_path / "comparison" / "runs" / row["bundle"])
     monkeypatch.setattr("sagan.comparison.result_store.source_hash", lambda *_: "of yet other code")
-    compare(seeds=[0], contestants=CONTESTANTS[:1])
+    compare(seeds=[0], variants=VARIANTS[:1])
     assert started == [("sagan", 0)]  # the generator is gone
 
 
 def test_another_protocol_measures_again_what_is_trained(compare, monkeypatch, caplog):
     caplog.set_level("INFO")
-    only = {"contestants": CONTESTANTS[:1], "seeds": [0]}
+    only = {"variants": VARIANTS[:1], "seeds": [0]}
     (before,) = compare(**only)
     started = count_trainings(monkeypatch)
 
@@ -74,11 +74,11 @@ def test_another_protocol_measures_again_what_is_trained(compare, monkeypatch, c
 
 def test_weights_that_a_bundle_does_not_have_are_trained_for(compare, monkeypatch, caplog):
     averaging = {"name": "sagan", "parameters": {"ema_decay": 0.9}}
-    compare(contestants=[averaging], seeds=[0])
+    compare(variants=[averaging], seeds=[0])
     started = count_trainings(monkeypatch)
     caplog.set_level("INFO")
 
-    (row,) = compare("raw", contestants=[averaging], seeds=[0])
+    (row,) = compare("raw", variants=[averaging], seeds=[0])
 
     assert row["protocol"]["samples"]["generator"]["weights"] == "raw"
     assert len(started) == 1
@@ -91,7 +91,7 @@ def test_a_run_that_diverged_is_not_repeated_for_another_protocol(compare, monke
     def diverging(*_, **__):
         raise NonFiniteError("generator", {"loss": float("nan")})
 
-    only = {"contestants": CONTESTANTS[:1], "seeds": [0]}
+    only = {"variants": VARIANTS[:1], "seeds": [0]}
     with monkeypatch.context() as patch:
         patch.setattr(run, "train", diverging)
         (before,) = compare(**only)
@@ -103,11 +103,11 @@ def test_a_run_that_diverged_is_not_repeated_for_another_protocol(compare, monke
 
 
 def test_another_generator_of_the_same_run_has_a_row_of_its_own(shards, tmp_path):
-    store = RowStore(tmp_path, shards, EvaluationConfig(**PROTOCOL))
-    config = ComparisonConfig(contestants=CONTESTANTS[:1], seeds=[0])
+    store = ResultStore(tmp_path, shards, EvaluationConfig(**PROTOCOL))
+    config = ComparisonConfig(variants=VARIANTS[:1], seeds=[0])
 
     last, best = (
-        entries(config, TrainingConfig(**TRAINING | {"export": export}), shards)[0]
+        plan_runs(config, TrainingConfig(**TRAINING | {"export": export}), shards)[0]
         for export in ("last", "best")
     )
 

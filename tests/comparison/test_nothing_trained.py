@@ -17,7 +17,7 @@ DIVERGED = [row(name, 0, status="diverged") for name in ("sagan", "other")]
 def test_the_page_stands_without_a_single_trained_run(tmp_path):
     config = ComparisonConfig.model_validate(
         {
-            "contestants": [{"name": "sagan"}, {"name": "other"}],
+            "variants": [{"name": "sagan"}, {"name": "other"}],
             "reference": "sagan",
         }
     )

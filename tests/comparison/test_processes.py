@@ -17,15 +17,15 @@ from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.runner import run_comparison
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
-from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING
+from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS
 
 
 def test_processes_make_the_rows_of_one(compare, shards, features, tmp_path):
-    alone = compare(seeds=[0], contestants=CONTESTANTS[:2])
+    alone = compare(seeds=[0], variants=VARIANTS[:2])
     told = {"train_seconds", "images_per_second", "curve", "fingerprint"}
 
     together = run_comparison(
-        config=ComparisonConfig(contestants=CONTESTANTS[:2], seeds=[0], workers=2),
+        config=ComparisonConfig(variants=VARIANTS[:2], seeds=[0], workers=2),
         training=TrainingConfig(**TRAINING),
         evaluation=EvaluationConfig(**PROTOCOL),
         shards=shards,
@@ -43,7 +43,7 @@ def test_what_a_process_warns_of_is_logged_with_its_name(shards, features, tmp_p
     watch = {"every_steps": 1, "patience": 1, "min_diversity": 1000}
     with caplog.at_level("WARNING", logger="sagan"):
         run_comparison(
-            config=ComparisonConfig(contestants=CONTESTANTS[:2], seeds=[0], workers=2),
+            config=ComparisonConfig(variants=VARIANTS[:2], seeds=[0], workers=2),
             training=TrainingConfig(**TRAINING | {"watch": watch}),
             evaluation=EvaluationConfig(**PROTOCOL),
             shards=shards,
@@ -65,12 +65,12 @@ from sagan.comparison.runner import run_comparison
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
-from tests.comparison.small_comparison import CONTESTANTS, PROTOCOL, TRAINING
+from tests.comparison.small_comparison import VARIANTS, PROTOCOL, TRAINING
 
 if __name__ == "__main__":
     run_comparison(
         config=ComparisonConfig(
-            contestants=CONTESTANTS[:2], seeds=[0], workers=2, total_images=40_000
+            variants=VARIANTS[:2], seeds=[0], workers=2, total_images=40_000
         ),
         training=TrainingConfig(**TRAINING | {"scoring": {}}),
         evaluation=EvaluationConfig(**PROTOCOL),

@@ -11,13 +11,13 @@ import pytest
 from sagan.comparison.runner import ComparisonError
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training.core.steps import NonFiniteError
-from tests.comparison.small_comparison import CONTESTANTS, count_trainings
+from tests.comparison.small_comparison import VARIANTS, count_trainings
 
 
-def test_a_row_for_every_contestant_and_seed(compare, tmp_path):
+def test_a_row_for_every_variant_and_seed(compare, tmp_path):
     rows = compare()
 
-    assert [(row["contestant"], row["seed"]) for row in rows] == [
+    assert [(row["variant"], row["seed"]) for row in rows] == [
         (name, seed) for seed in (0, 1) for name in ("sagan", "acgan", "wide")
     ]
     assert len({row["metrics"]["fd_classifier"] for row in rows}) == len(rows)
@@ -37,14 +37,14 @@ def test_a_row_for_every_contestant_and_seed(compare, tmp_path):
 def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
     averaging = {"name": "sagan", "parameters": {"ema_decay": 0.9}}
 
-    (row,) = compare("raw", contestants=[averaging], seeds=[0])
+    (row,) = compare("raw", variants=[averaging], seeds=[0])
 
     assert row["protocol"]["samples"]["generator"]["weights"] == "raw"
     with pytest.raises(
         ValueError, match=r"\n  sagan: evaluation\.weights: ema was asked for"
     ) as told:
         compare("ema")
-    assert len(str(told.value).splitlines()) == 1 + len(CONTESTANTS)
+    assert len(str(told.value).splitlines()) == 1 + len(VARIANTS)
 
 
 def test_a_stopped_comparison_goes_on(compare, monkeypatch):
@@ -86,10 +86,10 @@ def test_a_comparison_stopped_while_it_measures_goes_on(compare, monkeypatch, ca
     with monkeypatch.context() as patch:
         patch.setattr(of_generator, "evaluate_generator", stopped)
         with pytest.raises(TrainingInterrupted):
-            compare(seeds=[0], contestants=CONTESTANTS[:1])
+            compare(seeds=[0], variants=VARIANTS[:1])
     assert "SIGTERM: stopped; the same command resumes the run" in caplog.messages
 
-    (row,) = compare(seeds=[0], contestants=CONTESTANTS[:1])
+    (row,) = compare(seeds=[0], variants=VARIANTS[:1])
     assert row["status"] == "trained"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -124,14 +124,14 @@ def test_runs_that_fail_are_told_after_the_others_were_made(compare, monkeypatch
             raise errors[config.recipe]
         return original(config, *arguments, **keywords)
 
-    three = (*CONTESTANTS[1:], CONTESTANTS[0])  # those that fail come first
+    three = (*VARIANTS[1:], VARIANTS[0])  # those that fail come first
     with monkeypatch.context() as patch:
         patch.setattr(run, "train", failing)
         with pytest.raises(ComparisonError) as told:
-            compare(seeds=[0], contestants=three)
+            compare(seeds=[0], variants=three)
     assert re.search(r"2 of 3 runs failed[^:]*:\n  acgan, seed 0:.*No space", str(told.value))
     assert "wide, seed 0: RuntimeError: cuDNN error" in str(told.value)
 
     started = count_trainings(monkeypatch)
-    assert [row["status"] for row in compare(seeds=[0], contestants=three)] == ["trained"] * 3
+    assert [row["status"] for row in compare(seeds=[0], variants=three)] == ["trained"] * 3
     assert started == [("acgan", 0), (None, 0)]

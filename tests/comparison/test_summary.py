@@ -51,14 +51,14 @@ def test_one_seed_has_no_interval_and_no_verdict():
 
     found = results(rows, "sagan")
 
-    assert "low" not in found["contestants"][0]["metrics"]["fd_classifier"]
+    assert "low" not in found["variants"][0]["metrics"]["fd_classifier"]
     assert "has too few seeds to be compared with other (9)" in found["verdict"][0]
 
 
 def test_a_diverged_run_counts_and_has_no_numbers(rows):
     found = results([*rows, row("gone", 0, status="diverged")], "sagan")
 
-    gone = found["contestants"][-1]
+    gone = found["variants"][-1]
     assert (gone["diverged"], gone["trained"], gone["metrics"]) == (1, 0, {})
     assert "| gone | 0 | 1, 0 | - |" in markdown_table(found)
     assert "gone" not in "".join(found["verdict"])
@@ -66,9 +66,7 @@ def test_a_diverged_run_counts_and_has_no_numbers(rows):
 
 
 def test_the_verdict_knows_noise_from_difference(rows):
-    by_name = {
-        one.contestant: one for one in contrasts(summarise(rows), "sagan", ["fd_classifier"])
-    }
+    by_name = {one.variant: one for one in contrasts(summarise(rows), "sagan", ["fd_classifier"])}
 
     assert by_name["far"].reference_is == "better"
     assert by_name["near"].reference_is == "within noise"
@@ -153,14 +151,14 @@ def test_curves_have_a_line_and_a_band_for_each_variant(rows):
 
     assert [curve.name for curve in chart.curves] == ["sagan", "near", "far"]
     first = chart.curves[0]
-    values = [one["metrics"]["fd_classifier"] for one in rows if one["contestant"] == "sagan"]
+    values = [one["metrics"]["fd_classifier"] for one in rows if one["variant"] == "sagan"]
     assert list(first.x) == [100, 200]
     assert first.y == pytest.approx([np.mean(values)] * 2)
     assert (first.low[0], first.high[0]) == (min(values), max(values))
     assert (chart.log, chart.unit) == ("y", "lower")
 
 
-def test_the_sheet_shows_each_contestant_at_the_same_latents(rows, tmp_path):
+def test_the_sheet_shows_each_variant_at_the_same_latents(rows, tmp_path):
     for name in ("sagan", "near", "far"):
         small_bundle(tmp_path / f"{name}0" / "generator")
 
@@ -188,13 +186,13 @@ def test_everything_is_published(rows, tmp_path, capsys):
     }
     assert json.loads((out / "rows.json").read_text()) == rows
     assert main([*command, "--reference", "nobody"]) == 1
-    assert "no contestant 'nobody'" in capsys.readouterr().err
+    assert "no variant 'nobody'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"contestants": []}', "has no rows of a comparison; name its comparison_rows.json"),
+        ('{"variants": []}', "has no rows of a comparison; name its comparison_rows.json"),
         ('["sagan"]', "has no rows"),
         ("[{", "is not valid JSON"),
         (None, "No such file"),
@@ -229,7 +227,7 @@ def test_the_page_names_each_pairs_p(rows):
     (far,) = (
         one
         for one in found["contrasts"]
-        if (one["contestant"], one["metric"]) == ("far", "fd_classifier")
+        if (one["variant"], one["metric"]) == ("far", "fd_classifier")
     )
     p = f'<br><span class="quiet">p {far["p"]:.2g}</span></td>'
     assert f'<td><span class="better">better</span>{p}' in page

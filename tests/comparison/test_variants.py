@@ -1,20 +1,20 @@
-"""What a comparison refuses before anything is trained, and how contestants are configured."""
+"""What a comparison refuses before anything is trained, and how variants are configured."""
 
 import pytest
 from pydantic import ValidationError
 
 from sagan.comparison.config import ComparisonConfig
-from sagan.comparison.variants import entries
+from sagan.comparison.variants import plan_runs
 from sagan.training.config import TrainingConfig
-from tests.comparison.small_comparison import CONTESTANTS, EQUAL, TRAINING, count_trainings
+from tests.comparison.small_comparison import EQUAL, TRAINING, VARIANTS, count_trainings
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"contestants": [{"name": "a", "recipe": "sagn"}]}, "did you mean 'sagan'"),
-        ({"contestants": [{"name": "a"}, {"name": "a"}]}, r"got twice: \['a'\]"),
-        ({"reference": "sagen"}, "reference: unknown contestant 'sagen'; did you mean 'sagan'"),
+        ({"variants": [{"name": "a", "recipe": "sagn"}]}, "did you mean 'sagan'"),
+        ({"variants": [{"name": "a"}, {"name": "a"}]}, r"got twice: \['a'\]"),
+        ({"reference": "sagen"}, "reference: unknown variant 'sagen'; did you mean 'sagan'"),
         ({"seeds": []}, "at least 1 item"),
         ({"seeds": [1, 1]}, "expected each seed once"),
         ({"workers": 0}, "greater than 0"),
@@ -33,24 +33,24 @@ def test_a_wrong_configuration_is_refused(config, message):
         ({"model": {"generator": {"attention_resolutions": [64]}}}, "wrong: .*64"),
     ],
 )
-def test_every_contestant_is_checked_before_the_first_is_trained(
+def test_every_variant_is_checked_before_the_first_is_trained(
     compare, monkeypatch, parameters, message
 ):
     started = count_trainings(monkeypatch)
     wrong = {"name": "wrong", "recipe": "sagan", "parameters": parameters}
 
     with pytest.raises(ValueError, match=message):
-        compare(contestants=(*CONTESTANTS, wrong))
+        compare(variants=(*VARIANTS, wrong))
     assert started == []
 
 
-def test_contestants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
+def test_variants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
     """What is exported is no other training: both would get the row of whoever came first."""
     started = count_trainings(monkeypatch)
     same = {"name": "best", "recipe": "sagan", "parameters": {"export": "best"}}
 
     with pytest.raises(ValueError, match="best: trains exactly as sagan does; leave one"):
-        compare(contestants=(*CONTESTANTS, same))
+        compare(variants=(*VARIANTS, same))
     assert started == []
 
 
@@ -59,7 +59,7 @@ def test_runs_at_once_are_a_process_each(compare, monkeypatch):
     two = {"name": "two", "recipe": "sagan", "parameters": {"devices": 2}}
 
     with pytest.raises(ValueError, match=r"two: training\.devices 2 .*comparison\.workers=1"):
-        compare(contestants=(*CONTESTANTS, two), workers=2)
+        compare(variants=(*VARIANTS, two), workers=2)
     assert started == []
 
 
@@ -69,19 +69,19 @@ def test_training_with_a_recipe_of_its_own_is_refused(shards):
     with pytest.raises(
         ValueError, match=r"training\.recipe is sagan_no_ttur.*leave training\.recipe null"
     ):
-        entries(ComparisonConfig(), training, shards)
+        plan_runs(ComparisonConfig(), training, shards)
 
 
-def test_contestants_keep_their_own_parameters_over_the_recipe(shards):
+def test_variants_keep_their_own_parameters_over_the_recipe(shards):
     config = ComparisonConfig(
-        contestants=[{"name": "sagan", "recipe": "acgan", "parameters": EQUAL}], total_images=4
+        variants=[{"name": "sagan", "recipe": "acgan", "parameters": EQUAL}], total_images=4
     )
 
-    (entry,) = entries(
+    (run,) = plan_runs(
         config.model_copy(update={"seeds": (7,)}), TrainingConfig(**TRAINING), shards
     )
 
-    assert entry.training.model.discriminator.head == "classifier"
-    assert entry.training.discriminator_steps == 1
-    assert (entry.training.seed, entry.training.total_images) == (7, 4)
-    assert not entry.training.export_raw, "runs keep one set of weights"
+    assert run.training.model.discriminator.head == "classifier"
+    assert run.training.discriminator_steps == 1
+    assert (run.training.seed, run.training.total_images) == (7, 4)
+    assert not run.training.export_raw, "runs keep one set of weights"

@@ -74,7 +74,7 @@ class World:
     @cached_property
     def weights(self) -> Path:
         """Inception's, drawn from a seed."""
-        from benchmarks.evaluation_contestants import seeded_weights
+        from benchmarks.evaluation_baselines import seeded_weights
 
         return seeded_weights(self.folder / "inception.pth")
 

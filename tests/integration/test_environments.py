@@ -7,7 +7,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation.type_extractor import TypeExtractor
 
-from sagan.comparison.variants import entries
+from sagan.comparison.variants import plan_runs
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.pipeline_registry import register_pipelines
@@ -32,14 +32,14 @@ def test_every_environment_configures_every_pipeline(environment):
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_environments_contestants_can_be_built(environment):
+def test_every_environments_variants_can_be_built(environment):
     chosen = parameters(environment)
     size = chosen["preprocessing"].image_size
     images = SimpleNamespace(image_size=size, num_classes=10, key="key", data_hash="hash")
 
-    runs = entries(chosen["comparison"], chosen["training"], images)
+    runs = plan_runs(chosen["comparison"], chosen["training"], images)
 
-    assert {run.contestant for run in runs} >= {"sagan", "sngan_projection", "acgan"}
+    assert {run.variant for run in runs} >= {"sagan", "sngan_projection", "acgan"}
     assert len({run.training.total_images for run in runs}) == 1
 
 

@@ -35,7 +35,7 @@ SMALL = {
         "total_images": 64,
         "score_every_images": 64,
         "workers": 2,
-        "contestants": [
+        "variants": [
             {"name": "sagan"},
             {"name": "slow", "parameters": {"generator_lr": 0.0001, "watch": ALWAYS_WARN}},
         ],

@@ -98,7 +98,7 @@ def network_catalog(**models: dict) -> DataCatalog:
     entries = {
         "params:preprocessing": {"image_size": 16},
         "params:training": {"model": {"generator": SMALL, "discriminator": SMALL} | models},
-        "params:comparison": {"contestants": [{"name": "sagan"}]},
+        "params:comparison": {"variants": [{"name": "sagan"}]},
         "params:evaluation": {"weights": None},
     }
     return DataCatalog({name: MemoryDataset(values) for name, values in entries.items()})
@@ -116,12 +116,12 @@ def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> N
         "  training.model.discriminator.attention_resolutions: no feature map of [9] px; "
         "at this image size the discriminator has [8, 4]",
     ]
-    with pytest.raises(ValueError, match=r"comparison\.contestants:\n  sagan: model\.generator"):
+    with pytest.raises(ValueError, match=r"comparison\.variants:\n  sagan: model\.generator"):
         check_networks(PIPELINES["compare"], catalog)
     check_networks(PIPELINES["sampling"], catalog)  # builds none of them
 
 
-def test_contestants_without_the_average_to_be_measured_are_refused_as_early() -> None:
+def test_variants_without_the_average_to_be_measured_are_refused_as_early() -> None:
     catalog = network_catalog()
     check_networks(PIPELINES["compare"], catalog)
     catalog["params:evaluation"] = MemoryDataset({"weights": "ema"})

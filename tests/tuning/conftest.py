@@ -5,9 +5,9 @@ from sagan.processes.signals import StopRequest
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.results import study_results
-from sagan.tuning.run import open_ledger, prepare, tune
-from sagan.tuning.workers.context import Job
-from sagan.tuning.workers.trial_queue import Ledger
+from sagan.tuning.run import open_queue, prepare, tune
+from sagan.tuning.workers.context import StudySpec
+from sagan.tuning.workers.trial_queue import TrialQueue
 from sagan.tuning.workers.worker import Worker
 from tests.small_world import small_shards
 from tests.tuning.objectives import bowl
@@ -103,16 +103,16 @@ def tuned(study, training, shards, tmp_path):
 def opened(study, training, shards, tmp_path):
     """Prepare a study and open it; nothing works on it."""
 
-    def open_it(objective=bowl, *, base=None, **changes) -> tuple[Job, Ledger]:
-        job = prepare(
+    def open_it(objective=bowl, *, base=None, **changes) -> tuple[StudySpec, TrialQueue]:
+        spec = prepare(
             study(**changes),
             training(**(base or {})),
             shards,
             tmp_path,
-            features=None,
+            feature_cache=None,
             objective=objective,
         )
-        return job, open_ledger(job, shards)
+        return spec, open_queue(spec, shards)
 
     return open_it
 
@@ -122,8 +122,8 @@ def alone(opened):
     """Work on a study in this process, without a page; returns its results."""
 
     def run(objective=bowl, **changes) -> dict:
-        job, ledger = opened(objective, **changes)
-        Worker(job).work(StopRequest())
-        return study_results(job, ledger)
+        spec, queue = opened(objective, **changes)
+        Worker(spec).work(StopRequest())
+        return study_results(spec, queue)
 
     return run

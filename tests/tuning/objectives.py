@@ -7,58 +7,58 @@ from collections.abc import Mapping
 
 from sagan.training.core.steps import NonFiniteError
 from sagan.training.oom import OutOfMemoryError
-from sagan.tuning.workers.context import Attempt
+from sagan.tuning.workers.context import TrialContext
 
 
-def bowl(attempt: Attempt) -> Mapping[str, float]:
+def bowl(context: TrialContext) -> Mapping[str, float]:
     """Least where the learning rate is 0.001; each score leaves a file."""
-    value = abs(attempt.values["generator_lr"] - 0.001) * 1000
+    value = abs(context.values["generator_lr"] - 0.001) * 1000
     for images in (10, 20, 30):
-        (attempt.folder / f"step-{images}").touch()
-        attempt.report(images, value + 1 / images)
+        (context.folder / f"step-{images}").touch()
+        context.report(images, value + 1 / images)
     return {"fd_classifier": value, "recall": 1 / (1 + value), "train_seconds": 2 - value}
 
 
-def killed_once(attempt: Attempt) -> Mapping[str, float]:
-    """The first attempt at trial 1 is killed as by the system when memory runs out."""
-    mark = attempt.folder.parent / "killed"
-    if attempt.folder.name == "trial-0001" and not mark.exists():
+def killed_once(context: TrialContext) -> Mapping[str, float]:
+    """The first context at trial 1 is killed as by the system when memory runs out."""
+    mark = context.folder.parent / "killed"
+    if context.folder.name == "trial-0001" and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return bowl(attempt)
+    return bowl(context)
 
 
-def leaving(attempt: Attempt) -> Mapping[str, float]:
+def leaving(context: TrialContext) -> Mapping[str, float]:
     """Ends its process without a word."""
     os._exit(3)
 
 
-def failing(attempt: Attempt) -> Mapping[str, float]:
+def failing(context: TrialContext) -> Mapping[str, float]:
     """Trials 1 to 3 fail, each in its way."""
-    if attempt.number == 1:
+    if context.number == 1:
         raise NonFiniteError("generator", {"loss": float("nan")})
-    if attempt.number == 2:
+    if context.number == 2:
         raise OutOfMemoryError("out of memory on cuda with training.batch_size 512")
-    if attempt.number == 3:
+    if context.number == 3:
         return {"fd_classifier": float("nan")}
-    return bowl(attempt)
+    return bowl(context)
 
 
-def always_failing(attempt: Attempt) -> Mapping[str, float]:
+def always_failing(context: TrialContext) -> Mapping[str, float]:
     raise RuntimeError("the disk is made of cheese")
 
 
-def slow(attempt: Attempt) -> Mapping[str, float]:
+def slow(context: TrialContext) -> Mapping[str, float]:
     """Takes a while, unless it is asked to stop."""
     from sagan.processes.signals import TrainingInterrupted, stop_requests
 
-    (attempt.folder / "begun").touch()
+    (context.folder / "begun").touch()
     with stop_requests() as stop:
         for _ in range(3):
             time.sleep(0.2)
             if stop:
                 raise TrainingInterrupted
-    return bowl(attempt)
+    return bowl(context)
 
 
 def start_slow_study(config, training, shards_path, workspace) -> None:

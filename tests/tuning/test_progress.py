@@ -15,20 +15,20 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def ledger(opened):
+def queue(opened):
     return opened(trials=4, pruner={})[1]
 
 
-def test_every_trial_has_a_line_and_the_record_is_told(ledger, caplog):
+def test_every_trial_has_a_line_and_the_record_is_told(queue, caplog):
     caplog.set_level(logging.INFO, "sagan.tuning")
-    with StudyProgress(ledger, ["fd_classifier"], 4) as progress:
+    with StudyProgress(queue, ["fd_classifier"], 4) as progress:
         for value in (3.0, 5.0):
-            ledger.complete(ledger.claim(), [value])
+            queue.complete(queue.claim(), [value])
         progress.show()
-        pruned = ledger.claim()
-        ledger.note(pruned, STOPPED, 12800)
-        ledger.prune(pruned)
-        ledger.fail(ledger.claim(), "no luck " * 100)
+        pruned = queue.claim()
+        queue.note(pruned, STOPPED, 12800)
+        queue.prune(pruned)
+        queue.fail(queue.claim(), "no luck " * 100)
         progress.show()
         progress.show()
     assert caplog.messages == [
@@ -39,13 +39,13 @@ def test_every_trial_has_a_line_and_the_record_is_told(ledger, caplog):
     ]
 
 
-def test_the_bar_has_the_best_and_fits_80_columns(ledger, monkeypatch):
+def test_the_bar_has_the_best_and_fits_80_columns(queue, monkeypatch):
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("COLUMNS", "80")
-    with StudyProgress(ledger, ["fd_classifier"], 4) as progress:
+    with StudyProgress(queue, ["fd_classifier"], 4) as progress:
         progress.show()
-        ledger.complete(ledger.claim(), [3.7712345])
+        queue.complete(queue.claim(), [3.7712345])
         progress.show()
     frames = [frame for frame in screen.getvalue().replace("\n", "\r").split("\r") if frame.strip()]
     assert frames[1].endswith("0 running, ? left")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from sagan.common.schema import deep_merge
 from sagan.training.config import TrainingConfig
 from sagan.tuning.__main__ import main
-from sagan.tuning.results import outcome_of
+from sagan.tuning.results import summarise_study
 from tests.browser import browser
 from tests.looked_at import on_a_phone
 from tests.tuning.conftest import TRAINING
@@ -22,38 +22,38 @@ def worked(opened):
     """A study with chosen values, one a trial; None: pruned."""
 
     def work(values, **changes):
-        job, ledger = opened(trials=len(values), **changes)
+        spec, queue = opened(trials=len(values), **changes)
         for value in values:
-            trial = ledger.claim()
+            trial = queue.claim()
             if value is None:
                 trial.report(9.0, 1)
-                ledger.prune(trial)
+                queue.prune(trial)
             else:
-                ledger.complete(trial, value if isinstance(value, list) else [value])
-        return outcome_of(job, ledger)
+                queue.complete(trial, value if isinstance(value, list) else [value])
+        return summarise_study(spec, queue)
 
     return work
 
 
 def test_the_best_parameters_are_training_parameters(worked):
-    outcome = worked([3.0, 2.0, 4.0])
-    best = outcome.results["best"][0]
+    result = worked([3.0, 2.0, 4.0])
+    best = result.results["best"][0]
     assert best["number"] == 1
-    tuned = yaml.safe_load(outcome.best_parameters)
+    tuned = yaml.safe_load(result.best_parameters)
     assert list(tuned) == ["training"]
     training = TrainingConfig.model_validate(deep_merge(TRAINING, tuned["training"]))
     assert training.generator_lr == best["parameters"]["generator_lr"]
     assert training.discriminator_steps == best["parameters"]["discriminator_steps"]
     told = best["parameters"]["model.generator.attention_resolutions"]
     assert list(training.model.discriminator.attention_resolutions) == told
-    assert "# the parameters files' own values: fd_classifier 3\n" in outcome.best_parameters
-    assert "python -m sagan.tuning adopt" in outcome.best_parameters
+    assert "# the parameters files' own values: fd_classifier 3\n" in result.best_parameters
+    assert "python -m sagan.tuning adopt" in result.best_parameters
 
 
 def test_it_is_said_where_nothing_was_better(worked):
-    outcome = worked([1.0, 2.0])
+    result = worked([1.0, 2.0])
     assert "these are the values of the parameters files: no trial was better" in (
-        outcome.best_parameters
+        result.best_parameters
     )
 
 
@@ -82,15 +82,15 @@ def test_the_page_is_drawn_on_a_phone_at_night(worked, browser, tmp_path):
 
 
 def test_the_page_of_several_objectives_has_a_front(worked):
-    outcome = worked(
+    result = worked(
         [[3.0, 9.0], [2.0, 10.0], [4.0, 11.0]],
         objectives=["fd_classifier", "train_seconds"],
         pruner=None,
     )
-    assert [record["number"] for record in outcome.results["best"]] == [1, 0]
-    assert "<h2>Pareto front</h2>" in outcome.report
-    assert "<h2>History of train_seconds</h2>" in outcome.report
-    assert "1 more on the Pareto front" in outcome.best_parameters
+    assert [record["number"] for record in result.results["best"]] == [1, 0]
+    assert "<h2>Pareto front</h2>" in result.report
+    assert "<h2>History of train_seconds</h2>" in result.report
+    assert "1 more on the Pareto front" in result.best_parameters
 
 
 def test_a_study_with_one_trial_has_a_page_too(worked):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sagan.processes.signals import TrainingInterrupted
-from sagan.tuning.run import TuningFailed
-from sagan.tuning.workers.pool import WorkerFailed
+from sagan.tuning.run import TuningFailedError
+from sagan.tuning.workers.pool import WorkerError
 from tests.tuning.objectives import (
     always_failing,
     bowl,
@@ -54,9 +54,9 @@ def after(condition, action) -> threading.Thread:
 
 def test_two_processes_share_a_journal_and_a_total(tuned, tmp_path, caplog):
     caplog.set_level(logging.INFO, "sagan.tuning")
-    outcome = tuned(workers=2, trials=7)
+    result = tuned(workers=2, trials=7)
 
-    trials = outcome.results["trials"]
+    trials = result.results["trials"]
     assert [trial["number"] for trial in trials] == list(range(7))
     assert {trial["state"] for trial in trials} == {"complete"}
     assert trials[0]["name"] == "default"
@@ -65,7 +65,7 @@ def test_two_processes_share_a_journal_and_a_total(tuned, tmp_path, caplog):
     logs = list((tmp_path / "small" / "workers").glob("*.log"))
     assert len(logs) == 2
     best = min(trials, key=lambda trial: trial["values"]["fd_classifier"])
-    assert outcome.results["best"] == [best]
+    assert result.results["best"] == [best]
     kept = [path.name for path in (tmp_path / "small").glob("trial-*")]
     assert kept == [f"trial-{best['number']:04d}"]
     assert sum("trial 0: fd_classifier 1 in" in line for line in caplog.messages) == 1
@@ -92,12 +92,12 @@ def test_a_worker_that_somebody_else_stops_is_replaced(tuned, tmp_path, caplog):
 
 
 def test_a_worker_that_ends_by_itself_ends_the_study(tuned):
-    with pytest.raises(WorkerFailed, match=r"a worker ended with status 3; see .*small/workers"):
+    with pytest.raises(WorkerError, match=r"a worker ended with status 3; see .*small/workers"):
         tuned(leaving)
 
 
 def test_several_failures_in_a_row_stop_the_study(tuned, tmp_path):
-    with pytest.raises(TuningFailed, match=r"(?s)3 trials failed in a row.*made of cheese"):
+    with pytest.raises(TuningFailedError, match=r"(?s)3 trials failed in a row.*made of cheese"):
         tuned(always_failing, trials=400)
     journal = [json.loads(line) for line in (tmp_path / "journal.log").open()]
     begun = [line for line in journal if line["op_code"] == 4]

@@ -58,9 +58,9 @@ def test_a_changed_study_may_have_a_name_of_its_own(opened, monkeypatch):
     """As DVC's stage asks for: nothing is refused, and no trial of another study counts."""
 
     def name(**changes):
-        job, ledger = opened(when_changed="afresh", **changes)
-        assert ledger.study.study_name == job.config.study
-        return job.config.study
+        spec, queue = opened(when_changed="afresh", **changes)
+        assert queue.study.study_name == spec.config.study
+        return spec.config.study
 
     first = name()
     assert first.startswith("small-")
@@ -109,10 +109,10 @@ def test_a_study_that_others_made_is_refused(opened, tmp_path):
 
 def test_warm_starts_are_queued_once_the_default_first(opened):
     for _ in range(2):
-        _, ledger = opened(warm_starts={"default": {}, "fast": {"generator_lr": 0.009}})
-    names = [trial.user_attrs["name"] for trial in ledger.trials()]
+        _, queue = opened(warm_starts={"default": {}, "fast": {"generator_lr": 0.009}})
+    names = [trial.user_attrs["name"] for trial in queue.trials()]
     assert names == ["default", "fast"]
-    fixed = [trial.system_attrs["fixed_params"]["generator_lr"] for trial in ledger.trials()]
+    fixed = [trial.system_attrs["fixed_params"]["generator_lr"] for trial in queue.trials()]
     assert fixed == [0.002, 0.009]
 
 
@@ -124,5 +124,5 @@ def test_a_study_whose_making_was_interrupted_is_finished(opened, monkeypatch):
         patched.setattr(optuna.Study, "enqueue_trial", killed)
         with pytest.raises(KeyboardInterrupt):
             opened()
-    _, ledger = opened()
-    assert [trial.user_attrs["name"] for trial in ledger.trials()] == ["default"]
+    _, queue = opened()
+    assert [trial.user_attrs["name"] for trial in queue.trials()] == ["default"]

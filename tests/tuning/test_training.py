@@ -15,16 +15,16 @@ def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
         "sagan.metrics.evaluate_generator.evaluate_generator",
         lambda *_, **__: {"fd_classifier": next(scores), "recall": 0.5},
     )
-    job, ledger = opened(
+    spec, queue = opened(
         train_trial,
         trials=2,
         pruner={"type": "median", "startup_trials": 1},
         training={"total_images": 20},
         keep_checkpoints=True,
     )
-    Worker(job).work(StopRequest())
+    Worker(spec).work(StopRequest())
 
-    first, second = ledger.trials()
+    first, second = queue.trials()
     assert first.state.name == "COMPLETE"
     assert first.values == [2.0]
     assert first.intermediate_values == {1: 3.0, 2: 2.0}
@@ -32,13 +32,13 @@ def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
     assert numbers["recall"] == 0.5
     assert numbers["train_seconds"] > 0
     assert numbers["parameters"] > 1000
-    run = next(job.trial_folder(0).glob("*/summary.json")).parent
+    run = next(spec.trial_folder(0).glob("*/summary.json")).parent
     identity = json.loads((run / "identity.json").read_text())
     assert identity["parameters"]["generator_lr"] == 0.002
     assert (run / "generator" / "config.json").is_file()
 
     assert second.state.name == "PRUNED"
-    journal = next(job.trial_folder(1).glob("*/journal.jsonl")).read_text().splitlines()
+    journal = next(spec.trial_folder(1).glob("*/journal.jsonl")).read_text().splitlines()
     assert max(json.loads(line)["images_seen"] for line in journal) == 10
 
 
@@ -46,24 +46,24 @@ def test_a_trial_stopped_amid_training_goes_on_from_its_checkpoint(opened, monke
     from sagan.processes.signals import TrainingInterrupted
     from sagan.training import run
 
-    job, ledger = opened(
+    spec, queue = opened(
         train_trial,
         trials=1,
         training={"total_images": 20, "checkpoint_every_images": 10},
         search_space={"generator_lr": {"type": "float", "low": 1e-4, "high": 0.01}},
     )
-    worker = Worker(job)
-    note = worker.ledger.note
+    worker = Worker(spec)
+    note = worker.queue.note
 
     def interrupted(trial, name, value):
         note(trial, name, value)
         if value == 10:
             raise TrainingInterrupted
 
-    monkeypatch.setattr(worker.ledger, "note", interrupted)
+    monkeypatch.setattr(worker.queue, "note", interrupted)
     with pytest.raises(TrainingInterrupted):
         worker.work(StopRequest())
-    assert [trial.state.name for trial in ledger.trials()] == ["WAITING"]
+    assert [trial.state.name for trial in queue.trials()] == ["WAITING"]
 
     steps = []
     loop = run.training_loop
@@ -72,7 +72,7 @@ def test_a_trial_stopped_amid_training_goes_on_from_its_checkpoint(opened, monke
         "training_loop",
         lambda state, *rest: (steps.append(state.images_seen), loop(state, *rest))[1],
     )
-    Worker(job).work(StopRequest())
+    Worker(spec).work(StopRequest())
     assert steps == [10]
-    trial = ledger.trials()[0]
+    trial = queue.trials()[0]
     assert (trial.number, trial.state.name) == (0, "COMPLETE")

@@ -22,9 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rows", type=Path, help="comparison_rows.json")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the comparison's runs")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument(
-        "--reference", default="sagan", help="contestant to compare the others with"
-    )
+    parser.add_argument("--reference", default="sagan", help="variant to compare the others with")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -40,12 +38,12 @@ def _publish(options: argparse.Namespace) -> None:
 
     from sagan.comparison.figures import learning_curves, sample_sheet
     from sagan.comparison.page import markdown_table, render_page, results
-    from sagan.comparison.result_store import read_rows
+    from sagan.comparison.result_store import read_results
     from sagan.html.charts import draw_svg
 
-    rows = read_rows(options.rows)
-    if options.reference not in {row["contestant"] for row in rows}:
-        raise ValueError(f"--reference: no contestant '{options.reference}' in {options.rows}")
+    rows = read_results(options.rows)
+    if options.reference not in {row["variant"] for row in rows}:
+        raise ValueError(f"--reference: no variant '{options.reference}' in {options.rows}")
     found, sheet = results(rows, options.reference), sample_sheet(rows, options.runs)
     verdict = "".join(f"- {sentence}\n" for sentence in found["verdict"])
     texts = {

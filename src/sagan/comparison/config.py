@@ -1,7 +1,7 @@
-"""Configuration of the comparison station (`params:comparison`)."""
+"""Configuration of the comparison pipeline (`params:comparison`)."""
 
 from collections import Counter
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
@@ -9,10 +9,10 @@ from sagan.common.schema import Config, unknown_key
 from sagan.training.config.recipes import RECIPES
 
 
-class ContestantConfig(Config):
-    """One model configuration: a published one, one's own, or a published one changed."""
+class VariantConfig(Config):
+    """A model configuration: a published one, one of your own, or a published one changed."""
 
-    RENAMED = {"preset": "recipe"}  # noqa: RUF012 - a ClassVar of the base
+    RENAMED: ClassVar[dict[str, str]] = {"preset": "recipe"}
 
     name: str = Field(description="in tables and pictures", min_length=1)
     recipe: str | None = Field(
@@ -27,24 +27,25 @@ class ContestantConfig(Config):
 
     @field_validator("recipe")
     @classmethod
-    def _a_known_recipe(cls, recipe: str | None) -> str | None:
+    def _check_recipe(cls, recipe: str | None) -> str | None:
         if recipe is not None and recipe not in RECIPES:
             raise ValueError(unknown_key(recipe, RECIPES).replace("key", "recipe"))
         return recipe
 
 
 class ComparisonConfig(Config):
-    """Contestants times seeds; each run has the same budget and is evaluated alike."""
+    """Variants times seeds; all runs have the same budget and protocol."""
 
-    contestants: tuple[ContestantConfig, ...] = Field(
+    RENAMED: ClassVar[dict[str, str]] = {"contestants": "variants"}
+
+    variants: tuple[VariantConfig, ...] = Field(
         tuple(
-            ContestantConfig(name=name, recipe=name)
-            for name in ("sagan", "sngan_projection", "acgan")
+            VariantConfig(name=name, recipe=name) for name in ("sagan", "sngan_projection", "acgan")
         ),
         min_length=1,
         description="model configurations, the rows of the table",
     )
-    reference: str = Field("sagan", description="the contestant that the others are compared with")
+    reference: str = Field("sagan", description="the variant that the others are compared with")
     seeds: tuple[NonNegativeInt, ...] = Field(
         (0, 1, 2),
         min_length=1,
@@ -66,13 +67,13 @@ class ComparisonConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _names_are_told_apart(self) -> Self:
-        names = Counter(one.name for one in self.contestants)
+    def _check_names_and_seeds(self) -> Self:
+        names = Counter(one.name for one in self.variants)
         doubled = [name for name, count in names.items() if count > 1]
         if doubled:
-            raise ValueError(f"contestants need different names, got twice: {doubled}")
+            raise ValueError(f"variants need different names, got twice: {doubled}")
         if self.reference not in names:
-            found = unknown_key(self.reference, names).replace("key", "contestant")
+            found = unknown_key(self.reference, names).replace("key", "variant")
             raise ValueError(f"reference: {found}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: expected each seed once, got {list(self.seeds)}")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sagan.comparison.result_store import Row
+from sagan.comparison.result_store import RunResult
 from sagan.html.charts import Chart, Curve
 
 SAMPLES = 20  # columns of the sheet
 NOTHING_TRAINED = "No run was trained to its end: there are no samples."
 
 
-def learning_curves(rows: Sequence[Row], metric: str, unit: str = "") -> Chart:
+def learning_curves(rows: Sequence[RunResult], metric: str, unit: str = "") -> Chart:
     """A score over images seen: one line per variant, its band from lowest to highest seed.
 
     Args:
@@ -21,8 +21,8 @@ def learning_curves(rows: Sequence[Row], metric: str, unit: str = "") -> Chart:
         unit: What the chart's heading says of it.
     """
     curves = []
-    for number, name in enumerate(dict.fromkeys(row["contestant"] for row in rows)):
-        images, values = _curves([row for row in rows if row["contestant"] == name], metric)
+    for number, name in enumerate(dict.fromkeys(row["variant"] for row in rows)):
+        images, values = _curves([row for row in rows if row["variant"] == name], metric)
         if len(images):
             mean, low, high = (
                 statistic(values, axis=0).tolist()
@@ -33,7 +33,7 @@ def learning_curves(rows: Sequence[Row], metric: str, unit: str = "") -> Chart:
     return Chart(metric, unit, curves, x_label="real images seen", log=log)
 
 
-def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray | None:
+def sample_sheet(rows: Sequence[RunResult], runs: Path, seed: int = 0) -> np.ndarray | None:
     """Samples of each variant's first trained seed; in a column all have the same latents.
 
     Args:
@@ -55,10 +55,10 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray |
     from sagan.sampling.grids import class_grid
     from sagan.sampling.latents import sample_latents
 
-    firsts: dict[str, Row] = {}
+    firsts: dict[str, RunResult] = {}
     for row in rows:
         if row["status"] == "trained":
-            firsts.setdefault(row["contestant"], row)
+            firsts.setdefault(row["variant"], row)
     if not firsts:
         return None
     images = []
@@ -71,7 +71,7 @@ def sample_sheet(rows: Sequence[Row], runs: Path, seed: int = 0) -> np.ndarray |
     return class_grid(torch.cat(images).numpy(), numbers, list(firsts), tile_px=48)
 
 
-def _curves(rows: Sequence[Row], metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _curves(rows: Sequence[RunResult], metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Images seen [P], and scores [seeds, P], NaN where a seed has none there."""
     points = [
         {p["images_seen"]: p["scores"][metric] for p in row["curve"] if metric in p["scores"]}

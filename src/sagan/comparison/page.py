@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from sagan.comparison.figures import NOTHING_TRAINED, learning_curves
-from sagan.comparison.result_store import Row
+from sagan.comparison.result_store import RunResult
 from sagan.comparison.significance import contrasts, nothing_to_judge, sentences
 from sagan.comparison.summary import DISTANCES, metric_names, summarise
 from sagan.html.images import data_uri
@@ -25,7 +25,7 @@ _COST = {
 }
 
 
-def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
+def results(rows: Sequence[RunResult], reference: str) -> dict[str, Any]:
     """Everything that tables and page show, JSON-able: variants, contrasts, metrics, protocol."""
     summary, names = summarise(rows), metric_names(rows)
     trained = [row for row in rows if row["status"] == "trained"]
@@ -35,7 +35,7 @@ def results(rows: Sequence[Row], reference: str) -> dict[str, Any]:
         "total_images": rows[0]["total_images"],
         "verdict": list(sentences(judged, reference)) or [nothing_to_judge(summary, reference)],
         "metrics": names,
-        "contestants": summary,
+        "variants": summary,
         "contrasts": [one.record() for one in judged],
         "protocol": trained[0]["protocol"] if trained else None,
         "fingerprint": trained[0]["fingerprint"] if trained else None,
@@ -47,23 +47,23 @@ def markdown_table(found: dict[str, Any]) -> str:
     names = found["metrics"]
     heads = ["variant", "seeds", "diverged, collapsed", *map(_heading, names)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for record in found["contestants"]:
+    for record in found["variants"]:
         cells = [_cell(record["metrics"].get(name)) for name in names]
         failed = f"{record['diverged']}, {record['collapsed']}"
-        cells = [record["contestant"], str(record["trained"]), failed, *cells]
+        cells = [record["variant"], str(record["trained"]), failed, *cells]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
         "| variant | " + " | ".join(_COST.values()) + " |",
         "|---|" + "---|" * len(_COST),
     ]
-    for record in found["contestants"]:
+    for record in found["variants"]:
         cells = [f"{record['cost'][name]:,.0f}" if record["cost"] else "" for name in _COST]
-        lines.append(f"| {record['contestant']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {record['variant']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | None) -> str:
+def render_page(rows: Sequence[RunResult], found: dict[str, Any], sheet: np.ndarray | None) -> str:
     """One self-contained HTML page.
 
     Args:
@@ -93,7 +93,7 @@ def render_page(rows: Sequence[Row], found: dict[str, Any], sheet: np.ndarray | 
     )
 
 
-def _attention(rows: Sequence[Row]) -> list[tuple[str, str, float, float]]:
+def _attention(rows: Sequence[RunResult]) -> list[tuple[str, str, float, float]]:
     """Variant, block, mean |gamma| and mean entropy over the seeds."""
     gathered: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in rows:
@@ -102,12 +102,12 @@ def _attention(rows: Sequence[Row]) -> list[tuple[str, str, float, float]]:
             block = key.removeprefix("gamma/")
             entropy = values.get(f"attention_entropy/{block}")
             if key.startswith("gamma/") and entropy is not None:
-                gathered.setdefault((row["contestant"], block), []).append((abs(gamma), entropy))
+                gathered.setdefault((row["variant"], block), []).append((abs(gamma), entropy))
     means = {place: np.mean(pairs, axis=0) for place, pairs in gathered.items()}
     return [(*place, float(mean[0]), float(mean[1])) for place, mean in means.items()]
 
 
-def _has_curve(rows: Sequence[Row], metric: str) -> bool:
+def _has_curve(rows: Sequence[RunResult], metric: str) -> bool:
     return any(metric in point["scores"] for row in rows for point in row["curve"])
 
 

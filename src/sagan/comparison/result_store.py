@@ -1,103 +1,103 @@
-"""The rows of a comparison on disk: one JSON file a measured run, named by what it depends on."""
+"""Results of a comparison's runs: one JSON file a run, named by what the result depends on."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file, source_hash
-from sagan.comparison.variants import Entry
+from sagan.comparison.variants import RunSpec
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
 
-Row = dict[str, Any]
-MEASURED_BY = "measured_by"  # the code and the protocol that took a row's metrics
+RunResult = dict[str, Any]
+MEASURED_BY = "measured_by"  # the code and the protocol of a result's metrics
 _MEASURING = ("common/pixels.py", "sampling", "metrics")
+_FORMER_KEYS = {"contestant": "variant", "preset": "recipe"}
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows that a comparison left, `comparison_rows.json`.
+def read_results(path: Path) -> list[RunResult]:
+    """The results of a comparison, `comparison_rows.json`.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is something else.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        results = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and {"contestant", "seed", "status", "metrics"} <= row.keys()
-        for row in rows
-    ):
-        raise ValueError(f"{path} has no rows of a comparison; name its comparison_rows.json")
-    return rows
+    if isinstance(results, list) and all(isinstance(result, dict) for result in results):
+        results = with_current_keys(results)
+        if all({"variant", "seed", "status", "metrics"} <= result.keys() for result in results):
+            return results
+    raise ValueError(f"{path} has no rows of a comparison; name its comparison_rows.json")
 
 
-class RowStore:
-    """Rows that have been measured; what is found here is not trained again."""
+def with_current_keys(results: Sequence[RunResult]) -> list[RunResult]:
+    """Results that may come from an earlier version, under the keys of this one."""
+    return [{_FORMER_KEYS.get(key, key): result[key] for key in result} for result in results]
+
+
+class ResultStore:
+    """Results on disk; a run whose result is found here is not made again."""
 
     def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
-        """Bind to a folder, which need not exist, and to what all rows depend on."""
+        """Bind to a folder, which need not exist, and to what all results depend on."""
         self._folder, self._shards = folder, shards
-        self._protocol = _named(evaluation.dump(affecting="measurement"))
-        self._code = source_hash(*_MEASURING)
+        protocol = _digest(evaluation.dump(affecting="measurement"))
+        self._measured_by = {"code": source_hash(*_MEASURING), "protocol": protocol}
 
-    def path(self, entry: Entry) -> Path:
-        """Where an entry's row lies, named by its training and by the protocol."""
-        return self._folder / f"{self._training(entry)}-{self._protocol}.json"
+    def path(self, run: RunSpec) -> Path:
+        """The file of a run's result, named by its training and by the protocol."""
+        return self._folder / f"{self._training(run)}-{self._measured_by['protocol']}.json"
 
-    def load(self, entry: Entry) -> Row | None:
-        """The row, under the contestant's name of today; None where it was not measured yet.
+    def load(self, run: RunSpec) -> RunResult | None:
+        """The result of a run; None if it was not measured, or only as in `outdated`."""
+        result = self._read(run)
+        return None if result is None or self._is_outdated(result) else result
 
-        Nor is one measured that was measured by other code, or another protocol: see `outdated`.
-        """
-        row = self._read(entry)
-        return None if row is None or self._is_outdated(row) else row
+    def outdated(self, run: RunSpec) -> RunResult | None:
+        """A result whose generator is valid and whose metrics are of other code or protocol."""
+        result = self._read(run)
+        return result if result is not None and self._is_outdated(result) else None
 
-    def outdated(self, entry: Entry) -> Row | None:
-        """A row whose generator holds and whose metrics are of other code or protocol; or None."""
-        row = self._read(entry)
-        return row if row is not None and self._is_outdated(row) else None
-
-    def save(self, entry: Entry, row: Row) -> None:
-        """Write a row, whole or not at all."""
-        target = self.path(entry)
+    def save(self, run: RunSpec, result: RunResult) -> None:
+        """Write a result, whole or not at all."""
+        target = self.path(run)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing_file(target) as temporary:
-            text = json.dumps(row | {MEASURED_BY: self._measured_by}, indent=2)
+            text = json.dumps(result | {MEASURED_BY: self._measured_by}, indent=2)
             temporary.write_text(text + "\n", encoding="utf-8")
 
-    @property
-    def _measured_by(self) -> dict[str, str]:
-        return {"code": self._code, "protocol": self._protocol}
-
-    def _training(self, entry: Entry) -> str:
-        """What decides about the generator and about the curve of its training."""
+    def _training(self, run: RunSpec) -> str:
+        """Hash of what decides the generator and the curve of its training."""
         from sagan.training.store.identity import run_identity
 
-        return _named(
+        return _digest(
             {
-                "run": run_identity(entry.training, self._shards),
-                "measurement": entry.training.dump(affecting="measurement"),
+                "run": run_identity(run.training, self._shards),
+                "measurement": run.training.dump(affecting="measurement"),
             }
         )
 
-    def _read(self, entry: Entry) -> Row | None:
-        """The row by this protocol; else the newest of the same training by another."""
-        others = self._folder.glob(f"{self._training(entry)}-*.json")
+    def _read(self, run: RunSpec) -> RunResult | None:
+        """The result by this protocol; else the newest of the same training by another."""
+        others = self._folder.glob(f"{self._training(run)}-*.json")
         newest_first = sorted(others, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in (self.path(entry), *newest_first):
+        for path in (self.path(run), *newest_first):
             try:
-                row: Row = json.loads(path.read_text(encoding="utf-8"))
+                result: RunResult = json.loads(path.read_text(encoding="utf-8"))
             except (FileNotFoundError, json.JSONDecodeError):
                 continue
-            return row | {"contestant": entry.contestant, "recipe": entry.recipe}
+            # a variant may have another name by now
+            return with_current_keys([result])[0] | {"variant": run.variant, "recipe": run.recipe}
         return None
 
-    def _is_outdated(self, row: Row) -> bool:
-        return bool(row["metrics"]) and row.get(MEASURED_BY) != self._measured_by
+    def _is_outdated(self, result: RunResult) -> bool:
+        return bool(result["metrics"]) and result.get(MEASURED_BY) != self._measured_by
 
 
-def _named(depends: dict[str, Any]) -> str:
+def _digest(depends: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Whether a difference is more than the noise of the seeds, in plain words."""
+"""Significance of differences between variants over seeds, with sentences that state it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sagan.comparison.transforms import scale
+from sagan.comparison.transforms import transform_for
 from sagan.metrics.metric_info import lower_is_better
 
-LEVEL = 0.05  # of error, over all contestants of one score
+LEVEL = 0.05  # family-wise error over all variants of one score
 _AS_REAL = {"diversity_mean", "diversity_min"}  # 1 for real images, more for noise
 
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "within noise", "too few seeds"
@@ -18,14 +18,14 @@ BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "within noise", "too few seeds
 
 @dataclass(frozen=True)
 class Contrast:
-    """The reference held against one contestant, in one score."""
+    """Comparison of the reference with one variant, in one score."""
 
-    contestant: str
+    variant: str
     metric: str
     reference_mean: float
     mean: float
     p: float | None
-    """Welch's t-test, corrected by Holm over the contestants; None where it cannot be made."""
+    """Welch's t-test, corrected by Holm over the variants; None where it cannot be made."""
     reference_is: str
     """`better`, `worse`, `within noise`, or `too few seeds`."""
 
@@ -37,17 +37,17 @@ class Contrast:
 def contrasts(
     summary: Sequence[dict[str, Any]], reference: str, metrics: Sequence[str]
 ) -> list[Contrast]:
-    """The reference against every other contestant, score by score.
+    """The reference compared with every other variant, score by score.
 
     Args:
         summary: as `summarise`.
-        reference: name of the contestant that the others are held against.
-        metrics: the scores to judge by.
+        reference: name of the variant that the others are compared with.
+        metrics: the scores to compare.
 
     Returns:
-        None for a contestant or score without a single trained seed.
+        One a score and variant, if both sides have a trained seed.
     """
-    by_name = {record["contestant"]: record["metrics"] for record in summary}
+    by_name = {record["variant"]: record["metrics"] for record in summary}
     found: list[Contrast] = []
     for metric in metrics:
         ours = by_name[reference].get(metric)
@@ -60,15 +60,15 @@ def contrasts(
             continue
         p_values = holm({name: _p(metric, ours, one) for name, one in theirs.items()})
         for name, one in theirs.items():
-            verdict = _verdict(metric, ours, one, p_values[name])
+            significance = _significance(metric, ours, one, p_values[name])
             means = (ours["mean"], one["mean"])
-            found.append(Contrast(name, metric, *means, p_values[name], verdict))
+            found.append(Contrast(name, metric, *means, p_values[name], significance))
     return found
 
 
 def sentences(found: Sequence[Contrast], reference: str) -> Iterator[str]:
-    """One a score: whom the reference is better than, worse than, or not to be told apart from."""
-    words = {
+    """One a score: which variants the reference is better than, worse than, or equal to."""
+    phrases = {
         BETTER: "is better than",
         WORSE: "is worse than",
         SAME: "cannot be told apart, within the noise of these seeds, from",
@@ -77,16 +77,16 @@ def sentences(found: Sequence[Contrast], reference: str) -> Iterator[str]:
     for metric in dict.fromkeys(one.metric for one in found):
         of_metric = [one for one in found if one.metric == metric]
         parts = [
-            f"{phrase} {', '.join(f'{one.contestant} ({one.mean:.3g})' for one in group)}"
-            for verdict, phrase in words.items()
-            if (group := [one for one in of_metric if one.reference_is == verdict])
+            f"{phrase} {', '.join(f'{one.variant} ({one.mean:.3g})' for one in group)}"
+            for significance, phrase in phrases.items()
+            if (group := [one for one in of_metric if one.reference_is == significance])
         ]
         yield f"{metric}: {reference} ({of_metric[0].reference_mean:.3g}) {'; '.join(parts)}."
 
 
 def nothing_to_judge(summary: Sequence[dict[str, Any]], reference: str) -> str:
-    """Why there is no verdict: who was not trained to its end."""
-    ended = [record["contestant"] for record in summary if record["trained"]]
+    """Why nothing was compared: which variants were not trained to their end."""
+    ended = [record["variant"] for record in summary if record["trained"]]
     if not ended:
         return "No run was trained to its end: nothing was measured."
     if reference not in ended:
@@ -106,30 +106,32 @@ def holm(p_values: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def _p(metric: str, ours: dict[str, Any], theirs: dict[str, Any]) -> float | None:
-    """Welch's two-sided p of equal means, on the score's scale; None below two seeds a side."""
-    sides = (_compared(metric, ours), _compared(metric, theirs))
+    """Welch's two-sided p of equal transformed means; None below two seeds a side."""
+    sides = (_tested_values(metric, ours), _tested_values(metric, theirs))
     if min(map(len, sides)) < 2:
         return None
-    there = scale(metric, [*sides[0], *sides[1]]).there
-    first, second = ([there(value) for value in side] for side in sides)
+    forward = transform_for(metric, [*sides[0], *sides[1]]).forward
+    first, second = ([forward(value) for value in side] for side in sides)
     if np.ptp(first) == 0 and np.ptp(second) == 0:
         return 1.0 if first[0] == second[0] else None  # nothing varies: no noise to test by
     moments = [(np.mean(side), np.std(side, ddof=1), len(side)) for side in (first, second)]
     return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
 
 
-def _verdict(metric: str, ours: dict[str, Any], theirs: dict[str, Any], p: float | None) -> str:
+def _significance(
+    metric: str, ours: dict[str, Any], theirs: dict[str, Any], p: float | None
+) -> str:
     if p is None:
         return UNKNOWN
     if p >= LEVEL:
         return SAME
     if metric in _AS_REAL:
-        first, second = (float(np.mean(_compared(metric, one))) for one in (ours, theirs))
+        first, second = (float(np.mean(_tested_values(metric, one))) for one in (ours, theirs))
         return BETTER if first < second else WORSE
     return BETTER if (ours["mean"] < theirs["mean"]) == lower_is_better(metric) else WORSE
 
 
-def _compared(metric: str, record: dict[str, Any]) -> list[float]:
-    """What is tested: the values; for a score that is best at 1, how far each seed is from it."""
+def _tested_values(metric: str, record: dict[str, Any]) -> list[float]:
+    """The values; for a score that is best at 1, the distance of each seed from it."""
     values: list[float] = record["values"]
     return [abs(1 - value) for value in values] if metric in _AS_REAL else values

@@ -1,118 +1,118 @@
-"""From contestants and seeds to runs of training, all checked before the first one starts."""
+"""Runs of a comparison: variants times seeds, all checked before the first one starts."""
 
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from sagan.common.schema import deep_merge, describe_faults
-from sagan.comparison.config import ComparisonConfig, ContestantConfig
+from sagan.comparison.config import ComparisonConfig, VariantConfig
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import apply_recipe
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunSpec:
     """One run of the comparison."""
 
-    contestant: str
+    variant: str
     recipe: str | None
     seed: int
     training: TrainingConfig
 
     @property
     def name(self) -> str:
-        """As it is told."""
-        return f"{self.contestant}, seed {self.seed}"
+        """In messages."""
+        return f"{self.variant}, seed {self.seed}"
 
 
-def entries(
+def plan_runs(
     config: ComparisonConfig,
     training: TrainingConfig,
     shards: ShardStore,
     weights: str | None = None,
-) -> list[Entry]:
-    """All runs, seed by seed, so that an unfinished comparison has seen every contestant.
+) -> list[RunSpec]:
+    """All runs, seed by seed, so that an unfinished comparison has seen every variant.
 
     Args:
-        config: contestants, seeds, budget.
-        training: what contestants are laid over.
+        config: variants, seeds, budget.
+        training: the parameters that variants override.
         shards: the images; their size decides which networks there can be.
         weights: `ema` or `raw`, that every run must leave; None: whichever it leaves.
 
     Raises:
-        ValueError: naming each contestant that is not valid, with its faults.
+        ValueError: naming each variant that is not valid, with its faults.
     """
-    configured = laid_contestants(config, training, shards.image_size, weights)
+    configured = build_variants(config, training, shards.image_size, weights)
     _check_runs_differ(configured, shards)
     return [
-        Entry(one.name, one.recipe, seed, configured[one.name].model_copy(update={"seed": seed}))
+        RunSpec(one.name, one.recipe, seed, configured[one.name].model_copy(update={"seed": seed}))
         for seed in config.seeds
-        for one in config.contestants
+        for one in config.variants
     ]
 
 
-def laid_contestants(
+def build_variants(
     config: ComparisonConfig,
     training: TrainingConfig,
     image_size: int,
     weights: str | None = None,
 ) -> dict[str, TrainingConfig]:
-    """The training of each contestant by its name, but for the seed.
+    """The training parameters of each variant by its name, but for the seed.
 
     Args:
-        config: contestants, seeds, budget.
-        training: what contestants are laid over.
+        config: variants, seeds, budget.
+        training: the parameters that variants override.
         image_size: side of the images, which decides which networks there can be [px].
         weights: `ema` or `raw`, that every run must leave; None: whichever it leaves.
 
     Raises:
-        ValueError: naming each contestant that is not valid, with its faults.
+        ValueError: naming each variant that is not valid, with its faults.
     """
     if training.recipe is not None:
         raise ValueError(
-            f"training.recipe is {training.recipe}: in a comparison each contestant has its own "
+            f"training.recipe is {training.recipe}: in a comparison each variant has its own "
             "recipe; leave training.recipe null"
         )
     faults: list[str] = []
     configured: dict[str, TrainingConfig] = {}
-    for contestant in config.contestants:
+    for variant in config.variants:
         try:
-            configured[contestant.name] = _leaving(weights, _lay(contestant, config, training))
-            _check_processes(configured[contestant.name], config.workers)
+            configured[variant.name] = _with_weights(weights, _build(variant, config, training))
+            _check_processes(configured[variant.name], config.workers)
             faults += [
-                f"{contestant.name}: {fault}"
-                for fault in _network_faults(configured[contestant.name], image_size)
+                f"{variant.name}: {fault}"
+                for fault in _network_faults(configured[variant.name], image_size)
             ]
         except ValidationError as error:
-            faults += [f"{contestant.name}: {fault}" for fault in describe_faults(error)]
+            faults += [f"{variant.name}: {fault}" for fault in describe_faults(error)]
         except ValueError as error:
-            faults.append(f"{contestant.name}: {error}")
-    _raise(faults)
+            faults.append(f"{variant.name}: {error}")
+    _raise_faults(faults)
     return configured
 
 
-def _lay(
-    contestant: ContestantConfig, config: ComparisonConfig, training: TrainingConfig
+def _build(
+    variant: VariantConfig, config: ComparisonConfig, training: TrainingConfig
 ) -> TrainingConfig:
-    """Training with the recipe, then the contestant's own parameters, then the common budget."""
-    fixed = {"seed", "total_images", "recipe"} & contestant.parameters.keys()
+    """The training with the recipe, then the variant's own parameters, then the common budget."""
+    fixed = {"seed", "total_images", "recipe"} & variant.parameters.keys()
     if fixed:
         raise ValueError(f"parameters: the comparison sets {', '.join(sorted(fixed))} itself")
     # averaged weights are measured, and raw ones beside them would double what runs keep
     settings = training.model_dump() | {"export_raw": False}
-    if contestant.recipe is not None:
-        settings = apply_recipe(settings, contestant.recipe)
-    settings = deep_merge(settings, contestant.parameters)
+    if variant.recipe is not None:
+        settings = apply_recipe(settings, variant.recipe)
+    settings = deep_merge(settings, variant.parameters)
     settings["total_images"] = config.total_images or training.total_images
     if config.score_every_images is not None:
         settings = deep_merge(settings, {"scoring": {"every_images": config.score_every_images}})
-    # laid already: the model would lay it once more, over the contestant's own parameters
-    return TrainingConfig(**settings).model_copy(update={"recipe": contestant.recipe})
+    # set after validation, which would apply the recipe again, over the variant's own parameters
+    return TrainingConfig(**settings).model_copy(update={"recipe": variant.recipe})
 
 
-def _leaving(weights: str | None, training: TrainingConfig) -> TrainingConfig:
-    """The training whose generator bundle has the weights that are to be measured."""
+def _with_weights(weights: str | None, training: TrainingConfig) -> TrainingConfig:
+    """The training, exporting the weights that are to be measured."""
     if weights == "ema" and training.ema_decay is None:
         raise ValueError(
             "evaluation.weights: ema was asked for, but ema_decay is null; set it, or "
@@ -122,7 +122,7 @@ def _leaving(weights: str | None, training: TrainingConfig) -> TrainingConfig:
 
 
 def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore) -> None:
-    """Contestants of one training would share a run's folder, and so its generator."""
+    """Refuse variants that train alike: they would share a run's folder."""
     from sagan.training.store.identity import identity_hash, run_identity
 
     first: dict[str, str] = {}
@@ -131,16 +131,16 @@ def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore
         same = first.setdefault(identity_hash(run_identity(training, shards)), name)
         if same != name:
             faults.append(f"{name}: trains exactly as {same} does; leave one of them out")
-    _raise(faults)
+    _raise_faults(faults)
 
 
-def _raise(faults: list[str]) -> None:
+def _raise_faults(faults: list[str]) -> None:
     if faults:
-        raise ValueError("\n  ".join(["comparison.contestants:", *faults]))
+        raise ValueError("\n  ".join(["comparison.variants:", *faults]))
 
 
 def _check_processes(training: TrainingConfig, workers: int) -> None:
-    """Runs that go on at once are a process each."""
+    """Refuse distributed training where several runs train at once: each is one process."""
     if workers > 1 and training.world_size > 1:
         raise ValueError(
             f"training.devices {training.devices} x nnodes {training.nnodes}: with "

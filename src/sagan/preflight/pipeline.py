@@ -143,11 +143,11 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     training = TrainingConfig.model_validate(catalog.load("params:training"))
     if "comparison" in stations:
         from sagan.comparison.config import ComparisonConfig
-        from sagan.comparison.variants import laid_contestants
+        from sagan.comparison.variants import build_variants
 
         config = ComparisonConfig.model_validate(catalog.load("params:comparison"))
         weights = dict(catalog.load("params:evaluation")).get("weights")
-        laid_contestants(config, training, image_size, weights)
+        build_variants(config, training, image_size, weights)
     if "training" in stations:
         from sagan.training.config.networks import network_faults
 

@@ -1,1 +1,1 @@
-"""Search for parameters: an Optuna study whose trials are trainings; the only room for Optuna."""
+"""Hyperparameter search: Optuna studies whose trials are trainings."""

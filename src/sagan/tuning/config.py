@@ -1,7 +1,7 @@
-"""Parameters of the tuning station: what is searched, for what, and how."""
+"""Configuration of the tuning pipeline (`params:tuning`)."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -123,7 +123,7 @@ class PrunerConfig(Config):
 class TuningConfig(Config):
     """One study: trials of the training with other parameters, each scored the same way."""
 
-    RENAMED = {"protocol": "evaluation"}  # noqa: RUF012 - a ClassVar of the base
+    RENAMED: ClassVar[dict[str, str]] = {"protocol": "evaluation"}
 
     study: str = Field(
         "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="name of the study in the storage"
@@ -137,7 +137,7 @@ class TuningConfig(Config):
     storage: str | None = Field(
         None,
         description="null: a journal file in the workspace; a path: a journal file there; a "
-        "database URL (sqlite, postgresql, mysql); env:NAME: what that environment variable says",
+        "database URL (sqlite or postgresql); env:NAME: what that environment variable says",
     )
     trials: PositiveInt = Field(
         30, description="trials of the study in all, over all workers, machines and resumptions"
@@ -160,7 +160,7 @@ class TuningConfig(Config):
         "of another environment",
     )
     training: Settings = Field(
-        {}, description="training parameters of every trial, which override the station's"
+        {}, description="training parameters of every trial, which override the pipeline's"
     )
     score_every_images: PositiveInt = Field(
         2_560_000,
@@ -173,7 +173,7 @@ class TuningConfig(Config):
     pruner: PrunerConfig | None = Field(PrunerConfig(), description="null: no trial is pruned")
     warm_starts: dict[str, Settings] = Field(
         {"default": {}},
-        description="points tried first, in this order: values by dimension, the station's own "
+        description="points tried first, in this order: values by dimension, the pipeline's own "
         "where left out; null leaves out a point of another environment",
     )
     keep_checkpoints: bool = Field(
@@ -189,13 +189,13 @@ class TuningConfig(Config):
 
     @field_validator("search_space", "warm_starts", mode="before")
     @classmethod
-    def _without_those_left_out(cls, entries: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+    def _drop_null_entries(cls, entries: Any) -> Any:  # noqa: ANN401 - raw input of any shape
         if isinstance(entries, dict):
             return {name: entry for name, entry in entries.items() if entry is not None}
         return entries
 
     @model_validator(mode="after")
-    def _objectives_can_be_measured(self) -> Self:
+    def _check_objectives(self) -> Self:
         for name in self.objectives:
             check_objective(name, self.evaluation)
         if len(set(self.objectives)) < len(self.objectives):
@@ -203,7 +203,7 @@ class TuningConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _pruning_needs_one_score(self) -> Self:
+    def _check_pruner(self) -> Self:
         if self.pruner and (len(self.objectives) > 1 or self.objectives[0] in _KNOWN_AT_THE_END):
             raise ValueError(
                 f"pruner: a trial is pruned by one score that improves while it trains, got "
@@ -212,7 +212,7 @@ class TuningConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _warm_starts_are_in_the_space(self) -> Self:
+    def _check_warm_starts(self) -> Self:
         for name, values in self.warm_starts.items():
             for key, value in values.items():
                 if key not in self.search_space:
@@ -235,7 +235,7 @@ def check_contains(dimension: Dimension, value: Any, where: str) -> None:  # noq
     """Refuse a value that a dimension cannot take.
 
     Raises:
-        ValueError: naming the value's place, and what is allowed.
+        ValueError: naming the parameter, and what is allowed.
     """
     if isinstance(dimension, CategoricalDimension):
         plain = list(value) if isinstance(value, tuple) else value

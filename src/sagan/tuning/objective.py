@@ -1,6 +1,6 @@
-"""The objective: the real training of one trial, with its scores on the way.
+"""Objective of a study: the training of one trial, with its scores on the way.
 
-What is heavy to import is so here at once: a worker must not be asked to stop in the midst of it.
+Large libraries are imported with the module: a worker does so while signals are blocked.
 """
 
 import gc
@@ -11,27 +11,25 @@ import torch
 from sagan.data.shards.store import ShardStore
 from sagan.training import train
 from sagan.training.monitor.scoring import Score
-from sagan.tuning.workers.context import Attempt
+from sagan.tuning.workers.context import TrialContext
 
 
-def train_trial(attempt: Attempt) -> Mapping[str, float]:
+def train_trial(context: TrialContext) -> Mapping[str, float]:
     """Train to the end of the trial's budget, or until its report ends it.
 
     Returns:
         The last score's numbers, with `train_seconds` and `parameters`.
     """
     _free_memory()
-    if torch.cuda.is_available():
-        torch.cuda.set_device(attempt.worker % torch.cuda.device_count())
 
     def on_score(score: Score) -> None:
-        attempt.report(score.images_seen, score.value)
+        context.report(score.images_seen, score.value)
 
     result = train(
-        attempt.training,
-        ShardStore.open(attempt.shards),
-        attempt.folder,
-        feature_cache=attempt.features,
+        context.training,
+        ShardStore.open(context.shards),
+        context.folder,
+        feature_cache=context.feature_cache,
         on_score=on_score,
     )
     summary = result.summary
@@ -43,7 +41,7 @@ def train_trial(attempt: Attempt) -> Mapping[str, float]:
 
 
 def _free_memory() -> None:
-    """Give back what the trial before held, on the device too."""
+    """Free what the trial before held, on the device too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

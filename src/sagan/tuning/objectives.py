@@ -1,4 +1,4 @@
-"""What a study can be for: scores of the metrics file, training time, size."""
+"""Objectives of a study: scores of the metrics file, training time, size."""
 
 from collections.abc import Callable
 
@@ -62,12 +62,12 @@ _MEASURED: tuple[tuple[frozenset[str], Callable[[EvaluationConfig], bool], str],
 
 
 def minimised(objective: str) -> bool:
-    """Whether less of an objective is better."""
+    """Whether an objective is minimised."""
     return objective in COSTS or lower_is_better(objective)
 
 
 def check_objective(name: str, protocol: EvaluationConfig) -> None:
-    """Refuse an objective that has no better direction, or that the protocol does not measure.
+    """Refuse an objective without a known direction, or that the protocol does not measure.
 
     Raises:
         ValueError: with the nearest name, or with what the protocol lacks.

@@ -6,14 +6,14 @@ from typing import Any
 from sagan.html.pages import render
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.figures import study_sections
-from sagan.tuning.workers.trial_queue import Ledger
+from sagan.tuning.workers.trial_queue import TrialQueue
 
 
-def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -> str:
+def render_page(queue: TrialQueue, config: TuningConfig, results: dict[str, Any]) -> str:
     """A study as one page.
 
     Args:
-        ledger: The study's trials.
+        queue: The study's trials.
         config: The study's parameters.
         results: As `study_results` returns them.
     """
@@ -25,5 +25,5 @@ def render_page(ledger: Ledger, config: TuningConfig, results: dict[str, Any]) -
         results=results,
         best=results["best"][0],
         default=next((record for record in same if record["values"]), None),
-        sections=list(study_sections(ledger.study, config, results)),
+        sections=list(study_sections(queue.study, config, results)),
     )

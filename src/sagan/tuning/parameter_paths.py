@@ -9,28 +9,28 @@ from sagan.common.schema import Settings, unknown_key
 
 
 def check_path(path: str, model: type[BaseModel], settings: Settings) -> None:
-    """Refuse a path that leads nowhere.
+    """Refuse a path to no parameter.
 
     Args:
         path: dotted; a whole number chooses an element of a list.
-        model: the parameters' model.
+        model: of the parameters.
         settings: its values, as plain mappings and lists.
 
     Raises:
         ValueError: naming the nearest known parameter.
     """
     known: type[BaseModel] | None = model
-    place: Any = settings
+    node: Any = settings
     walked = ""
     for part in path.split("."):
-        if isinstance(place, list):
-            if not part.isdecimal() or int(part) >= len(place):
+        if isinstance(node, list):
+            if not part.isdecimal() or int(part) >= len(node):
                 raise ValueError(
-                    f"{path}: {walked[:-1]} has elements 0 to {len(place) - 1}, got '{part}'"
+                    f"{path}: {walked[:-1]} has elements 0 to {len(node) - 1}, got '{part}'"
                 )
-            known, place = None, place[int(part)]
+            known, node = None, node[int(part)]
         elif known is not None and part in known.model_fields:
-            known, place = _model_below(known, part), place.get(part)
+            known, node = _model_below(known, part), node.get(part)
         elif known is not None:
             raise ValueError(f"{path}: {unknown_key(part, known.model_fields)}{_at(walked)}")
         else:
@@ -52,22 +52,22 @@ def _model_below(model: type[BaseModel], name: str) -> type[BaseModel] | None:
 
 
 def value_at(settings: Settings, path: str) -> Any:  # noqa: ANN401 - a parameter
-    """The value that a path leads to."""
-    place: Any = settings
+    """The value at a path."""
+    node: Any = settings
     for part in path.split("."):
-        place = place[int(part)] if isinstance(place, list) else place[part]
-    return place
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return node
 
 
 def with_value(settings: Settings, path: str, value: Any) -> Settings:  # noqa: ANN401
-    """The settings with another value at a path; the given ones stay as they are."""
+    """A copy of the settings with another value at a path."""
     changed = copy.deepcopy(settings)
-    *way, last = path.split(".")
-    place: Any = changed
-    for part in way:
-        place = place[int(part)] if isinstance(place, list) else place[part]
-    if isinstance(place, list):
-        place[int(last)] = value
+    *parents, last = path.split(".")
+    node: Any = changed
+    for part in parents:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    if isinstance(node, list):
+        node[int(last)] = value
     else:
-        place[last] = value
+        node[last] = value
     return changed

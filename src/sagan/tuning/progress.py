@@ -1,4 +1,4 @@
-"""What a person sees of a study: a live bar with the best so far, a line for each trial done."""
+"""Progress of a study: a bar with the best trial so far, a log line for each finished trial."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from sagan.common.terminal import log_above_bars
 from sagan.tuning.objectives import minimised
-from sagan.tuning.workers.trial_queue import ERROR, Ledger, finished, was_killed
+from sagan.tuning.workers.trial_queue import ERROR, TrialQueue, finished, was_killed
 from sagan.tuning.workers.worker import STOPPED
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ _REASON_CHARACTERS = 200
 
 
 class StudyProgress:
-    """Shows trials done, the best, and the time left."""
+    """Shows the number of finished trials, the best one, and the time left."""
 
-    def __init__(self, ledger: Ledger, objectives: Sequence[str], total: int) -> None:
-        """Begin with what the study has already."""
-        self._ledger, self._objectives, self._total = ledger, list(objectives), total
-        self._shown = {trial.number for trial in finished(ledger.trials())}
+    def __init__(self, queue: TrialQueue, objectives: Sequence[str], total: int) -> None:
+        """Start from the trials that are finished already."""
+        self._queue, self._objectives, self._total = queue, list(objectives), total
+        self._shown = {trial.number for trial in finished(queue.trials())}
         self._at_start, self._start_seconds = len(self._shown), time.monotonic()
         self._live = sys.stderr.isatty()
         self._bar = tqdm(
@@ -40,10 +40,10 @@ class StudyProgress:
             disable=not self._live,
             bar_format="tuning {n_fmt}/{total_fmt}|{bar}| {desc}",
         )
-        self._log = ExitStack()
+        self._redirection = ExitStack()
 
     def __enter__(self) -> Self:
-        self._log.enter_context(log_above_bars())
+        self._redirection.enter_context(log_above_bars())
         return self
 
     def __exit__(
@@ -53,17 +53,17 @@ class StudyProgress:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
-        self._log.close()
+        self._redirection.close()
 
     def show(self) -> None:
-        """Show what has changed."""
-        done = finished(self._ledger.trials())
-        best = self._ledger.best()
+        """Show what has changed since the last call."""
+        done = finished(self._queue.trials())
+        best = self._queue.best()
         records = _records(done, self._objectives[0])
         for trial in done:
             if trial.number not in self._shown:
                 self._shown.add(trial.number)
-                self._tell(trial, is_record=trial.number in records)
+                self._log_trial(trial, is_record=trial.number in records)
         if self._live:
             self._bar.set_description_str(self._summary(len(done), best), refresh=False)
             self._bar.update(min(len(done), self._total) - self._bar.n)
@@ -71,7 +71,7 @@ class StudyProgress:
 
     def _summary(self, done: int, best: "Sequence[FrozenTrial]") -> str:
         if not best:
-            return f"{self._ledger.running()} running, {self._left(done)}"
+            return f"{self._queue.running()} running, {self._left(done)}"
         if len(self._objectives) > 1:
             return f"{len(best)} on the Pareto front, {self._left(done)}"
         return f"best {self._values(best[0])} (trial {best[0].number}), {self._left(done)}"
@@ -84,21 +84,21 @@ class StudyProgress:
         seconds = (time.monotonic() - self._start_seconds) / since * max(0, self._total - done)
         return f"{tqdm.format_interval(seconds)} left"
 
-    def _tell(self, trial: "FrozenTrial", *, is_record: bool) -> None:
+    def _log_trial(self, trial: "FrozenTrial", *, is_record: bool) -> None:
         number, state = trial.number, trial.state.name
         if state == "COMPLETE":
             star = ", the best so far" if is_record and len(self._objectives) == 1 else ""
-            logger.info("trial %d: %s in %s%s", number, self._values(trial), _took(trial), star)
+            logger.info("trial %d: %s in %s%s", number, self._values(trial), _duration(trial), star)
         elif state == "PRUNED":
             images = trial.user_attrs.get(STOPPED, 0)
             logger.info(
-                "trial %d: pruned at %s images after %s", number, f"{images:,}", _took(trial)
+                "trial %d: pruned at %s images after %s", number, f"{images:,}", _duration(trial)
             )
         elif was_killed(trial):
             logger.warning("trial %d: its worker was killed", number)
         else:
-            said = str(trial.user_attrs.get(ERROR, "no reason is known"))
-            logger.warning("trial %d failed: %s", number, shortened(said))
+            reason = str(trial.user_attrs.get(ERROR, "no reason is known"))
+            logger.warning("trial %d failed: %s", number, truncated(reason))
 
     def _values(self, trial: "FrozenTrial") -> str:
         pairs = zip(self._objectives, trial.values, strict=True)
@@ -106,7 +106,7 @@ class StudyProgress:
 
 
 def _records(done: "Sequence[FrozenTrial]", objective: str) -> set[int]:
-    """Numbers of the trials that were the best when they ended."""
+    """Numbers of the trials that were the best so far when they ended."""
     sign = 1 if minimised(objective) else -1
     records, least = set(), math.inf
     for trial in done:
@@ -116,10 +116,10 @@ def _records(done: "Sequence[FrozenTrial]", objective: str) -> set[int]:
     return records
 
 
-def shortened(text: str) -> str:
+def truncated(text: str) -> str:
     """The beginning of a long text."""
     return text if len(text) <= _REASON_CHARACTERS else f"{text[:_REASON_CHARACTERS]} ..."
 
 
-def _took(trial: "FrozenTrial") -> str:
+def _duration(trial: "FrozenTrial") -> str:
     return tqdm.format_interval(trial.duration.total_seconds()) if trial.duration else "?"

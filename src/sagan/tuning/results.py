@@ -1,4 +1,4 @@
-"""What a study found: the best parameters, every trial as a record, the page about it."""
+"""Results of a study: the best parameters, a record of every trial, the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import yaml
 
 from sagan.common.files import display_path
 from sagan.tuning.objectives import minimised
-from sagan.tuning.workers.context import Job
-from sagan.tuning.workers.trial_queue import ERROR, NAME, Ledger, finished, origin, was_killed
+from sagan.tuning.workers.context import StudySpec
+from sagan.tuning.workers.trial_queue import ERROR, NAME, TrialQueue, finished, origin, was_killed
 from sagan.tuning.workers.worker import IMAGES, NUMBERS, STOPPED
 
 if TYPE_CHECKING:
@@ -19,52 +19,52 @@ _KILLED = "its worker was killed"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the tuning station leaves."""
+class StudyResult:
+    """Outputs of the tuning pipeline."""
 
     best_parameters: str
     """YAML: the best trial's values as training parameters."""
     results: dict[str, Any]
     """JSON-able: the study, its best trials, all trials."""
     report: str
-    """HTML that needs nothing beside itself."""
+    """A self-contained HTML page."""
 
 
-def outcome_of(job: Job, ledger: Ledger) -> Outcome:
-    """Sum up a study that has at least one complete trial."""
+def summarise_study(spec: StudySpec, queue: TrialQueue) -> StudyResult:
+    """Summarise a study that has at least one complete trial."""
     from sagan.tuning.page import render_page
 
-    results = study_results(job, ledger)
-    return Outcome(
+    results = study_results(spec, queue)
+    return StudyResult(
         best_parameters=best_yaml(results),
         results=results,
-        report=render_page(ledger, job.config, results),
+        report=render_page(queue, spec.config, results),
     )
 
 
-def study_results(job: Job, ledger: Ledger) -> dict[str, Any]:
-    """The study as JSON: what was searched, the best, every trial."""
-    config, space = job.config, job.space
-    best = sorted(ledger.best(), key=_by_first_objective(config.objectives[0]))
-    done = sorted(finished(ledger.trials()), key=lambda trial: trial.number)
+def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
+    """The study as JSON: its settings, the best trials, all trials."""
+    config, space = spec.config, spec.space
+    best = sorted(queue.best(), key=_by_first_objective(config.objectives[0]))
+    done = sorted(finished(queue.trials()), key=lambda trial: trial.number)
     records = [_record(trial, config.objectives) for trial in done]
     for record in records:
         record["parameters"] = space.decoded(record["parameters"])
     numbers = [trial.number for trial in best]
     return {
         "study": config.study,
-        "storage": str(job.place),
+        "storage": str(spec.location),
         "objectives": {
             name: "minimize" if minimised(name) else "maximize" for name in config.objectives
         },
         "trials_planned": config.trials,
-        "images_a_trial": job.training.total_images,
+        "images_a_trial": spec.training.total_images,
         "protocol": config.evaluation.model_dump(mode="json"),
         "sampler": config.sampler.model_dump(mode="json"),
         "pruner": config.pruner and config.pruner.model_dump(mode="json"),
         "own_values": space.own_values(),
         "best": [record for number in numbers for record in records if record["number"] == number],
-        "best_folder": str(display_path(job.trial_folder(origin(best[0])))),
+        "best_folder": str(display_path(spec.trial_folder(origin(best[0])))),
         "best_training": space.changes(space.decoded(best[0].params)),
         "states": {
             state: sum(record["state"] == state for record in records)
@@ -99,13 +99,13 @@ def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
 
 
 def best_yaml(results: dict[str, Any]) -> str:
-    """The best trial's values as an environment's `parameters_training.yml`, with its story."""
+    """The best trial's values as an environment's `parameters_training.yml`, with comments."""
     best = results["best"][0]
     others = len(results["best"]) - 1
     lines = [
         f"study {results['study']}: the best of {len(results['trials'])} trials is number "
         f"{best['number']}" + (f" ({best['name']})" if best["name"] else ""),
-        _told(best["values"]),
+        _format_values(best["values"]),
         *_default_lines(results, best),
         f"each trial saw {results['images_a_trial']:,} images; a longer run may want other values",
     ]
@@ -126,7 +126,7 @@ def best_yaml(results: dict[str, Any]) -> str:
     return text + body
 
 
-def _told(values: dict[str, float]) -> str:
+def _format_values(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
@@ -135,5 +135,5 @@ def _default_lines(results: dict[str, Any], best: dict[str, Any]) -> list[str]:
         if record["parameters"] == results["own_values"] and record["values"]:
             if record["number"] == best["number"]:
                 return ["these are the values of the parameters files: no trial was better"]
-            return [f"the parameters files' own values: {_told(record['values'])}"]
+            return [f"the parameters files' own values: {_format_values(record['values'])}"]
     return []

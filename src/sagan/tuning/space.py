@@ -1,4 +1,4 @@
-"""The search space: from data in the parameters to Optuna's distributions and to trainings."""
+"""Search space: dimensions as Optuna's distributions, and trainings with values of them."""
 
 import copy
 import json
@@ -28,14 +28,14 @@ class SearchSpace:
     """The dimensions of a study over one training configuration."""
 
     def __init__(self, dimensions: Mapping[str, Dimension], base: TrainingConfig) -> None:
-        """Take the dimensions, and the training whose other parameters stay."""
+        """Combine the dimensions with the training whose other parameters stay."""
         self.dimensions = dict(dimensions)
         self.base: Settings = base.model_dump(mode="json") | {"recipe": None}
         self._recipe = base.recipe
         self._searchable = base.dump(affecting="weights").keys()
 
     def check(self) -> None:
-        """Hold every path and every end of a range against the training's own model.
+        """Check every path and every end of a range against the training's model.
 
         Raises:
             ValueError: listing all faults, misspelt paths with the nearest known one.
@@ -71,18 +71,18 @@ class SearchSpace:
             )
 
     def _value_faults(self) -> list[str]:
-        """Faults of the training with one dimension at one of its ends, the others as they are."""
+        """Faults of the training with one dimension at one of its ends."""
         faults = []
         for name, value in self._all_ends():
             try:
                 self.training({name: value})
             except ValidationError as error:
-                said = "; ".join(describe_faults(error))
-                faults.append(f"{name}: {value!r} does not fit the training: {said}")
+                found = "; ".join(describe_faults(error))
+                faults.append(f"{name}: {value!r} does not fit the training: {found}")
         return faults
 
     def check_networks(self, image_size: int) -> None:
-        """Refuse networks that cannot be built, each dimension at its ends.
+        """Refuse dimensions at whose ends the networks cannot be built.
 
         Args:
             image_size: side of the images [px].
@@ -95,9 +95,9 @@ class SearchSpace:
         model = self.training({}).model
         faults = network_faults(model, image_size=image_size)
         for name, value in self._all_ends() if not faults else ():
-            laid = self.training({name: value}).model
-            if laid != model:
-                found = network_faults(laid, image_size=image_size)
+            changed = self.training({name: value}).model
+            if changed != model:
+                found = network_faults(changed, image_size=image_size)
                 faults += [f"tuning.search_space.{name}: {value!r}: {fault}" for fault in found]
         if faults:
             listed = "\n".join(f"  {fault}" for fault in faults)
@@ -115,20 +115,20 @@ class SearchSpace:
         """The training parameters that a dimension sets."""
         return self.dimensions[name].paths or (name,)
 
-    def _laid(self, name: str, value: Any, settings: Settings) -> Settings:  # noqa: ANN401
+    def _apply(self, name: str, value: Any, settings: Settings) -> Settings:  # noqa: ANN401
         for path in self.paths(name):
             settings = with_value(settings, path, value)
         return settings
 
     def own_values(self) -> dict[str, Any]:
-        """What the training has at each dimension without any tuning."""
+        """The untuned training's value of each dimension."""
         return {name: value_at(self.base, self.paths(name)[0]) for name in self.dimensions}
 
     def starting_points(self, warm_starts: Mapping[str, Settings]) -> dict[str, dict[str, Any]]:
-        """Each warm start complete, as Optuna takes it.
+        """Each warm start with all dimensions, in Optuna's encoding.
 
         Raises:
-            ValueError: where one takes the training's own value, and that is not in the space.
+            ValueError: one takes the training's own value, which is not in the space.
         """
         points = {}
         for name, given in warm_starts.items():
@@ -139,30 +139,30 @@ class SearchSpace:
         return points
 
     def distributions(self) -> "dict[str, BaseDistribution]":
-        """The dimensions as Optuna knows them; a choice that is a list is its JSON text."""
+        """The dimensions as Optuna's distributions."""
         return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
 
     def decoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Values as the training takes them, from those that Optuna stores."""
+        """Values for the training, from Optuna's encoding."""
         return {name: _decoded(self.dimensions[name], value) for name, value in params.items()}
 
     def training(self, values: Mapping[str, Any]) -> TrainingConfig:
-        """The training with values laid over it.
+        """The training with values of dimensions.
 
         Raises:
             pydantic.ValidationError: if they do not go together.
         """
         settings = self.base
         for name, value in values.items():
-            settings = self._laid(name, value, settings)
+            settings = self._apply(name, value, settings)
         return TrainingConfig.model_validate(settings)
 
     def changes(self, values: Mapping[str, Any]) -> Settings:
-        """Nested training parameters that hold the values alone; a list is given whole."""
+        """Nested training parameters with only the values; a list is given whole."""
         changed: Settings = {}
         settings = self.base
         for name, value in values.items():
-            settings = self._laid(name, value, settings)
+            settings = self._apply(name, value, settings)
         for name in values:
             for path in self.paths(name):
                 whole = _without_indices(path, self.base)
@@ -173,7 +173,7 @@ class SearchSpace:
         return changed
 
     def record(self) -> Settings:
-        """JSON-able, what makes two studies' spaces the same."""
+        """JSON-able identity of the space."""
         return {
             name: dimension.model_dump(mode="json") | {"paths": list(self.paths(name))}
             for name, dimension in self.dimensions.items()
@@ -181,7 +181,7 @@ class SearchSpace:
 
 
 def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingConfig:
-    """The training of a trial before any value is searched: the station's, with the study's own.
+    """The training of a trial before values are applied: the pipeline's, with the study's own.
 
     Raises:
         ValueError: if they do not go together, or training would need several processes.
@@ -226,7 +226,7 @@ def _distribution(dimension: Dimension) -> "BaseDistribution":
 
 
 def _encoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a parameter
-    """As Optuna stores it: numbers, texts, None; lists as JSON text."""
+    """A value as Optuna stores it: numbers, texts, None; lists as JSON text."""
     listed = isinstance(dimension, CategoricalDimension) and isinstance(value, list | tuple)
     return json.dumps(list(value)) if listed else value
 
@@ -240,11 +240,11 @@ def _decoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a param
 
 def _without_indices(path: str, settings: Settings) -> str:
     """The path up to the first list, which is a parameter as a whole."""
-    place: Any = settings
-    way: list[str] = []
+    node: Any = settings
+    parents: list[str] = []
     for part in path.split("."):
-        if isinstance(place, list):
+        if isinstance(node, list):
             break
-        way.append(part)
-        place = place[part]
-    return ".".join(way)
+        parents.append(part)
+        node = node[part]
+    return ".".join(parents)

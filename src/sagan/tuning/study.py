@@ -1,4 +1,4 @@
-"""A study in its storage: made with its warm starts, or gone on with where it is the same."""
+"""Creation of a study with its warm starts, or continuation of one with the same settings."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS = "sagan"  # the study's attribute with what may not change
 _SHOWN = 12
-# what decides about a trial's weights and scores, and about which trial is next
+# decides a trial's weights and scores, and which trial is next
 _CODE = (
     "common/pixels.py",
     "models",
@@ -33,16 +33,16 @@ _CODE = (
 
 
 class OtherStudyError(ClearError, ValueError):
-    """The storage has a study of that name, and it is another one."""
+    """The storage has a study of that name with other settings."""
 
 
 def study_settings(config: TuningConfig, space: SearchSpace, data: dict[str, Any]) -> Any:  # noqa: ANN401
-    """What makes two studies' trials comparable, JSON-able.
+    """The settings that must be equal for trials to be comparable, JSON-able.
 
     Args:
         config: the study.
         space: with the training of its trials.
-        data: what names the images.
+        data: identity of the images.
     """
     return {
         "objectives": config.objectives,
@@ -57,14 +57,14 @@ def study_settings(config: TuningConfig, space: SearchSpace, data: dict[str, Any
 def named_by_content(
     config: TuningConfig, space: SearchSpace, data: dict[str, Any]
 ) -> TuningConfig:
-    """The study under a name that changes with all that decides about its trials.
+    """The study under a name with a hash of all that decides its trials.
 
-    Not with how it is worked on, nor with how many trials there are: more of them go on with it.
+    Workers, storage and the number of trials are left out: more trials continue the study.
 
     Args:
         config: the study.
         space: with the training of its trials.
-        data: what names the images.
+        data: identity of the images.
     """
     chosen_by = config.model_dump(mode="json", include={"sampler", "pruner", "warm_starts"})
     content = {
@@ -79,9 +79,9 @@ def named_by_content(
 def open_study(
     config: TuningConfig, storage: "BaseStorage", settings: dict[str, Any], points: dict[str, Any]
 ) -> "Study":
-    """Find the study, or make it and put its warm starts first in the queue.
+    """Load the study, or create it with its warm starts first in the queue.
 
-    Only one process may do so at a time; see `sagan.tuning.storage.location.turn`.
+    The caller holds `sagan.tuning.storage.location.storage_lock`.
 
     Args:
         config: the study.
@@ -90,7 +90,7 @@ def open_study(
         points: warm starts by name, complete, as Optuna takes them.
 
     Raises:
-        OtherStudyError: there is one with other settings; with the differences.
+        OtherStudyError: it has other settings; lists the differences.
     """
     import optuna
 
@@ -105,17 +105,17 @@ def open_study(
     )
     known = study.user_attrs.get(_SETTINGS)
     if known is None and not study.get_trials(deepcopy=False):
-        _begin(study, config, settings, directions)
+        _initialise(study, config, settings, directions)
     else:
         _require_same(study, known, settings, directions)
     queued = {trial.user_attrs.get("name") for trial in study.get_trials(deepcopy=False)}
     for name, point in points.items():
-        if name not in queued:  # all of them, but for a process killed while it made the study
+        if name not in queued:  # also after a process was killed while it created the study
             study.enqueue_trial(point, user_attrs={"name": name})
     return study
 
 
-def _begin(
+def _initialise(
     study: "Study", config: TuningConfig, settings: dict[str, Any], directions: list[str]
 ) -> None:
     _require_directions(study, directions)
@@ -134,9 +134,7 @@ def _require_same(
             f"tuning.study: the storage has a study '{study.study_name}' that this project did "
             f"not make; {_remedy(study)}"
         )
-    if (
-        "protocol" in known
-    ):  # the key of `evaluation` before random streams had numbers of their own
+    if "protocol" in known:  # the former key of `evaluation`, when trials drew otherwise
         raise OtherStudyError(
             f"tuning.study: '{study.study_name}' was started by an earlier version, whose trials "
             f"cannot be compared with new ones; {_remedy(study)}"
@@ -165,7 +163,7 @@ def _remedy(study: "Study") -> str:
 
 
 def make_sampler(config: SamplerConfig, trials_before: int) -> "BaseSampler":
-    """The sampler for the next trial; the same draw for the same history, whoever draws.
+    """The sampler for the next trial: the same history gives the same draw in every process.
 
     Args:
         config: which.

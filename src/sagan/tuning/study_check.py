@@ -1,35 +1,35 @@
-"""What is checked of a study before anything runs."""
+"""Preflight check of a study."""
 
 from pathlib import Path
 
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace, trial_training
-from sagan.tuning.storage.location import Place
+from sagan.tuning.storage.location import StorageLocation
 
 
 def check_study(
     config: TuningConfig, training: TrainingConfig, image_size: int | None = None
 ) -> None:
-    """Hold a study against the training that it tunes.
+    """Check a study against the training that it tunes.
 
     Args:
         config: the study.
-        training: the station's parameters, which every trial starts from.
-        image_size: side of the images, where it is known: no choice may ask for networks that
-            cannot be built for it [px].
+        training: the pipeline's parameters, which every trial starts from.
+        image_size: side of the images, if known: networks that cannot be built for it are
+            refused [px].
 
     Raises:
         ValueError: parameters that do not go together, naming each.
         FileNotFoundError: scores are asked for in Inception's features, without its weights.
-        StorageError: the storage's name means nothing.
+        StorageError: the storage's address is not valid.
     """
     space = SearchSpace(config.search_space, trial_training(config, training))
     space.check()
     if image_size is not None:
         space.check_networks(image_size)
     space.starting_points(config.warm_starts)
-    Place.of(config.storage, Path())
+    StorageLocation.of(config.storage, Path())
     if config.evaluation.features == "inception":
         from sagan.metrics.features.inception import require_weights
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 from torchvision.models.inception import BasicConv2d
 
-from benchmarks.evaluation_contestants import seeded_weights, their_network
+from benchmarks.evaluation_baselines import seeded_weights, their_network
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features import inception
 from sagan.metrics.features.cache import cache_key

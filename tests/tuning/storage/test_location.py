@@ -11,25 +11,31 @@ import pytest
 
 from sagan.tuning.storage import journal as journal_storage
 from sagan.tuning.storage import location as storage
-from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat, mend
-from sagan.tuning.storage.location import Place, StorageError, masked, open_storage, turn
+from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat, cut_incomplete_line
+from sagan.tuning.storage.location import (
+    StorageError,
+    StorageLocation,
+    mask_passwords,
+    open_storage,
+    storage_lock,
+)
 
 URL = "postgresql://ann:s3cr%40t@db.example/studies"
 
 
 def test_a_place_is_a_journal_or_a_url(tmp_path, monkeypatch):
-    assert Place.of(None, tmp_path).journal == tmp_path / "journal.log"
-    assert str(Place.of("runs/study.log", tmp_path).journal) == "runs/study.log"
+    assert StorageLocation.of(None, tmp_path).journal == tmp_path / "journal.log"
+    assert str(StorageLocation.of("runs/study.log", tmp_path).journal) == "runs/study.log"
     monkeypatch.setenv("TUNING_STORAGE", URL)
-    place = Place.of("env:TUNING_STORAGE", tmp_path)
-    assert place.url == "postgresql+psycopg://ann:s3cr%40t@db.example/studies"
-    assert place.dialect == "postgresql"
+    location = StorageLocation.of("env:TUNING_STORAGE", tmp_path)
+    assert location.url == "postgresql+psycopg://ann:s3cr%40t@db.example/studies"
+    assert location.dialect == "postgresql"
 
 
 def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("TUNING_STORAGE", raising=False)
     with pytest.raises(StorageError, match="TUNING_STORAGE is not set; export TUNING_STORAGE="):
-        Place.of("env:TUNING_STORAGE", tmp_path)
+        StorageLocation.of("env:TUNING_STORAGE", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -37,32 +43,37 @@ def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
     [
         URL,
         "cannot reach postgresql+psycopg://ann:s3cr%40t@db.example:5432/studies now",
-        "mysql+pymysql://host/db?user=ann&password=s3cr%40t&ssl=1",
+        "postgresql://host/db?user=ann&password=s3cr%40t&ssl=1",
         "host=x password=s3cr%40t user=ann",
     ],
 )
 def test_no_password_is_shown(text):
-    assert "s3cr" not in masked(text)
-    assert "***" in masked(text)
-    assert masked(text.replace("s3cr%40t", "***")) == masked(text)
+    assert "s3cr" not in mask_passwords(text)
+    assert "***" in mask_passwords(text)
+    assert mask_passwords(text.replace("s3cr%40t", "***")) == mask_passwords(text)
 
 
 def test_a_place_is_printed_without_its_password(tmp_path):
-    place = Place.of(URL, tmp_path)
-    assert "s3cr" not in f"{place} {place!r} {[place]}"
-    assert "postgresql+psycopg://ann:***@db.example/studies" in str(place)
+    location = StorageLocation.of(URL, tmp_path)
+    assert "s3cr" not in f"{location} {location!r} {[location]}"
+    assert "postgresql+psycopg://ann:***@db.example/studies" in str(location)
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("redis://ann:s3cr@host/0", "is of an unknown kind; expected a path, or a URL"),
+        (
+            "redis://ann:s3cr@host/0",
+            "expected the path of a journal file, or a URL that begins with",
+        ),
+        ("mysql+pymysql://ann:s3cr@host/db", "is not supported; expected"),
+        ("mariadb://ann:s3cr@host/db", "sqlite:/// or postgresql://"),
         ("postgresql://ann:s3@cr@host/db", "write an @ inside of a user's name or password as %40"),
     ],
 )
 def test_urls_that_cannot_work_are_refused(tmp_path, url, said):
     with pytest.raises(StorageError) as refused:
-        Place.of(url, tmp_path)
+        StorageLocation.of(url, tmp_path)
     assert said in str(refused.value)
     assert "s3" not in str(refused.value)
 
@@ -73,7 +84,7 @@ def test_a_server_that_is_not_there_is_told_in_one_message(tmp_path):
         port = unused.getsockname()[1]
         url = f"postgresql://ann:s3cr%40t@127.0.0.1:{port}/studies"
         with pytest.raises(StorageError) as failed:
-            open_storage(Place.of(url, tmp_path), 5)
+            open_storage(StorageLocation.of(url, tmp_path), 5)
     assert f"postgresql+psycopg://ann:***@127.0.0.1:{port}/studies" in str(failed.value)
     assert "check host, port, database, user and password" in str(failed.value)
     assert "s3cr" not in str(failed.value)
@@ -82,19 +93,19 @@ def test_a_server_that_is_not_there_is_told_in_one_message(tmp_path):
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "study.db").write_text("not a database, but long enough to be looked at " * 20)
     with pytest.raises(StorageError, match="file is not a database; check that"):
-        open_storage(Place.of(f"sqlite:///{tmp_path}/study.db", tmp_path), 5)
+        open_storage(StorageLocation.of(f"sqlite:///{tmp_path}/study.db", tmp_path), 5)
 
 
 def test_sqlite_that_stays_locked_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "SQLITE_PATIENCE_SECONDS", 0.2)
-    place = Place.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
-    opened = open_storage(place, 5)
+    location = StorageLocation.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
+    opened = open_storage(location, 5)
     study = optuna.create_study(storage=opened, study_name="s")
     other = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
         pytest.raises(StorageError, match="another process has locked it for 0 s"),
-        storage.explained(place),
+        storage.storage_access(location),
     ):
         study.enqueue_trial({"x": 1})
     other.execute("ROLLBACK")
@@ -103,8 +114,8 @@ def test_sqlite_that_stays_locked_is_told(tmp_path, monkeypatch):
 
 
 def test_sqlite_is_waited_for_while_another_writes(tmp_path):
-    place = Place.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
-    study = optuna.create_study(storage=open_storage(place, 5), study_name="s")
+    location = StorageLocation.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
+    study = optuna.create_study(storage=open_storage(location, 5), study_name="s")
     other = sqlite3.connect(tmp_path / "study.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     threading.Timer(0.3, lambda: other.execute("ROLLBACK")).start()
@@ -114,13 +125,13 @@ def test_sqlite_is_waited_for_while_another_writes(tmp_path):
 
 def test_many_write_to_one_sqlite_file_at_once(tmp_path):
     """A transaction that reads first and then writes would fail at once with SQLite's default."""
-    place = Place.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
-    optuna.create_study(storage=open_storage(place, 5), study_name="s")
+    location = StorageLocation.of(f"sqlite:///{tmp_path}/study.db", tmp_path)
+    optuna.create_study(storage=open_storage(location, 5), study_name="s")
     failures = []
 
     def work():
         try:
-            study = optuna.load_study(study_name="s", storage=open_storage(place, 5))
+            study = optuna.load_study(study_name="s", storage=open_storage(location, 5))
             for _ in range(6):
                 trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
                 study.tell(trial, 1.0)
@@ -133,12 +144,12 @@ def test_many_write_to_one_sqlite_file_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert failures == []
-    assert len(optuna.load_study(study_name="s", storage=open_storage(place, 5)).trials) == 24
+    assert len(optuna.load_study(study_name="s", storage=open_storage(location, 5)).trials) == 24
 
 
 def test_a_study_in_memory_cannot_be_shared(tmp_path):
     with pytest.raises(StorageError, match="cannot be in memory"):
-        open_storage(Place.of("sqlite://", tmp_path), 5)
+        open_storage(StorageLocation.of("sqlite://", tmp_path), 5)
 
 
 def journal(path) -> JournalWithHeartbeat:
@@ -183,26 +194,26 @@ def test_optunas_own_backend_does_not_survive_a_torn_line(tmp_path):
 
 def test_mending_leaves_whole_files_and_no_file_alone(tmp_path):
     path = tmp_path / "journal.log"
-    assert mend(path) == 0
+    assert cut_incomplete_line(path) == 0
     path.write_bytes(b'{"a":1}\n')
-    assert mend(path) == 0
+    assert cut_incomplete_line(path) == 0
     path.write_bytes(b"torn")
-    assert mend(path) == 4
+    assert cut_incomplete_line(path) == 4
     assert path.read_bytes() == b""
 
 
 def test_a_journal_damaged_in_its_midst_is_told(tmp_path):
-    place = Place.of(None, tmp_path)
-    optuna.create_study(storage=journal(place.journal), study_name="s")
-    place.journal.write_bytes(b"oops\n" + place.journal.read_bytes())
+    location = StorageLocation.of(None, tmp_path)
+    optuna.create_study(storage=journal(location.journal), study_name="s")
+    location.journal.write_bytes(b"oops\n" + location.journal.read_bytes())
     with pytest.raises(StorageError, match=r"journal.log is damaged .*remove the line"):
-        open_storage(place, 5)
+        open_storage(location, 5)
 
 
 def test_a_journal_that_may_not_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"tuning.storage: .*file/journal.log: "):
-        open_storage(Place.of(str(tmp_path / "file" / "journal.log"), tmp_path), 5)
+        open_storage(StorageLocation.of(str(tmp_path / "file" / "journal.log"), tmp_path), 5)
 
 
 def test_a_killed_processs_lock_is_broken(tmp_path, monkeypatch):
@@ -217,13 +228,13 @@ def test_a_killed_processs_lock_is_broken(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["journal", "sqlite"])
 def test_one_at_a_time_has_the_turn(tmp_path, name):
     storage_name = None if name == "journal" else f"sqlite:///{tmp_path}/study.db"
-    place = Place.of(storage_name, tmp_path)
-    opened = open_storage(place, 5)
+    location = StorageLocation.of(storage_name, tmp_path)
+    opened = open_storage(location, 5)
     inside, most = [], []
 
     def take():
         for _ in range(5):
-            with turn(place, opened):
+            with storage_lock(location, opened):
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()

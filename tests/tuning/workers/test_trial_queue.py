@@ -11,22 +11,22 @@ from optuna.trial import TrialState
 from sagan.tuning.storage.location import open_storage
 from sagan.tuning.workers import process_names as processes
 from sagan.tuning.workers.process_names import has_died, machine, this_process
-from sagan.tuning.workers.trial_queue import WORKER, Ledger, counted, finished
+from sagan.tuning.workers.trial_queue import WORKER, TrialQueue, counted, finished
 
 STORAGES = ["journal", "sqlite"]
 
 
 @pytest.fixture
-def ledger(opened, tmp_path):
-    def build(storage="journal", **changes) -> Ledger:
+def queue(opened, tmp_path):
+    def build(storage="journal", **changes) -> TrialQueue:
         name = None if storage == "journal" else f"sqlite:///{tmp_path}/study.db"
         return opened(storage=name, **changes)[1]
 
     return build
 
 
-def states(ledger) -> list[str]:
-    return [trial.state.name for trial in ledger.trials()]
+def states(queue) -> list[str]:
+    return [trial.state.name for trial in queue.trials()]
 
 
 def dead_process() -> str:
@@ -37,7 +37,7 @@ def dead_process() -> str:
     return f"{machine()}:{child.pid}:{started}"
 
 
-def kill(ledger, trial) -> None:
+def kill(queue, trial) -> None:
     """As if the trial's worker had been killed."""
     trial.set_user_attr(WORKER, dead_process())
 
@@ -50,8 +50,8 @@ def test_processes_are_known_by_name():
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_no_more_trials_are_taken_than_the_study_has(ledger, storage):
-    held = ledger(storage, trials=3)
+def test_no_more_trials_are_taken_than_the_study_has(queue, storage):
+    held = queue(storage, trials=3)
     taken = [held.claim() for _ in range(5)]
     assert [trial and trial.number for trial in taken] == [0, 1, 2, None, None]
     held.complete(taken[0], [1.0])
@@ -62,8 +62,8 @@ def test_no_more_trials_are_taken_than_the_study_has(ledger, storage):
     assert len(finished(held.trials())) == 3
 
 
-def test_many_claim_at_once_and_the_count_is_right(ledger, study, training, opened):
-    held = ledger(trials=6)
+def test_many_claim_at_once_and_the_count_is_right(queue, study, training, opened):
+    held = queue(trials=6)
     taken, failures = [], []
 
     def work(own):
@@ -86,8 +86,8 @@ def test_many_claim_at_once_and_the_count_is_right(ledger, study, training, open
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_a_killed_workers_trial_is_failed_and_its_replacement_counts(ledger, storage):
-    held = ledger(storage, trials=2)
+def test_a_killed_workers_trial_is_failed_and_its_replacement_counts(queue, storage):
+    held = queue(storage, trials=2)
     first = held.claim()
     params = dict(first.params)
     kill(held, first)
@@ -102,8 +102,8 @@ def test_a_killed_workers_trial_is_failed_and_its_replacement_counts(ledger, sto
     assert [trial.number for trial in counted(held.trials())] == [1, 2]
 
 
-def test_retries_end(ledger):
-    held = ledger(trials=1, retries=2)
+def test_retries_end(queue):
+    held = queue(trials=1, retries=2)
     for number in range(3):
         trial = held.claim()
         assert trial.number == number
@@ -114,23 +114,23 @@ def test_retries_end(ledger):
     assert len(finished(held.trials())) == 1
 
 
-def test_a_trial_killed_between_being_taken_and_known_is_found(ledger):
-    held = ledger(trials=1)
+def test_a_trial_killed_between_being_taken_and_known_is_found(queue):
+    held = queue(trials=1)
     held.study.ask()  # by a process that died before it wrote its name
     assert held.claim().number == 1
     assert states(held) == ["FAIL", "RUNNING"]
 
 
-def test_a_failure_is_not_tried_again(ledger):
-    held = ledger(trials=2)
+def test_a_failure_is_not_tried_again(queue):
+    held = queue(trials=2)
     held.fail(held.claim(), "no luck")
     assert held.claim().number == 1
     assert held.claim() is None
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_a_stopped_trial_keeps_its_number_and_values(ledger, storage):
-    held = ledger(storage, trials=2)
+def test_a_stopped_trial_keeps_its_number_and_values(queue, storage):
+    held = queue(storage, trials=2)
     held.complete(held.claim(), [1.0])
     trial = held.claim()
     params = dict(trial.params)
@@ -144,8 +144,8 @@ def test_a_stopped_trial_keeps_its_number_and_values(ledger, storage):
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_a_silent_trial_of_another_machine_is_given_up(ledger, storage, tmp_path):
-    held = ledger(storage, trials=1, heartbeat_seconds=5)
+def test_a_silent_trial_of_another_machine_is_given_up(queue, storage, tmp_path):
+    held = queue(storage, trials=1, heartbeat_seconds=5)
     trial = held.claim()
     trial.set_user_attr(WORKER, "elsewhere:1:1")
     assert held.claim() is None
@@ -159,21 +159,21 @@ def test_a_silent_trial_of_another_machine_is_given_up(ledger, storage, tmp_path
     assert states(held) == ["FAIL", "RUNNING"]
 
 
-def silence(ledger, trial, tmp_path):
+def silence(queue, trial, tmp_path):
     """Its last sign of life was an hour ago."""
-    if ledger.place.journal:
+    if queue.location.journal:
         os.utime(tmp_path / "journal.log.alive" / str(trial._trial_id), (1.0, 1.0))
         return
     from sqlalchemy import text
 
     from sagan.tuning.storage.location import engine_of
 
-    with engine_of(ledger.study._storage).begin() as connection:
+    with engine_of(queue.study._storage).begin() as connection:
         connection.execute(text("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'"))
 
 
-def test_a_sign_of_life_is_given_when_a_trial_is_taken(ledger, study):
-    held = ledger("sqlite", trials=1)
+def test_a_sign_of_life_is_given_when_a_trial_is_taken(queue, study):
+    held = queue("sqlite", trials=1)
     held.claim()
     held.recover()
     assert states(held) == ["RUNNING"]
@@ -181,8 +181,8 @@ def test_a_sign_of_life_is_given_when_a_trial_is_taken(ledger, study):
     assert held.left() == 1
 
 
-def test_trials_in_the_queue_come_before_new_ones(ledger):
-    held = ledger(trials=3, warm_starts={"default": {}, "fast": {"generator_lr": 0.009}})
+def test_trials_in_the_queue_come_before_new_ones(queue):
+    held = queue(trials=3, warm_starts={"default": {}, "fast": {"generator_lr": 0.009}})
     assert held.claim().user_attrs["name"] == "default"
     fast = held.claim()
     assert (fast.user_attrs["name"], fast.params["generator_lr"]) == ("fast", 0.009)
@@ -190,11 +190,11 @@ def test_trials_in_the_queue_come_before_new_ones(ledger):
     assert [t.state for t in held.trials()] == [TrialState.RUNNING] * 3
 
 
-def test_another_process_sees_the_same(ledger, study):
-    held = ledger("sqlite", trials=2)
+def test_another_process_sees_the_same(queue, study):
+    held = queue("sqlite", trials=2)
     held.complete(held.claim(), [1.0])
     import optuna
 
-    storage = open_storage(held.place, 5)
+    storage = open_storage(held.location, 5)
     other = optuna.load_study(study_name="small", storage=storage)
     assert [trial.state.name for trial in other.trials] == ["COMPLETE"]

@@ -38,7 +38,7 @@ def test_parameters_that_do_not_go_together_fail_their_trial_alone(alone):
             "images_per_pass": {"type": "categorical", "choices": [2, 5]},
         },
         warm_starts={"odd": {"batch_size": 5, "images_per_pass": 2}, "default": {}},
-        objective=lambda attempt: {"fd_classifier": attempt.training.images_per_pass},
+        objective=lambda context: {"fd_classifier": context.training.images_per_pass},
     )["trials"]
     assert [trial["state"] for trial in trials] == ["failed", "complete"]
     assert trials[0]["reason"] == (
@@ -66,8 +66,8 @@ def test_a_pruned_trial_takes_no_further_step(alone, tmp_path):
 
 
 def test_a_score_that_is_not_finite_fails_the_trial(alone):
-    def diverging(attempt):
-        attempt.report(10, float("inf") if attempt.number else 1.0)
+    def diverging(context):
+        context.report(10, float("inf") if context.number else 1.0)
         return {"fd_classifier": 1.0}
 
     trials = alone(diverging, trials=2, pruner={"startup_trials": 1})["trials"]
@@ -89,9 +89,9 @@ def test_more_of_a_score_is_better_where_it_is(alone):
 
 
 def test_no_trial_is_taken_after_the_time_is_over(opened):
-    job, ledger = opened()
-    Worker(job, deadline=1.0).work(StopRequest())
-    assert [trial.state.name for trial in ledger.trials()] == ["WAITING"]
+    spec, queue = opened()
+    Worker(spec, deadline=1.0).work(StopRequest())
+    assert [trial.state.name for trial in queue.trials()] == ["WAITING"]
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "nsgaii"])
@@ -106,46 +106,46 @@ def test_trials_are_the_same_for_the_same_seed(alone, sampler):
 
 def test_only_the_best_trial_and_unfinished_ones_keep_their_folders(alone, opened, tmp_path):
     alone(trials=3)
-    job, ledger = opened(trials=5)
-    stopped = ledger.claim()
-    job.trial_folder(stopped.number).mkdir()
-    ledger.put_back(stopped)
-    best = study_results(job, ledger)["best"][0]["number"]
-    Worker(job)._tidy()
-    kept = {path.name for path in job.folder.glob("trial-*")}
+    spec, queue = opened(trials=5)
+    stopped = queue.claim()
+    spec.trial_folder(stopped.number).mkdir()
+    queue.put_back(stopped)
+    best = study_results(spec, queue)["best"][0]["number"]
+    Worker(spec)._remove_folders()
+    kept = {path.name for path in spec.folder.glob("trial-*")}
     assert kept == {f"trial-{best:04d}", f"trial-{stopped.number:04d}"}
 
 
 def test_a_stop_while_a_trial_is_taken_leaves_it_in_the_queue(opened):
     stop = StopRequest()
 
-    def objective(attempt):
+    def objective(context):
         raise AssertionError("must not begin")
 
-    job, ledger = opened(objective)
-    worker = Worker(job)
-    claim = worker.ledger.claim
+    spec, queue = opened(objective)
+    worker = Worker(spec)
+    claim = worker.queue.claim
 
     def claim_amid_a_signal():
         trial = claim()
         stop.receive(15, None)
         return trial
 
-    worker.ledger.claim = claim_amid_a_signal
+    worker.queue.claim = claim_amid_a_signal
     with pytest.raises(TrainingInterrupted):
         worker.work(stop)
-    assert [trial.state.name for trial in ledger.trials()] == ["WAITING"]
+    assert [trial.state.name for trial in queue.trials()] == ["WAITING"]
 
 
 def test_trouble_with_the_storage_is_not_the_trials_fault(opened, alone):
-    def objective(attempt):
+    def objective(context):
         raise StorageError("tuning.storage: the server went away")
 
-    job, ledger = opened(objective, trials=2)
+    spec, queue = opened(objective, trials=2)
     with pytest.raises(StorageError, match="went away"):
-        Worker(job).work(StopRequest())
-    assert ledger.trials()[0].state.name == "RUNNING"
-    assert ledger.trials()[0].user_attrs.get("error") is None
+        Worker(spec).work(StopRequest())
+    assert queue.trials()[0].state.name == "RUNNING"
+    assert queue.trials()[0].user_attrs.get("error") is None
 
 
 def test_optunas_own_tools_read_the_storage(alone, tmp_path):

@@ -1,7 +1,7 @@
 """Statistics and features of the real images, computed once and cached."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from sagan.common.devices import choose_device
 from sagan.common.files import replacing_file, source_hash
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
@@ -19,6 +20,8 @@ from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics, measure_statistics
 from sagan.metrics.scores.frechet import frechet_distance
+from sagan.processes.child import Task
+from sagan.processes.supervisor import run_in_child
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,40 @@ def reference_statistics(
     split = config.reference_split
     part = reference_part(shards, config)
     return split_statistics(shards, split, extractor, config, workspace, part=part)
+
+
+def cache_references(
+    shards: ShardStore,
+    protocols: Sequence[EvaluationConfig],
+    workspace: Path,
+    *,
+    threads: int = 0,
+    in_child: bool,
+) -> None:
+    """Measure the reference statistics once, before several processes would each measure them.
+
+    Args:
+        shards: the images.
+        protocols: what they are measured for.
+        workspace: folder of cached features.
+        threads: of the CPU; 0: as torch chooses.
+        in_child: a GPU is used by a child process: this one keeps no memory of it.
+    """
+    for config in protocols:
+        device = choose_device(config.device, threads=threads)
+        arguments = (shards, config, workspace, device)
+        if in_child and device.type == "cuda":
+            run_in_child(
+                Task(
+                    "statistics of real images",
+                    reference_statistics,
+                    arguments,
+                    one_gpu=device.index is None,
+                    progress_bars=True,
+                )
+            )
+        else:
+            reference_statistics(*arguments)
 
 
 def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:

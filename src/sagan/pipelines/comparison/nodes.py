@@ -1,4 +1,4 @@
-"""Nodes of the comparison station."""
+"""Nodes of the comparison pipeline."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ def train_and_measure(
     training: TrainingConfig,
     evaluation: EvaluationConfig,
 ) -> list[dict[str, Any]]:
-    """Train and evaluate every contestant with every seed; what was measured before is kept."""
+    """Train and evaluate every variant with every seed; what was measured before is kept."""
     with exit_on_signal():  # while large libraries are imported
         from sagan.comparison.runner import run_comparison
 
@@ -40,16 +40,18 @@ def train_and_measure(
 def summarise_comparison(
     comparison_rows: list[dict[str, Any]], comparison_workspace: Path, config: ComparisonConfig
 ) -> tuple[dict[str, Any], Any, str]:
-    """The table with its verdict, samples of all contestants, and the page.
+    """The table with its conclusions, samples of all variants, and the page.
 
     Returns:
         JSON-able results, uint8 [height, width, 3], HTML.
     """
     from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
+    from sagan.comparison.result_store import with_current_keys
     from sagan.sampling.drawing import text_picture
 
-    found = results(comparison_rows, config.reference)
-    sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
-    page = render_page(comparison_rows, found, sheet)
+    rows = with_current_keys(comparison_rows)
+    found = results(rows, config.reference)
+    sheet = sample_sheet(rows, comparison_workspace / "runs")
+    page = render_page(rows, found, sheet)
     return found, text_picture(NOTHING_TRAINED) if sheet is None else sheet, page

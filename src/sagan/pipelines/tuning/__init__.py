@@ -1,4 +1,4 @@
-"""The tuning station: trials of the training in search of better parameters."""
+"""The tuning pipeline: trials of the training in search of better parameters."""
 
 from sagan.pipelines.tuning.pipeline import create_pipeline
 

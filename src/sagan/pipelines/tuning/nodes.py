@@ -1,4 +1,4 @@
-"""Nodes of the tuning station."""
+"""Nodes of the tuning pipeline."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ def tune_training(
     training: TrainingConfig,
     config: TuningConfig,
 ) -> tuple[str, dict[str, Any], str]:
-    """Work on the study until it has its trials; go on with it if it was interrupted.
+    """Work on the study until it has its trials; continue it if it was interrupted.
 
     Returns:
         the best parameters, the study as JSON, its page.
@@ -24,11 +24,11 @@ def tune_training(
     with exit_on_signal():  # while large libraries are imported
         from sagan.tuning.run import tune
 
-    outcome = tune(
+    result = tune(
         config,
         training,
         image_shards,
         tuning_workspace,
         evaluation_workspace=evaluation_workspace,
     )
-    return outcome.best_parameters, outcome.results, outcome.report
+    return result.best_parameters, result.results, result.report

@@ -1,4 +1,4 @@
-"""Wiring of the tuning station."""
+"""Wiring of the tuning pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 

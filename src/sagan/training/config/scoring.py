@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
@@ -14,7 +14,7 @@ from sagan.metrics.metric_info import lower_is_better
 class ScoringConfig(Config):
     """Scores while training. They do not change a run: none of this is part of its identity."""
 
-    RENAMED = {"protocol": "evaluation"}  # noqa: RUF012 - a ClassVar of the base
+    RENAMED: ClassVar[dict[str, str]] = {"protocol": "evaluation"}
 
     every_images: AffectsMeasurement[NonNegativeInt] = Field(
         0, description="images between scores, each with a checkpoint; 0: no scores"

@@ -1,6 +1,6 @@
 """How to train; the defaults are the authors' release on ImageNet at 128 px."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -21,7 +21,7 @@ from sagan.training.config.watch import WatchConfig
 class TrainingConfig(Config):
     """One training run. A step is `discriminator_steps` updates of D, then one of G."""
 
-    RENAMED = {"preset": "recipe"}  # noqa: RUF012 - a ClassVar of the base
+    RENAMED: ClassVar[dict[str, str]] = {"preset": "recipe"}
 
     recipe: AffectsNothing[str | None] = Field(
         None,

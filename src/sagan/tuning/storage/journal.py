@@ -1,8 +1,7 @@
-"""Optuna's journal in a file, made fit for processes that are killed.
+"""Optuna's journal file, extended for processes that are killed.
 
-Optuna's own backend takes a line that a killed process tore for the beginning of the next one,
-and the file is unreadable from then on; and it knows no heartbeat, so that a killed process's
-trial is running for ever.
+Optuna's own backend appends to a line that a killed process left incomplete, and the file is
+unreadable from then on. It has no heartbeat either: a killed process's trial stays running.
 """
 
 import logging
@@ -19,15 +18,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 logger = logging.getLogger(__name__)
 
-LOCK_SECONDS = 10  # a lock is held for milliseconds; older ones are a killed process's
+LOCK_SECONDS = 10  # a lock is held for milliseconds; an older one is a killed process's
 _BLOCK_BYTES = 4096
 
 
 class FileLock(JournalFileOpenLock):  # type: ignore[misc]
-    """Optuna's lock for files that machines share; a killed process's is broken after a while."""
+    """Optuna's lock for files on a shared file system; broken after a while if it is stale."""
 
     def __init__(self, path: Path) -> None:
-        """Lock what `path` stands for, by a file beside it."""
+        """Lock a path, by a file beside it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(str(path), grace_period=LOCK_SECONDS)
 
@@ -38,8 +37,8 @@ class FileLock(JournalFileOpenLock):  # type: ignore[misc]
         self.release()
 
 
-class MendingLock(FileLock):
-    """The lock under which lines are added; whoever gets it first cuts a torn last line off."""
+class RepairingLock(FileLock):
+    """The lock for appending lines; acquiring it removes an incomplete last line."""
 
     def __init__(self, path: Path) -> None:
         """Lock a journal file."""
@@ -47,18 +46,18 @@ class MendingLock(FileLock):
         self._path = path
 
     def acquire(self) -> bool:
-        """Wait for the lock, then see to it that the file ends with a whole line."""
+        """Wait for the lock, then remove an incomplete last line."""
         taken: bool = super().acquire()
         try:
-            mend(self._path)
+            cut_incomplete_line(self._path)
         except BaseException:
             self.release()
             raise
         return taken
 
 
-def mend(path: Path) -> int:
-    """Cut what follows the last whole line.
+def cut_incomplete_line(path: Path) -> int:
+    """Remove what follows the last whole line.
 
     Returns:
         bytes removed.
@@ -82,43 +81,43 @@ def mend(path: Path) -> int:
 
 
 class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
-    """A journal whose running trials show a sign of life: a file each, beside it.
+    """A journal with heartbeats: a file beside it for each running trial.
 
-    Times are those of the file system that holds them, one clock for all machines.
+    Times are those of the file system: one clock for all machines.
     """
 
     def __init__(self, path: Path, *, interval_seconds: int, grace_seconds: int) -> None:
-        """Open or begin the journal.
+        """Open or create the journal.
 
         Args:
-            path: of the journal; its folder is made if need be.
-            interval_seconds: between signs of life [s].
-            grace_seconds: after so long without one a trial counts as given up [s].
+            path: of the journal; its folder is created.
+            interval_seconds: between heartbeats [s].
+            grace_seconds: without a heartbeat, after which a trial is stale [s].
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._signs = path.with_name(f"{path.name}.alive")
+        self._heartbeats = path.with_name(f"{path.name}.alive")
         self._interval, self._grace = interval_seconds, grace_seconds
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            backend = JournalFileBackend(str(path), lock_obj=MendingLock(path))
+            backend = JournalFileBackend(str(path), lock_obj=RepairingLock(path))
         super().__init__(backend)
 
     def record_heartbeat(self, trial_id: int) -> None:
-        """Show that a trial is alive."""
-        self._signs.mkdir(exist_ok=True)
-        (self._signs / str(trial_id)).touch()
+        """Record the heartbeat of a trial."""
+        self._heartbeats.mkdir(exist_ok=True)
+        (self._heartbeats / str(trial_id)).touch()
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Note a trial's state; one that nobody works on any more shows no life."""
+        """Set a trial's state; a trial that does not run has no heartbeat."""
         done: bool = super().set_trial_state_values(trial_id, state, values)
         if state != TrialState.RUNNING:
-            (self._signs / str(trial_id)).unlink(missing_ok=True)
+            (self._heartbeats / str(trial_id)).unlink(missing_ok=True)
         return done
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """Running trials without a sign of life for long; one that never gave any is not known."""
+        """Running trials whose heartbeat is too old; trials without any are left out."""
         running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
         now = self._now()
         ages = {trial._trial_id: now - self._last(trial._trial_id, now) for trial in running}
@@ -126,14 +125,14 @@ class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
 
     def _last(self, trial_id: int, now: float) -> float:
         try:
-            return (self._signs / str(trial_id)).stat().st_mtime
+            return (self._heartbeats / str(trial_id)).stat().st_mtime
         except FileNotFoundError:
             return now
 
     def _now(self) -> float:
         """The time, by the clock of the file system."""
-        self._signs.mkdir(exist_ok=True)
-        probe = self._signs / f"clock-{os.getpid()}-{time.monotonic_ns()}"
+        self._heartbeats.mkdir(exist_ok=True)
+        probe = self._heartbeats / f"clock-{os.getpid()}-{time.monotonic_ns()}"
         probe.touch()
         try:
             return probe.stat().st_mtime
@@ -141,11 +140,11 @@ class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
             probe.unlink()
 
     def get_heartbeat_interval(self) -> int:
-        """Seconds between signs of life."""
+        """Seconds between heartbeats."""
         return self._interval
 
     def get_heartbeat_stale_trial_callback(
         self,
     ) -> Callable[[optuna.Study, FrozenTrial], None] | None:
-        """None: the ledger starts such trials again."""
+        """None: `TrialQueue` starts such trials again."""
         return None

@@ -1,4 +1,4 @@
-"""Where a study lives: a journal file, or a database named by its URL."""
+"""Storage of a study: a journal file, or a database named by its URL."""
 
 import os
 import re
@@ -23,28 +23,28 @@ _LOCK_NUMBER = 7_246_361  # of PostgreSQL's advisory lock: any number that other
 _FROM_ENVIRONMENT = "env:"
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(@)|(password=)[^&\s'\"]*")
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb")
+_DIALECTS = ("postgresql", "sqlite")
 
 
 class StorageError(ClearError, OSError):
-    """The study's storage cannot be used; the message has no password in it."""
+    """The study's storage cannot be used; the message contains no password."""
 
 
-def masked(text: str) -> str:
+def mask_passwords(text: str) -> str:
     """A text without the passwords of URLs in it."""
     return _PASSWORD.sub(lambda found: f"{found[1] or found[3]}***{found[2] or ''}", text)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a study lives."""
+class StorageLocation:
+    """A journal file or a database."""
 
     journal: Path | None
     url: str | None
-    """With its password: never print it, print `str(place)`."""
+    """With its password: never print it, print `str(location)`."""
 
     @classmethod
-    def of(cls, storage: str | None, workspace: Path) -> "Place":
+    def of(cls, storage: str | None, workspace: Path) -> "StorageLocation":
         """Resolve the parameter.
 
         Args:
@@ -70,19 +70,14 @@ class Place:
 
     @property
     def dialect(self) -> str:
-        """journal, sqlite, postgresql, mysql or mariadb."""
+        """journal, sqlite or postgresql."""
         return "journal" if self.url is None else _scheme(self.url).partition("+")[0]
 
     def __str__(self) -> str:
-        return masked(self.url) if self.url else str(display_path(self.journal or Path()))
+        return mask_passwords(self.url) if self.url else str(display_path(self.journal or Path()))
 
     def __repr__(self) -> str:
-        return f"Place({self})"
-
-    @property
-    def dashboard(self) -> str:
-        """The command that shows it in a browser."""
-        return f"optuna-dashboard {self}"
+        return f"StorageLocation({self})"
 
 
 def _scheme(url: str) -> str:
@@ -92,24 +87,25 @@ def _scheme(url: str) -> str:
 def _known_url(url: str) -> str:
     scheme, rest = _scheme(url), url.partition("://")[2]
     url = f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+    shown = mask_passwords(url)
     if rest.partition("/")[0].count("@") > 1:
         raise StorageError(
-            f"tuning.storage: {masked(url)}: write an @ inside of a user's name or password as %40"
+            f"tuning.storage: {shown}: write an @ inside of a user's name or password as %40"
         )
     if _scheme(url).partition("+")[0] not in _DIALECTS:
         raise StorageError(
-            f"tuning.storage: {masked(url)} is of an unknown kind; expected a path, or a URL that "
-            "begins with postgresql://, sqlite:/// or mysql+pymysql://"
+            f"tuning.storage: {shown} is not supported; expected the path of a journal file, or a "
+            "URL that begins with sqlite:/// or postgresql://"
         )
     return url
 
 
-def open_storage(place: Place, heartbeat_seconds: int) -> "BaseStorage":
-    """Open the storage, and make what it needs where it is new.
+def open_storage(location: StorageLocation, heartbeat_seconds: int) -> "BaseStorage":
+    """Open the storage; create it if it is new.
 
     Args:
-        place: where.
-        heartbeat_seconds: between signs of life of a running trial [s].
+        location: where.
+        heartbeat_seconds: between heartbeats of a running trial [s].
 
     Raises:
         StorageError: it is unreachable, locked, damaged or may not be written.
@@ -118,36 +114,36 @@ def open_storage(place: Place, heartbeat_seconds: int) -> "BaseStorage":
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     grace_seconds = GRACE_HEARTBEATS * heartbeat_seconds
-    with explained(place), quiet():
-        if place.journal is not None:
+    with storage_access(location):
+        if location.journal is not None:
             from sagan.tuning.storage.journal import JournalWithHeartbeat
 
             return JournalWithHeartbeat(
-                place.journal, interval_seconds=heartbeat_seconds, grace_seconds=grace_seconds
+                location.journal, interval_seconds=heartbeat_seconds, grace_seconds=grace_seconds
             )
-        with _creation_lock(place):
+        with _creation_lock(location):
             storage = optuna.storages.RDBStorage(
-                str(place.url),
-                engine_kwargs=_engine_options(place),
+                str(location.url),
+                engine_kwargs=_engine_options(location),
                 heartbeat_interval=heartbeat_seconds,
                 grace_period=grace_seconds,
             )
-        if place.dialect == "sqlite":
-            _take_turns(storage.engine)
+        if location.dialect == "sqlite":
+            _begin_immediately(storage.engine)
         return optuna.storages.get_storage(storage)
 
 
-def _engine_options(place: Place) -> dict[str, Any]:
-    if place.dialect == "sqlite":
+def _engine_options(location: StorageLocation) -> dict[str, Any]:
+    if location.dialect == "sqlite":
         return {"connect_args": {"timeout": SQLITE_PATIENCE_SECONDS}}
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     return options | {"connect_args": {"connect_timeout": _CONNECT_SECONDS}}
 
 
 @contextmanager
-def _creation_lock(place: Place) -> Iterator[None]:
-    """One process at a time makes SQLite's tables; other databases see to it themselves."""
-    file = _sqlite_file(place)
+def _creation_lock(location: StorageLocation) -> Iterator[None]:
+    """Let one process at a time create SQLite's tables; PostgreSQL has locks of its own."""
+    file = _sqlite_file(location)
     if file is None:
         yield
         return
@@ -157,22 +153,22 @@ def _creation_lock(place: Place) -> Iterator[None]:
         yield
 
 
-def _sqlite_file(place: Place) -> Path | None:
-    if place.dialect != "sqlite":
+def _sqlite_file(location: StorageLocation) -> Path | None:
+    if location.dialect != "sqlite":
         return None
     from sqlalchemy.engine import make_url
 
-    database = make_url(str(place.url)).database
+    database = make_url(str(location.url)).database
     if not database or database == ":memory:":
         raise StorageError("tuning.storage: a study of several processes cannot be in memory")
     return Path(database)
 
 
-def _take_turns(engine: "Engine") -> None:
-    """Let SQLite's transactions begin as writing ones.
+def _begin_immediately(engine: "Engine") -> None:
+    """Start each SQLite transaction with a write lock.
 
-    One that begins by reading and writes later fails at once where another has written meanwhile,
-    whatever the timeout; these wait for one another.
+    One that starts by reading fails when it writes after another process has written, whatever the
+    timeout; transactions that start with the lock wait for one another.
     """
     from sqlalchemy import event
 
@@ -188,38 +184,34 @@ def _take_turns(engine: "Engine") -> None:
 
 
 @contextmanager
-def turn(place: Place, storage: "BaseStorage") -> Iterator[None]:
-    """One process of all machines at a time: for counting trials and taking one.
+def storage_lock(location: StorageLocation, storage: "BaseStorage") -> Iterator[None]:
+    """Hold a lock over all processes of all machines, to count trials and take one.
 
-    A file's lock beside a journal or an SQLite file; the database's own elsewhere, which ends with
-    the connection of whoever held it.
+    A lock file beside a journal or an SQLite file; PostgreSQL's own lock, which ends with the
+    connection.
     """
-    file = place.journal or _sqlite_file(place)
-    with explained(place):
+    file = location.journal or _sqlite_file(location)
+    with storage_access(location):
         if file is not None:
             from sagan.tuning.storage.journal import FileLock
 
             with FileLock(file.with_name(f"{file.name}.turn")):
                 yield
         else:
-            with _database_lock(place, storage):
+            with _database_lock(storage):
                 yield
 
 
 @contextmanager
-def _database_lock(place: Place, storage: "BaseStorage") -> Iterator[None]:
+def _database_lock(storage: "BaseStorage") -> Iterator[None]:
     from sqlalchemy import text
 
-    take, leave = {
-        "postgresql": ("SELECT pg_advisory_lock(:n)", "SELECT pg_advisory_unlock(:n)"),
-        "mysql": ("SELECT GET_LOCK(:n, 600)", "SELECT RELEASE_LOCK(:n)"),
-    }["postgresql" if place.dialect == "postgresql" else "mysql"]
     with engine_of(storage).connect() as connection:
-        connection.execute(text(take), {"n": _LOCK_NUMBER})
+        connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
         try:
             yield
         finally:
-            connection.execute(text(leave), {"n": _LOCK_NUMBER})
+            connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _LOCK_NUMBER})
 
 
 def engine_of(storage: Any) -> "Engine":  # noqa: ANN401 - Optuna's storage, perhaps in its cache
@@ -229,8 +221,10 @@ def engine_of(storage: Any) -> "Engine":  # noqa: ANN401 - Optuna's storage, per
 
 
 @contextmanager
-def explained(place: Place) -> Iterator[None]:
-    """Turn what a storage raises into one message without a password.
+def storage_access(location: StorageLocation) -> Iterator[None]:
+    """Turn what a storage raises into one message without a password; silence Optuna's warnings.
+
+    Optuna warns at each use of what it calls experimental, heartbeats among it.
 
     Raises:
         StorageError: for every error of the storage.
@@ -239,24 +233,26 @@ def explained(place: Place) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise StorageError(_reason(place, error)) from None
+        raise StorageError(_reason(location, error)) from None
     except ImportError as error:
         raise StorageError(
-            f"tuning.storage: {place} needs a driver ({masked(str(error))}); for PostgreSQL "
-            "install psycopg[binary], for MySQL PyMySQL"
+            f"tuning.storage: {location} needs a driver ({mask_passwords(str(error))}); "
+            "install psycopg[binary]"
         ) from None
     except OSError as error:
-        if isinstance(error, StorageError) or place.journal is None:
+        if isinstance(error, StorageError) or location.journal is None:
             raise
-        raise StorageError(f"tuning.storage: {place}: {error.strerror or error}") from error
+        raise StorageError(f"tuning.storage: {location}: {error.strerror or error}") from error
     except ValueError as error:
-        if place.journal is None or not _is_damage(error):
+        if location.journal is None or not _is_damage(error):
             raise
         raise StorageError(
-            f"tuning.storage: {place} is damaged ({error}); remove the line that is not JSON, or "
-            "name another journal"
+            f"tuning.storage: {location} is damaged ({error}); remove the line that is not JSON, "
+            "or name another journal"
         ) from error
 
 
@@ -266,26 +262,18 @@ def _is_damage(error: ValueError) -> bool:
     return isinstance(error, json.JSONDecodeError) or "Invalid log format" in str(error)
 
 
-def _reason(place: Place, error: BaseException) -> str:
+def _reason(location: StorageLocation, error: BaseException) -> str:
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    said = masked(" ".join(str(cause).split())) or type(cause).__name__
-    if "database is locked" in said:
+    message = mask_passwords(" ".join(str(cause).split())) or type(cause).__name__
+    if "database is locked" in message:
         remedy = (
             f"another process has locked it for {SQLITE_PATIENCE_SECONDS:.0f} s; end that one "
             "(a dashboard, a database browser), or use a journal file or PostgreSQL"
         )
-    elif place.dialect == "sqlite":
+    elif location.dialect == "sqlite":
         remedy = "check that the folder exists and can be written, and that it is an Optuna file"
     else:
         remedy = "check host, port, database, user and password, and that the server runs"
-    return f"tuning.storage: {place} cannot be used: {said}; {remedy}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Optuna warns at each use of what it calls experimental, heartbeats among it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return f"tuning.storage: {location} cannot be used: {message}; {remedy}"

@@ -1,1 +1,1 @@
-"""The processes that work on a study's trials, and the queue that they share."""
+"""Worker processes of a study, and the queue of trials that they share."""

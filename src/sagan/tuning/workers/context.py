@@ -1,4 +1,4 @@
-"""What a worker is told, and what it hands to an objective."""
+"""Specification of a study for its workers, and of a trial for its objective."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,44 +8,43 @@ from typing import Any
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace
-from sagan.tuning.storage.location import Place
+from sagan.tuning.storage.location import StorageLocation
 
 Report = Callable[[int, float], None]
 """Takes images seen and the first objective's score; what it raises ends the trial."""
 
 
 @dataclass(frozen=True)
-class Attempt:
+class TrialContext:
     """One trial, as an objective sees it."""
 
     number: int
     values: Mapping[str, Any]
     """By dimension of the search space."""
     training: TrainingConfig
-    """With the values in it."""
+    """With the values applied."""
     shards: Path
     folder: Path
-    """For what is made on the way; a second attempt at the trial finds it again."""
-    features: Path
-    """Folder of cached classifiers and features, shared by all."""
-    worker: int
+    """For checkpoints; another attempt at the trial finds it again."""
+    feature_cache: Path
+    """Folder of cached classifiers and features, shared by all trials."""
     report: Report
 
 
-Objective = Callable[[Attempt], Mapping[str, float]]
+Objective = Callable[[TrialContext], Mapping[str, float]]
 """Numbers by name, the study's objectives among them."""
 
 
 @dataclass(frozen=True)
-class Job:
+class StudySpec:
     """All that a worker process needs; it can be pickled."""
 
     config: TuningConfig
     training: TrainingConfig
-    place: Place = field(repr=False)
+    location: StorageLocation = field(repr=False)
     shards: Path
     workspace: Path
-    features: Path
+    feature_cache: Path
     objective: Objective
 
     @property
@@ -57,6 +56,11 @@ class Job:
     def folder(self) -> Path:
         """Of the study's trials."""
         return self.workspace / self.config.study
+
+    @property
+    def logs(self) -> Path:
+        """Of the workers' logs."""
+        return self.folder / "workers"
 
     def trial_folder(self, origin: int) -> Path:
         """Of a trial and its further attempts."""

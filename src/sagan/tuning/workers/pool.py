@@ -1,123 +1,60 @@
-"""The worker processes of this machine: started, watched, replaced when killed, stopped."""
+"""Pool of worker processes of this machine, which work on the trials of one study."""
 
-import logging
-import multiprocessing
-import signal
-import time
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from types import TracebackType
 from typing import Self
 
 from sagan.common.schema import ClearError
-from sagan.processes.signals import EXIT_INTERRUPTED, signals_blocked
-from sagan.tuning.workers.context import Job
+from sagan.processes.child import Task
+from sagan.processes.supervisor import Supervisor
+from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.process_names import machine
-from sagan.tuning.workers.worker_process import run_worker
+from sagan.tuning.workers.worker import run_worker
 
-logger = logging.getLogger(__name__)
-
-_GRACE_SECONDS = 60.0  # to end a step and save
 _REPLACEMENTS = 10  # of killed workers, over all
 
 
-class WorkerFailed(ClearError, RuntimeError):  # noqa: N818 - says what happened
+class WorkerError(ClearError, RuntimeError):
     """A worker could not go on, for a reason that is not a trial's."""
 
 
-class Crew:
-    """Worker processes; leaving the block stops those that still run."""
+class WorkerPool(Supervisor):
+    """Worker processes; a killed one is replaced, and its trial goes back into the queue."""
 
-    def __init__(self, job: Job, count: int, deadline: float | None) -> None:
-        """Prepare; nothing is started yet.
+    def __init__(self, spec: StudySpec, count: int, deadline: float | None) -> None:
+        """Prepare; entering the block starts the workers.
 
         Args:
-            job: the study.
+            spec: the study.
             count: workers.
-            deadline: no trial is taken later, in `time.time()`'s seconds; None: no limit.
+            deadline: no trial is started later, in `time.time()`'s seconds; None: no limit.
         """
-        self._job, self._count, self._deadline = job, count, deadline
-        self._processes: dict[int, tuple[SpawnProcess, Connection]] = {}
-        self._replaced = 0
+        super().__init__(replacements=_REPLACEMENTS)
+        self._spec, self._count, self._deadline = spec, count, deadline
 
     def __enter__(self) -> Self:
+        devices = (self._spec.training.device, self._spec.config.evaluation.device)
+        one_gpu = not any(":" in device for device in devices)  # else they name it themselves
         for number in range(self._count):
-            self._start(number)
+            log_file = self._spec.logs / f"{machine()}-{number}.log"
+            arguments = (self._spec, self._deadline)
+            self.start(Task(f"worker {number}", run_worker, arguments, log_file, one_gpu=one_gpu))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def _start(self, number: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        log = self._job.folder / "workers" / f"{machine()}-{number}.log"
-        process = context.Process(
-            target=run_worker,
-            args=(self._job, number, self._deadline, log, theirs),
-            name=f"tuning-{number}",
-        )
-        with signals_blocked():
-            process.start()
-        theirs.close()
-        self._processes[number] = (process, ours)
-
     def working(self) -> bool:
-        """Whether any worker runs; killed ones are replaced.
+        """Wait a moment for a worker to end; whether any still runs.
 
         Raises:
-            WorkerFailed: one ended for a reason that the others share.
+            WorkerError: one ended for a reason that the others share.
         """
-        for number, (process, end) in list(self._processes.items()):
-            if process.is_alive():
-                continue
-            code = process.exitcode or 0
-            said = _said(end)
-            del self._processes[number]
-            end.close()
-            if code < 0 or code == EXIT_INTERRUPTED:  # by others: here nobody has asked it to
-                self._replace(number, -code if code < 0 else signal.SIGTERM)
-            elif code or said:
-                raise WorkerFailed(
-                    said or f"a worker ended with status {code}; see {self._log_folder()}"
+        for ended in self.wait():
+            if ended.killed_by:
+                raise WorkerError(
+                    f"{_REPLACEMENTS + 1} workers were killed (the last by signal "
+                    f"{ended.killed_by}), perhaps because memory was too small; set a smaller "
+                    "tuning.workers"
                 )
-        return bool(self._processes)
-
-    def _replace(self, number: int, by: int) -> None:
-        self._replaced += 1
-        if self._replaced > _REPLACEMENTS:
-            raise WorkerFailed(
-                f"{self._replaced} workers were killed (the last by signal {by}), perhaps "
-                "because memory was too small; set a smaller tuning.workers"
-            )
-        logger.warning("worker %d was killed by signal %d; a new one replaces it", number, by)
-        self._start(number)
-
-    def _log_folder(self) -> str:
-        return str(self._job.folder / "workers")
-
-    def stop(self) -> None:
-        """Ask all to stop, and wait until they have saved."""
-        for process, _ in self._processes.values():
-            process.terminate()
-        latest = time.monotonic() + _GRACE_SECONDS
-        for process, end in self._processes.values():
-            process.join(max(0.1, latest - time.monotonic()))
-            if process.is_alive():
-                logger.warning("%s did not end within %.0f s", process.name, _GRACE_SECONDS)
-                process.kill()
-                process.join()
-            end.close()
-        self._processes.clear()
-
-
-def _said(end: Connection) -> str:
-    try:
-        return str(end.recv()) if end.poll() else ""
-    except EOFError:
-        return ""
+            if ended.status:
+                raise WorkerError(
+                    ended.error
+                    or f"a worker ended with status {ended.status}; see {self._spec.logs}"
+                )
+        return len(self) > 0

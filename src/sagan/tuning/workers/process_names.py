@@ -1,4 +1,4 @@
-"""Which process of which machine works on a trial, and whether it still does."""
+"""Names of processes, unique over machines and time, and whether such a process has died."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 @cache
 def machine() -> str:
-    """A name of this machine, until it starts anew; each container has its own."""
+    """A name of this machine until its next boot; each container has its own."""
     parts = [platform.node()]
     if _BOOT.exists():
         parts.append(_BOOT.read_text().strip()[:8])
@@ -21,30 +21,27 @@ def machine() -> str:
 
 
 def this_process() -> str:
-    """`machine:id:start`: a process's name, of which no other has the same."""
+    """This process as `machine:pid:start`."""
     return f"{machine()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def has_died(process: str) -> bool:
-    """Whether a process that `this_process` named is known to be gone.
-
-    One of another machine is not known to be.
-    """
-    where, number, started = process.rsplit(":", 2)
-    return where == machine() and _started(int(number)) != started
+    """Whether a process named by `this_process` has died; False for one of another machine."""
+    host, pid, started = process.rsplit(":", 2)
+    return host == machine() and _started(int(pid)) != started
 
 
-def _started(number: int) -> str:
-    """When a process was started, in the kernel's ticks; '' where there is none."""
-    status = Path(f"/proc/{number}/stat")
+def _started(pid: int) -> str:
+    """Start of a process in the kernel's ticks; '' if there is no such process."""
+    status = Path(f"/proc/{pid}/stat")
     if _BOOT.exists():  # Linux
         try:
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             return ""
-        return "" if fields[0] in {"Z", "X"} else fields[19]  # a zombie works no more
+        return "" if fields[0] in {"Z", "X"} else fields[19]
     try:
-        os.kill(number, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return ""
     except PermissionError:

@@ -1,8 +1,8 @@
-"""Who works on which trial: taken one at a time, given up when a worker dies, counted once.
+"""Queue of a study's trials, shared by all workers of all machines.
 
-A trial that was never replaced counts towards the study's total, whatever came of it. One whose
-worker was killed is failed, and its replacement counts in its place. One whose worker was asked
-to stop goes back into the queue under its own number.
+Each trial counts once towards the study's total, however it ended. One whose worker was killed
+fails, and its replacement counts instead. One whose worker was asked to stop goes back into the
+queue under its own number.
 """
 
 import logging
@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace
-from sagan.tuning.storage.location import Place, explained, quiet, turn
+from sagan.tuning.storage.location import (
+    StorageLocation,
+    storage_access,
+    storage_lock,
+)
 from sagan.tuning.study import make_sampler
 from sagan.tuning.workers.process_names import has_died, this_process
 
@@ -24,23 +28,23 @@ logger = logging.getLogger(__name__)
 WORKER, ORIGIN, RETRY_OF, ERROR, NAME = "worker", "origin", "retry_of", "error", "name"
 
 
-class Ledger:
-    """The trials of one study, for whoever works on them."""
+class TrialQueue:
+    """The trials of one study."""
 
     def __init__(
-        self, study: "Study", place: Place, config: TuningConfig, space: SearchSpace
+        self, study: "Study", location: StorageLocation, config: TuningConfig, space: SearchSpace
     ) -> None:
-        """Take the opened study and where it lives."""
-        self.study, self.place, self._config, self._space = study, place, config, space
+        """Wrap an open study."""
+        self.study, self.location, self._config, self._space = study, location, config, space
         self._storage: Any = study._storage
 
     def claim(self) -> "Trial | None":
-        """Take the next trial of the queue, or a new one; None where none is left to take.
+        """Take the next trial of the queue, or a new one; None if none is left.
 
         Raises:
             StorageError: the storage cannot be used.
         """
-        with turn(self.place, self._storage), quiet():
+        with storage_lock(self.location, self._storage):
             self._recover()
             trials = self.trials()
             queued = any(trial.state.name == "WAITING" for trial in trials)
@@ -49,16 +53,16 @@ class Ledger:
             self.study.sampler = make_sampler(self._config.sampler, len(trials))
             trial = self.study.ask(self._space.distributions())
             trial.set_user_attr(WORKER, this_process())
-            self.show_life(trial)
+            self.record_heartbeat(trial)
             return trial
 
-    def show_life(self, trial: "Trial") -> None:
-        """Give the sign of life of a trial that is worked on."""
+    def record_heartbeat(self, trial: "Trial") -> None:
+        """Record that the worker of a trial is alive."""
         self._storage.record_heartbeat(trial._trial_id)
 
     def recover(self) -> None:
-        """Fail the trials whose worker is gone, and queue them again."""
-        with turn(self.place, self._storage), quiet():
+        """Fail the trials whose worker has died, and queue them again."""
+        with storage_lock(self.location, self._storage):
             self._recover()
 
     def _recover(self) -> None:
@@ -68,16 +72,16 @@ class Ledger:
         optuna.storages.fail_stale_trials(self.study)
         for trial in self.trials():
             worker = trial.user_attrs.get(WORKER)
-            # trials are taken in turns: one without a worker was taken by a process that died
+            # the lock is held: a trial without a worker was taken by a process that died
             if trial.state == TrialState.RUNNING and (worker is None or has_died(worker)):
                 self.study.tell(trial.number, state=TrialState.FAIL)
         trials = self.trials()
         replaced = _replaced(trials)
         for trial in trials:
             if was_killed(trial) and trial.number not in replaced:
-                self._try_again(trial)
+                self._requeue(trial)
 
-    def _try_again(self, trial: "FrozenTrial") -> None:
+    def _requeue(self, trial: "FrozenTrial") -> None:
         import optuna
 
         attempts = 1 + len([t for t in self.trials() if origin(t) == origin(trial)])
@@ -100,73 +104,72 @@ class Ledger:
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
-        with explained(self.place):
+        with storage_access(self.location):
             try:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             except UpdateFinishedTrialError:  # given up by others, who have queued it
                 logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
     def complete(self, trial: "Trial", values: Sequence[float]) -> None:
-        """Note a trial's objectives."""
-        with explained(self.place), quiet():
-            self.study.tell(trial, list(values), skip_if_finished=True)
+        """Record a trial's objectives."""
+        self._finish(trial, "COMPLETE", list(values))
 
     def prune(self, trial: "Trial") -> None:
-        """Note that a trial was stopped early."""
-        from optuna.trial import TrialState
-
-        with explained(self.place), quiet():
-            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        """Record that a trial was stopped early."""
+        self._finish(trial, "PRUNED")
 
     def fail(self, trial: "Trial", reason: str) -> None:
-        """Note that a trial failed by itself, and why; it is not tried again."""
+        """Record that a trial failed by itself, and why; it is not tried again."""
+        self.note(trial, ERROR, reason)
+        self._finish(trial, "FAIL")
+
+    def _finish(self, trial: "Trial", state: str, values: list[float] | None = None) -> None:
         from optuna.trial import TrialState
 
-        self.note(trial, ERROR, reason)
-        with explained(self.place), quiet():
-            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        with storage_access(self.location):
+            self.study.tell(trial, values, TrialState[state], skip_if_finished=True)
 
     def note(self, trial: "Trial", name: str, value: Any) -> None:  # noqa: ANN401 - JSON-able
-        """Keep a fact beside a trial."""
+        """Store an attribute of a trial."""
         from optuna.exceptions import UpdateFinishedTrialError
 
-        with explained(self.place):
+        with storage_access(self.location):
             try:
                 trial.set_user_attr(name, value)
             except UpdateFinishedTrialError:
                 logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
     def trials(self) -> "list[FrozenTrial]":
-        """All trials as they are now."""
-        with explained(self.place):
+        """All trials in their present state."""
+        with storage_access(self.location):
             found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
             return found
 
     def reported(self, trial: "Trial") -> list[int]:
-        """Numbers of the scores that a trial's pruner knows, those from before a stop included."""
-        with explained(self.place):
+        """Numbers of the scores that were reported, also before an interruption."""
+        with storage_access(self.location):
             return list(self._storage.get_trial(trial._trial_id).intermediate_values)
 
     def best(self) -> "list[FrozenTrial]":
-        """The complete trial with the best objective; of several objectives, those none beats."""
+        """The best complete trial; of several objectives, the Pareto front."""
         study = self.study
         if not any(trial.state.name == "COMPLETE" for trial in self.trials()):
             return []
-        with explained(self.place):
+        with storage_access(self.location):
             best: list[FrozenTrial] = study.best_trials
             return best if len(study.directions) > 1 else [study.best_trial]
 
     @property
     def heartbeat_seconds(self) -> int:
-        """Between signs of life [s]."""
+        """Between heartbeats [s]."""
         return self._config.heartbeat_seconds
 
     def running(self) -> int:
-        """Trials that somebody works on."""
+        """Number of trials that run."""
         return sum(trial.state.name == "RUNNING" for trial in self.trials())
 
     def left(self) -> int:
-        """Trials that are not finished, those not yet begun included."""
+        """Number of trials that are not finished or not started."""
         return max(0, self._config.trials - len(finished(self.trials())))
 
 
@@ -175,13 +178,13 @@ def _replaced(trials: "Sequence[FrozenTrial]") -> set[int]:
 
 
 def counted(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
-    """Those that count towards the total: all that no other one replaces."""
+    """Trials that count towards the total: those that no other one replaces."""
     replaced = _replaced(trials)
     return [trial for trial in trials if trial.number not in replaced]
 
 
 def finished(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
-    """Those that count and are done, in the order in which they ended."""
+    """Finished trials that count, in the order in which they ended."""
     done = [trial for trial in counted(trials) if trial.state.is_finished()]
     return sorted(done, key=lambda t: (t.datetime_complete is not None, t.datetime_complete))
 
@@ -192,5 +195,5 @@ def was_killed(trial: "FrozenTrial") -> bool:
 
 
 def origin(trial: "FrozenTrial") -> int:
-    """Number of the trial that this one is another attempt of; its own for a first one."""
+    """Number of the trial that this one is another attempt at; its own for a first one."""
     return int(trial.user_attrs.get(ORIGIN, trial.number))

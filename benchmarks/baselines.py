@@ -15,7 +15,7 @@ from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.core.steps import discriminator_step, generator_step
 
-TEXTBOOK, OURS_FP32, OURS_BF16 = CONTESTANTS = ("textbook", "ours fp32", "ours bf16")
+TEXTBOOK, OURS_FP32, OURS_BF16 = VARIANTS = ("textbook", "ours fp32", "ours bf16")
 
 RATES = {"lr": 1e-4, "betas": (0.0, 0.999)}
 LATENT_DIM = 128
@@ -61,13 +61,13 @@ def draw(size: Size, device: str = "cpu") -> tuple[Tensor, Tensor, list[tuple[Te
 
 
 def make_step(
-    contestant: str, size: Size, device: str = "cpu", *, compiled: bool = False
+    variant: str, size: Size, device: str = "cpu", *, compiled: bool = False
 ) -> Callable[[], None]:
-    """One training step of a contestant, to be called again and again."""
+    """One training step of a variant, to be called again and again."""
     torch.manual_seed(0)
-    if contestant == TEXTBOOK:
+    if variant == TEXTBOOK:
         return _their_step(size, device)
-    return _our_step(size, device, bf16=contestant == OURS_BF16, compiled=compiled)
+    return _our_step(size, device, bf16=variant == OURS_BF16, compiled=compiled)
 
 
 def _our_step(size: Size, device: str, *, bf16: bool, compiled: bool) -> Callable[[], None]:
@@ -107,12 +107,12 @@ class Lap:
     peak_rss_mib: float  # of the process, so far
 
 
-def serve(connection: Connection, contestant: str, size: Size) -> None:
-    """A contestant in a process of its own: a step for each number of threads that it is sent.
+def serve(connection: Connection, variant: str, size: Size) -> None:
+    """A variant in a process of its own: a step for each number of threads that it is sent.
 
     Answers each with a `Lap`; None ends it. The first step, to warm up, is not asked for.
     """
-    step = make_step(contestant, size)
+    step = make_step(variant, size)
     step()
     connection.send(None)
     while (threads := connection.recv()) is not None:
