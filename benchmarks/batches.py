@@ -35,7 +35,7 @@ from sagan.common.pixels import to_float
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
-from sagan.data.shards.build import build_shards
+from sagan.data.shards.build import build_stores
 from sagan.training.core.batches import Batches
 
 WORKERS = 2
@@ -87,7 +87,7 @@ def make_batches(images: Path, out: Path, size: int, shards: int | None = None) 
     if shards is not None:
         train = sum(row.split == "train" for row in rows)
         config = config.model_copy(update={"shard_images": max(1, train // shards)})
-    split = build_shards(images, rows, out, config).split("train")
+    split = build_stores(images, rows, out, config)[0].split("train")
     return Batches(split, seed=0, horizontal_flip=True)
 
 

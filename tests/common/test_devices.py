@@ -9,7 +9,7 @@ from sagan.common import devices
 @pytest.fixture
 def no_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    devices._say_cpu.cache_clear()
+    devices.warn_cpu.cache_clear()
 
 
 def test_auto_falls_back_to_the_cpu_with_one_line_a_process(no_cuda, caplog):

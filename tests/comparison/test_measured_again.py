@@ -86,14 +86,13 @@ def test_weights_that_a_bundle_does_not_have_are_trained_for(compare, monkeypatc
 
 
 def test_a_run_that_diverged_is_not_repeated_for_another_protocol(compare, monkeypatch):
-    from sagan.training import run
 
     def diverging(*_, **__):
         raise NonFiniteError("generator", {"loss": float("nan")})
 
     only = {"variants": VARIANTS[:1], "seeds": [0]}
     with monkeypatch.context() as patch:
-        patch.setattr(run, "train", diverging)
+        patch.setattr("sagan.training.train", diverging)
         (before,) = compare(**only)
     started = count_trainings(monkeypatch)
 
@@ -114,3 +113,15 @@ def test_another_generator_of_the_same_run_has_a_row_of_its_own(shards, tmp_path
     store.save(last, {"metrics": {}})
     assert store.load(last) is not None
     assert store.load(best) is None
+
+
+def test_a_row_with_the_keys_of_earlier_versions_is_read(shards, tmp_path):
+    store = ResultStore(tmp_path, shards, EvaluationConfig(**PROTOCOL))
+    config = ComparisonConfig(variants=VARIANTS[:1], seeds=[0])
+    (run,) = plan_runs(config, TrainingConfig(**TRAINING), shards)
+
+    store.save(run, {"contestant": "an earlier name", "metrics": {}})
+    loaded = store.load(run)
+
+    assert loaded["variant"] == "sagan"
+    assert "contestant" not in loaded

@@ -95,16 +95,14 @@ def test_a_comparison_stopped_while_it_measures_goes_on(compare, monkeypatch, ca
 
 
 def test_a_diverged_run_is_a_result(compare, monkeypatch):
-    from sagan.training import run
-
-    original = run.train
+    from sagan.training import train as original
 
     def diverging(config, *arguments, **keywords):
         if config.recipe == "acgan":
             raise NonFiniteError("discriminator", {"loss": float("nan")})
         return original(config, *arguments, **keywords)
 
-    monkeypatch.setattr(run, "train", diverging)
+    monkeypatch.setattr("sagan.training.train", diverging)
 
     sagan, acgan, wide = compare(seeds=[0])
 
@@ -114,9 +112,8 @@ def test_a_diverged_run_is_a_result(compare, monkeypatch):
 
 
 def test_runs_that_fail_are_told_after_the_others_were_made(compare, monkeypatch):
-    from sagan.training import run
+    from sagan.training import train as original
 
-    original = run.train
     errors = {"acgan": OSError(28, "No space left on device"), None: RuntimeError("cuDNN error")}
 
     def failing(config, *arguments, **keywords):
@@ -126,7 +123,7 @@ def test_runs_that_fail_are_told_after_the_others_were_made(compare, monkeypatch
 
     three = (*VARIANTS[1:], VARIANTS[0])  # those that fail come first
     with monkeypatch.context() as patch:
-        patch.setattr(run, "train", failing)
+        patch.setattr("sagan.training.train", failing)
         with pytest.raises(ComparisonError) as told:
             compare(seeds=[0], variants=three)
     assert re.search(r"2 of 3 runs failed[^:]*:\n  acgan, seed 0:.*No space", str(told.value))

@@ -18,6 +18,7 @@ from tests.comparison.small_comparison import EQUAL, TRAINING, VARIANTS, count_t
         ({"seeds": []}, "at least 1 item"),
         ({"seeds": [1, 1]}, "expected each seed once"),
         ({"workers": 0}, "greater than 0"),
+        ({"contestants": [{"name": "a"}]}, "'contestants' is called 'variants' now"),
     ],
 )
 def test_a_wrong_configuration_is_refused(config, message):

@@ -18,14 +18,17 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import ImageRecord, build_manifest, records
 from sagan.data.shards import build as shard_writer
-from sagan.data.shards.build import build_shards, build_stores
-from sagan.data.shards.preprocess import preprocess
+from sagan.data.shards.build import build_stores, preprocess
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.writer import JOURNAL
 from sagan.processes.lock import folder_lock
 from tests.drawn_images import draw_image_folder
 
 CONFIG = PreprocessingConfig(image_size=16, shard_images=5, workers=2)
+
+
+def build_shards(*given) -> ShardStore:
+    return build_stores(*given)[0]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +99,7 @@ def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from sagan.data import shard_writer\n"
+        "from sagan.data.shards import build as shard_writer\n"
         "from sagan.data.config import PreprocessingConfig\n"
         "from sagan.data.manifest.build import ImageRecord\n"
         "load = shard_writer.load_resized\n"
@@ -107,8 +110,8 @@ def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
         f"images = [ImageRecord(*row) for row in {[tuple(image) for image in images]!r}]\n"
         f"config = PreprocessingConfig(**{CONFIG.model_dump()!r} | {{'workers': 1}})\n"
         "print('ready', flush=True)\n"
-        f"print(shard_writer.build_shards(Path({str(root)!r}), images, Path({str(tmp_path)!r}), "
-        "config).path)\n"
+        f"print(shard_writer.build_stores(Path({str(root)!r}), images, Path({str(tmp_path)!r}), "
+        "config)[0].path)\n"
     )
     for seconds in (0.3, 60):
         process = subprocess.Popen(
@@ -270,7 +273,7 @@ def settled(root, images, tmp_path, monkeypatch) -> Path:
     store = build_shards(root, images, tmp_path, CONFIG)
     settle(store.path)
     monkeypatch.setattr(
-        "sagan.data.shards.checksum_cache._SETTLED_NS", 0
+        "sagan.data.shards.checksum_cache.SETTLED_NS", 0
     )  # else its test takes two seconds
     ShardStore.open(store.path)
     return store.path

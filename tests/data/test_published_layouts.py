@@ -241,7 +241,7 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
     def killed(*_):
         raise Killed
 
-    monkeypatch.setattr("sagan.data.sources.ilsvrc._WRITERS", 1)
+    monkeypatch.setattr("sagan.data.sources.ilsvrc.WRITERS", 1)
     for limit in (6, 14):  # within train, within val
         monkeypatch.setattr(extraction.shutil, "copyfileobj", dies_at(limit))
         with pytest.raises(Killed):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from sagan.data.config import PreprocessingConfig
 from sagan.data.decoding import jpeg_header
-from sagan.data.resizing import RESIZERS, reduction_of, square_resize, squares
+from sagan.data.resizing import RESIZERS, reduction_of, squares
 from tests.data.bad_images import ODD, encoded, photograph
 
 
@@ -107,5 +107,5 @@ def test_sagan_release_is_what_the_released_code_was_fed_with():
 def test_the_rules_crop_an_odd_margin_to_either_side():
     image = torch.zeros(3, 4, 7, dtype=torch.uint8)
     image[:, :, 1:5] = 200  # the columns that stay with the margin rounded down
-    assert square_resize(image, 4, "lanczos").unique().tolist() == [200]
-    assert 0 in square_resize(image, 4, "sagan_release").unique().tolist()
+    assert RESIZERS["lanczos"].resize(image, 4).unique().tolist() == [200]
+    assert 0 in RESIZERS["sagan_release"].resize(image, 4).unique().tolist()

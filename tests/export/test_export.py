@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.datasets import GeneratorBundleDataset
-from sagan.export.card import ImagesOfAnother, MetricsOfAnother
+from sagan.export.card import MismatchedImagesError, MismatchedMetricsError
 from sagan.export.config import ExportConfig
 from sagan.export.folder import make_folder
-from sagan.export.program import ProgramDiffers, largest_difference, write_program
+from sagan.export.program import ProgramMismatchError, largest_difference, write_program
 from sagan.pipelines.export import create_pipeline
 from sagan.sampling.__main__ import main as sample
 from sagan.sampling.config import SamplingConfig
@@ -121,7 +121,7 @@ def test_a_program_of_other_weights_is_found_out(shared, bundle):
 
 def test_a_difference_beyond_the_tolerance_is_an_error(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr("sagan.export.program.largest_difference", lambda *_: float("nan"))
-    with pytest.raises(ProgramDiffers, match=r"by up to nan .*export\.program=false"):
+    with pytest.raises(ProgramMismatchError, match=r"by up to nan .*export\.program=false"):
         write_program(bundle.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
 
 
@@ -140,13 +140,13 @@ def test_without_metrics_the_card_says_so(bundle):
 
 
 def test_metrics_of_another_generator_are_refused(bundle):
-    with pytest.raises(MetricsOfAnother, match="kedro run --pipeline=evaluation"):
+    with pytest.raises(MismatchedMetricsError, match="kedro run --pipeline=evaluation"):
         make(bundle, run.metrics())
 
 
 def test_a_report_about_other_images_is_refused(bundle, tmp_path):
     trained = bundle.config | {"facts": bundle.facts | {"data_hash": "def456"}}
-    with pytest.raises(ImagesOfAnother, match="about other images"):
+    with pytest.raises(MismatchedImagesError, match="about other images"):
         make(GeneratorBundle(bundle.path, trained))
     same = bundle.config | {"facts": bundle.facts | {"data_hash": "abc123"}}
     make(GeneratorBundle(bundle.path, same))
@@ -161,7 +161,7 @@ def test_scores_of_the_raw_weights_are_called_so(tmp_path):
 
     assert "Picture and program are of the average, the scores of the raw weights." in card
     assert "1,000 samples of the raw weights (without truncation, seed 0)" in card
-    with pytest.raises(MetricsOfAnother, match="raw weights that are left out"):
+    with pytest.raises(MismatchedMetricsError, match="raw weights that are left out"):
         make(both, metrics, raw_weights=False)
 
 

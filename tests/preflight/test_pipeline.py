@@ -72,7 +72,7 @@ ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths
     [
         ({"search_space": {"generator_lrr": STUDY["search_space"]["generator_lr"]}}, {}, "nearest"),
         ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
-        ({"storage": "redis://host"}, {}, "of an unknown kind"),
+        ({"storage": "redis://host"}, {}, "is not supported"),
         ({}, {"device": "cuda"}, "cuda was asked for"),
         ({"training": {"model": {"generator": {"base_channels": 3}}}}, {}, "a multiple of 8"),
         ({"search_space": ATTENTION}, {}, "tuning.search_space.attention: [64]: model.generator"),

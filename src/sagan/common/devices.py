@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choice of the compute device."""
 
 import logging
 import re
@@ -12,14 +12,14 @@ logger = logging.getLogger(__name__)
 
 
 def choose_device(name: str, *, threads: int = 0) -> torch.device:
-    """The device asked for; 'auto' is CUDA where there is one, else the CPU, said loudly.
+    """The device by name; 'auto' is CUDA if available, else the CPU with a warning.
 
     Args:
         name: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
         threads: CPU threads; 0 leaves the number to torch.
 
     Raises:
-        ValueError: for another name, or where CUDA is asked for and not there.
+        ValueError: for another name, or if the device is not available.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise ValueError(f"device: expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
@@ -35,14 +35,14 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
             f"device: {name} was asked for, but there are {torch.cuda.device_count()} GPUs"
         )
     if name == "auto" and not torch.cuda.is_available():
-        _say_cpu(torch.get_num_threads())
+        warn_cpu(torch.get_num_threads())
         return torch.device("cpu")
     return torch.device("cuda" if name == "auto" else name)
 
 
 @contextmanager
 def fastest_convolutions(device: torch.device) -> Iterator[None]:
-    """Meanwhile a GPU tries several algorithms at a shape's first batch, and keeps the fastest.
+    """Let cuDNN choose the fastest algorithm at a shape's first batch, inside the block.
 
     For work whose batches are all of one size. On a CPU nothing changes.
     """
@@ -54,6 +54,7 @@ def fastest_convolutions(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.benchmark = before
 
 
-@cache  # once a process, not once a station
-def _say_cpu(threads: int) -> None:
+@cache  # once per process, not per pipeline
+def warn_cpu(threads: int) -> None:
+    """Warn once that the CPU is used."""
     logger.warning("no CUDA device: computing on the CPU (threads: %d)", threads)

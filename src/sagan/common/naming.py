@@ -1,7 +1,7 @@
-"""How classes are called where people read: `n01443537` is a goldfish.
+"""Display names of classes: `n01443537` is a goldfish.
 
-A class's name is its folder's. Its title, where one is known, is what people call it, with synonyms
-after commas as ImageNet's publishers list them: `goldfish, Carassius auratus`.
+A class's name is its folder's. Its title, if known, is what people call it, with synonyms after
+commas as ImageNet's publishers list them: `goldfish, Carassius auratus`.
 """
 
 from collections import Counter
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[str, ...]:
-    """A word for each class, all different: `goldfish`; for pictures, where room is scarce.
+    """A unique short name of each class, for pictures: `goldfish`.
 
-    Of classes that are called alike (ImageNet has two cranes) each keeps its own name behind:
-    `crane (n02012849)`. A class without a title is called by its name.
+    Classes with the same title (ImageNet has two cranes) have their name appended:
+    `crane (n02012849)`. A class without a title has its name.
     """
     words = [_first(titles.get(name, "")) or name for name in class_names]
     count = Counter(words) + Counter(set(class_names))  # nor is a title another class's name
@@ -23,7 +23,7 @@ def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[
 
 
 def full_names(class_names: Iterable[str], titles: Mapping[str, str]) -> tuple[str, ...]:
-    """Word and name of each class: `goldfish (n01443537)`; the name alone where it has no title."""
+    """Short title and name of each class: `goldfish (n01443537)`, or the name alone."""
     return tuple(_both(_first(titles.get(name, "")) or name, name) for name in class_names)
 
 

@@ -1,7 +1,7 @@
-"""The two pixel dialects of the project, and the only conversions between them.
+"""The only conversions between stored images and network inputs.
 
-On disk and in metrics an image is uint8 in 0..255; networks speak float in -1..1. Both have the
-shape [N, 3, H, W].
+On disk and in metrics an image is uint8 in 0..255; networks take and return float in -1..1. Both
+have the shape [N, 3, H, W].
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Turn stored images into what the networks see.
+    """Convert stored images to network inputs.
 
     Args:
         images: uint8 [N, 3, H, W], 0..255.
@@ -21,7 +21,7 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Turn what a generator made into stored images: rounded, not truncated.
+    """Convert generated images to stored images: rounded, not truncated.
 
     Args:
         images: float [N, 3, H, W], -1..1; values outside are clamped.

@@ -1,7 +1,7 @@
-"""What every configuration model shares: it is frozen, and refuses what it does not know.
+"""Base class of configuration models, their error messages, and parameter files without Kedro.
 
-Each room keeps its own models in its `config.py`; a Kedro node's type hint names one of them, so
-that Kedro turns `params:<station>` into the model before any node runs.
+Each package keeps its models in its `config.py`. A Kedro node's type hint names one of them, so
+that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ def mark_of(field: FieldInfo) -> Affects | None:
 
 
 class ClearError(Exception):
-    """Mixin of errors whose message is for the user as it stands: what, and what to do."""
+    """Mixin of errors whose message is shown to the user as it is: what is wrong, what to do."""
 
 
 class Config(BaseModel):
@@ -70,17 +70,17 @@ class Config(BaseModel):
         if not unknown:
             return validate(values)
         keys = [str(key) for key in values if key in unknown]
-        said = [
-            _said(f"'{key}' is called '{cls.RENAMED[key]}' now")
+        faults = [
+            _custom_error(f"'{key}' is called '{cls.RENAMED[key]}' now")
             if key in cls.RENAMED
-            else _said(unknown_key(key, cls.model_fields))
+            else _custom_error(unknown_key(key, cls.model_fields))
             for key in keys
         ]
-        try:  # so that what is wrong with the others is told in the same breath
+        try:  # so that faults of the other keys are reported together
             validate({key: value for key, value in values.items() if key not in unknown})
         except ValidationError as error:
-            said += [_again(fault) for fault in error.errors(include_url=False)]
-        raise ValidationError.from_exception_data(cls.__name__, said)
+            faults += [_rewrapped_error(fault) for fault in error.errors(include_url=False)]
+        raise ValidationError.from_exception_data(cls.__name__, faults)
 
     def dump(self, *, affecting: Effect) -> Settings:
         """The values, JSON-able, of the fields that affect something.
@@ -103,30 +103,33 @@ class Config(BaseModel):
         return found
 
 
-def _said(message: str) -> InitErrorDetails:
-    """A fault of our own, in words."""
-    return {"type": PydanticCustomError("value_error", "{said}", {"said": message}), "input": None}
+def _custom_error(message: str) -> InitErrorDetails:
+    """A custom pydantic error."""
+    return {
+        "type": PydanticCustomError("value_error", "{message}", {"message": message}),
+        "input": None,
+    }
 
 
-def _again(fault: ErrorDetails) -> InitErrorDetails:
-    """A fault as pydantic told it, to be told once more."""
-    told = PydanticCustomError(fault["type"], "{said}", {"said": fault["msg"]})
-    return {"type": told, "loc": fault["loc"], "input": fault["input"]}
+def _rewrapped_error(fault: ErrorDetails) -> InitErrorDetails:
+    """An existing pydantic error, to be raised together with custom ones."""
+    error = PydanticCustomError(fault["type"], "{message}", {"message": fault["msg"]})
+    return {"type": error, "loc": fault["loc"], "input": fault["input"]}
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """One phrase about a key that nobody knows, naming the nearest known one."""
+    """One phrase about an unknown key, with the nearest known one."""
     near = get_close_matches(key, list(known), n=1, cutoff=0.6)
     remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"unknown key '{key}'; {remedy}"
 
 
 def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
-    """One line a fault of a configuration model.
+    """One line per fault of a configuration model.
 
     Args:
-        error: What pydantic raised.
-        prefix: The parameter that the model stands for.
+        error: The error of pydantic.
+        prefix: The parameter that the model is made of.
     """
     for fault in error.errors(include_url=False, include_context=False):
         path = ".".join(str(part) for part in (*([prefix] if prefix else []), *fault["loc"]))
@@ -134,29 +137,29 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "missing":
             yield f"{where}missing"
-        elif fault["type"] == "value_error":  # our own checks say themselves what they got
+        elif fault["type"] == "value_error":  # the message of a custom check has the value
             yield f"{where}{message}"
         else:
             yield f"{where}got {fault['input']!r}; {_in_yaml(message)}"
 
 
 def _in_yaml(message: str) -> str:
-    """Pydantic's words for what is written in YAML, not Python."""
+    """Pydantic's message in the terms of YAML instead of Python."""
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
     message = message.partition(" or instance of ")[0].replace("Tuple should", "List should")
     return f"{message[:1].lower()}{message[1:]}"
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """Plain values, and no key twice in a mapping: the first would be passed over in silence."""
+    """Safe loader that refuses a repeated key; YAML would silently drop the first."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - untyped
-        """Refuse a second key of a name, as it is written: what `<<` merges may be overridden."""
+        """Refuse a repeated key as written; keys merged by `<<` may be overridden."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                continue  # no name; refused when the mapping is made
+                continue  # refused when the mapping is constructed
             if (key.tag, key.value) in seen:
                 fault = f"found the key '{key.value}' twice"
                 raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
@@ -165,7 +168,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
 
 
 def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
-    """Parameters for an entry without Kedro: files laid over one another, then assignments.
+    """Parameters for a command without Kedro: files merged in order, then assignments.
 
     Args:
         section: the files' top key, such as 'training'.
@@ -174,41 +177,51 @@ def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file without the section, an assignment without '=', or what is not YAML.
+        ValueError: a file without the section, an assignment without '=', or invalid YAML.
     """
     settings: Settings = {}
     for file in files:
-        try:
-            content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506
-        except yaml.YAMLError as error:
-            raise ValueError(f"{file} is not valid YAML: {error}") from None
-        if not isinstance(content, dict) or section not in content:
-            raise ValueError(f"{file} has no top key '{section}'")
-        if not isinstance(content[section], dict):
-            got = "nothing" if content[section] is None else type(content[section]).__name__
-            raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
-        settings = deep_merge(settings, content[section])
+        settings = deep_merge(settings, _read_section(section, file))
     for assignment in assignments:
-        path, equals, value = assignment.partition("=")
-        if not equals:
-            raise ValueError(f"--set {assignment}: expected KEY=VALUE")
-        try:
-            layer = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            fault = getattr(error, "problem", None) or error
-            raise ValueError(f"--set {assignment}: the value is not valid YAML: {fault}") from None
-        for key in reversed(path.split(".")):
-            layer = {key: layer}
-        settings = deep_merge(settings, layer)
+        settings = deep_merge(settings, _parse_assignment(assignment))
     return settings
 
 
-def deep_merge(below: Settings, above: Settings) -> Settings:
-    """Nested settings with others laid over them, key by key; neither is changed."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
+def _read_section(section: str, file: Path) -> Settings:
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is not valid YAML: {error}") from None
+    if not isinstance(content, dict) or section not in content:
+        raise ValueError(f"{file} has no top key '{section}'")
+    values = content[section]
+    if not isinstance(values, dict):
+        got = "nothing" if values is None else type(values).__name__
+        raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
+    return values
+
+
+def _parse_assignment(assignment: str) -> Settings:
+    path, equals, value = assignment.partition("=")
+    if not equals:
+        raise ValueError(f"--set {assignment}: expected KEY=VALUE")
+    try:
+        layer = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        fault = getattr(error, "problem", None) or error
+        raise ValueError(f"--set {assignment}: the value is not valid YAML: {fault}") from None
+    for key in reversed(path.split(".")):
+        layer = {key: layer}
+    settings: Settings = layer
+    return settings
+
+
+def deep_merge(base: Settings, override: Settings) -> Settings:
+    """Nested settings merged key by key, `override` winning; neither is changed."""
+    merged = dict(base)
+    for key, value in override.items():
         if isinstance(value, dict):
+            under = merged.get(key)
             merged[key] = deep_merge(under if isinstance(under, dict) else {}, value)
         else:
             merged[key] = value

@@ -69,6 +69,8 @@ def build_variants(
     Raises:
         ValueError: naming each variant that is not valid, with its faults.
     """
+    from sagan.training.config.networks import network_faults
+
     if training.recipe is not None:
         raise ValueError(
             f"training.recipe is {training.recipe}: in a comparison each variant has its own "
@@ -80,10 +82,8 @@ def build_variants(
         try:
             configured[variant.name] = _with_weights(weights, _build(variant, config, training))
             _check_processes(configured[variant.name], config.workers)
-            faults += [
-                f"{variant.name}: {fault}"
-                for fault in _network_faults(configured[variant.name], image_size)
-            ]
+            found = network_faults(configured[variant.name].model, image_size=image_size)
+            faults += [f"{variant.name}: {fault}" for fault in found]
         except ValidationError as error:
             faults += [f"{variant.name}: {fault}" for fault in describe_faults(error)]
         except ValueError as error:
@@ -147,9 +147,3 @@ def _check_processes(training: TrainingConfig, workers: int) -> None:
             f"comparison.workers {workers} a run is one process; set training.devices=1 and "
             "comparison.workers to the number of GPUs, or comparison.workers=1"
         )
-
-
-def _network_faults(training: TrainingConfig, image_size: int) -> list[str]:
-    from sagan.training.config.networks import network_faults
-
-    return network_faults(training.model, image_size=image_size)

@@ -1,5 +1,5 @@
-"""The data rooms: sources, image folder, manifest, decoding, shards (stations 1 to 3).
+"""Image data without Kedro: sources, image folder, manifest, decoding, shards, batches.
 
-An image folder (`train/<class>/*`, optional `val/<class>/*`) becomes a manifest, one row an image,
-and then uint8 shards that training reads by memory map. Nothing here knows Kedro.
+An image folder (`train/<class>/*`, optional `val/<class>/*`) becomes a manifest, one row per image,
+and then uint8 shards that training reads by memory map.
 """

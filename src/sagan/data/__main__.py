@@ -140,7 +140,7 @@ def _build(options: argparse.Namespace) -> Path:
         )
     images = _sound_images(folder, ManifestConfig(workers=config.workers), options.max_bad_fraction)
 
-    from sagan.data.shards.preprocess import preprocess  # torch, once the input is known to be good
+    from sagan.data.shards.build import preprocess  # torch, once the input is known to be good
 
     return preprocess(folder, images, options.out, config).path
 

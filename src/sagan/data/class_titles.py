@@ -1,7 +1,7 @@
-"""What people call a class: `n01443537` is a goldfish.
+"""Titles of classes, what people call them: `n01443537` is a goldfish.
 
-A class folder may have a table of names at its root, as ImageNet's publishers lay it there. None
-comes with the project: where there is no table, classes are called by their folders' names.
+A class folder may have a table of titles at its root, as ImageNet's publishers provide it. Without
+a table, classes have their folders' names.
 """
 
 import json
@@ -14,20 +14,20 @@ from sagan.data.sources.devkit import META, NAMED, is_devkit, read_devkit, read_
 
 logger = logging.getLogger(__name__)
 
-# ours, Kaggle's, Tiny ImageNet's; the first that is there counts, then the devkit
+# ours, Kaggle's, Tiny ImageNet's; the first found is used, then the devkit
 CLASS_TITLES = "class_names.json"
 TABLES = (CLASS_TITLES, "LOC_synset_mapping.txt", "words.txt")
 
 
 def read_titles(path: Path) -> dict[str, str]:
-    """Human names by class, out of any of the published tables.
+    """Titles by class, from any of the published tables.
 
     Args:
         path: JSON; lines with the class, a tab or space, and its names; ILSVRC-2012's devkit
             (archive or folder), or its meta.mat.
 
     Raises:
-        ValueError: if the JSON is not a dictionary of texts, or the devkit is none.
+        ValueError: if the JSON is not a dictionary of texts, or the devkit is not valid.
     """
     if path.name == META:
         return read_meta(path.read_bytes(), path)[1]
@@ -44,9 +44,9 @@ def read_titles(path: Path) -> dict[str, str]:
 
 
 def find_titles(folders: Iterable[Path], classes: Iterable[str]) -> dict[str, str]:
-    """Human names of these classes, from the first table in one of the folders that has any.
+    """Titles of these classes, from the first table in one of the folders that has any.
 
-    A table that cannot be read is told of and passed over: the images are sound without it.
+    A table that cannot be read is skipped with a warning, since titles are optional.
     """
     wanted = sorted(classes)
     for titles in _all_titles(folders):
@@ -57,7 +57,7 @@ def find_titles(folders: Iterable[Path], classes: Iterable[str]) -> dict[str, st
 
 
 def known_titles(folders: Iterable[Path]) -> dict[str, str]:
-    """The same where classes are not known yet: all that the first table names."""
+    """All titles of the first table, where classes are not known yet."""
     return next((titles for titles in _all_titles(folders) if titles), {})
 
 
@@ -70,7 +70,7 @@ def _all_titles(folders: Iterable[Path]) -> Iterator[dict[str, str]]:
 
 
 def _tables(folder: Path) -> Iterator[Path]:
-    """Tables of names that lie in a folder, the devkit's own folder too."""
+    """Tables of titles in a folder, also in the devkit's own folder."""
     files = (folder / name for name in (*TABLES, META, f"data/{META}"))
     yield from (path for path in files if path.is_file())
     yield from (path for path in sorted(folder.glob(f"{NAMED}*")) if is_devkit(path))

@@ -1,4 +1,4 @@
-"""Parameters of the data rooms: where images come from, how they are checked and resized."""
+"""Parameters of acquisition, of the manifest and of preprocessing."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -27,14 +27,14 @@ _TAKE_LABELS = frozenset({"folder", "ilsvrc2012"})
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-    """A list, also as one string: `kedro run --params` cannot hand over a list."""
+    """A list, also as one string: `kedro run --params` cannot pass a list."""
     if isinstance(value, str):
         return [part.strip() for part in re.split("[,;]", value) if part.strip()]
     return value
 
 
 def _listed_numbers(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-    """As `_listed`, of whole numbers; one alone comes from the command line as a number."""
+    """As `_listed`, of whole numbers; a single one comes from the command line as a number."""
     if isinstance(value, int):
         return (value,)
     parts = _listed(value)
@@ -47,7 +47,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)
 
 
 class AcquisitionConfig(Config):
-    """Station 1: which source becomes the image folder, and which part of it."""
+    """Acquisition: which source becomes the image folder, and which part of it."""
 
     source: Source = Field(default="folder", description="What `path` holds, by name")
     path: str | None = Field(
@@ -99,7 +99,7 @@ class AcquisitionConfig(Config):
 
 
 class ManifestConfig(Config):
-    """Station 2, first half: how the images are read and checked."""
+    """Manifest: how the images are read and checked."""
 
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
     max_pixels: int = Field(
@@ -118,7 +118,7 @@ Sizes = Annotated[tuple[ImageSize, ...], BeforeValidator(_listed_numbers)]
 
 
 class PreprocessingConfig(Config):
-    """Station 3: how images become shards."""
+    """Preprocessing: how images become shards."""
 
     image_size: ImageSize = Field(default=128, description="Side of the square images, pixels")
     also_sizes: Sizes = Field(

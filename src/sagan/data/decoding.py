@@ -1,4 +1,4 @@
-"""From the bytes of an image file to a small square of RGB: one defined rule for all formats.
+"""Decoding of image files to RGB: one defined rule for all formats.
 
 The rule. Grayscale is repeated over the three channels; CMYK is converted by Pillow; of 16 bits the
 high byte is kept; palettes are looked up; transparent pixels are laid over white; of an animation
@@ -26,7 +26,7 @@ _ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
 
 
 class JpegHeader(NamedTuple):
-    """What a JPEG says of itself."""
+    """The header of a JPEG file."""
 
     width: int
     height: int
@@ -40,7 +40,7 @@ class JpegHeader(NamedTuple):
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:
-    """The header of a JPEG file, read without opening it; None where it is none, or odd."""
+    """The header of a JPEG file, read without decoding; None if there is none."""
     if data[:2] != b"\xff\xd8":
         return None
     place = 2
@@ -73,7 +73,7 @@ def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
     """
     header = jpeg_header(data)
     if header is not None and header.is_plain:
-        pixels = _decode_with_torchvision(data) if reduction == 1 else None
+        pixels = decode_with_torchvision(data) if reduction == 1 else None
         if pixels is not None:
             return pixels
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -84,13 +84,13 @@ def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
             and image.mode in {"L", "RGB"}
             and "transparency" not in image.info
         ):
-            pixels = _decode_with_torchvision(data)
+            pixels = decode_with_torchvision(data)
             if pixels is not None:
                 return pixels
         return _decode_with_pillow(image)
 
 
-def _decode_with_torchvision(data: bytes) -> Tensor | None:
+def decode_with_torchvision(data: bytes) -> Tensor | None:
     """Pixels as uint8 [3, H, W], or None where torchvision refuses or the file has 16 bits."""
     from torchvision.io import ImageReadMode, decode_image
 

@@ -1,7 +1,7 @@
 """The image folder: `train/<class>/*` and optionally `val/<class>/*`, read in place.
 
-The handle between acquisition and the stations behind it. Opening one looks at names only, never
-into files: what an image holds is the manifest's business.
+The handle between acquisition and later pipelines. Opening one reads names only, never files: the
+manifest has the facts of the images.
 """
 
 import logging
@@ -17,7 +17,7 @@ from sagan.data.class_titles import find_titles
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
-# what others call the second split; it is read under its name here alone
+# other names of the second split, which are not read
 _OTHER_NAMES = ("valid", "validation", "test", "dev", "eval")
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"}
 
@@ -33,13 +33,13 @@ class ImagePath(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A class folder whose layout was checked; make one with `open`."""
+    """A class folder whose layout was checked; created by `open`."""
 
     path: Path
     images: dict[str, dict[str, int]]
     """Number of files by split and class."""
     class_titles: dict[str, str] = field(default_factory=dict)
-    """Human names of classes, as far as they are known."""
+    """Titles of classes, as far as they are known."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -66,7 +66,7 @@ class ImageFolder:
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
-        _say_what_is_not_read(root, images)
+        _warn_unread_splits(root, images)
         return cls(path=root, images=images, class_titles=find_titles([root], images["train"]))
 
     @property
@@ -80,21 +80,21 @@ class ImageFolder:
         return tuple(sorted(self.images["train"]))
 
     def facts(self) -> dict[str, Any]:
-        """What is worth telling: number of classes, and of files by split."""
+        """Number of classes and of files by split, and titles of classes."""
         counts = {split: sum(classes.values()) for split, classes in self.images.items()}
         facts = {"classes": len(self.class_names), "images": counts}
         return facts | ({"class_titles": self.class_titles} if self.class_titles else {})
 
     def __iter__(self) -> Iterator[ImagePath]:
-        """Every file, sorted by split, class and name; hidden ones are left out."""
+        """Every file, sorted by split, class and name, without hidden ones."""
         for split in self.splits:
             for class_name in self.class_names:
-                for name in sorted(_files(self.path / split / class_name)):
+                for name in sorted(file_names(self.path / split / class_name)):
                     yield ImagePath(split, class_name, f"{split}/{class_name}/{name}")
 
 
 def first_five(names: list[str]) -> str:
-    """The first five names, and how many there are if more."""
+    """The first five names, and the total if there are more."""
     more = f", ... ({len(names):,} in all)" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
@@ -110,50 +110,48 @@ def _layout(root: Path) -> str:
 def _root_problems(root: Path) -> list[str]:
     if (root / "train").is_dir():
         return []
-    folders = _folders(root)
-    if not folders and not _files(root):
+    folders = folder_names(root)
+    if not folders and not file_names(root):
         return ["the folder is empty"]
     inside = [name for name in folders if (root / name / "train").is_dir()]
     if inside:
         return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
-    found = first_five(sorted(folders + _files(root)))
+    found = first_five(sorted(folders + file_names(root)))
     return [f"there is no train/ in it; it has {found}"]
 
 
-def _say_what_is_not_read(root: Path, images: dict[str, dict[str, int]]) -> None:
-    others = [name for name in _OTHER_NAMES if (root / name).is_dir()]
+def _warn_unread_splits(root: Path, images: dict[str, dict[str, int]]) -> None:
+    others = [f"{name}/" for name in _OTHER_NAMES if (root / name).is_dir()]
     if others and "val" not in images:
-        _say_unread(root, ", ".join(f"{name}/" for name in others))
+        _warn_unread(root, ", ".join(others))
 
 
-@cache  # once a process, not at every station
-def _say_unread(root: Path, others: str) -> None:
+@cache  # once per process, not per pipeline
+def _warn_unread(root: Path, others: str) -> None:
     logger.warning("'%s' has no val/, and a split of another name is not read: %s", root, others)
 
 
 def _split_problems(root: Path, split: str) -> list[str]:
-    """What is wrong with one split, every kind of fault in one line."""
+    """Faults of one split, one line per kind."""
     folder = root / split
-    classes = _folders(folder)
+    classes = folder_names(folder)
     if lost := _lost_links(folder):
         return [
             f"links in {split}/ point to nothing: {first_five(lost)}; is the disk of the images "
             "mounted? If they have moved, run acquisition again"
         ]
-    loose = [name for name in _files(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+    loose = [name for name in file_names(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if loose:
         return [_loose_images(split, loose, classes)]
     if not classes:
         return [f"{split}/ has no class folders"]
-    if stray := _files(folder):
+    if stray := file_names(folder):
         logger.warning("ignored in %s: %s", folder, first_five(sorted(stray)))
     problems = []
-    nested = [name for name in sorted(classes) if _folders(folder / name)]
+    nested = [name for name in sorted(classes) if folder_names(folder / name)]
     if nested:
         problems.append(_nested_folders(root, split, nested))
-    empty = [
-        name for name in sorted(classes) if not _files(folder / name) and name not in set(nested)
-    ]
+    empty = [n for n in sorted(classes) if n not in nested and not file_names(folder / n)]
     if empty:
         problems.append(
             f"empty class folders in {split}/: {first_five(empty)}; add images or remove them"
@@ -173,7 +171,7 @@ def _loose_images(split: str, loose: list[str], classes: list[str]) -> str:
 
 
 def _nested_folders(root: Path, split: str, nested: list[str]) -> str:
-    inner = sorted(_folders(root / split / nested[0]))
+    inner = sorted(folder_names(root / split / nested[0]))
     text = (
         f"class folders in {split}/ have folders instead of images: {first_five(nested)} "
         f"({split}/{nested[0]}/ has {first_five(inner)})"
@@ -184,7 +182,7 @@ def _nested_folders(root: Path, split: str, nested: list[str]) -> str:
 
 
 def _class_set_problems(images: dict[str, dict[str, int]]) -> list[str]:
-    """Name up to ten classes that only one of the splits has."""
+    """Classes that only one of the splits has, up to ten by name."""
     if "val" not in images:
         return []
     problems = []
@@ -203,14 +201,16 @@ def _lost_links(folder: Path) -> list[str]:
 
 
 def _count(split: Path) -> dict[str, int]:
-    return {name: len(_files(split / name)) for name in sorted(_folders(split))}
+    return {name: len(file_names(split / name)) for name in sorted(folder_names(split))}
 
 
-def _folders(folder: Path) -> list[str]:
+def folder_names(folder: Path) -> list[str]:
+    """Names of the folders in a folder, without hidden ones."""
     with os.scandir(folder) as entries:
         return [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
 
 
-def _files(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
+    """Names of the files in a folder, without hidden ones."""
     with os.scandir(folder) as entries:
         return [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]

@@ -1,4 +1,4 @@
-"""How far a long pass is: a bar on a terminal, a line now and then in the log of a batch job."""
+"""Progress of a long pass: a bar on a terminal, occasional log lines in a batch job."""
 
 import logging
 import sys
@@ -15,14 +15,14 @@ _LINE_SECONDS = 30.0
 
 
 class Progress:
-    """Counts what is done of a whole."""
+    """Counts what is done of a total; a context manager."""
 
     def __init__(self, what: str, total: int, unit: str) -> None:
-        """Begin.
+        """Show the start.
 
         Args:
             what: What is being done, such as "extracting train".
-            total: The whole, in units.
+            total: The total, in units.
             unit: "B" for bytes, else a plural such as "images".
         """
         self._what, self._total, self._unit = what, total, unit
@@ -40,18 +40,18 @@ class Progress:
         )
 
     def advance(self, done: int) -> None:
-        """Add what was done since."""
+        """Add what was done since the last call."""
         self._bar.update(done)
         self._done += done
         if not self._live and monotonic() >= self._next_line:
             self._next_line = monotonic() + _LINE_SECONDS
-            self._say()
+            self._log()
 
     def close(self) -> None:
         """End."""
         self._bar.close()
 
-    def _say(self) -> None:
+    def _log(self) -> None:
         rate = self._done / (monotonic() - self._start)
         left = (self._total - self._done) / rate if rate else 0
         logger.info(

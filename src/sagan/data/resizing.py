@@ -1,6 +1,6 @@
-"""From a decoded image to a small square: one defined rule, and others' rules by name.
+"""Resizing rules, by name: from a decoded image to a small square.
 
-The project's own, `bicubic_antialias`: the largest centre square is cut out (an odd margin leaves
+The default, `bicubic_antialias`: the largest centre square is cut out (an odd margin leaves
 the extra pixel at the right or bottom) and resized with antialiasing, on bytes, by torch. Of a JPEG
 so large that at least twice the result is left, a half, a quarter or an eighth is decoded; the
 choice is the same for all sizes up to 128 px, so that one decoding serves them all.
@@ -81,20 +81,6 @@ def reduction_of(header: JpegHeader | None, size: int) -> int:
         return 1
     side, least = min(header.width, header.height), _LEAST_LEFT * max(size, _SHARED_SIZE_PX)
     return next((n for n in _REDUCTIONS if side // n >= least), 1)
-
-
-def square_resize(image: Tensor, image_size: int, resizer: str) -> Tensor:
-    """Cut out the largest centre square and resize it by a rule.
-
-    Args:
-        image: uint8 [3, H, W].
-        image_size: side of the result, pixels.
-        resizer: a name that `PreprocessingConfig.resizer` allows.
-
-    Returns:
-        uint8 [3, image_size, image_size].
-    """
-    return RESIZERS[resizer].resize(image, image_size)
 
 
 def _centre_square(image: Tensor, *, margin_up: bool = False) -> Tensor:

@@ -1,12 +1,12 @@
-"""The verdict of validation, and what must not happen without it.
+"""Validation status: pipelines that read images or shards require a passed report of that data.
 
-Every station that reads images or shards asks for it; the report itself is the validation room's.
+The report itself is written by `sagan.validation`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-EMPTY_TABLE = "an empty table"  # what is found where no image is left to look at
+EMPTY_TABLE = "an empty table"  # what was found if no image is left to check
 
 
 class ValidationFailedError(ValueError):
@@ -14,20 +14,20 @@ class ValidationFailedError(ValueError):
 
 
 def require_passed_validation(
-    report: object, found_hash: object, consequence: str, stations: str = "data_validation"
+    report: object, found_hash: object, consequence: str, pipelines: str = "data_validation"
 ) -> None:
-    """See to it that a report judges this very data set, and well.
+    """Check that a report is of this very data set, and that it passed.
 
     Args:
-        report: a validation report, whatever it holds.
-        found_hash: data hash of what is about to be used.
+        report: a validation report, unchecked.
+        found_hash: data hash of the images that are about to be used.
         consequence: what happens otherwise, for the message.
-        stations: that make report and images fit each other when run again.
+        pipelines: pipelines to run again, for the message.
 
     Raises:
-        ValidationFailedError: if it judges another data set, checked nothing, or found it unfit.
+        ValidationFailedError: if it is of another data set, checked nothing, or did not pass.
     """
-    again = f"{consequence}; run kedro run --pipelines={stations}"
+    again = f"{consequence}; run kedro run --pipelines={pipelines}"
     if not isinstance(report, Mapping):
         raise ValidationFailedError(f"the validation report is empty: {again}")
     expected = report.get("data_hash")
@@ -48,10 +48,10 @@ def _message(report: Mapping[str, Any]) -> str:
     failures = report.get("failures", [])
     many = "expectation" if len(failures) == 1 else "expectations"
     lines = [f"the data set failed {len(failures)} critical {many}:"]
-    unseen = [text.partition(":")[0] for text in failures if text.endswith(EMPTY_TABLE)]
+    unchecked = [text.partition(":")[0] for text in failures if text.endswith(EMPTY_TABLE)]
     lines += [f"- {failure}" for failure in failures if not failure.endswith(EMPTY_TABLE)]
-    if unseen:
-        lines.append(f"- not checked, because there was {EMPTY_TABLE}: {', '.join(unseen)}")
+    if unchecked:
+        lines.append(f"- not checked, because there was {EMPTY_TABLE}: {', '.join(unchecked)}")
     bad = report.get("quarantine", [])
     if bad:
         count = report["counts"]["bad_images"]

@@ -1,1 +1,1 @@
-"""What leaves the project: a generator with its card, its picture and a program, in one folder."""
+"""Export: the generator as a self-contained folder with a model card and a program."""

@@ -1,24 +1,26 @@
-"""The model card: what the generator is, from what, how good, and what it is not for.
+"""The model card: the generator's architecture, data, scores and limits.
 
-Markdown under a YAML head as the Hugging Face Hub reads it
+Markdown under a YAML header as the Hugging Face Hub reads it
 (https://huggingface.co/docs/hub/model-cards).
 """
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.naming import full_names
 from sagan.common.schema import ClearError
 from sagan.export.config import ExportConfig
+from sagan.html.format import format_number, format_value, words
+from sagan.html.pages import render
 
 Json = Mapping[str, Any]
 NAMES_SHOWN = 20
-# the scores that a card lists, in this order, where the evaluation has them
+# the scores that a card lists, in this order
 SCORES = (
     ("fid", "Fréchet inception distance (pytorch-fid's features)"),
     ("fid_pil_bicubic", "the same, images resized by PIL's antialiased bicubic"),
@@ -33,12 +35,12 @@ SCORES = (
 )
 
 
-class MetricsOfAnother(ClearError, ValueError):  # noqa: N818 - says what happened
-    """The metrics that lie there are another generator's."""
+class MismatchedMetricsError(ClearError, ValueError):
+    """metrics.json was computed for a different generator."""
 
 
-class ImagesOfAnother(ClearError, ValueError):  # noqa: N818 - says what happened
-    """The validation report that lies there is about other images."""
+class MismatchedImagesError(ClearError, ValueError):
+    """validation_report.json is about other images than the generator was trained on."""
 
 
 def model_card(
@@ -48,42 +50,36 @@ def model_card(
     metrics: Json | None,
     program: Json | None,
 ) -> str:
-    """Write the card.
+    """The card as Markdown.
 
     Args:
-        config: The station's.
+        config: Of the export.
         bundle: The generator.
         validation: The validation report of the images.
-        metrics: What evaluation left; None: nothing was measured, and the card says so.
-        program: What `write_program` returned; None: no program was made.
+        metrics: Of the evaluation; None: nothing was measured, and the card says so.
+        program: As `write_program` returns it; None: no program was made.
 
     Raises:
-        MetricsOfAnother: when the metrics are another generator's.
+        MismatchedMetricsError: When the metrics are another generator's.
     """
     check_metrics(bundle, metrics)
     network = bundle.config["generator"]
     conditional = network.get("class_conditional", True)
     attentive = bool(network.get("attention_resolutions"))
     attentive &= network.get("attention_form") != "residual"  # a block of like size in its place
-    template = Environment(
-        loader=PackageLoader("sagan.export"),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    ).get_template("card.md.j2")
-    return template.render(
+    return render(
+        Path(__file__).parent,
+        "card.md.j2",
         config=config,
         head=_head(config, conditional=conditional, attentive=attentive),
         conditional=conditional,
         attentive=attentive,
         bundle=bundle,
         facts=bundle.facts,
-        network={name: _shown(value) for name, value in network.items()},
+        network={name: format_value(value) for name, value in network.items()},
         names=_names(bundle),
         example=shlex.quote(",".join(bundle.class_names[:2])),
-        counts=_counts(validation.get("counts", {})),
+        counts={words(name): format_number(n) for name, n in validation.get("counts", {}).items()},
         data_hash=bundle.facts.get("data_hash", validation.get("data_hash")),
         scores=_scores(metrics),
         protocol=_protocol(metrics),
@@ -94,16 +90,16 @@ def model_card(
 
 
 def check_metrics(bundle: GeneratorBundle, metrics: Json | None) -> None:
-    """Refuse numbers of another generator, or of weights that are not given away.
+    """Refuse metrics of another generator, or of weights that are not exported.
 
     Raises:
-        MetricsOfAnother: saying what to run.
+        MismatchedMetricsError: Naming what to run.
     """
     if metrics is None:
         return
     measured = (metrics.get("protocol", {}).get("samples") or {}).get("generator")
     if measured not in [bundle.choose(weights).facts for weights in bundle.available]:
-        raise MetricsOfAnother(
+        raise MismatchedMetricsError(
             "metrics.json is about another generator than the one to export, or about raw "
             "weights that are left out of it; "
             "run kedro run --pipeline=evaluation first, or remove metrics.json to export no scores"
@@ -114,11 +110,11 @@ def check_images(bundle: GeneratorBundle, validation: Json) -> None:
     """Refuse to describe other images than the generator was trained on.
 
     Raises:
-        ImagesOfAnother: saying what to run.
+        MismatchedImagesError: saying what to run.
     """
     trained, validated = bundle.facts.get("data_hash"), validation.get("data_hash")
     if trained and validated and trained != validated:
-        raise ImagesOfAnother(
+        raise MismatchedImagesError(
             f"validation_report.json is about other images (hash {validated[:12]}...) than the "
             f"generator was trained on ({trained[:12]}...); run kedro run --pipeline=train first, "
             "so that report and generator belong together"
@@ -146,43 +142,27 @@ def _names(bundle: GeneratorBundle) -> str:
     return f"{shown} and {more:,} more (`config.json`)" if more > 0 else shown
 
 
-def _counts(counts: Json) -> dict[str, str]:
-    return {
-        name.replace("_", " "): f"{count:,}" if isinstance(count, int) else f"{count:.3g}"
-        for name, count in counts.items()
-    }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
-
-
 def _weights(metrics: Json | None) -> str | None:
-    """Whose numbers they are: `ema` or `raw`."""
+    """Which weights were measured: `ema` or `raw`."""
     samples = {} if metrics is None else metrics["protocol"]["samples"]
     return (samples.get("generator") or {}).get("weights")
 
 
 def _scores(metrics: Json | None) -> list[tuple[str, str, str]]:
-    """Name, what it says, and the number with its interval."""
+    """Name, description, and the number with its interval."""
     if metrics is None:
         return []
-    return [(name, said, _number(name, metrics)) for name, said in SCORES if name in metrics]
+    return [(name, text, _number(name, metrics)) for name, text in SCORES if name in metrics]
 
 
 def _number(name: str, metrics: Json) -> str:
     value, interval = metrics[name], metrics.get("intervals", {}).get(name)
     if value is None:
         return "not defined"
-    shown = f"{value:.4g}"
-    if interval:
-        level = f"{100 * interval['level']:.0f}%"
-        shown += f" ({level}: {interval['low']:.4g} to {interval['high']:.4g})"
-    return shown
+    if not interval:
+        return format_number(value)
+    low, high = format_number(interval["low"]), format_number(interval["high"])
+    return f"{format_number(value)} ({interval['level']:.0%}: {low} to {high})"
 
 
 def _protocol(metrics: Json | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Configuration of the export station (`params:export`)."""
+"""Configuration of the export pipeline (`params:export`)."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -6,7 +6,7 @@ from sagan.common.schema import Config
 
 
 class ExportConfig(Config):
-    """What the shared folder says and holds."""
+    """What the exported folder contains."""
 
     title: str = Field("SAGAN generator", min_length=1, description="heading of the model card")
     license: str | None = Field(

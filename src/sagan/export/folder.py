@@ -1,4 +1,4 @@
-"""The folder that stands alone: bundle, card, picture, numbers, program."""
+"""The exported folder: bundle, model card, sample grid, metrics, `torch.export` program."""
 
 import json
 import tempfile
@@ -18,11 +18,11 @@ from sagan.sampling.series import draw_series, draw_series_grid
 
 
 @dataclass(frozen=True)
-class SharedFolder:
-    """A finished folder in a temporary place, which goes when this object does."""
+class ExportFolder:
+    """A finished folder inside a temporary one, which is deleted with this object."""
 
     path: Path
-    keeper: "tempfile.TemporaryDirectory[str]"
+    temporary: "tempfile.TemporaryDirectory[str]"
 
 
 def make_folder(
@@ -31,25 +31,25 @@ def make_folder(
     sampling: SamplingConfig,
     validation: Mapping[str, Any],
     metrics: Mapping[str, Any] | None,
-) -> SharedFolder:
-    """Make the folder, all of it checked.
+) -> ExportFolder:
+    """Make the folder and check everything in it.
 
     Args:
-        config: The station's.
+        config: Of the export.
         bundle: The trained generator.
-        sampling: What the picture shows; it is drawn of this generator, since one that lies there
-            may be an earlier one's.
+        sampling: What the sample grid shows; it is drawn again, since the grid of the sampling
+            pipeline may be of an earlier generator.
         validation: The validation report of its images.
-        metrics: The evaluation's, if there was one.
+        metrics: Of the evaluation, if there was one.
 
     Raises:
-        ValueError: when weights are damaged, metrics are another generator's, the validation
-            report is about other images, or the program draws something else than the generator.
+        ValueError: When weights are damaged, metrics are another generator's, the validation
+            report is about other images, or the program generates other images than the generator.
     """
     check_metrics(bundle, metrics)
     check_images(bundle, validation)
-    keeper = tempfile.TemporaryDirectory(prefix="sagan-export-")
-    path = Path(keeper.name) / "generator"
+    temporary = tempfile.TemporaryDirectory(prefix="sagan-export-")
+    path = Path(temporary.name) / "generator"
     path.mkdir()
     generator = bundle.load()  # checks the weights
     if config.raw_weights:
@@ -72,7 +72,7 @@ def make_folder(
     Image.fromarray(grid).save(path / "sample_grid.png", optimize=True)
     card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
     (path / "README.md").write_text(card, encoding="utf-8")
-    return SharedFolder(path, keeper)
+    return ExportFolder(path, temporary)
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -29,34 +30,6 @@ COLOURS = (
 )
 _VARIABLES = {"quiet": "#74746e", "grid": "#e0e0da", "ink": "#1d1d1b"}
 _VARIABLES |= {f"c{number}": colour for number, colour in enumerate(COLOURS)}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": _VARIABLES["quiet"],
-    "axes.edgecolor": _VARIABLES["quiet"],
-    "axes.labelcolor": _VARIABLES["quiet"],
-    "axes.linewidth": 0.6,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "axes.xmargin": 0.02,
-    "grid.color": _VARIABLES["grid"],
-    "grid.linewidth": 0.7,
-    "xtick.color": _VARIABLES["quiet"],
-    "ytick.color": _VARIABLES["quiet"],
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +110,9 @@ def draw_svg(chart: Chart, *, standalone: bool = False) -> Markup:
     from matplotlib.figure import Figure
 
     # ids are unique on a page and the same in every drawing of one chart
-    with rc_context(_STYLE | {"svg.hashsalt": f"{chart.title} {chart.unit}"}):
+    with rc_context(
+        {"svg.hashsalt": f"{chart.title} {chart.unit}"}, Path(__file__).with_name("charts.mplstyle")
+    ):
         figure = Figure(figsize=_size(chart, standalone=standalone), layout="constrained")
         axes = figure.add_subplot()
         for number, curve in enumerate(chart.curves):

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tqdm import tqdm
@@ -32,7 +31,7 @@ class StudyProgress:
         self._queue, self._objectives, self._total = queue, list(objectives), total
         self._shown = {trial.number for trial in finished(queue.trials())}
         self._at_start, self._start_seconds = len(self._shown), time.monotonic()
-        self._live = sys.stderr.isatty()
+        self._live, self._redirection = sys.stderr.isatty(), ExitStack()
         self._bar = tqdm(
             total=total,
             initial=min(total, len(self._shown)),
@@ -40,18 +39,12 @@ class StudyProgress:
             disable=not self._live,
             bar_format="tuning {n_fmt}/{total_fmt}|{bar}| {desc}",
         )
-        self._redirection = ExitStack()
 
     def __enter__(self) -> Self:
         self._redirection.enter_context(log_above_bars())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
         self._redirection.close()
 

@@ -69,7 +69,12 @@ def tune(
     queue.recover()
     left = queue.left()
     if left and objective is None:
-        _cache_references(spec, shards)
+        from sagan.metrics.features.references import cache_references
+
+        threads = spec.training.threads
+        cache_references(
+            shards, [config.evaluation], spec.feature_cache, threads=threads, in_child=True
+        )
     known = len(finished(queue.trials()))
     _log_start(spec, known, left)
     if left:
@@ -116,18 +121,6 @@ def prepare(
         workspace=workspace,
         feature_cache=feature_cache or workspace / "features",
         objective=objective,
-    )
-
-
-def _cache_references(spec: StudySpec, shards: ShardStore) -> None:
-    from sagan.metrics.features.references import cache_references
-
-    cache_references(
-        shards,
-        [spec.config.evaluation],
-        spec.feature_cache,
-        threads=spec.training.threads,
-        in_child=True,
     )
 
 

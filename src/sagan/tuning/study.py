@@ -103,11 +103,13 @@ def open_study(
         sampler=make_sampler(config.sampler, 0),
         pruner=make_pruner(config.pruner),
     )
+    _require_directions(study, directions)
     known = study.user_attrs.get(_SETTINGS)
     if known is None and not study.get_trials(deepcopy=False):
-        _initialise(study, config, settings, directions)
+        study.set_metric_names(config.objectives)
+        study.set_user_attr(_SETTINGS, settings)
     else:
-        _require_same(study, known, settings, directions)
+        _require_same(study, known, settings)
     queued = {trial.user_attrs.get("name") for trial in study.get_trials(deepcopy=False)}
     for name, point in points.items():
         if name not in queued:  # also after a process was killed while it created the study
@@ -115,20 +117,9 @@ def open_study(
     return study
 
 
-def _initialise(
-    study: "Study", config: TuningConfig, settings: dict[str, Any], directions: list[str]
-) -> None:
-    _require_directions(study, directions)
-    study.set_metric_names(config.objectives)
-    study.set_user_attr(_SETTINGS, settings)
-
-
-def _require_same(
-    study: "Study", known: dict[str, Any] | None, settings: dict[str, Any], directions: list[str]
-) -> None:
+def _require_same(study: "Study", known: dict[str, Any] | None, settings: dict[str, Any]) -> None:
     from sagan.training.store.identity import differences
 
-    _require_directions(study, directions)
     if known is None:
         raise OtherStudyError(
             f"tuning.study: the storage has a study '{study.study_name}' that this project did "

@@ -1,5 +1,1 @@
-"""The validation room: the only one that speaks Great Expectations.
-
-The manifest becomes four tables, a suite of expectations (data, read from the parameters) is held
-against them, and the gate lets only a sound data set go on.
-"""
+"""Data validation with Great Expectations: tables of the manifest, suites, report and gate."""

@@ -1,7 +1,7 @@
-"""Parameters of station 2: how images are checked, and what is expected of them.
+"""Parameters of data validation, and the schema of the expectation suites.
 
-What is expected stands in suites of Great Expectations' own JSON form, `conf/base/expectations`.
-A number that presets change stands in `thresholds` and is quoted there as `{"$PARAMETER": name}`.
+The suites are in Great Expectations' own JSON form, `conf/base/expectations`. They refer to a
+number in `thresholds`, which environments can override, as `{"$PARAMETER": name}`.
 """
 
 from typing import Any, Literal
@@ -16,7 +16,7 @@ Severity = Literal["critical", "warning"]
 
 
 class DataValidationConfig(Config):
-    """Station 2: reading the images, and how the suites are held against them."""
+    """Data validation: reading the images and checking the suites."""
 
     manifest: ManifestConfig = ManifestConfig()
     thresholds: dict[str, int | float] = Field(
@@ -37,7 +37,7 @@ class DataValidationConfig(Config):
 
 
 class ExpectationMeta(Config):
-    """What the suite adds to Great Expectations' fields."""
+    """Fields that the suites add to Great Expectations' own."""
 
     name: str = Field(min_length=1, description="Its name, unique in all suites")
 
@@ -52,7 +52,7 @@ class ExpectationConfig(Config):
     )
     description: str = Field(description="What is expected, in the user's words")
     meta: ExpectationMeta
-    # what the library writes besides
+    # other fields that the library writes
     id: str | None = None
     notes: str | list[str] | None = None
     rendered_content: Any = None
@@ -64,6 +64,6 @@ class SuiteConfig(Config):
     name: str = Field(description="Name of the table")
     expectations: list[ExpectationConfig] = Field(min_length=1)
     meta: dict[str, Any] = Field(default={}, description="Great Expectations' version and notes")
-    # what the library writes besides
+    # other fields that the library writes
     id: str | None = None
     notes: str | list[str] | None = None

@@ -1,13 +1,17 @@
-"""Data Docs: one HTML page that opens anywhere, offline.
+"""Data Docs: one HTML page of the validation's findings that opens offline.
 
-The details are Great Expectations' own rendering. Its page, though, loads a dozen style sheets and
-scripts from the network, so only its sections are taken, into a page with a style sheet of its own.
+The details are rendered by Great Expectations. Its own page loads a dozen style sheets and scripts
+from the network, so only its sections are taken, into a page of this project's base style.
 """
 
 import re
-from importlib.resources import files
 from itertools import groupby
+from pathlib import Path
 from typing import Any
+
+from sagan.common.naming import full_names
+from sagan.html.format import bars, format_number
+from sagan.html.pages import render
 
 SCRIPTS = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 NETWORK = re.compile(r"""\s(?:href|src)=(["'])\s*(?:https?:)?//.*?\1""", re.IGNORECASE)
@@ -15,28 +19,49 @@ NETWORK = re.compile(r"""\s(?:href|src)=(["'])\s*(?:https?:)?//.*?\1""", re.IGNO
 RANDOM = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+_COUNTS = {
+    "images": "images",
+    "bad_images": "cannot be decoded",
+    "train_images": "training",
+    "val_images": "validation",
+    "classes": "classes",
+    "copies": "copies",
+    "leaked_images": "in both splits",
+}
+
+
 def data_docs_page(report: dict[str, Any], results: dict[str, Any]) -> str:
     """Render the page.
 
     Args:
-        report: as `validate_manifest` returns it.
+        report: As `validate_manifest` returns it.
         results: Great Expectations' results by table, from the same call.
 
     Returns:
         A complete HTML document without any reference to the network.
     """
-    from jinja2 import Environment
-
-    template = files("sagan.validation").joinpath("data_docs.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True)
-    rendered = {table: _sections(table, result) for table, result in results.items()}
     pictures = {
         name: list(shown)
         for name, shown in groupby(report["pictures"], key=lambda image: image["expectation"])
     }
-    return environment.from_string(template).render(
-        report=report, rendered=rendered, pictures=pictures
+    return render(
+        Path(__file__).parent,
+        "data_docs.html.j2",
+        report=report,
+        counts=[(label, format_number(report["counts"][key])) for key, label in _COUNTS.items()],
+        classes=_class_bars(report),
+        rendered={table: _sections(table, result) for table, result in results.items()},
+        pictures=pictures,
     )
+
+
+def _class_bars(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Training images by class, under the class's title where it has one."""
+    histogram = report["class_histogram"]
+    names = full_names(histogram, report["class_titles"])
+    counts = dict(zip(names, histogram.values(), strict=True))
+    texts = {name: f"{one['train']:,} + {one['val']:,}" for name, one in counts.items()}
+    return bars({name: one["train"] for name, one in counts.items()}, texts)
 
 
 def _sections(table: str, result: Any) -> str:  # noqa: ANN401 - the library is untyped

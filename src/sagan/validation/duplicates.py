@@ -1,7 +1,7 @@
-"""Images of the same content, found by their hashes: within a split, across splits, across classes.
+"""Duplicate images, found by their hashes: within a split, across splits, across classes.
 
-Copies within training weigh their image double; a validation image that is in training too makes
-every comparison with validation too good; a content under two classes gives it two labels.
+A duplicate within training gives its image double weight, one of validation in training makes every
+comparison with validation too good, and one in another class has two labels.
 """
 
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
-    """For every image the path of another with its content, by kind of copy, or None.
+    """For every image the path of a duplicate, by kind, or None.
 
     Args:
-        decodable: rows of the manifest that go on.
+        decodable: the manifest's decodable rows.
 
     Returns:
         copy_of: an earlier image of the same split; copy_in_train: for a validation image, one of
@@ -25,24 +25,24 @@ def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]
     """
     import pandas as pd
 
-    # few files are copies; a missing hash is equal to nothing
+    # few files are duplicates; a missing hash equals nothing
     several = (decodable["sha256"].duplicated(keep=False) & decodable["sha256"].notna()).to_numpy()
-    copied = decodable[several]
-    paths = copied["path"].to_numpy(dtype=object)
-    content = pd.factorize(copied["sha256"])[0]
-    in_train = (copied["split"] == "train").to_numpy()
-    classes = pd.factorize(copied["class_name"])[0]
+    duplicates = decodable[several]
+    paths = duplicates["path"].to_numpy(dtype=object)
+    content = pd.factorize(duplicates["sha256"])[0]
+    in_train = (duplicates["split"] == "train").to_numpy()
+    classes = pd.factorize(duplicates["class_name"])[0]
 
     rows = np.arange(len(content))
     first, first_in_split = _first(content), _first(2 * content + in_train)
     in_training = dict(zip(content[in_train][::-1], rows[in_train][::-1], strict=True))
-    twins = np.array([in_training.get(code, -1) for code in content], dtype=np.int64)
+    matches = np.array([in_training.get(code, -1) for code in content], dtype=np.int64)
     found = {
         "copy_of": np.where(first_in_split != rows, first_in_split, -1),
-        "copy_in_train": np.where(in_train, -1, twins),
+        "copy_in_train": np.where(in_train, -1, matches),
         "copy_in_other_class": np.where(classes != classes[first], first, -1),
     }
-    return {name: _spread(_named(paths, twin), several) for name, twin in found.items()}
+    return {name: _scattered(_named(paths, match), several) for name, match in found.items()}
 
 
 def first_with_same_text(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.object_]":
@@ -51,15 +51,15 @@ def first_with_same_text(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.
 
     several = texts.duplicated(keep=False).to_numpy()
     first = _first(pd.factorize(texts[several])[0])
-    twins = np.where(first != np.arange(len(first)), first, -1)
-    return _spread(_named(paths[several].to_numpy(dtype=object), twins), several)
+    matches = np.where(first != np.arange(len(first)), first, -1)
+    return _scattered(_named(paths[several].to_numpy(dtype=object), matches), several)
 
 
-def _spread(values: "NDArray[np.object_]", places: NDArray[np.bool_]) -> "NDArray[np.object_]":
-    """The values at these places, None at all others."""
-    spread = np.full(len(places), None, dtype=object)
-    spread[places] = values
-    return spread
+def _scattered(values: "NDArray[np.object_]", chosen: NDArray[np.bool_]) -> "NDArray[np.object_]":
+    """The values at the chosen rows, None at all others."""
+    scattered = np.full(len(chosen), None, dtype=object)
+    scattered[chosen] = values
+    return scattered
 
 
 def _first(codes: NDArray[np.int64]) -> NDArray[np.int64]:

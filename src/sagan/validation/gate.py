@@ -1,4 +1,4 @@
-"""The gate: what did not pass validation does not go on."""
+"""Quality gate: only data that passed validation goes on."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ logger = logging.getLogger(__name__)
 
 
 def pass_gate(manifest: "pd.DataFrame", report: dict[str, Any]) -> "pd.DataFrame":
-    """Let the decodable rows through, if the report says that the data set is sound; say how it is.
+    """Return the decodable rows if the report passed; log warnings and a summary.
 
     Args:
         manifest: one row an image.
-        report: what `validate_manifest` found about this very manifest.
+        report: the report of `validate_manifest` on this very manifest.
 
     Returns:
         The manifest's decodable rows.

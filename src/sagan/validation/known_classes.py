@@ -1,7 +1,6 @@
-"""Class folders that a data set must have, in the order of their labels.
+"""Names of class folders that a data set must have, in the order of their labels.
 
-ILSVRC-2012 counts its 1,000 classes in the order of their WordNet ids; so do the networks trained
-on it, and a label is only comparable where that order is kept.
+The labels of ILSVRC-2012's 1,000 classes follow their WordNet ids, also in networks trained on it.
 """
 
 import re
@@ -12,11 +11,11 @@ ILSVRC2012 = "ilsvrc2012"
 
 
 def read_known_classes(known_classes: str | None) -> tuple[str, ...] | None:
-    """The names, or None where any will do.
+    """The names, or None if any are allowed.
 
     Args:
-        known_classes: `ilsvrc2012`, or a file with a class a line; what follows the name after a
-            space or tab is ignored, so Kaggle's LOC_synset_mapping.txt will do.
+        known_classes: `ilsvrc2012`, or a file with one class per line; text after the name and a
+            space or tab is ignored, as in Kaggle's LOC_synset_mapping.txt.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -37,6 +36,6 @@ def read_known_classes(known_classes: str | None) -> tuple[str, ...] | None:
     names = [re.split(r"[\t ]", line.strip())[0] for line in text.splitlines() if line.strip()]
     twice = sorted({name for name in names if names.count(name) > 1}) if names else []
     if twice or not names:
-        said = f"names {twice[0]} twice" if twice else "has no names"
-        raise ValueError(f"data_validation.known_classes: '{known_classes}' {said}")
+        fault = f"names {twice[0]} twice" if twice else "has no names"
+        raise ValueError(f"data_validation.known_classes: '{known_classes}' {fault}")
     return tuple(names)

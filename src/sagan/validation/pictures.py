@@ -1,4 +1,4 @@
-"""Small pictures of the images that are not as expected, to stand on a page by themselves."""
+"""Thumbnails of the images that failed an expectation, as data URLs."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 from sagan.data.manifest.inspection import FORMATS
 
 SIDE_PX = 112
-EACH = 6  # of one expectation, so that no single fault takes the whole page
+EACH = 6  # per expectation, so that no single fault takes the whole page
 
 
 def offender_pictures(
@@ -21,22 +21,22 @@ def offender_pictures(
 
     Args:
         root: the image folder.
-        images: path and what is said of it, by name of the expectation that it failed.
-        limit: pictures in all.
+        images: path and caption, by name of the expectation that it failed.
+        limit: pictures in total.
 
     Returns:
-        one entry a picture: `expectation`, `path`, `said`, and `picture` as a data address, or
-        None where the file shows nothing.
+        one entry per picture: `expectation`, `path`, `said` (the caption), and `picture` as a data
+        URL, or None if the file cannot be shown.
     """
     chosen = [(name, *image) for name, listed in images.items() for image in listed[:EACH]]
     return [
-        {"expectation": name, "path": path, "said": said, "picture": _thumbnail(root / path)}
-        for name, path, said in chosen[:limit]
+        {"expectation": name, "path": path, "said": caption, "picture": _thumbnail(root / path)}
+        for name, path, caption in chosen[:limit]
     ]
 
 
 def _thumbnail(path: Path) -> str | None:
-    """A small JPEG as a data address; None where the file is gone, broken or too large."""
+    """A small JPEG as a data URL; None if the file is gone, broken or too large."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
@@ -47,7 +47,7 @@ def _thumbnail(path: Path) -> str | None:
         ground = Image.new("RGBA", small.size, "white")
         buffer = io.BytesIO()
         Image.alpha_composite(ground, small).convert("RGB").save(buffer, "JPEG", quality=80)
-    # whatever is wrong with the file is told elsewhere; the page goes without its picture
+    # the fault of the file is reported elsewhere; the page does without its picture
     except Exception:
         return None
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

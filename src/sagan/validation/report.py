@@ -1,4 +1,4 @@
-"""The validation report: everything found, as plain JSON, whether or not the gate will open."""
+"""The validation report: all findings as plain JSON, whether it passed or not."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from sagan.validation.tables import build_tables
 if TYPE_CHECKING:
     import pandas as pd
 
-# a report stays readable even where every image is broken; the quarantine list has them all
+# keeps the report readable if every image is broken; the quarantine table has them all
 QUARANTINE_LISTED = 1000
 
 
@@ -30,13 +30,13 @@ def validate_manifest(
     config: DataValidationConfig,
     folder: ImageFolder | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Hold the suites against the manifest.
+    """Check the suites against the manifest.
 
     Args:
         manifest: one row an image.
         documents: the suites' parsed JSON by table.
         config: thresholds, severities, known classes.
-        folder: the images, for pictures of offenders and names of classes; None goes without.
+        folder: the images, for thumbnails of offenders and titles of classes; None: without.
 
     Returns:
         The report, with the keys `passed`, `data_hash`, `suites_hash`, `counts`, `expectations`,
@@ -46,16 +46,16 @@ def validate_manifest(
     """
     suites = read_suites(documents, config)
     tables = build_tables(manifest, read_known_classes(config.known_classes))
-    outcomes, results = run_suite(tables, suites.expected, config.thresholds)
-    failed = [outcome for outcome in outcomes if not outcome.passed]
+    results, gx_results = run_suite(tables, suites.expected, config.thresholds)
+    failed = [result for result in results if not result.passed]
     totals = {str(name): column.iloc[0].item() for name, column in tables["dataset"].items()}
     report = {
-        # no expectation at all is no success either
-        "passed": bool(outcomes) and all(outcome.severity != "critical" for outcome in failed),
+        # without any expectation nothing was checked
+        "passed": bool(results) and all(result.severity != "critical" for result in failed),
         "data_hash": data_hash(manifest),
         "suites_hash": _suites_hash(documents),
         "counts": totals,
-        "expectations": [outcome.summary() for outcome in outcomes],
+        "expectations": [result.summary() for result in results],
         "skipped": [skipped._asdict() for skipped in suites.skipped],
         "failures": _sentences(failed, "critical"),
         "warnings": _sentences(failed, "warning"),
@@ -63,15 +63,15 @@ def validate_manifest(
         "class_titles": dict(folder.class_titles) if folder else {},
         "facts": _facts(tables["decodable_images"]),
         "quarantine": _quarantine_listed(manifest),
-        "offenders": {outcome.name: outcome.offenders for outcome in failed if outcome.offenders},
+        "offenders": {result.name: result.offenders for result in failed if result.offenders},
         "pictures": _pictures(folder, tables["images"], failed, config.pictures),
         "versions": {"great_expectations": version("great_expectations")},
     }
-    return report, results
+    return report, gx_results
 
 
 def quarantine(manifest: "pd.DataFrame") -> "pd.DataFrame":
-    """Every image that does not go on, and why: a table of path, split, class, reason, size."""
+    """Every image that cannot be decoded: a table of path, split, class, reason, size and hash."""
     columns = ["path", "split", "class_name", "reason", "bytes", "sha256"]
     return manifest.loc[~manifest["decodable"].astype(bool), columns].reset_index(drop=True)
 
@@ -82,7 +82,7 @@ def _suites_hash(documents: Mapping[str, Any]) -> str:
 
 
 def _sentences(failed: list[ExpectationResult], severity: str) -> list[str]:
-    return [outcome.sentence() for outcome in failed if outcome.severity == severity]
+    return [result.sentence() for result in failed if result.severity == severity]
 
 
 def _histogram(classes: "pd.DataFrame") -> dict[str, dict[str, int]]:
@@ -94,7 +94,7 @@ def _histogram(classes: "pd.DataFrame") -> dict[str, dict[str, int]]:
 
 
 def _facts(decodable: "pd.DataFrame") -> dict[str, Any]:
-    """Formats, modes and the range of sides of the images that go on."""
+    """Formats, modes and ranges of the decodable images."""
     facts: dict[str, Any] = {
         name: {str(kind): int(count) for kind, count in decodable[name].value_counts().items()}
         for name in ("format", "mode")
@@ -108,7 +108,7 @@ def _facts(decodable: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _quarantine_listed(manifest: "pd.DataFrame") -> list[dict[str, str]]:
-    """The first images that do not go on, and why; `counts.bad_images` has their number."""
+    """The first images that cannot be decoded; `counts.bad_images` has their number."""
     rows = quarantine(manifest).head(QUARANTINE_LISTED)[["path", "reason"]]
     return [
         {"path": str(path), "reason": str(reason)}
@@ -119,16 +119,16 @@ def _quarantine_listed(manifest: "pd.DataFrame") -> list[dict[str, str]]:
 def _pictures(
     folder: ImageFolder | None, images: "pd.DataFrame", failed: list[ExpectationResult], limit: int
 ) -> list[dict[str, Any]]:
-    """Pictures of offenders, beside those that they are copies of."""
+    """Thumbnails of offenders, each beside the image that it duplicates."""
     if folder is None:
         return []
     wanted: dict[str, list[tuple[str, str]]] = {}
     known = set(images["path"]) if failed and limit else set()
-    for outcome in failed:
-        for path, said in outcome.offending_rows:
-            if path not in known or outcome.name == "every_image_decodes":
+    for result in failed:
+        for path, value in result.offending_rows:
+            if path not in known or result.name == "every_image_decodes":
                 continue
-            beside = [(said, "")] if said in known else []
-            caption = "" if beside or said in {"True", "False"} else said
-            wanted.setdefault(outcome.name, []).extend([(path, caption), *beside])
+            beside = [(value, "")] if value in known else []
+            caption = "" if beside or value in {"True", "False"} else value
+            wanted.setdefault(result.name, []).extend([(path, caption), *beside])
     return offender_pictures(folder.path, wanted, limit)

@@ -1,8 +1,8 @@
-"""Holding the suite against the tables, with every silent success of the library made a failure.
+"""Checking the suites against the tables, with every silent success of the library made a failure.
 
-Great Expectations by itself drops expectation types that it does not know, and reports success for
-an empty table and for nulls. Here an unknown type is refused before anything is read; an empty
-table, a null in a looked-at column, and an expectation that raised are critical failures.
+Great Expectations drops expectation types that it does not know, and reports success for an empty
+table and for nulls. Here an unknown type is refused before anything is read; an empty table, a null
+in a checked column, and an expectation that raised are critical failures.
 """
 
 import logging
@@ -26,7 +26,7 @@ ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_b
 
 
 class ExpectationResult(NamedTuple):
-    """What came of one expectation."""
+    """The result of one expectation."""
 
     name: str
     table: Table
@@ -38,14 +38,14 @@ class ExpectationResult(NamedTuple):
     """The keyword arguments, thresholds filled in."""
     observed: str
     offenders: list[str]
-    """The first rows that are not as expected."""
+    """The first unexpected rows."""
     unexpected_count: int | None = None
     offending_rows: tuple[tuple[str, str], ...] = ()
-    """Name and value of some more of them, where rows have names."""
+    """Name and value of some more of them, if rows have names."""
 
     @classmethod
     def failed(cls, table: Table, name: str, entry: ExpectationConfig, observed: str) -> Self:
-        """The outcome to begin with: a critical failure, until a sound result says otherwise."""
+        """The initial value: a critical failure, until a valid result replaces it."""
         return cls(
             name=name,
             table=table,
@@ -59,7 +59,7 @@ class ExpectationResult(NamedTuple):
         )
 
     def summary(self) -> dict[str, Any]:
-        """What the report tells of it."""
+        """The entry of the report."""
         return {name: value for name, value in self._asdict().items() if name != "offending_rows"}
 
     def sentence(self) -> str:
@@ -95,19 +95,19 @@ def run_suite(
     expected: Sequence[Expected],
     thresholds: dict[str, int | float],
 ) -> tuple[list[ExpectationResult], dict[str, Any]]:
-    """Hold every expectation against its table.
+    """Check every expectation against its table.
 
     Args:
-        tables: as `build_tables` makes them.
-        expected: what is looked at.
-        thresholds: numbers that the suites quote.
+        tables: the tables of `build_tables`.
+        expected: the expectations to check.
+        thresholds: numbers that the suites refer to.
 
     Returns:
-        One outcome an expectation, in the suite's order, and Great Expectations' own results by
+        One result per expectation, in the suite's order, and Great Expectations' own results by
         table, for its renderer.
     """
     expectations = build_expectations(expected)
-    results: dict[str, Any] = {}
+    gx_results: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for table, wanted in expectations.items():
         entries = [one.entry for one in expected if one.table == table]
@@ -115,17 +115,17 @@ def run_suite(
             errors[table] = EMPTY_TABLE
             continue
         try:
-            rows = _looked_at(tables[table], entries)
-            results[table] = _validate(table, rows, wanted, thresholds)
-        except Exception as error:  # the report must tell of it, whatever it is
+            rows = _checked_columns(tables[table], entries)
+            gx_results[table] = _validate(table, rows, wanted, thresholds)
+        except Exception as error:  # reported, whatever it is
             logger.exception("Great Expectations failed on the table '%s'", table)
             errors[table] = f"an error: {error}"
     by_name = {
-        (table, result.expectation_config.meta["name"]): result
-        for table, suite_result in results.items()
-        for result in suite_result.results
+        (table, gx_result.expectation_config.meta["name"]): gx_result
+        for table, suite_result in gx_results.items()
+        for gx_result in suite_result.results
     }
-    outcomes = [
+    results = [
         _judge(
             ExpectationResult.failed(table, name, entry, errors.get(table, "no result")),
             entry,
@@ -134,25 +134,25 @@ def run_suite(
         )
         for table, name, entry in expected
     ]
-    return outcomes, results
+    return results, gx_results
 
 
-def _looked_at(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":
-    """The columns that are asked for alone: the library copies what it is given."""
+def _checked_columns(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":
+    """Only the columns that are checked: the library copies what it is given."""
     wanted = {name for entry in entries for name in columns_of(entry.kwargs)}
     if any("condition" in key for entry in entries for key in entry.kwargs):
-        return rows  # a condition may look at any
+        return rows  # a condition may refer to any
     return rows[[name for name in rows.columns if name in wanted]]
 
 
 def _import_quietly() -> None:
-    """Import the library with its telemetry and its chatter off."""
+    """Import the library without its telemetry and log messages."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     from great_expectations.execution_engine import pandas_execution_engine
 
-    # no batch is too small to go without a fingerprint, which nothing here asks for: hashing every
-    # cell took a fifth of the time at ImageNet's size
+    # no batch gets a fingerprint, which nothing here uses: hashing every cell took a fifth of the
+    # time at ImageNet's size
     pandas_execution_engine.HASH_THRESHOLD = 0
 
 
@@ -204,34 +204,34 @@ def _validate(
 
 
 def _judge(
-    outcome: ExpectationResult,
+    result: ExpectationResult,
     entry: ExpectationConfig,
     rows: "pd.DataFrame",
-    result: Any | None,  # noqa: ANN401 - the library is untyped
+    gx_result: Any | None,  # noqa: ANN401 - the library is untyped
 ) -> ExpectationResult:
-    """Turn one result into an outcome; what the library lets pass by default stays failed."""
-    if result is None:
-        return outcome
+    """Fill in one result; what the library passes by default stays failed."""
+    if gx_result is None:
+        return result
     kwargs = {
         key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in result.expectation_config.kwargs.items()
+        for key, value in gx_result.expectation_config.kwargs.items()
         if key != "batch_id"
     }
-    outcome = outcome._replace(expected=kwargs)
-    if raised := list(_exceptions(result.exception_info)):
-        return outcome._replace(observed=f"an error: {raised[0].removeprefix('Error: ')}")
+    result = result._replace(expected=kwargs)
+    if raised := list(_exceptions(gx_result.exception_info)):
+        return result._replace(observed=f"an error: {raised[0].removeprefix('Error: ')}")
     if nulls := _nulls(entry, rows):
-        return outcome._replace(observed=f"nulls in {nulls}")
-    found = result.result
-    if found.get("element_count") == 0:  # a row_condition may leave nothing to look at
-        return outcome._replace(observed="no row to check")
+        return result._replace(observed=f"nulls in {nulls}")
+    found = gx_result.result
+    if found.get("element_count") == 0:  # a row_condition may leave no rows
+        return result._replace(observed="no row to check")
     columns = [name for name in columns_of(entry.kwargs) if name in rows]
-    named = tuple(_named_rows(found, rows, ROW_NAMES[outcome.table], columns))
+    named = tuple(_named_rows(found, rows, ROW_NAMES[result.table], columns))
     shown = [f"{name} ({value})" if value else name for name, value in named[:OFFENDERS]]
-    of_one_row = ROW_NAMES[outcome.table] is None and len(columns) == 1 and len(rows) == 1
-    return outcome._replace(
+    of_one_row = ROW_NAMES[result.table] is None and len(columns) == 1 and len(rows) == 1
+    return result._replace(
         severity=entry.severity,
-        passed=bool(result.success),
+        passed=bool(gx_result.success),
         observed=_readable(rows[columns[0]].iloc[0].item()) if of_one_row else _observed(found),
         offenders=shown,
         offending_rows=named,
@@ -240,7 +240,7 @@ def _judge(
 
 
 def _exceptions(info: Any) -> Iterator[str]:  # noqa: ANN401 - flat, or nested by metric
-    """Messages of what was raised, wherever the library put them."""
+    """Messages of raised exceptions, wherever the library put them."""
     if isinstance(info, dict):
         if info.get("raised_exception"):
             yield " ".join(str(info.get("exception_message")).split())
@@ -249,11 +249,11 @@ def _exceptions(info: Any) -> Iterator[str]:  # noqa: ANN401 - flat, or nested b
 
 
 def _nulls(entry: ExpectationConfig, rows: "pd.DataFrame") -> str:
-    """The looked-at columns that have nulls, and how many; none is looked for where asked."""
+    """Checked columns with nulls, and how many; empty for expectations about nulls."""
     if entry.type in ABOUT_NULLS:
         return ""
-    looked_at = [name for name in columns_of(entry.kwargs) if name in rows]
-    counts = {name: int(rows[name].isna().sum()) for name in looked_at}
+    checked = [name for name in columns_of(entry.kwargs) if name in rows]
+    counts = {name: int(rows[name].isna().sum()) for name in checked}
     return ", ".join(f"{name} ({count:,})" for name, count in counts.items() if count)
 
 
@@ -268,7 +268,7 @@ def _observed(found: dict[str, Any]) -> str:
 def _named_rows(
     found: dict[str, Any], rows: "pd.DataFrame", row_name: str | None, columns: list[str]
 ) -> Iterator[tuple[str, str]]:
-    """Name and values of the rows that the library lists, where rows have names."""
+    """Name and values of the rows that the library lists, if rows have names."""
     for label in (found.get("partial_unexpected_index_list") or []) if row_name else []:
         row = rows.loc[label]
         values = [row[name] for name in columns if name != row_name]

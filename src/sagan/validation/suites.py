@@ -1,7 +1,7 @@
-"""The suites as a user keeps them: a JSON file a table, in Great Expectations' own form.
+"""Reading the suites: a JSON file per table, in Great Expectations' own form.
 
-They are read and judged here without the library, so that a fault in one is told before anything
-runs; whether its types and arguments are the library's is for `suite.build_expectations` to say.
+They are checked here without the library, so that faults are reported before anything runs;
+`suite.build_expectations` checks types and arguments.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ from sagan.common.schema import describe_faults, unknown_key
 from sagan.validation.config import DataValidationConfig, ExpectationConfig, SuiteConfig, Table
 
 TABLES: tuple[Table, ...] = get_args(Table)
-# columns that are there only where the parameters name the known classes
+# columns that exist only if the parameters name the known classes
 ABOUT_KNOWN_CLASSES = frozenset({"known", "known_label"})
 COLUMN_KEYS = ("column", "column_A", "column_B")
 
 
 class Expected(NamedTuple):
-    """One expectation, with the severity that the parameters leave it."""
+    """One expectation, with its severity after the parameters."""
 
     table: Table
     name: str
@@ -27,7 +27,7 @@ class Expected(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """One expectation that is not looked at, and why."""
+    """One expectation that is not checked, and why."""
 
     table: Table
     name: str
@@ -36,21 +36,21 @@ class Skipped(NamedTuple):
 
 
 class Suites(NamedTuple):
-    """What is looked at and what is not, in the order of the files."""
+    """The checked and the skipped expectations, in the order of the files."""
 
     expected: tuple[Expected, ...]
     skipped: tuple[Skipped, ...]
 
 
 def read_suites(documents: Mapping[str, Any], config: DataValidationConfig) -> Suites:
-    """Judge the suites' files together with the parameters.
+    """Check the suites' files together with the parameters.
 
     Args:
         documents: parsed JSON by file stem, which is the table's name.
         config: thresholds, severities, known classes.
 
     Raises:
-        ValueError: on everything that is wrong with them, at once.
+        ValueError: listing all faults at once.
     """
     found, faults = _entries(documents)
     faults += _shared_names(found)
@@ -79,7 +79,7 @@ def read_suites(documents: Mapping[str, Any], config: DataValidationConfig) -> S
 
 
 def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
-    """The columns that an expectation looks at."""
+    """The columns that an expectation checks."""
     return [
         *(kwargs[key] for key in COLUMN_KEYS if key in kwargs),
         *kwargs.get("column_list", []),
@@ -88,7 +88,7 @@ def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
 
 
 def _entries(documents: Mapping[str, Any]) -> tuple[list[Expected], list[str]]:
-    """The sound suites' expectations, and the faults of the others."""
+    """The valid suites' expectations, and the faults of the others."""
     found: list[Expected] = []
     faults: list[str] = []
     if not documents:
@@ -119,12 +119,12 @@ def _shared_names(found: list[Expected]) -> Iterator[str]:
 
 
 def _threshold_faults(found: list[Expected], thresholds: Mapping[str, float]) -> Iterator[str]:
-    quoted = {name for _, _, entry in found for name in _quoted(entry.kwargs)}
-    for name in sorted(quoted - thresholds.keys()):
+    referenced = {name for _, _, entry in found for name in _referenced(entry.kwargs)}
+    for name in sorted(referenced - thresholds.keys()):
         yield f"a suite uses a threshold that is not in data_validation.thresholds: '{name}'"
-    for name in sorted(thresholds.keys() - quoted):
+    for name in sorted(thresholds.keys() - referenced):
         yield (
-            f"data_validation.thresholds: {unknown_key(name, quoted)}; no suite uses it (to "
+            f"data_validation.thresholds: {unknown_key(name, referenced)}; no suite uses it (to "
             "leave an expectation out, set data_validation.severity.<its name> to skip)"
         )
     for name, value in thresholds.items():
@@ -140,13 +140,13 @@ def _why_skipped(one: Expected, config: DataValidationConfig) -> str:
     return ""
 
 
-def _quoted(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of an expectation's kwargs
-    """Names of the thresholds that a part of an expectation quotes."""
+def _referenced(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of an expectation's kwargs
+    """Names of the thresholds that a part of an expectation refers to."""
     if isinstance(value, dict):
         if isinstance(value.get("$PARAMETER"), str):
             yield value["$PARAMETER"]
         for part in value.values():
-            yield from _quoted(part)
+            yield from _referenced(part)
     elif isinstance(value, list):
         for part in value:
-            yield from _quoted(part)
+            yield from _referenced(part)

@@ -1,8 +1,8 @@
-"""The four tables that expectations are held against, all made of the manifest.
+"""The four tables that expectations check, all made of the manifest.
 
-images            one row an image, whatever its state
-decodable_images  the rows that go on, and what their files have to do with one another
-classes           one row a class: its images by split, its label
+images            one row per image
+decodable_images  the decodable rows, with duplicates and aspect ratios
+classes           one row per class: its images by split, its label
 dataset           one row: totals
 """
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AGAIN = "make it again: kedro run --pipelines=data_validation"
-# the column that names a row of the table in messages
+# the column that identifies a row in messages
 ROW_NAMES: dict[Table, str | None] = {
     "images": "path",
     "decodable_images": "path",
     "classes": "class_name",
     "dataset": None,
 }
-# formats by ending; MPO is a JPEG with a second picture behind the first
+# formats by suffix; MPO is a JPEG with a second picture behind the first
 FORMATS_BY_SUFFIX = {
     "jpg": {"JPEG", "MPO"},
     "jpeg": {"JPEG", "MPO"},
@@ -54,7 +54,7 @@ def build_tables(
             the classes have the columns `known` and `known_label`.
 
     Raises:
-        ValueError: if the manifest lacks a column or says not of every image whether it decodes.
+        ValueError: if the manifest lacks a column, or has nulls in one that must have none.
     """
     missing = [name for name in COLUMNS if name not in manifest.columns]
     if missing:
@@ -84,12 +84,12 @@ def _images(manifest: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows that go on, with shape, name and copies judged."""
+    """The decodable rows, with aspect ratio, check of the suffix, and duplicates."""
     rows = manifest[manifest["decodable"].astype(bool)]
     sides = rows[["width", "height"]].to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         aspect = sides.max(axis=1, initial=0) / sides.min(axis=1, initial=np.inf)
-    # the library compares NumPy's numbers a hundred times faster than pandas' nullable ones
+    # the library compares NumPy numbers a hundred times faster than pandas' nullable ones
     counts = {
         name: rows[name].to_numpy(dtype=np.float64 if rows[name].isna().any() else np.int64)
         for name in COUNTS
@@ -103,7 +103,7 @@ def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _name_fits_format(rows: "pd.DataFrame") -> list[bool]:
-    """Whether each file's ending is one of its format's; an unknown ending fits none."""
+    """Whether each file's suffix is one of its format's; an unknown suffix fits none."""
     fits = {
         (suffix, name): name in formats
         for suffix, formats in FORMATS_BY_SUFFIX.items()
@@ -117,7 +117,7 @@ def _name_fits_format(rows: "pd.DataFrame") -> list[bool]:
 def _classes(
     manifest: "pd.DataFrame", decodable: "pd.DataFrame", known_classes: Sequence[str] | None
 ) -> "pd.DataFrame":
-    """One row a class; images count only where they decode."""
+    """One row per class; only decodable images count."""
     import pandas as pd
 
     names = pd.Index(sorted(manifest["class_name"].unique()), name="class_name")

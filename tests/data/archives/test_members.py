@@ -1,7 +1,5 @@
 """Archives are not trusted: what is hostile or damaged is refused before a byte is written."""
 
-import io
-import os
 import stat
 import tarfile
 import zipfile
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagan.common.files import disk
-from sagan.data.archives.members import ArchiveError, Window, open_archive
+from sagan.data.archives.members import ArchiveError, open_archive
 from sagan.data.config import AcquisitionConfig
 from sagan.data.sources.acquire import acquire
 from tests.data import published
@@ -211,18 +209,6 @@ def test_names_in_other_scripts_and_a_leading_dot_are_fine(tmp_path):
     config = AcquisitionConfig(source="folder", path=str(tmp_path / "images.tar"))
     folder = acquire(config, tmp_path / "raw")
     assert [image.path for image in folder] == ["train/dog/b.JPEG", "train/кошка/é.JPEG"]
-
-
-def test_a_window_shows_its_bytes_only(tmp_path):
-    window = Window(io.BytesIO(bytes(range(100))), 10, 20)
-    assert window.read() == bytes(range(10, 30))
-    assert window.seek(-5, io.SEEK_END) == 15
-    assert window.read(100) == bytes(range(25, 30))
-    assert window.seek(50) == 50
-    assert window.read(1) == b""
-    window.seek(5)
-    window.seek(5, os.SEEK_CUR)
-    assert window.read(1) == bytes([20])
 
 
 def test_an_archive_that_is_missing_is_named(tmp_path):

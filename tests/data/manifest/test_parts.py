@@ -8,6 +8,7 @@ import pytest
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder
+from sagan.data.manifest import inspection
 from sagan.data.manifest import parts as manifest_parts
 from sagan.data.manifest.build import build_manifest
 from sagan.data.manifest.inspection import inspect_file
@@ -33,7 +34,7 @@ def looked_at(monkeypatch):
         seen.append(path.name)
         return inspect_file(path, config)
 
-    monkeypatch.setattr(manifest_parts, "inspect_file", inspect)
+    monkeypatch.setattr(inspection, "inspect_file", inspect)
     return seen
 
 

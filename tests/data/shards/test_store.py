@@ -12,10 +12,10 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.decoding import decode_rgb
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import ImageRecord, build_manifest, records
-from sagan.data.resizing import square_resize
+from sagan.data.resizing import RESIZERS
 from sagan.data.shards import build as shard_writer
 from sagan.data.shards import writer as shard_store_writer
-from sagan.data.shards.build import build_shards
+from sagan.data.shards.build import build_stores
 from sagan.data.shards.store import INDEX, ShardStore
 from tests.drawn_images import draw_image_folder
 
@@ -25,6 +25,10 @@ CONFIG = PreprocessingConfig(image_size=16, shard_images=10, workers=2)
 @pytest.fixture
 def root(tmp_path) -> Path:
     return draw_image_folder(tmp_path / "images")  # 3 classes, 24 + 6 images
+
+
+def build_shards(*given) -> ShardStore:
+    return build_stores(*given)[0]
 
 
 def images_of(root: Path) -> list[ImageRecord]:
@@ -54,7 +58,7 @@ def test_a_store_holds_every_image_and_label(root):
         every = part.read(np.arange(len(part)))
         for image, stored in zip(images, every, strict=True):
             data = (root / image.path).read_bytes()
-            assert torch.equal(stored, square_resize(decode_rgb(data), 16, CONFIG.resizer))
+            assert torch.equal(stored, RESIZERS[CONFIG.resizer].resize(decode_rgb(data), 16))
 
 
 def test_reading_gathers_in_the_asked_order_over_shards(root):

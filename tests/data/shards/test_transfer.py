@@ -10,8 +10,7 @@ from kedro.io import DatasetError
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
-from sagan.data.shards import transfer
-from sagan.data.shards.preprocess import preprocess
+from sagan.data.shards.build import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.transfer import TransferError, fetch_store, main, publish_store
 from sagan.datasets import ShardStoreDataset
@@ -52,55 +51,59 @@ def test_a_second_time_nothing_is_sent_or_fetched(store, address, tmp_path, monk
     def refuse(*_, **__):
         raise AssertionError("copied again")
 
-    monkeypatch.setattr(transfer.shutil, "copyfileobj", refuse)
-    monkeypatch.setattr(transfer, "_get", refuse)
+    remote, _ = fsspec.core.url_to_fs(address)
+    monkeypatch.setattr(remote, "put_file", refuse)
+    monkeypatch.setattr(remote, "get_file", refuse)
     publish_store(store, address)
     fetch_store(address, tmp_path / "here")
 
 
 def test_a_fetch_that_was_cut_short_goes_on(store, address, tmp_path, monkeypatch):
     publish_store(store, address)
-    get, got = transfer._get, []
+    remote, _ = fsspec.core.url_to_fs(address)
+    get, got = remote.get_file, []
 
     def fails_at(limit):
-        def getting(remote, source, target):
+        def getting(source, target):
             if len(got) >= limit:
                 raise ConnectionError("the line is dead")
             got.append(source)
-            get(remote, source, target)
+            get(source, target)
 
         return getting
 
-    monkeypatch.setattr(transfer, "_get", fails_at(4))
+    monkeypatch.setattr(remote, "get_file", fails_at(4))
     with pytest.raises(ConnectionError):
         fetch_store(address, tmp_path / "here")
     with pytest.raises(FileNotFoundError, match="not a complete shard store"):
         ShardStore.open(tmp_path / "here" / store.key)
-    monkeypatch.setattr(transfer, "_get", fails_at(1000))
+    monkeypatch.setattr(remote, "get_file", fails_at(1000))
     assert contents(fetch_store(address, tmp_path / "here").path) == contents(store.path)
     assert len(got) == len(set(got)) == len(store.files())
 
 
 def test_a_publishing_that_was_cut_short_is_no_store_and_goes_on(store, address, monkeypatch):
-    copy, sent = transfer.shutil.copyfileobj, []
+    remote, _ = fsspec.core.url_to_fs(address)
+    put, sent = remote.put_file, []
 
     def fails_at(limit):
-        def copying(source, target, length):
+        def putting(source, target):
             if len(sent) >= limit:
+                remote.pipe_file(target, b"half")
                 raise OSError("the line is dead")
-            sent.append(source.name)
-            copy(source, target, length)
+            sent.append(source)
+            put(source, target)
 
-        return copying
+        return putting
 
-    monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(3))
+    monkeypatch.setattr(remote, "put_file", fails_at(3))
     with pytest.raises(TransferError, match="cannot be written to: the line is dead"):
         publish_store(store, address)
     with pytest.raises(TransferError, match="there is no shard store at"):
         fetch_store(address, Path("/nowhere"))
-    monkeypatch.setattr(transfer.shutil, "copyfileobj", fails_at(1000))
+    monkeypatch.setattr(remote, "put_file", fails_at(1000))
     publish_store(store, address)
-    assert len(sent) - len(set(sent)) <= 1, "only what was being written is sent again"
+    assert len(sent) == len(set(sent)) == len(store.files()), "no file is sent twice"
 
 
 def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_path):

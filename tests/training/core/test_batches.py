@@ -7,7 +7,7 @@ import torch
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
-from sagan.data.shards.build import build_shards
+from sagan.data.shards.build import build_stores
 from sagan.training.core.batches import Batches, batch_indices, epoch_flips, mirror
 from tests.drawn_images import draw_image_folder
 
@@ -19,7 +19,7 @@ def split(tmp_path_factory):
     images = records(build_manifest(ImageFolder.open(draw_image_folder(root)), ManifestConfig()))
     images.remove(next(image for image in images if image.split == "train"))
     config = PreprocessingConfig(image_size=16, shard_images=4)
-    return build_shards(root, images, root / "shards", config).split("train")
+    return build_stores(root, images, root / "shards", config)[0].split("train")
 
 
 class Split:

@@ -1,8 +1,8 @@
-"""Archives become folders: each whole under its name or absent, and a killed extraction goes on.
+"""Resumable extraction of archives into folders, each complete under its name or absent.
 
-A folder grows as `.<name>.partial`, with a record of what it is extracted from, and takes its name
-when it is complete. A file that a killed run left with its full size is not written again; what a
-killed run of another archive or selection left goes away.
+A folder grows as `.<name>.partial`, with a record of what it is extracted from, and is renamed when
+it is complete. A file that a killed run left with its full size is not written again; what a killed
+run of another archive or selection left is removed.
 """
 
 import errno
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from sagan.common.files import disk, require_space
-from sagan.data.archives.members import Archive, ArchiveError, ArchiveMember
+from sagan.data.archives.members import ArchiveError, ArchiveMember
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ _BLOCK_BYTES = 4096  # what a file takes at least
 
 
 class ExtractedMember(NamedTuple):
-    """An entry and where it goes, relative to the extracted folder."""
+    """A member and its path relative to the extracted folder."""
 
-    entry: ArchiveMember
-    place: str
+    member: ArchiveMember
+    path: str
 
 
 def identity(archive: Path, part: str = "") -> dict[str, Any]:
-    """What tells one archive, or a part of one, from another: name, size, time of change."""
+    """Name, size and time of change of an archive, or of a part of it."""
     status = archive.stat()
     facts = {"archive": archive.name, "bytes": status.st_size, "changed_ns": status.st_mtime_ns}
     return facts | ({"part": part} if part else {})
@@ -56,7 +56,7 @@ def is_extracted(target: Path, made_of: Any) -> bool:  # noqa: ANN401 - any JSON
 
 
 def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
-    """Say what an extraction takes, and refuse when the disk has not that much.
+    """Log the space that an extraction takes, and check that it is free.
 
     Raises:
         OSError: with needed and free bytes.
@@ -75,33 +75,31 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
 
 
 def extract(
-    archive: Archive,
-    placed: Sequence[ExtractedMember],
+    members: Sequence[ExtractedMember],
     target: Path,
     made_of: Any,  # noqa: ANN401 - any JSON
     on_bytes: Callable[[int], object],
 ) -> None:
-    """Write entries below a folder, which appears when it is complete.
+    """Write members below a folder, which appears when it is complete.
 
     Args:
-        archive: An archive that was judged.
-        placed: Its entries that are wanted.
-        target: The folder; what it held before goes away.
-        made_of: What the record says it was extracted from.
-        on_bytes: Told of each file's size as it is there, for progress.
+        members: The wanted members of open archives.
+        target: The folder; what it held before is removed.
+        made_of: The source to record.
+        on_bytes: Called with each file's size once it is written, for progress.
 
     Raises:
-        ArchiveError: if an entry has not the size that it declared.
+        ArchiveError: if a member has not the size that it declared.
         OSError: if it cannot be written; what there was of it is removed.
     """
     partial = target.with_name(f".{target.name}.partial")
     try:
         _begin(partial, made_of)
-        for entry, place in placed:
-            _write(archive, entry, partial / place)
-            on_bytes(entry.size_bytes)
+        for member, path in members:
+            _write(member, partial / path)
+            on_bytes(member.size_bytes)
         finish(partial, target, made_of)
-    except Exception as error:  # an interruption leaves the part, to go on from
+    except Exception as error:  # an interruption keeps the part, to resume from it
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             free = disk.free_bytes(target.parent)
@@ -111,7 +109,7 @@ def extract(
 
 
 def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
-    """Put a complete folder in its place, with the record of what it was made of."""
+    """Record the source of a complete folder and rename it to its target."""
     partial.mkdir(parents=True, exist_ok=True)
     (partial / RECORD).write_text(json.dumps({"made_of": made_of, **_holds(partial)}))
     if target.exists():
@@ -121,7 +119,7 @@ def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 -
 
 
 def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
-    """Take up what a killed run of the same extraction left; what another one left goes away."""
+    """Keep what a killed run of the same extraction left; remove what another one left."""
     try:
         known = json.loads((partial / RECORD).read_text(encoding="utf-8"))["made_of"]
     except (OSError, ValueError, KeyError):
@@ -132,22 +130,22 @@ def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
         (partial / RECORD).write_text(json.dumps({"made_of": made_of}), encoding="utf-8")
 
 
-def _write(archive: Archive, entry: ArchiveMember, path: Path) -> None:
-    if path.is_file() and path.stat().st_size == entry.size_bytes:
+def _write(member: ArchiveMember, path: Path) -> None:
+    if path.is_file() and path.stat().st_size == member.size_bytes:
         return  # a killed run wrote it
     path.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(entry) as content, path.open("wb") as file:
+    with member.open() as content, path.open("wb") as file:
         shutil.copyfileobj(content, file, _CHUNK_BYTES)
         written = file.tell()
-    if written != entry.size_bytes:
+    if written != member.size_bytes:
         raise ArchiveError(
-            f"'{entry.name}' has {written:,} bytes in the archive, which declares "
-            f"{entry.size_bytes:,}: it is truncated; download it again"
+            f"'{member.name}' has {written:,} bytes in the archive, which declares "
+            f"{member.size_bytes:,}: it is truncated; download it again"
         )
 
 
 def _holds(folder: Path) -> dict[str, int]:
-    """Number and bytes of the files below a folder, but for its record."""
+    """Number and total size of the files below a folder, without its record."""
     files = total = 0
     for place, _, names in os.walk(folder):
         for name in names:

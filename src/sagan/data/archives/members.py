@@ -1,17 +1,17 @@
-"""What is inside a tar or zip archive, judged before a byte of it is written.
+"""Members of tar and zip archives, checked before a byte of them is written.
 
-An archive from the network is not trusted: an entry that leads outside, is not a plain file, or
+An archive from the network is not trusted: a member that leads outside, is not a plain file, or
 lies about its size refuses the whole archive.
 """
 
-import io
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple
 
 from sagan.common.schema import ClearError
 
@@ -32,124 +32,75 @@ class ArchiveMember(NamedTuple):
     name: str
     """Its path inside, relative, with forward slashes."""
     size_bytes: int
-    source: Any
-    """What its archive needs to find it again."""
-
-
-class Archive(Protocol):
-    """An open archive whose every entry was judged."""
-
-    entries: list[ArchiveMember]
-
-    def open(self, entry: ArchiveMember) -> IO[bytes]:
-        """The content of an entry."""
+    info: Any
+    """Its header, a TarInfo or ZipInfo."""
+    open: Callable[[], IO[bytes]]
+    """Opens its content, as long as the archive is open."""
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """Open a tar (plain or compressed) or zip archive and judge its entries.
+def open_archive(path: Path) -> Iterator[list[ArchiveMember]]:
+    """Open a tar (plain or compressed) or zip archive and check its members.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ArchiveError: if it is no archive, damaged, or one of its entries is not to be trusted.
+        ArchiveError: if it is no archive, damaged, or one of its members is not to be trusted.
     """
     with path.open("rb") as file:
         try:
             if file.read(2) == b"PK":
                 with zipfile.ZipFile(file) as opened:
-                    yield _Zip(opened, path)
+                    yield _zip_members(opened, path)
             else:
                 file.seek(0)
                 with tarfile.open(fileobj=file) as tar:
-                    yield Tar(tar, str(path), path.stat().st_size)
+                    yield tar_members(tar, str(path), path.stat().st_size)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
             raise ArchiveError(f"'{path}' is not a valid tar or zip archive: {error}") from error
 
 
-class Tar:
-    """A tar archive, also one inside another."""
+def tar_members(tar: tarfile.TarFile, name: str, archive_bytes: int) -> list[ArchiveMember]:
+    """Read and check all headers of a tar archive, also of one inside another.
 
-    def __init__(self, tar: tarfile.TarFile, name: str, archive_bytes: int) -> None:
-        """Read and judge all headers.
-
-        Args:
-            tar: The open archive.
-            name: What to call it in messages.
-            archive_bytes: Its own size [bytes], compressed if it is.
-        """
-        self._tar, self._name = tar, name
-        members = _members(tar, name)
-        faults = [text for member in members if (text := _tar_fault(member))]
-        self.entries = [
-            ArchiveMember(_plain(member.name), member.size, member)
-            for member in members
-            if member.isreg()
-        ]
-        _refuse(name, faults + _faults_together(self.entries, archive_bytes))
-
-    def open(self, entry: ArchiveMember) -> IO[bytes]:
-        """The content of an entry."""
-        content = self._tar.extractfile(entry.source)
-        if content is None:  # only for what is no plain file, and those were refused
-            raise ArchiveError(f"'{self._name}': '{entry.name}' has no content")
-        return content
-
-
-class _Zip:
-    def __init__(self, opened: zipfile.ZipFile, path: Path) -> None:
-        self._zip = opened
-        members = [member for member in opened.infolist() if not member.is_dir()]
-        faults = [text for member in members if (text := _zip_fault(member))]
-        self.entries = [ArchiveMember(_plain(m.filename), m.file_size, m) for m in members]
-        archive_bytes = path.stat().st_size
-        if sum(member.compress_size for member in members) > archive_bytes:
-            faults.append("its entries overlap one another")
-        _refuse(str(path), faults + _faults_together(self.entries, archive_bytes))
-
-    def open(self, entry: ArchiveMember) -> IO[bytes]:
-        return self._zip.open(entry.source)
-
-
-class Window(io.RawIOBase):
-    """Some bytes of a file, as a file: an archive inside another is read where it lies."""
-
-    def __init__(self, file: IO[bytes], start: int, length: int) -> None:
-        """Show `length` bytes of `file` from `start`; both [bytes]."""
-        self._file, self._start, self._length, self._place = file, start, length, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Place in the window."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a place in the window."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
-        """Fill a buffer from the current place."""
-        wanted = min(len(buffer), max(0, self._length - self._place))
-        self._file.seek(self._start + self._place)
-        data = self._file.read(wanted)
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
-
-
-def _members(tar: tarfile.TarFile, name: str) -> list[tarfile.TarInfo]:
+    Args:
+        tar: The open archive.
+        name: What to call it in messages.
+        archive_bytes: Its own size [bytes], compressed if it is.
+    """
     try:
-        return tar.getmembers()
+        infos = tar.getmembers()
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
+    faults = [text for info in infos if (text := _tar_fault(info))]
+    members = [
+        ArchiveMember(_plain(info.name), info.size, info, partial(open_tar_member, tar, info))
+        for info in infos
+        if info.isreg()
+    ]
+    _refuse(name, faults + _shared_faults(members, archive_bytes))
+    return members
+
+
+def open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    """The content of a checked member, which another handle of the archive may have listed."""
+    content = tar.extractfile(info)
+    if content is None:  # only if it is no plain file, which `tar_members` refuses
+        raise ArchiveError(f"'{info.name}' has no content")
+    return content
+
+
+def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
+    infos = [info for info in opened.infolist() if not info.is_dir()]
+    faults = [text for info in infos if (text := _zip_fault(info))]
+    members = [
+        ArchiveMember(_plain(info.filename), info.file_size, info, partial(opened.open, info))
+        for info in infos
+    ]
+    archive_bytes = path.stat().st_size
+    if sum(info.compress_size for info in infos) > archive_bytes:
+        faults.append("its entries overlap one another")
+    _refuse(str(path), faults + _shared_faults(members, archive_bytes))
+    return members
 
 
 def _tar_fault(member: tarfile.TarInfo) -> str | None:
@@ -185,11 +136,11 @@ def _name_fault(name: str) -> str | None:
     return None
 
 
-def _faults_together(entries: list[ArchiveMember], archive_bytes: int) -> list[str]:
-    """Faults that no single entry shows: a name twice, more bytes than can be in there."""
-    twice = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
-    faults = [f"'{name}' is in it more than once" for name in twice]
-    total = sum(entry.size_bytes for entry in entries)
+def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str]:
+    """Faults that no single member shows: a name twice, more bytes than can be in there."""
+    counts = Counter(member.name for member in members)
+    faults = [f"'{name}' is in it more than once" for name, count in counts.items() if count > 1]
+    total = sum(member.size_bytes for member in members)
     if total > MAX_RATIO * max(archive_bytes, 1):
         faults.append(
             f"{total:,} bytes declared in an archive of {archive_bytes:,}, more than {MAX_RATIO} "

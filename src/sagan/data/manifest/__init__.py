@@ -1,1 +1,1 @@
-"""The manifest: one row an image, with its facts and its hash."""
+"""The manifest: one row per image, with its facts and its hash."""

@@ -1,6 +1,6 @@
-"""The manifest: one row an image, with its facts, its hash, and why it cannot be used if it cannot.
+"""Building the manifest: one row per image, with its facts, its hash, and any fault.
 
-Station 2 makes it from the image folder; everything behind reads images by it alone.
+Data validation builds it from the image folder; later pipelines read images by it alone.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
-from sagan.data.manifest.inspection import ImageFacts
-from sagan.data.manifest.parts import COUNTS, inspect_image, inspect_in_parts
+from sagan.data.manifest.inspection import ImageFacts, inspect_image
+from sagan.data.manifest.parts import COUNTS, inspect_in_parts
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ HASHED_ROWS = 65_536  # at a time
 
 
 class ImageRecord(NamedTuple):
-    """What preprocessing needs of a manifest row."""
+    """The columns of the manifest that preprocessing needs."""
 
     path: str
     """Relative to the image folder, with forward slashes."""
@@ -42,24 +42,24 @@ def scan_images(
     """Inspect every file of the folder, in its order whatever the number of workers."""
     total = sum(folder.facts()["images"].values())
     inspected = ordered_map(partial(inspect_image, folder.path, config), folder, config.workers)
-    # disable=None: no bar where nobody watches
+    # disable=None: no bar without a terminal
     yield from tqdm(inspected, total=total, desc="checking images", unit=" images", disable=None)
 
 
 def build_manifest(
     folder: ImageFolder, config: ManifestConfig, workspace: Path | None = None
 ) -> "pd.DataFrame":
-    """One row an image: path, split, class_name, width, height, mode, format, bytes, sha256, ...
+    """One row per image: path, split, class_name, width, height, mode, format, bytes, sha256, ...
 
     Args:
         folder: the images.
         config: workers and limits.
-        workspace: where parts are kept until `remove_parts`, so that a killed scan goes on where
-            it was; None keeps none.
+        workspace: folder for parts until `remove_parts`, so that a killed scan can be resumed;
+            None keeps none.
 
     Returns:
-        A table with the columns `COLUMNS`; `decodable` is boolean, and `reason` says why not.
-        Counts are nullable integers: unknown where a file could not be read that far.
+        A table with the columns `COLUMNS`; `decodable` is boolean, `reason` the fault.
+        Counts are nullable integers: null if the file could not be read.
     """
     import pandas as pd
     import pyarrow as pa
@@ -72,15 +72,15 @@ def build_manifest(
 
 
 def records(manifest: "pd.DataFrame") -> list[ImageRecord]:
-    """The decodable rows of a manifest, as preprocessing takes them."""
+    """The decodable rows of a manifest, for preprocessing."""
     rows = manifest.loc[manifest["decodable"], list(ImageRecord._fields)]
     return [ImageRecord(*row) for row in rows.itertuples(index=False, name=None)]
 
 
 def data_hash(manifest: "pd.DataFrame") -> str:
-    """Content hash of the images that go on: sha256 over the sorted (path, sha256) pairs.
+    """Content hash of the decodable images: sha256 over the sorted (path, sha256) pairs.
 
-    Rows that cannot be decoded are left out, so that a manifest and its validated part agree.
+    The manifest and its validated part have the same hash.
     """
     import pyarrow as pa
 

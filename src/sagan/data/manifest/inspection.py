@@ -1,7 +1,7 @@
-"""What one image file is: its facts, and whether and why it cannot be used.
+"""Inspection of one image file: its facts, and its fault if it cannot be used.
 
-Each file is read whole and decoded to the end, because a truncated image shows only there.
-Pillow alone does it, so that a manifest can be made without torch.
+Each file is read and decoded completely, because truncation shows only at the end. Only Pillow is
+used, so that a manifest can be built without torch.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from sagan.data.config import ManifestConfig
+from sagan.data.image_folder import ImagePath
 
 # formats that Pillow may open: it would start Ghostscript for a PostScript file
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -22,7 +23,7 @@ MODES = ALPHA_MODES | DEEP_MODES | {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr
 
 
 class ImageFacts(NamedTuple):
-    """What the manifest tells of one file; unknown where the file could not be read that far."""
+    """Facts of one file; None if the file could not be read that far."""
 
     width: int | None = None
     height: int | None = None
@@ -35,8 +36,26 @@ class ImageFacts(NamedTuple):
     """Why it cannot be decoded."""
 
 
+def inspect_image(
+    root: Path, config: ManifestConfig, image: ImagePath
+) -> tuple[ImagePath, ImageFacts]:
+    """Facts of one file of an image folder; a name that is not UTF-8 is escaped."""
+    if (escaped := escape_name(image.path)) != image.path:
+        return image._replace(path=escaped), ImageFacts(reason="file name is not UTF-8")
+    return image, inspect_file(root / image.path, config)
+
+
+def escape_name(name: str) -> str:
+    """A file name that Parquet and JSON can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return name
+
+
 def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
-    """Read, hash and decode one file; whatever is wrong with it becomes the reason."""
+    """Read, hash and decode one file; any fault becomes the reason."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -74,7 +93,7 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 )
             image.load()
     except UnidentifiedImageError:
-        return facts._replace(reason=_what_it_is_instead(data))
+        return facts._replace(reason=_describe_content(data))
     except Image.DecompressionBombError as error:
         return facts._replace(reason=f"decompression bomb: {error}")
     except MemoryError:
@@ -89,7 +108,7 @@ def _bomb(width: int, height: int, limit: int) -> str:
     return f"decompression bomb: {width:,} x {height:,} pixels declared; max_pixels is {limit:,}"
 
 
-def _what_it_is_instead(data: bytes) -> str:
+def _describe_content(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if start.startswith(b"<"):
         return "not an image but HTML or XML"

@@ -1,8 +1,8 @@
-"""The manifest in parts on disk, so that a killed scan goes on where it was.
+"""Parts of the manifest on disk, so that a killed scan can be resumed.
 
-A part holds the facts of 4,096 images. It is used again only if it was made under the same limits
-by the same decoder, and every file in it still has its name and time of change. The parts are
-of no use once the manifest is saved; `remove_parts` takes them away.
+A part holds the facts of 4,096 images. It is reused only if it was made with the same limits and
+decoder, and every file in it still has its name and time of change. `remove_parts` removes the
+parts once the manifest is saved.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from sagan.common.files import replacing_file
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
-from sagan.data.manifest.inspection import ImageFacts, inspect_file
+from sagan.data.manifest.inspection import ImageFacts, escape_name, inspect_image
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -33,16 +33,7 @@ logger = logging.getLogger(__name__)
 PART_IMAGES = 4096
 COLUMNS = (*ImagePath._fields, *ImageFacts._fields)
 COUNTS = ("width", "height", "bytes")
-CHANGED = "changed_ns"  # in the parts alone: when the file was last written to
-
-
-def inspect_image(
-    root: Path, config: ManifestConfig, place: ImagePath
-) -> tuple[ImagePath, ImageFacts]:
-    """Facts of one file of the folder; a name that no table could hold is spelled out."""
-    if (plain := _plain(place.path)) != place.path:
-        return place._replace(path=plain), ImageFacts(reason="file name is not UTF-8")
-    return place, inspect_file(root / place.path, config)
+CHANGED = "changed_ns"  # only in the parts: the file's time of change
 
 
 def inspect_in_parts(
@@ -53,21 +44,21 @@ def inspect_in_parts(
     Args:
         folder: the images.
         config: workers and limits.
-        workspace: where parts are kept, and found after an interruption; None keeps none.
+        workspace: folder for parts, found after an interruption; None keeps none.
 
     Yields:
         tables with the columns `COLUMNS`.
 
     Raises:
-        ValueError: if files came or went meanwhile.
+        ValueError: if files were added or removed meanwhile.
     """
     total = sum(folder.facts()["images"].values())
-    home = None if workspace is None else _home(workspace, config)
-    kept = {} if home is None else _kept(folder, home)
+    home = None if workspace is None else _parts_folder(workspace, config)
+    kept = {} if home is None else _valid_parts(folder, home)
     known = sum(len(table) for table in kept.values())
     if known:
         logger.info("%s of %s images were checked before", f"{known:,}", f"{total:,}")
-    rows = _looked_at(folder, config, frozenset(kept), known, total)
+    rows = _inspected_rows(folder, config, frozenset(kept), known, total)
     found = 0
     for number in range(-(-total // PART_IMAGES)):
         table = kept.pop(number, None)
@@ -85,17 +76,17 @@ def inspect_in_parts(
 
 
 def remove_parts(workspace: Path) -> None:
-    """Take all parts away, once the manifest that they were for is saved."""
+    """Remove all parts, once the manifest is saved."""
     shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _looked_at(
+def _inspected_rows(
     folder: ImageFolder, config: ManifestConfig, done: frozenset[int], known: int, total: int
 ) -> Iterator[tuple[Any, ...]]:
     """Rows of all images whose part is not done, with a progress bar."""
     missing = (place for number, places in _parts(folder) if number not in done for place in places)
     inspected = ordered_map(partial(_row, folder.path, config), missing, config.workers)
-    # disable=None: no bar where nobody watches
+    # disable=None: no bar without a terminal
     yield from tqdm(
         inspected, total=total, initial=known, desc="checking images", unit=" images", disable=None
     )
@@ -109,8 +100,8 @@ def _parts(folder: ImageFolder) -> Iterator[tuple[int, list[ImagePath]]]:
         number += 1
 
 
-def _home(workspace: Path, config: ManifestConfig) -> Path:
-    """The folder of parts made under these limits; those made under others go."""
+def _parts_folder(workspace: Path, config: ManifestConfig) -> Path:
+    """The folder of parts made with these limits; others are removed."""
     made_by = config.model_dump(exclude={"workers"})
     made_by |= {"columns": COLUMNS, "images": PART_IMAGES, "pillow": version("pillow")}
     key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
@@ -125,15 +116,15 @@ def _file(home: Path, number: int) -> Path:
     return home / f"{number:05d}.parquet"
 
 
-def _kept(folder: ImageFolder, home: Path) -> dict[int, "pa.Table"]:
-    """The parts of an interrupted scan that still tell the truth, by number."""
+def _valid_parts(folder: ImageFolder, home: Path) -> dict[int, "pa.Table"]:
+    """The parts of an interrupted scan that are still valid, by number."""
     if not any(home.glob("*.parquet")):
         return {}
     found = ((number, places, _read(_file(home, number))) for number, places in _parts(folder))
     return {
         number: table
         for number, places, table in found
-        if table is not None and _still_true(folder.path, places, table)
+        if table is not None and _is_current(folder.path, places, table)
     }
 
 
@@ -147,10 +138,10 @@ def _read(path: Path) -> "pa.Table | None":
         return None
 
 
-def _still_true(root: Path, places: list[ImagePath], table: "pa.Table") -> bool:
+def _is_current(root: Path, places: list[ImagePath], table: "pa.Table") -> bool:
     names: list[str] = table["path"].to_pylist()
     changed: list[int | None] = table[CHANGED].to_pylist()
-    return names == [_plain(place.path) for place in places] and changed == [
+    return names == [escape_name(place.path) for place in places] and changed == [
         _changed_ns(root / place.path) for place in places
     ]
 
@@ -183,12 +174,3 @@ def _changed_ns(path: Path) -> int | None:
         return os.stat(path).st_mtime_ns  # noqa: PTH116 - a million times; names of any bytes
     except OSError:
         return None
-
-
-def _plain(name: str) -> str:
-    """A file name that Parquet and JSON can hold."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return name

@@ -1,8 +1,7 @@
-"""Station 3, preprocessing: images become shards, each file whole or absent.
+"""Preprocessing: the images of a folder become shard stores, each file complete or absent.
 
 The bytes do not depend on the number of workers, nor on which other sizes the same pass makes. A
-store whose key is already there and sound is reused; of one that is not complete, the finished
-shards are kept.
+sound store of the same key is reused; the finished shards of an incomplete one are kept.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from tqdm import tqdm
 
 from sagan.common.files import disk, require_space
 from sagan.data.config import PreprocessingConfig
-from sagan.data.image_folder import SPLITS
+from sagan.data.image_folder import SPLITS, ImageFolder
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import Progress, progress
@@ -36,11 +35,34 @@ logger = logging.getLogger(__name__)
 LIBRARIES = ("pillow", "torch", "torchvision")
 
 
-def build_shards(
-    root: Path, images: Sequence[ImageRecord], workspace: Path, config: PreprocessingConfig
+def preprocess(
+    folder: ImageFolder,
+    images: Sequence[ImageRecord],
+    workspace: Path,
+    config: PreprocessingConfig,
 ) -> ShardStore:
-    """`build_stores`, of which the one of `config.image_size` is returned."""
-    return build_stores(root, images, workspace, config)[0]
+    """Make the shard stores of the validated images, and publish them if `config` says so.
+
+    Args:
+        folder: The image folder, with the titles of its classes.
+        images: The validated images.
+        workspace: Folder of the stores, each in a folder named by its key.
+        config: Sizes, resizer, images per shard, workers, address to publish to.
+
+    Returns:
+        The store of `config.image_size`.
+
+    Raises:
+        ValueError: if an image is not the one that was validated.
+        OSError: if the disk is full, now or foreseeably, or the address cannot be written to.
+    """
+    stores = build_stores(folder.path, images, workspace, config, folder.class_titles)
+    if config.publish_to is not None:
+        from sagan.data.shards.transfer import publish_store
+
+        for store in stores:
+            publish_store(store, f"{config.publish_to.rstrip('/')}/{store.key}")
+    return stores[0]
 
 
 def build_stores(
@@ -50,21 +72,9 @@ def build_stores(
     config: PreprocessingConfig,
     class_titles: Mapping[str, str] | None = None,
 ) -> list[ShardStore]:
-    """Make the shard stores of these images, or find them made.
+    """Make the shard stores of these images as far as they are not there, one for each size.
 
-    Args:
-        root: the image folder.
-        images: the validated images; they are stored sorted by path.
-        workspace: stores lie here, each in a folder named by its key.
-        config: sizes, resizer, images a shard, workers.
-        class_titles: human names of classes, for whoever draws pictures of them.
-
-    Returns:
-        A store for each of `config.sizes`, in that order.
-
-    Raises:
-        ValueError: if there is no training image, or an image is not the one that was validated.
-        OSError: if the disk is full, now or foreseeably; says needed and free bytes.
+    The same arguments and errors as `preprocess`; `config.sizes` gives the order.
     """
     images = sorted(images)
     if not any(image.split == "train" for image in images):
@@ -120,7 +130,7 @@ def load_resized(
 def _facts(
     images: Sequence[ImageRecord], config: PreprocessingConfig, titles: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """What the index of each size's store says, but for its files."""
+    """The index of each size's store, without its files."""
     shared: dict[str, Any] = {
         "format": FORMAT_VERSION,
         "data_hash": hash_records(images),
@@ -134,7 +144,7 @@ def _facts(
 
 
 def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
-    """The store, if it is there and sound; class names that have come to be known are noted."""
+    """The store, if it is there and sound; newly known class titles are added to its index."""
     if not folder.exists():
         return None
     try:
@@ -172,7 +182,7 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config.resizer, record)
 
-    with _one_torch_thread_each(), progress("resizing", count) as bar:
+    with _one_torch_thread(), progress("resizing", count) as bar:
         every = (record for shard in todo for record in shard.images)
         rows = ordered_map(load, every, config.workers)
         for shard in todo:
@@ -200,7 +210,7 @@ def _write(
 
 
 def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) -> None:
-    """Say what the shards will take, and refuse when the disk has not that much.
+    """Log the space that the shards will take, and check that it is free.
 
     Raises:
         OSError: with needed and free bytes.
@@ -218,8 +228,8 @@ def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) 
 
 
 @contextmanager
-def _one_torch_thread_each() -> Iterator[None]:
-    """Let our threads share the cores, instead of each one starting a thread team of its own."""
+def _one_torch_thread() -> Iterator[None]:
+    """Let worker threads share the cores: torch would start a thread pool in each of them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

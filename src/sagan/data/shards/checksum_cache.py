@@ -1,10 +1,9 @@
-"""Which files of a shard store were found sound: so that a start need not read 63 GB again.
+"""Cache of verified checksums, so that a start need not read 63 GB again.
 
-Beside a store lies a note of what each file looked like (size, times of change, inode) when its
-checksum was last right. A file that looks the same is the same; any other is hashed again. As two
-changes within a clock tick leave the same times, a file must have been left alone for two seconds
-before its look counts, as Git has it too. The note is a convenience: without it, or where it cannot
-be written, everything is hashed.
+A file beside each store records what its files looked like (size, times of change, inode) when
+their checksums were last right. A file that looks the same is the same; any other is hashed again.
+As two changes within a clock tick leave the same times, a file must have been left alone for two
+seconds before it is recorded, as in Git's index. Without the cache, everything is hashed.
 """
 
 import json
@@ -20,28 +19,28 @@ from sagan.common.files import replacing_file
 logger = logging.getLogger(__name__)
 
 # the coarsest clock of a file system in use
-_SETTLED_NS = 2_000_000_000
+SETTLED_NS = 2_000_000_000
 
 
 class ChecksumCache:
-    """The note beside a store."""
+    """The record of a store's verified files."""
 
     def __init__(self, store: Path, checksum: str) -> None:
-        """Read the note of a store whose index has this checksum; another index, another note."""
+        """Read the record of a store whose index has this checksum."""
         self._store, self._checksum = store, checksum
         self._path = store.parent / f".{store.name}.verified.json"
         self._looks = self._read()
 
     def holds(self, name: str) -> bool:
-        """Whether the file looks as it did when it was last found sound."""
+        """Whether the file looks as it did when its checksum was last right."""
         look = self._looks.get(name)
         return look is not None and look == _look(self._store / name)
 
     def add(self, names: Iterable[str]) -> None:
-        """Note files that have just been found sound."""
+        """Record files whose checksum has just been right."""
         now = time.time_ns()
         looks = {name: _look(self._store / name) for name in names}
-        settled = {name: look for name, look in looks.items() if now - look[2] > _SETTLED_NS}
+        settled = {name: look for name, look in looks.items() if now - look[2] > SETTLED_NS}
         if settled.items() <= self._looks.items():
             return
         self._looks |= settled
@@ -50,7 +49,7 @@ class ChecksumCache:
             with replacing_file(self._path) as temporary:
                 temporary.write_text(json.dumps(record), encoding="utf-8")
         except OSError as error:
-            logger.debug("%s cannot be noted as verified: %s", self._store, error)
+            logger.debug("%s cannot be recorded as verified: %s", self._store, error)
 
     def _read(self) -> dict[str, list[int]]:
         try:

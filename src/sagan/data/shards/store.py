@@ -1,4 +1,4 @@
-"""Shards: uint8 images that training reads by memory map, without decoding anything.
+"""Shard stores: uint8 images that training reads by memory map, without decoding.
 
 A store is a folder named by its content key:
 
@@ -102,7 +102,7 @@ class ShardSplit:
 
 @dataclass(frozen=True)
 class ShardStore:
-    """A complete, verified store; make one with `open`."""
+    """A complete, verified store; created by `open`."""
 
     path: Path
     index: dict[str, Any]
@@ -114,7 +114,7 @@ class ShardStore:
         Args:
             path: the store's folder.
             verify_checksums: also hash the files; sizes are always compared.
-            use_cache: do not hash a file that looks as when its checksum was last right.
+            use_cache: skip files that look as when their checksum was last right.
 
         Raises:
             FileNotFoundError: if the folder or its index is missing.
@@ -147,12 +147,12 @@ class ShardStore:
 
     @property
     def class_titles(self) -> dict[str, str]:
-        """Human names of classes, as far as they are known."""
+        """Titles of classes, as far as they are known."""
         return dict(self.index.get("class_titles", {}))
 
     @property
     def shown_names(self) -> tuple[str, ...]:
-        """What people call each class, for pictures: `goldfish`, not `n01443537`."""
+        """Short titles of the classes, for pictures: `goldfish`, not `n01443537`."""
         return short_names(self.class_names, self.class_titles)
 
     @property
@@ -189,7 +189,7 @@ class ShardStore:
         return [file for split in self.splits for file in self._files(split)]
 
     def facts(self) -> dict[str, Any]:
-        """What is worth telling of the store: its key and what the key is made of, and counts."""
+        """Key, what the key is made of, and counts."""
         made_of = ("key", "data_hash", "image_size", "resizer", "versions", "class_names")
         counts = {split: self._files(split)[0].images for split in self.splits}
         stored = sum(file.bytes for file in self.files())
@@ -202,14 +202,14 @@ class ShardStore:
 
 
 def content_key(facts: dict[str, Any]) -> str:
-    """Key of a store: hash of what decides its pixels, 16 hexadecimal digits."""
+    """Key of a store: hash of everything that determines its pixels, 16 hexadecimal digits."""
     made_of = {name: facts[name] for name in ("data_hash", "image_size", "resizer", "versions")}
     text = json.dumps(made_of | {"format": FORMAT_VERSION}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_index(path: Path) -> dict[str, Any]:
-    """The index of a store, if it is what was written.
+    """The verified index of a store.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -221,7 +221,7 @@ def read_index(path: Path) -> dict[str, Any]:
 
 
 def parse_index(text: str, store: str) -> dict[str, Any]:
-    """The content of an index, if it is what was written; `store` is for the message."""
+    """Parse and verify an index; `store` is for the message."""
     try:
         index: dict[str, Any] = json.loads(text)
         sound = index["key"] == content_key(index) and index["checksum"] == index_checksum(index)
@@ -239,15 +239,15 @@ def index_checksum(index: dict[str, Any]) -> str:
 
 
 def _changed(
-    folder: Path, files: list[ArrayFile], verified: ChecksumCache, use_cache: bool
+    folder: Path, files: list[ArrayFile], cache: ChecksumCache, use_cache: bool
 ) -> list[str]:
-    """Hash the files, but those that look as when they were last sound; what is wrong."""
-    doubtful = [file for file in files if not (use_cache and verified.holds(file.file))]
-    sums = list(ordered_map(lambda file: file_sha256(folder / file.file), doubtful, workers=0))
-    verified.add(f.file for f, found in zip(doubtful, sums, strict=True) if found == f.sha256)
+    """Faults of the files by their checksums; files that the cache holds are not hashed."""
+    unverified = [file for file in files if not (use_cache and cache.holds(file.file))]
+    sums = list(ordered_map(lambda file: file_sha256(folder / file.file), unverified, workers=0))
+    cache.add(f.file for f, found in zip(unverified, sums, strict=True) if found == f.sha256)
     return [
         f"{file.file} was changed after it was written (checksum mismatch)"
-        for file, found in zip(doubtful, sums, strict=True)
+        for file, found in zip(unverified, sums, strict=True)
         if found != file.sha256
     ]
 

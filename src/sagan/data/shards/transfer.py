@@ -7,7 +7,6 @@ command continues it. Each file is checked against the index.
 """
 
 import logging
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,7 @@ from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
 logger = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 8 << 20
-# these have no folders; to make one would make a bucket out of a misspelt name
+# these have no folders; making one would create a bucket of a misspelt name
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
 
@@ -38,7 +36,7 @@ class TransferError(ClearError, OSError):
 
 
 def publish_store(store: ShardStore, address: str) -> None:
-    """Copy a store to an address; files of its size that are there already are not sent again.
+    """Copy a store to an address; files that are there already in full size are not sent again.
 
     Args:
         store: A verified store.
@@ -47,10 +45,12 @@ def publish_store(store: ShardStore, address: str) -> None:
     Raises:
         TransferError: if the address cannot be written to.
     """
+    import fsspec
+
     files = store.files()
     remote, root = _remote(address)
     try:
-        if not _OBJECT_STORES & {*_protocols(remote)}:
+        if fsspec.utils.get_protocol(address) not in _OBJECT_STORES:
             remote.makedirs(root, exist_ok=True)
         there = {name.rstrip("/").rsplit("/", 1)[-1]: size for name, size in _sizes(remote, root)}
         left = [file for file in files if there.get(file.file) != file.bytes]
@@ -58,15 +58,11 @@ def publish_store(store: ShardStore, address: str) -> None:
             remote.rm_file(f"{root}/{INDEX}")  # no store until it is whole
         with progress(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
             for file in left:
-                with (
-                    (store.path / file.file).open("rb") as source,
-                    remote.open(f"{root}/{file.file}", "wb") as target,
-                ):
-                    shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                remote.put_file(str(store.path / file.file), f"{root}/{file.file}")
                 bar.advance(file.bytes)
         remote.pipe_file(f"{root}/{INDEX}", (store.path / INDEX).read_bytes())
     except (OSError, ValueError) as error:
-        raise TransferError(f"'{address}' cannot be written to: {_said(error)}") from error
+        raise TransferError(f"'{address}' cannot be written to: {_first_line(error)}") from error
     logger.info("published: %s", address)
 
 
@@ -79,14 +75,14 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
 
     Raises:
         TransferError: if there is no store, or a file is not what its index says.
-        OSError: if there is no room.
+        OSError: if there is too little space.
     """
     remote, root = _remote(address)
     try:
         text = remote.cat_file(f"{root}/{INDEX}")
     except (OSError, ValueError) as error:
         raise TransferError(
-            f"there is no shard store at '{address}': {_said(error)}; expected {INDEX} in it"
+            f"there is no shard store at '{address}': {_first_line(error)}; expected {INDEX} in it"
         ) from error
     index = parse_index(text.decode(errors="replace"), address)
     folder = workspace / str(index["key"])
@@ -101,32 +97,28 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
 
 def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None:  # noqa: ANN401
     folder.mkdir(parents=True, exist_ok=True)
-    left = [file for file in files if not _is_there(folder / file.file, file)]
+    left = [
+        file
+        for file in files  # an earlier fetch renamed only complete files
+        if not (path := folder / file.file).is_file() or path.stat().st_size != file.bytes
+    ]
     needed = sum(file.bytes for file in left)
     require_space(folder, needed, remedy="free some space on the local disk")
     with progress(f"fetching {root}", needed, "B") as bar:
         for file in left:
             with replacing_file(folder / file.file, needed_bytes=file.bytes) as temporary:
-                _get(remote, f"{root}/{file.file}", temporary)
-                found = file_sha256(temporary)
-                if found != file.sha256:
+                try:
+                    remote.get_file(f"{root}/{file.file}", str(temporary))
+                except FileNotFoundError as error:
+                    raise TransferError(
+                        f"'{root}/{file.file}' is missing: publish the store again"
+                    ) from error
+                if file_sha256(temporary) != file.sha256:
                     raise TransferError(
                         f"'{root}/{file.file}' does not match the index (checksum mismatch): "
                         "publish the store again"
                     )
             bar.advance(file.bytes)
-
-
-def _get(remote: Any, address: str, target: Path) -> None:  # noqa: ANN401 - fsspec is untyped
-    try:
-        remote.get_file(address, str(target))
-    except FileNotFoundError as error:
-        raise TransferError(f"'{address}' is missing: publish the store again") from error
-
-
-def _is_there(path: Path, file: ArrayFile) -> bool:
-    """Whether an earlier fetch brought the file, whole: it is renamed only then."""
-    return path.is_file() and path.stat().st_size == file.bytes
 
 
 def _remote(address: str) -> tuple[Any, str]:
@@ -140,13 +132,8 @@ def _remote(address: str) -> tuple[Any, str]:
     return remote, root.rstrip("/")
 
 
-def _protocols(remote: Any) -> tuple[str, ...]:  # noqa: ANN401 - fsspec is untyped
-    names: str | tuple[str, ...] = remote.protocol
-    return (names,) if isinstance(names, str) else names
-
-
 def _sizes(remote: Any, root: str) -> list[tuple[str, int]]:  # noqa: ANN401 - fsspec is untyped
-    """What lies at an address; object stores have no empty folders."""
+    """Name and size of the files at an address; object stores have no empty folders."""
     remote.invalidate_cache()
     try:
         return [(entry["name"], entry["size"]) for entry in remote.ls(root, detail=True)]
@@ -154,8 +141,8 @@ def _sizes(remote: Any, root: str) -> list[tuple[str, int]]:  # noqa: ANN401 - f
         return []
 
 
-def _said(error: Exception) -> str:
-    """What an error of some protocol says, in one line; never the empty text."""
+def _first_line(error: Exception) -> str:
+    """The first line of an error's message, or its class if it has none."""
     return f"{error}".strip().partition("\n")[0] or type(error).__name__
 
 

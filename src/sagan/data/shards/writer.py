@@ -1,7 +1,7 @@
-"""One shard store while it is being made: what is there already, what is left, the index at last.
+"""Writing a shard store: resuming after finished shards, and the index at the end.
 
-Each finished shard is noted in a journal beside the shards, so that a killed run goes on after its
-last one. The journal is gone once the index, which makes the folder a store, is there.
+Each finished shard is recorded in a journal beside the shards, so that a killed run resumes after
+its last one. The journal is removed once the index, which makes the folder a store, is written.
 """
 
 import json
@@ -26,7 +26,7 @@ JOURNAL = "finished.jsonl"
 
 
 class Shard(NamedTuple):
-    """Some images in a row that become one file of each store."""
+    """Consecutive images that become one file of each store."""
 
     split: str
     file: str
@@ -40,14 +40,14 @@ def cut_into_shards(split: str, images: Sequence[ImageRecord], length: int) -> I
 
 
 class StoreWriter:
-    """A store in the making."""
+    """A store that is being written."""
 
     def __init__(self, folder: Path, facts: dict[str, Any], shards: Sequence[Shard]) -> None:
-        """Find out what a killed run left that can be kept, and clear away the rest.
+        """Find the shards of a killed run that can be kept, and remove the rest.
 
         Args:
             folder: The store's folder; it becomes a store when the index is written.
-            facts: What the index will say, but for the files.
+            facts: The index without its files.
             shards: All shards that the store will have.
         """
         self.folder, self._facts, self._shards = folder, facts, shards
@@ -60,24 +60,24 @@ class StoreWriter:
                     path.unlink()
 
     def lacks(self, shard: Shard) -> bool:
-        """Whether this shard is still to be made."""
+        """Whether this shard is still to be written."""
         return shard.file not in self._finished
 
     def missing_bytes(self) -> int:
-        """About what is still to be written."""
+        """Approximate size of what is still to be written."""
         images = sum(len(shard.images) for shard in self._shards if self.lacks(shard))
         return images * 3 * self.image_size**2 + 8 * sum(len(s.images) for s in self._shards)
 
     @contextmanager
     def shard(self, shard: Shard) -> Iterator[ArrayWriter]:
-        """A writer for one shard; at the end of the block it is there, and noted."""
+        """A writer for one shard, which is renamed and recorded at the end of the block."""
         shape = (len(shard.images), self.image_size, self.image_size, 3)
         with array_file(self.folder / shard.file, shape, "|u1") as writer:
             yield writer
-        self._note(shard, writer.written())
+        self._record(shard, writer.written())
 
     def finish(self) -> ShardStore:
-        """Write labels and index: the folder is a store."""
+        """Write labels and index, which make the folder a store."""
         facts = self._facts | {"splits": {name: self._entry(name) for name in self._splits()}}
         facts["checksum"] = index_checksum(facts)
         write_index(self.folder, facts)
@@ -100,7 +100,7 @@ class StoreWriter:
             "shards": [self._finished[shard.file]._asdict() for shard in mine],
         }
 
-    def _note(self, shard: Shard, written: ArrayFile) -> None:
+    def _record(self, shard: Shard, written: ArrayFile) -> None:
         self._finished[shard.file] = written
         line = json.dumps({"made_of": _made_of(shard), **written._asdict()})
         with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
@@ -109,19 +109,19 @@ class StoreWriter:
             os.fsync(journal.fileno())
 
     def _kept(self) -> dict[str, ArrayFile]:
-        """Shards of a killed run, or a damaged store, that are sound and made of these images."""
-        noted = self._noted()
+        """Sound shards of these images, of a killed run or a damaged store."""
+        recorded = self._recorded()
         kept = {
-            shard.file: noted[shard.file]
+            shard.file: recorded[shard.file]
             for shard in self._shards
-            if shard.file in noted and _is_sound(self.folder / shard.file, noted[shard.file])
+            if shard.file in recorded and _is_sound(self.folder / shard.file, recorded[shard.file])
         }
         if kept:
             logger.info("resuming: %d of %d shards are complete", len(kept), len(self._shards))
         return kept
 
-    def _noted(self) -> dict[str, ArrayFile]:
-        """What the index or the journal say of shards with these very images."""
+    def _recorded(self) -> dict[str, ArrayFile]:
+        """Shards with these very images, by the index or the journal."""
         try:
             index = read_index(self.folder)
             return self._of_index(index["splits"]) if index["key"] == self._facts["key"] else {}
@@ -131,7 +131,7 @@ class StoreWriter:
         return {shard.file: lines[shard.file][1] for shard in same}
 
     def _of_index(self, splits: dict[str, Any]) -> dict[str, ArrayFile]:
-        """The key says which images; if they are cut alike, each shard has the same."""
+        """Shards of a store with the same key, if they are cut alike."""
         files = [ArrayFile(**shard) for entry in splits.values() for shard in entry["shards"]]
         cut = [(shard.file, len(shard.images)) for shard in self._shards]
         if cut != [(file.file, file.images) for file in files]:
@@ -140,7 +140,7 @@ class StoreWriter:
 
 
 def write_index(folder: Path, facts: dict[str, Any]) -> None:
-    """Write a store's index, whole or not at all."""
+    """Write a store's index atomically."""
     with replacing_file(folder / INDEX) as temporary:
         temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
@@ -154,7 +154,7 @@ def _is_sound(path: Path, file: ArrayFile) -> bool:
 
 
 def _read_journal(path: Path) -> dict[str, tuple[str, ArrayFile]]:
-    """Images and facts by file; a line that was cut short by a kill is no line."""
+    """Images and facts by file; a line that was cut short by a kill is skipped."""
     lines: dict[str, tuple[str, ArrayFile]] = {}
     if not path.is_file():
         return lines

@@ -1,8 +1,7 @@
-"""Station 1, acquisition: a named source becomes an image folder.
+"""Acquisition: a named source becomes an image folder.
 
-Whatever the source, the stations behind see `train/<class>/*` and perhaps `val/<class>/*`. Nothing
-is copied that need not be: what is already a class folder is used where it lies, and what nearly is
-one is linked into one.
+Whatever the source, later pipelines see `train/<class>/*` and perhaps `val/<class>/*`. Nothing is
+copied without need: a class folder is used where it lies, and similar layouts are linked into one.
 """
 
 import errno
@@ -10,7 +9,14 @@ from pathlib import Path
 
 from sagan.data.config import TORCHVISION_SETS, AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
+from sagan.data.sources.class_folder import archives_of, read_class_folder, unpacked
+from sagan.data.sources.digits import write_digits
+from sagan.data.sources.ilsvrc import extract_ilsvrc
+from sagan.data.sources.kaggle import read_kaggle
+from sagan.data.sources.linked_folder import link_images
 from sagan.data.sources.selection import Selection
+from sagan.data.sources.tiny_imagenet import read_tiny_imagenet
+from sagan.data.sources.torchvision_sets import acquire_from_torchvision
 from sagan.data.sources.tree import SourceTree
 
 _NEEDS_A_PATH = {
@@ -20,8 +26,7 @@ _NEEDS_A_PATH = {
     "tiny_imagenet": "the folder tiny-imagenet-200, or its zip",
 }
 
-# written here as files, small and few, so that DVC may keep them: of a link to a folder it keeps
-# nothing, of a link to a file the file
+# written here as small files, so that DVC can store them: of a link to a folder it stores nothing
 _WRITTEN = frozenset({"digits"}) | (TORCHVISION_SETS - {"imagenette"})
 
 
@@ -29,13 +34,13 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     """Make or find the image folder that the parameters name.
 
     Args:
-        config: the source, where it lies, and which part of it is wanted.
-        workspace: where a source that writes files, or links, puts them.
+        config: the source, its path, and which part of it is wanted.
+        workspace: folder for files or links that a source writes.
 
     Raises:
-        FileNotFoundError: if something that the source consists of is missing.
+        FileNotFoundError: if a part of the source is missing.
         ValueError: if no path was given, or the layout is not the expected one.
-        OSError: if there is no room, or the network is needed and not there.
+        OSError: if there is too little space, or a needed network is not reachable.
     """
     try:
         return _acquired(config, workspace)
@@ -50,16 +55,10 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     selection = Selection.of(config)
     path = source_path(config)
     if config.source == "digits" and selection.is_everything:
-        from sagan.data.sources.digits import write_digits
-
         return write_digits(workspace / "digits")
-    if config.source == "folder" and path and selection.is_everything and not config.val_labels:
-        from sagan.data.sources.class_folder import archives_of
-
-        if not archives_of(path):
-            return ImageFolder.open(path)
-
-    from sagan.data.sources.linked_folder import link_images
+    in_place = config.source == "folder" and selection.is_everything and not config.val_labels
+    if in_place and path and not archives_of(path):
+        return ImageFolder.open(path)
 
     tree = _tree(config, path, workspace, selection)
     written = config.source in _WRITTEN
@@ -70,10 +69,10 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
 
 
 def source_path(config: AcquisitionConfig) -> Path | None:
-    """Where the source lies, absolute; None for one that needs no place.
+    """Absolute path of the source; None for one that needs none.
 
     Raises:
-        ValueError: if it needs one, and none was given.
+        ValueError: if it needs a path and none was given.
     """
     if config.path is not None:
         return Path(config.path).expanduser().absolute()
@@ -88,31 +87,19 @@ def source_path(config: AcquisitionConfig) -> Path | None:
 def _tree(
     config: AcquisitionConfig, path: Path | None, workspace: Path, selection: Selection
 ) -> SourceTree:
-    """What the source has found out about its images."""
-    from sagan.data.sources.class_folder import archives_of, read_class_folder, unpacked
-
+    """Where the source's images are, and their classes."""
     own = workspace / config.source
     labels = Path(config.val_labels).expanduser().absolute() if config.val_labels else None
     if config.source in TORCHVISION_SETS:
-        from sagan.data.sources.torchvision_sets import acquire_from_torchvision
-
         return acquire_from_torchvision(config, own)
     if path is None:
-        from sagan.data.sources.digits import write_digits
-
         return read_class_folder(write_digits(own).path, None, [])
     if config.source == "ilsvrc2012":
-        from sagan.data.sources.ilsvrc import extract_ilsvrc
-
         return extract_ilsvrc(path, own, selection, labels)
     beside = [archive.parent for archive in archives_of(path)[:1]]
     root = unpacked(path, own)
     if config.source == "kaggle":
-        from sagan.data.sources.kaggle import read_kaggle
-
         return read_kaggle(root)
     if config.source == "tiny_imagenet":
-        from sagan.data.sources.tiny_imagenet import read_tiny_imagenet
-
         return read_tiny_imagenet(root)
     return read_class_folder(root, labels, beside)

@@ -1,4 +1,4 @@
-"""The ILSVRC-2012 development kit: what the validation images show, and what classes are called."""
+"""The ILSVRC-2012 development kit: labels of the validation images and titles of the classes."""
 
 import io
 import re
@@ -16,21 +16,21 @@ _DEVKIT_FILE_BYTES = 64 << 20
 
 
 def is_devkit(path: Path) -> bool:
-    """Whether a path that is there means the devkit, its archive or its folder."""
+    """Whether an existing path is the devkit, its archive or its folder."""
     return path.is_dir() or path.name.endswith((".tar.gz", ".tgz", ".tar"))
 
 
 def read_devkit(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The ILSVRC-2012 development kit: labels of val and names of the classes.
+    """Read the labels of val and the titles of the classes.
 
     Args:
         path: `ILSVRC2012_devkit_t12.tar.gz`, or the folder that it becomes.
 
     Returns:
-        Class by validation file name; human names by class.
+        Class by validation file name; titles by class.
 
     Raises:
-        ValueError: if the two files that are needed are not in it, or not sound.
+        ValueError: if one of the two needed files is missing or not valid.
     """
     meta, truth = _devkit_files(path)
     by_number, titles = read_meta(meta, path)
@@ -50,15 +50,15 @@ def _devkit_files(path: Path) -> tuple[bytes, bytes]:
             places = sorted(path.rglob(name))
             found |= {name: places[0].read_bytes()} if places else {}
     else:
-        with open_archive(path) as archive:
-            for entry in archive.entries:
-                name = entry.name.rpartition("/")[2]
+        with open_archive(path) as members:
+            for member in members:
+                name = member.name.rpartition("/")[2]
                 if name in (META, TRUTH) and name not in found:
-                    if entry.size_bytes > _DEVKIT_FILE_BYTES:
+                    if member.size_bytes > _DEVKIT_FILE_BYTES:
                         raise ArchiveError(
-                            f"'{path}': {entry.name} declares {entry.size_bytes:,} bytes"
+                            f"'{path}': {member.name} declares {member.size_bytes:,} bytes"
                         )
-                    found[name] = archive.open(entry).read()
+                    found[name] = member.open().read()
     missing = [name for name in (META, TRUTH) if name not in found]
     if missing:
         raise ValueError(
@@ -69,11 +69,11 @@ def _devkit_files(path: Path) -> tuple[bytes, bytes]:
 
 
 def read_meta(content: bytes, path: Path) -> tuple[dict[int, str], dict[str, str]]:
-    """Class by ILSVRC2012_ID, and human names; only of the leaves, which are the classes.
+    """Class by ILSVRC2012_ID, and titles; only of the leaves, which are the classes.
 
     Args:
-        content: Of the file.
-        path: Where it came from, for messages.
+        content: The file's bytes.
+        path: Its origin, for messages.
 
     Raises:
         ValueError: if it is no meta.mat of the devkit.

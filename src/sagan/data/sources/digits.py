@@ -1,6 +1,6 @@
-"""Source `digits`: scikit-learn's handwritten digits, nothing to download.
+"""Source `digits`: scikit-learn's handwritten digits, without a download.
 
-They are written as ordinary image files, so that they go the same way as ImageNet.
+They are written as ordinary image files, so that they take the same path as ImageNet.
 """
 
 import logging
@@ -23,8 +23,8 @@ DIGITS_WHITE = 16  # scikit-learn stores grey levels 0..16
 def write_digits(target: Path) -> ImageFolder:
     """Write the 1,797 digits as `train|val/<digit>/<row>.png`, 8x8, 8-bit grayscale.
 
-    A tree that is already complete is reused; anything else of that name is replaced at once by a
-    complete one. Every sixth image of a class goes to `val/`.
+    A complete folder is reused; anything else of that name is replaced atomically. Every sixth
+    image of a class goes to `val/`.
     """
     pictures = digit_pictures()
     if _holds_exactly(target, pictures):

@@ -1,11 +1,11 @@
-"""Source `ilsvrc2012`: the archives as they were published.
+"""Source `ilsvrc2012`: ImageNet's archives as published.
 
     ILSVRC2012_img_train.tar        138 GB, a tar of 1,000 tars, one a class
     ILSVRC2012_img_val.tar          6.3 GB, 50,000 images without labels
     ILSVRC2012_devkit_t12.tar.gz    labels of val, names of the classes
 
-Each class appears when it is whole; a class that is not wanted is not extracted. Validation images
-go into class folders by the devkit's labels as they are written.
+Only the wanted classes are extracted, each into a folder that appears when it is complete.
+Validation images go into class folders by the devkit's labels as they are written.
 """
 
 import tarfile
@@ -21,7 +21,13 @@ from sagan.data.archives.extraction import (
     identity,
     is_extracted,
 )
-from sagan.data.archives.members import ArchiveError, ArchiveMember, Tar, Window, open_archive
+from sagan.data.archives.members import (
+    ArchiveError,
+    ArchiveMember,
+    open_archive,
+    open_tar_member,
+    tar_members,
+)
 from sagan.data.class_titles import known_titles
 from sagan.data.image_folder import first_five
 from sagan.data.parallel import ordered_map
@@ -38,11 +44,11 @@ TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_devkit_t12.tar.gz",
 )
 # threads that write; a disk is hardly faster with more
-_WRITERS = 4
+WRITERS = 4
 
 
 class _Labels(NamedTuple):
-    """What is known of classes before anything is extracted."""
+    """Labels of val by file name and titles of the classes."""
 
     val: dict[str, str]
     titles: dict[str, str]
@@ -51,7 +57,7 @@ class _Labels(NamedTuple):
 def extract_ilsvrc(
     archives: Path, target: Path, selection: Selection, val_labels: Path | None
 ) -> SourceTree:
-    """Extract what is wanted of the archives, and not there yet.
+    """Extract the wanted part of the archives, as far as it is not there yet.
 
     Args:
         archives: The folder that holds them under their published names.
@@ -62,7 +68,7 @@ def extract_ilsvrc(
     Raises:
         FileNotFoundError: if there is no training archive, or no labels for the validation images.
         ArchiveError: if an archive is damaged or hostile.
-        OSError: if there is no room.
+        OSError: if there is too little space.
     """
     if not (archives / TRAIN).is_file():
         raise FileNotFoundError(
@@ -105,9 +111,9 @@ def _labels(archives: Path, val_labels: Path | None) -> _Labels:
 def _extract_train(
     archive: Path, target: Path, selection: Selection, titles: dict[str, str]
 ) -> list[str]:
-    """Extract the chosen classes that are not whole yet; returns all that were chosen."""
-    with open_archive(archive) as outer:
-        inner = {_wnid(entry, archive): entry for entry in outer.entries}
+    """Extract the chosen classes that are not complete yet; returns all that were chosen."""
+    with open_archive(archive) as members:
+        inner = {_wnid(member, archive): member for member in members}
     chosen = selection.choose(list(inner), titles)
     target.mkdir(parents=True, exist_ok=True)
     left = [n for n in chosen if not is_extracted(target / n, identity(archive, n))]
@@ -117,16 +123,16 @@ def _extract_train(
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
     with progress("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
-        for _ in ordered_map(write, left, _WRITERS):
+        for _ in ordered_map(write, left, WRITERS):
             pass
     return chosen
 
 
-def _wnid(entry: ArchiveMember, archive: Path) -> str:
-    name = entry.name.removesuffix(".tar")
+def _wnid(member: ArchiveMember, archive: Path) -> str:
+    name = member.name.removesuffix(".tar")
     if not WNID.fullmatch(name):
         raise ArchiveError(
-            f"'{archive}' has '{entry.name}'; expected one tar per class, such as n01440764.tar"
+            f"'{archive}' has '{member.name}'; expected one tar per class, such as n01440764.tar"
         )
     return name
 
@@ -139,50 +145,53 @@ def _files_in(total_bytes: int) -> int:
 def _extract_class(
     archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: Progress, wnid: str
 ) -> None:
-    member, size = inner[wnid].source, inner[wnid].size_bytes
-    with archive.open("rb") as file:
-        window = Window(file, member.offset_data, size)
-        name = f"{archive}: {wnid}.tar"
-        try:
-            with tarfile.open(fileobj=window, mode="r:") as tar:
-                images = Tar(tar, name, size)
-                placed = [ExtractedMember(entry, _flat(entry, name)) for entry in images.entries]
-                made_of = identity(archive, wnid)
-                extract(images, placed, target / wnid, made_of, on_bytes=bar.advance)
-        except tarfile.TarError as error:
-            raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
+    info, size = inner[wnid].info, inner[wnid].size_bytes
+    name = f"{archive}: {wnid}.tar"
+    try:
+        with (
+            tarfile.open(archive) as outer,  # each thread reads by a handle of its own
+            open_tar_member(outer, info) as content,
+            tarfile.open(fileobj=content, mode="r:") as tar,
+        ):
+            images = [
+                ExtractedMember(member, _flat(member, name))
+                for member in tar_members(tar, name, size)
+            ]
+            extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.advance)
+    except tarfile.TarError as error:
+        raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
 
 
-def _flat(entry: ArchiveMember, archive: str) -> str:
-    if "/" in entry.name:
-        raise ArchiveError(f"'{archive}' has '{entry.name}'; expected images, no folders")
-    return entry.name
+def _flat(member: ArchiveMember, archive: str) -> str:
+    if "/" in member.name:
+        raise ArchiveError(f"'{archive}' has '{member.name}'; expected images, no folders")
+    return member.name
 
 
 def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]) -> None:
     made_of = identity(archive) | {"classes": chosen}
     if is_extracted(target, made_of):
         return
-    with open_archive(archive) as images:
-        placed = list(_into_classes(images.entries, labels.val, set(chosen), archive))
-        needed = sum(entry.size_bytes for entry, _ in placed)
-        announce("val", len(placed), needed, target.parent)
+    with open_archive(archive) as members:
+        images = list(_into_classes(members, labels.val, set(chosen), archive))
+        needed = sum(member.size_bytes for member, _ in images)
+        announce("val", len(images), needed, target.parent)
         with progress("extracting val", needed, "B") as bar:
-            extract(images, placed, target, made_of, on_bytes=bar.advance)
+            extract(images, target, made_of, on_bytes=bar.advance)
 
 
 def _into_classes(
-    entries: list[ArchiveMember], labels: dict[str, str], chosen: set[str], archive: Path
+    members: list[ArchiveMember], labels: dict[str, str], chosen: set[str], archive: Path
 ) -> Iterator[ExtractedMember]:
-    """The wanted images of the archive, each with its place in a class folder."""
+    """The wanted images of the archive, each with its path in a class folder."""
     unknown = []
-    for entry in entries:
-        name = entry.name.rpartition("/")[2]
+    for member in members:
+        name = member.name.rpartition("/")[2]
         label = labels.get(name) or labels.get(Path(name).stem)
         if label is None:
             unknown.append(name)
         elif label in chosen:
-            yield ExtractedMember(entry, f"{label}/{name}")
+            yield ExtractedMember(member, f"{label}/{name}")
     if unknown:
         raise ArchiveError(
             f"{len(unknown):,} images of '{archive}' have no label: {first_five(unknown)}"

@@ -3,9 +3,9 @@
     ILSVRC/Data/CLS-LOC/train/<wnid>/*.JPEG
     ILSVRC/Data/CLS-LOC/val/*.JPEG          flat
     LOC_val_solution.csv                    labels of val
-    LOC_synset_mapping.txt                  names of the classes
+    LOC_synset_mapping.txt                  titles of the classes
 
-All of it stays where it is.
+Nothing is copied.
 """
 
 from pathlib import Path

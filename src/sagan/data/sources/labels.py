@@ -1,7 +1,4 @@
-"""Tables of labels: the class of each validation image, where val/ is flat.
-
-Every publisher of ImageNet has a table of its own; here they all become plain dictionaries.
-"""
+"""Tables of labels of a flat val/, read from the formats of ImageNet's publishers."""
 
 import re
 from pathlib import Path
@@ -10,7 +7,7 @@ from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
 
 def read_val_labels(path: Path) -> dict[str, str]:
-    """Class of each validation image by file name, out of any of the published tables.
+    """Class of each validation image by file name, from any of the published tables.
 
     Args:
         path: The devkit (archive or folder), Kaggle's LOC_val_solution.csv, Tiny ImageNet's
@@ -18,7 +15,7 @@ def read_val_labels(path: Path) -> dict[str, str]:
 
     Raises:
         FileNotFoundError: if it is missing.
-        ValueError: if it is none of these.
+        ValueError: if it is none of these formats.
     """
     if not path.exists():
         raise FileNotFoundError(f"acquisition.val_labels: '{path}' does not exist")
@@ -40,7 +37,7 @@ def read_val_labels(path: Path) -> dict[str, str]:
 
 
 def folder_of(val_labels: Path | None) -> list[Path]:
-    """Where a table of labels lies, or the devkit's folder: names of classes may be there too."""
+    """Folder of a table of labels, or of the devkit, where titles of classes may be too."""
     if val_labels is None:
         return []
     return [val_labels if val_labels.is_dir() else val_labels.parent]

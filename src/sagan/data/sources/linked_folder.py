@@ -1,8 +1,8 @@
-"""One class folder out of a source, without copying it: a folder of symbolic links.
+"""A class folder of symbolic links to the images of a source, without copying them.
 
-`train/<class>` is a link to the folder that holds the class, and where single images were chosen,
-or lie in a flat folder, each is a link. So whatever way ImageNet came, the manifest has the same
-paths, and the same images become the same shards.
+`train/<class>` is a link to the folder of the class; if single images were selected, or are in a
+flat folder, each is a link. The manifest has the same paths whatever the source's layout, so that
+the same images become the same shards.
 """
 
 import json
@@ -18,22 +18,22 @@ from sagan.data.sources.tree import SourceTree
 
 logger = logging.getLogger(__name__)
 
-_MARK = ".links"  # inside: this folder is ours, and may be replaced
+_MARK = ".links"  # marks a folder of links, which may be replaced
 
 
 def link_images(
     tree: SourceTree, selection: Selection, target: Path, *, each_image: bool = False
 ) -> ImageFolder:
-    """Link the chosen images into a class folder, or find it linked so.
+    """Link the selected images into a class folder, unless that is done already.
 
     Args:
-        tree: Where the images lie.
+        tree: The source's images.
         selection: Which of them are wanted.
         target: The folder of links.
-        each_image: Whether every image is a link, where a link to its class's folder would do.
+        each_image: Whether to link every image, even where a link to its class's folder would do.
 
     Raises:
-        ValueError: if the selection asks for what is not there, or the layout is not sound.
+        ValueError: if the selection has unknown classes, or the layout is not valid.
         FileExistsError: if the target is a folder that was not made here.
     """
     links = _links(tree, selection, each_image=each_image)
@@ -45,7 +45,7 @@ def link_images(
 
 
 def _links(tree: SourceTree, selection: Selection, *, each_image: bool) -> dict[str, Path]:
-    """Every link by its place in the class folder, with what it points to."""
+    """Targets of the links by their paths in the class folder."""
     links: dict[str, Path] = {}
     chosen = selection.choose(tree.classes, tree.titles)
     for split in tree.splits:
@@ -61,10 +61,10 @@ def _links(tree: SourceTree, selection: Selection, *, each_image: bool) -> dict[
 
 
 def _classes_of(tree: SourceTree, split: str, selection: Selection, chosen: list[str]) -> list[str]:
-    """The chosen classes; with no choice, also what only val/ has, so that it is complained of."""
-    if selection.classes is None and selection.first_classes is None:
-        return sorted({*tree.folders.get(split, {}), *tree.loose.get(split, {})})
+    """The chosen classes; without a choice also those of val/ alone, which are refused later."""
     there = {*tree.folders.get(split, {}), *tree.loose.get(split, {})}
+    if selection.classes is None and selection.first_classes is None:
+        return sorted(there)
     return [name for name in chosen if name in there]
 
 
@@ -88,15 +88,12 @@ def _titles_in(target: Path) -> dict[str, str]:
 
 
 def _write(target: Path, links: dict[str, Path], titles: dict[str, str]) -> None:
-    """Make the folder beside its place, then put it there."""
+    """Make the folder beside its target, then rename it."""
     if target.exists() and not (target / _MARK).is_file():
         raise FileExistsError(
             f"'{target}' exists and is not a folder of links made by acquisition; move it"
         )
-    partial, old = (
-        target.with_name(f".{target.name}.partial"),
-        target.with_name(f".{target.name}.old"),
-    )
+    partial, old = (target.with_name(f".{target.name}.{state}") for state in ("partial", "old"))
     for left_by_a_killed_run in (partial, old):
         shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
     try:

@@ -1,4 +1,4 @@
-"""A part of a source: some classes, the first n of them, the first n images of each."""
+"""Selection of a part of a source: some classes, or the first n, and the first n images of each."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Selection(NamedTuple):
-    """Which part of a source is wanted; None is all."""
+    """The wanted part of a source; None is all."""
 
     classes: tuple[str, ...] | None = None
     first_classes: int | None = None
@@ -23,7 +23,7 @@ class Selection(NamedTuple):
 
     @classmethod
     def of(cls, config: AcquisitionConfig) -> "Selection":
-        """What the parameters ask for; a list of classes in a file is read here.
+        """The selection of the parameters; a file of classes is read here.
 
         Raises:
             FileNotFoundError: if that file is missing.
@@ -49,10 +49,10 @@ class Selection(NamedTuple):
 
         Args:
             available: Names of the class folders.
-            titles: Human names, as far as they are known; a class may be asked for by them.
+            titles: Titles of classes, by which they may be selected too.
 
         Raises:
-            ValueError: if a class is not there, or a human name means several.
+            ValueError: if a class does not exist, or a title belongs to several.
         """
         names = sorted(available)
         if self.first_classes is not None:
@@ -68,7 +68,7 @@ class Selection(NamedTuple):
 
 
 def _listed_in(path: Path) -> tuple[str, ...]:
-    """Names in a file, one a line; what follows a # is a remark."""
+    """Names in a file, one per line; text after # is a comment."""
     lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
     names = tuple(line for line in lines if line)
     if not names:
@@ -79,7 +79,7 @@ def _listed_in(path: Path) -> tuple[str, ...]:
 def _find(asked: str, names: Sequence[str], titled: dict[str, list[str]]) -> str:
     if asked in names:
         return asked
-    # a word net's names hold underscores where people write spaces
+    # WordNet's names have underscores for spaces
     found = titled.get(re.sub(r"[\s_]+", " ", asked).lower(), [])
     if len(found) == 1:
         return found[0]

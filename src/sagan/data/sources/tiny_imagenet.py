@@ -1,10 +1,10 @@
-"""Source `tiny_imagenet`: Tiny ImageNet as it was published.
+"""Source `tiny_imagenet`: Tiny ImageNet as published.
 
     train/<wnid>/images/*.JPEG
     val/images/*.JPEG, val/val_annotations.txt
-    words.txt                                   names of the classes
+    words.txt                                   titles of the classes
 
-It stays where it is, or is extracted from its zip. `test/` has no labels and is left out.
+It is used in place, or extracted from its zip. `test/` has no labels and is left out.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ def read_tiny_imagenet(path: Path) -> SourceTree:
             f"'{path}' is not Tiny ImageNet: expected train/<wnid>/images/*.JPEG, "
             "val/images/*.JPEG and val/val_annotations.txt"
         )
-    # a tree that somebody has straightened has no images/ in between
+    # rearranged copies have no images/ in between
     tree = SourceTree(folders={"train": _classes(root / "train")})
     if (root / "words.txt").is_file():
         titles = read_titles(root / "words.txt")  # of all of WordNet

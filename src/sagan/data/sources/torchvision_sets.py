@@ -1,7 +1,7 @@
 """Sources `cifar10`, `cifar100`, `stl10`, `imagenette`: through torchvision's own classes.
 
-They fetch, where a network is and `download` allows it, and check what they fetched by its MD5.
-Imagenette is used where it lies; the others, arrays in few files, become PNG files.
+They download, if `download` allows it, and check the files by MD5. Imagenette is used in place; the
+others, arrays in few files, are written as PNG files.
 """
 
 import io
@@ -37,19 +37,19 @@ _NEEDED_BYTES = {
 
 
 class DownloadError(ClearError, OSError):
-    """The set is neither here nor to be had."""
+    """The set is not on disk and cannot be downloaded."""
 
 
 def acquire_from_torchvision(config: AcquisitionConfig, target: Path) -> SourceTree:
-    """Fetch a set, or find it fetched, and write what are arrays as image files.
+    """Download a set unless it is there, and write arrays as image files.
 
     Args:
-        config: The source, where its files lie or go, and whether it may be fetched.
-        target: Where files that are written here go.
+        config: The source, the folder of its files, and whether it may be downloaded.
+        target: The folder for written image files.
 
     Raises:
-        DownloadError: if the set is not there and cannot be fetched.
-        OSError: if there is no room.
+        DownloadError: if the set is not there and cannot be downloaded.
+        OSError: if there is too little space.
     """
     with folder_lock(target):
         root = Path(config.path).expanduser().absolute() if config.path else target / "download"
@@ -67,7 +67,7 @@ def _imagenette(config: AcquisitionConfig, root: Path) -> SourceTree:
     if unpacking.exists():  # torchvision takes a half-unpacked folder for a whole one
         shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists() and config.download:
-        _require_room(f"imagenette-{size}", root)
+        _require_space(f"imagenette-{size}", root)
         unpacking.touch()
     for split in ("train", "val"):
         found = _open(config, root, partial(Imagenette, split=split, size=size))
@@ -85,7 +85,7 @@ def _from_arrays(config: AcquisitionConfig, root: Path, target: Path) -> SourceT
         if is_extracted(target / split, made_of):
             continue
         if config.download and not root.exists():
-            _require_room(config.source, root)
+            _require_space(config.source, root)
         images, labels, classes = _arrays(_open(config, root, _opener(config.source, split)))
         partial_folder = target / f".{split}.partial"
         shutil.rmtree(partial_folder, ignore_errors=True)
@@ -103,7 +103,7 @@ def _opener(source: str, split: str) -> Callable[..., Any]:
 
 
 def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> Any:  # noqa: ANN401
-    """The set as torchvision gives it, fetched if that is allowed and need be."""
+    """The set as a dataset of torchvision, downloaded if allowed and necessary."""
     remedy = (
         f"download it on a machine with a network (acquisition.source={config.source}), copy the "
         "folder here and give its path as acquisition.path"
@@ -144,7 +144,7 @@ def _write_pictures(folder: Path, images: NDArray[np.uint8], names: list[str], s
             bar.advance(1)
 
 
-def _require_room(name: str, root: Path) -> None:
+def _require_space(name: str, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     require_space(
         root, _NEEDED_BYTES[name], remedy="free some space, or give another acquisition.path"

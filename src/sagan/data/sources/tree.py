@@ -1,26 +1,25 @@
-"""What a source has found out: where the images of each class lie, and what the classes are called.
+"""The common form of a source: paths of the images of each class, and titles of the classes.
 
-Sources differ only in how they come to this; choosing a part of it and linking it into one class
-folder is the same for all.
+Sources differ only in how they build it; selecting a part and linking it into one class folder is
+the same for all.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagan.data.image_folder import SPLITS, first_five
+from sagan.data.image_folder import SPLITS, file_names, first_five
 
 
 @dataclass
 class SourceTree:
-    """Where the images are; nothing of it was copied."""
+    """Paths of the images; nothing is copied."""
 
     folders: dict[str, dict[str, Path]] = field(default_factory=dict)
     """By split and class, the folder that holds the images of the class directly."""
     loose: dict[str, dict[str, list[Path]]] = field(default_factory=dict)
-    """By split and class, images of a flat folder whose labels are known otherwise."""
+    """By split and class, images of a flat folder, by a table of labels."""
     titles: dict[str, str] = field(default_factory=dict)
-    """Human names of the classes, as far as they are known."""
+    """Titles of the classes, as far as they are known."""
 
     @property
     def classes(self) -> list[str]:
@@ -52,10 +51,8 @@ def class_folders(split: Path, below: str = "") -> dict[str, Path]:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """The files of a folder that are not hidden, sorted by name."""
-    with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
-    return [folder / name for name in sorted(names)]
+    """The files of a folder without hidden ones, sorted by name."""
+    return [folder / name for name in sorted(file_names(folder))]
 
 
 def loose_by_class(files: list[Path], labels: dict[str, str]) -> dict[str, list[Path]]:

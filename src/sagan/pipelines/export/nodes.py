@@ -1,4 +1,4 @@
-"""Node of the export station."""
+"""Node of the export pipeline."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +7,9 @@ from sagan.sampling.config import SamplingConfig
 
 if TYPE_CHECKING:
     from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.export.folder import SharedFolder
+    from sagan.export.folder import ExportFolder
 else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    GeneratorBundle = SharedFolder = Any
+    GeneratorBundle = ExportFolder = Any
 
 
 def share_generator(
@@ -18,8 +18,8 @@ def share_generator(
     metrics: dict[str, Any] | None,
     sampling: SamplingConfig,
     config: ExportConfig,
-) -> SharedFolder:
-    """The bundle with card, picture, numbers and program, in a folder to give away."""
+) -> ExportFolder:
+    """The bundle with card, sample grid, metrics and program, in a self-contained folder."""
     from sagan.export.folder import make_folder
 
     return make_folder(config, generator_bundle, sampling, validation_report, metrics)

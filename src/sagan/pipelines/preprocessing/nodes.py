@@ -24,7 +24,7 @@ def make_shards(
 ) -> ShardStore:
     """Decode and resize the validated images into shards, or find them made."""
     from sagan.data.manifest.build import data_hash, records
-    from sagan.data.shards.preprocess import preprocess
+    from sagan.data.shards.build import preprocess
     from sagan.data.validation_status import require_passed_validation
 
     found = data_hash(validated_manifest)

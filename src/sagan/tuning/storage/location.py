@@ -1,10 +1,11 @@
 """Storage of a study: a journal file, or a database named by its URL."""
 
+import json
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from sagan.common.schema import ClearError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from sqlalchemy import Engine
+
+    from sagan.tuning.storage.journal import FileLock
 
 GRACE_HEARTBEATS = 4
 SQLITE_PATIENCE_SECONDS = 60.0
@@ -73,6 +76,18 @@ class StorageLocation:
         """journal, sqlite or postgresql."""
         return "journal" if self.url is None else _scheme(self.url).partition("+")[0]
 
+    @property
+    def file(self) -> Path | None:
+        """The journal or the SQLite file; None for a server."""
+        if self.url is None or self.dialect != "sqlite":
+            return self.journal
+        from sqlalchemy.engine import make_url
+
+        database = make_url(self.url).database
+        if not database or database == ":memory:":
+            raise StorageError("tuning.storage: a study of several processes cannot be in memory")
+        return Path(database)
+
     def __str__(self) -> str:
         return mask_passwords(self.url) if self.url else str(display_path(self.journal or Path()))
 
@@ -121,7 +136,9 @@ def open_storage(location: StorageLocation, heartbeat_seconds: int) -> "BaseStor
             return JournalWithHeartbeat(
                 location.journal, interval_seconds=heartbeat_seconds, grace_seconds=grace_seconds
             )
-        with _creation_lock(location):
+        # one process at a time creates SQLite's tables; PostgreSQL has locks of its own
+        file = location.file
+        with _file_lock(file, "creation") if file is not None else nullcontext():
             storage = optuna.storages.RDBStorage(
                 str(location.url),
                 engine_kwargs=_engine_options(location),
@@ -140,28 +157,10 @@ def _engine_options(location: StorageLocation) -> dict[str, Any]:
     return options | {"connect_args": {"connect_timeout": _CONNECT_SECONDS}}
 
 
-@contextmanager
-def _creation_lock(location: StorageLocation) -> Iterator[None]:
-    """Let one process at a time create SQLite's tables; PostgreSQL has locks of its own."""
-    file = _sqlite_file(location)
-    if file is None:
-        yield
-        return
+def _file_lock(file: Path, purpose: str) -> "FileLock":
     from sagan.tuning.storage.journal import FileLock
 
-    with FileLock(file.with_name(f"{file.name}.creation")):
-        yield
-
-
-def _sqlite_file(location: StorageLocation) -> Path | None:
-    if location.dialect != "sqlite":
-        return None
-    from sqlalchemy.engine import make_url
-
-    database = make_url(str(location.url)).database
-    if not database or database == ":memory:":
-        raise StorageError("tuning.storage: a study of several processes cannot be in memory")
-    return Path(database)
+    return FileLock(file.with_name(f"{file.name}.{purpose}"))
 
 
 def _begin_immediately(engine: "Engine") -> None:
@@ -190,16 +189,10 @@ def storage_lock(location: StorageLocation, storage: "BaseStorage") -> Iterator[
     A lock file beside a journal or an SQLite file; PostgreSQL's own lock, which ends with the
     connection.
     """
-    file = location.journal or _sqlite_file(location)
-    with storage_access(location):
-        if file is not None:
-            from sagan.tuning.storage.journal import FileLock
-
-            with FileLock(file.with_name(f"{file.name}.turn")):
-                yield
-        else:
-            with _database_lock(storage):
-                yield
+    file = location.file
+    lock = _file_lock(file, "turn") if file is not None else _database_lock(storage)
+    with storage_access(location), lock:
+        yield
 
 
 @contextmanager
@@ -248,18 +241,13 @@ def storage_access(location: StorageLocation) -> Iterator[None]:
             raise
         raise StorageError(f"tuning.storage: {location}: {error.strerror or error}") from error
     except ValueError as error:
-        if location.journal is None or not _is_damage(error):
+        damaged = isinstance(error, json.JSONDecodeError) or "Invalid log format" in str(error)
+        if location.journal is None or not damaged:
             raise
         raise StorageError(
             f"tuning.storage: {location} is damaged ({error}); remove the line that is not JSON, "
             "or name another journal"
         ) from error
-
-
-def _is_damage(error: ValueError) -> bool:
-    import json
-
-    return isinstance(error, json.JSONDecodeError) or "Invalid log format" in str(error)
 
 
 def _reason(location: StorageLocation, error: BaseException) -> str:

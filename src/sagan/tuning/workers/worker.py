@@ -18,11 +18,11 @@ from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.tuning.storage.location import StorageError, open_storage, storage_access
 from sagan.tuning.study import make_pruner, make_sampler
-from sagan.tuning.workers.context import StudySpec, TrialContext
+from sagan.tuning.workers.context import Report, StudySpec, TrialContext
 from sagan.tuning.workers.trial_queue import TrialQueue, origin, was_killed
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import Trial
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,8 @@ class Worker:
             logger.exception("trial %d failed", trial.number)
             self.queue.fail(trial, _reason(error))
         else:
-            self.queue.note(trial, NUMBERS, {k: _or_none(v) for k, v in numbers.items()})
+            finite = {name: float(v) if math.isfinite(v) else None for name, v in numbers.items()}
+            self.queue.note(trial, NUMBERS, finite)
             self.queue.complete(trial, values)
 
     def _numbers(self, trial: "Trial") -> Mapping[str, float]:
@@ -113,7 +114,7 @@ class Worker:
             shards=self._spec.shards,
             folder=self._spec.trial_folder(int(trial.user_attrs.get("origin", trial.number))),
             feature_cache=self._spec.feature_cache,
-            report=_Reporter(self._spec, self.queue, trial, training),
+            report=_reporter(self._spec, self.queue, trial, training),
         )
         context.folder.mkdir(parents=True, exist_ok=True)
         if self._stop:  # while it was taken
@@ -126,8 +127,8 @@ class Worker:
             return
         # listed before the trials: one that starts meanwhile is not removed
         folders = list(self._spec.folder.glob("trial-*"))
-        kept = {origin(t) for t in self.queue.trials() if was_killed(t) or not _is_done(t)}
-        kept |= {origin(trial) for trial in self.queue.best()}
+        trials = [t for t in self.queue.trials() if was_killed(t) or not t.state.is_finished()]
+        kept = {origin(trial) for trial in (*trials, *self.queue.best())}
         wanted = {self._spec.trial_folder(number) for number in kept}
         for folder in folders:
             if folder not in wanted:
@@ -150,39 +151,30 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
     return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
 
 
-class _Reporter:
-    """Passes a trial's scores to the pruner."""
+def _reporter(
+    spec: StudySpec, queue: TrialQueue, trial: "Trial", training: TrainingConfig
+) -> Report:
+    """A function that passes the scores of a trial to the pruner."""
+    import optuna
 
-    def __init__(
-        self, spec: StudySpec, queue: TrialQueue, trial: "Trial", training: TrainingConfig
-    ) -> None:
-        self._spec, self._queue, self._trial, self._training = spec, queue, trial, training
-        self._reported = set(queue.reported(trial))
+    reported = set(queue.reported(trial))
 
-    def __call__(self, images_seen: int, value: float) -> None:
-        """Record a score.
-
-        Raises:
-            optuna.TrialPruned: the pruner stops the trial.
-            DivergedError: the score is not finite.
-        """
-        import optuna
-
-        config = self._spec.config
-        self._queue.note(self._trial, IMAGES, images_seen)
-        if config.pruner is None:
+    def report(images_seen: int, value: float) -> None:
+        queue.note(trial, IMAGES, images_seen)
+        if spec.config.pruner is None:
             return
-        _require_finite({config.objectives[0]: value})
-        step = -(-images_seen // self._training.scoring.every_images)
-        with storage_access(self._spec.location):
-            if step not in self._reported:  # an interrupted trial reports some scores again
-                self._trial.report(value, step)
-                self._reported.add(step)
-            last = images_seen >= self._training.total_images
-            if not last and self._trial.should_prune():
-                logger.info("trial %d pruned at %d images", self._trial.number, images_seen)
-                self._queue.note(self._trial, STOPPED, images_seen)
+        _require_finite({spec.config.objectives[0]: value})
+        step = -(-images_seen // training.scoring.every_images)
+        with storage_access(spec.location):
+            if step not in reported:  # an interrupted trial reports some scores again
+                trial.report(value, step)
+                reported.add(step)
+            if images_seen < training.total_images and trial.should_prune():
+                logger.info("trial %d pruned at %d images", trial.number, images_seen)
+                queue.note(trial, STOPPED, images_seen)
                 raise optuna.TrialPruned
+
+    return report
 
 
 @contextmanager
@@ -229,11 +221,3 @@ def _require_finite(values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise DivergedError(f"{name} is {value}: the training diverged")
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _is_done(trial: "FrozenTrial") -> bool:
-    return bool(trial.state.is_finished())
