@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup train test lint docs commands lock clean
+.PHONY: setup train test test-fast lint docs commands lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -21,9 +21,16 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 train: $(READY)
 	$(BIN)/kedro run --pipeline=train
 
-# a process a core, a file in one of them; each computes with one thread
+# a process a core, each computing with one thread; the costliest files first, tests/costs.py
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder --durations=20
+
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
+
+# all that starts no process, no browser and no database
+test-fast: $(READY)
+	$(PYTEST) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -70,18 +70,18 @@ def variants(size: int, resizer: str) -> dict[str, Variant]:
     }
 
 
-def interleave(contest: dict[str, Variant], files: list[Path], rounds: int) -> dict[str, float]:
+def interleave(methods: dict[str, Variant], files: list[Path], rounds: int) -> dict[str, float]:
     """CPU-seconds of each variant for all files: of each block its fastest round.
 
     What else runs on the machine only ever slows a block down, by taking caches and clock.
     """
     blocks = [files[n : n + _BLOCK_IMAGES] for n in range(0, len(files), _BLOCK_IMAGES)]
-    fastest = {name: [float("inf")] * len(blocks) for name in contest}
-    for make in contest.values():  # imports and caches
+    fastest = {name: [float("inf")] * len(blocks) for name in methods}
+    for make in methods.values():  # imports and caches
         make(files[0])
     for _ in range(rounds):
         for number, block in enumerate(blocks):
-            for name, make in contest.items():
+            for name, make in methods.items():
                 begin = time.thread_time()
                 for path in block:
                     make(path)
@@ -112,16 +112,16 @@ def interpreter_seconds(resizer: str, repeats: int = 500) -> float:
 
 def compare(files: list[Path], size: int, resizer: str, rounds: int) -> dict[str, float]:
     """Measure, print the table, return what the JSON line says."""
-    contest = variants(size, resizer)
-    spent = interleave(contest, files, rounds)
+    methods = variants(size, resizer)
+    spent = interleave(methods, files, rounds)
     rate = {name: len(files) / seconds for name, seconds in spent.items()}
-    for name in contest:
+    for name in methods:
         print(f"{name:12} {rate[name]:9,.0f} images/s/core {rate[name] / rate['peers']:6.2f}")
     return {
         "ratio": round(rate["ours"] / rate["peers"], 2),
         "ratio_crop_first": round(rate["ours"] / rate["crop first"], 2),
         "images_per_second_per_core": round(rate["ours"], 1),
-        "mean_abs_diff": round(mean_abs_diff(contest["ours"], contest["crop first"], files), 3),
+        "mean_abs_diff": round(mean_abs_diff(methods["ours"], methods["crop first"], files), 3),
     }
 
 

@@ -1,4 +1,4 @@
-"""The smallest real shards and generator that sampling and evaluation can work on."""
+"""The smallest real shards, generator, training and evaluation that tests can work on."""
 
 from pathlib import Path
 
@@ -13,6 +13,31 @@ from tests.drawn_images import draw_image_folder
 
 SIZE = 16
 CLASSES = ("00_circle", "01_square", "02_triangle")
+TRAINING = {
+    "model": {
+        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
+        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
+    },
+    "device": "cpu",
+    "threads": 1,
+    "batch_size": 4,
+    "log_every_steps": 1,
+}
+CLASSIFIER = {"epochs": 1, "base_channels": 4, "feature_dim": 4}
+PROTOCOL = {
+    "features": "classifier",
+    "classifier": CLASSIFIER,
+    "num_samples": 12,
+    "batch_size": 12,
+    "kernel": None,
+    "neighbours": None,
+    "intra_class": False,
+    "memorisation": False,
+    "bootstrap_resamples": 0,
+    "extrapolation_points": 0,
+    "device": "cpu",
+}
+SCORING = {"every_images": 12, "evaluation": PROTOCOL}
 
 
 def small_shards(root: Path, *, val_per_class: int = 4) -> ShardStore:

@@ -21,11 +21,11 @@ def test_all_variants_make_the_same_square_but_for_filter_and_grid(tmp_path):
 
 def test_time_and_difference_are_measured(tmp_path):
     files = sorted(draw_image_folder(tmp_path, size=32).glob("train/*/*.png"))
-    contest = preprocessing.variants(16, "bicubic_antialias")
-    spent = preprocessing.interleave(contest, files, rounds=2)
-    assert spent.keys() == contest.keys()
+    methods = preprocessing.variants(16, "bicubic_antialias")
+    spent = preprocessing.interleave(methods, files, rounds=2)
+    assert spent.keys() == methods.keys()
     assert all(0 < seconds < 60 for seconds in spent.values())
-    ours, other = contest["ours"], contest["crop first"]
+    ours, other = methods["ours"], methods["crop first"]
     assert preprocessing.mean_abs_diff(ours, ours, files) == 0
     assert 0 < preprocessing.mean_abs_diff(ours, other, files) < 20
 

@@ -7,12 +7,11 @@ from sagan.comparison.runner import run_comparison
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS
-from tests.small_world import small_shards
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return small_shards(tmp_path_factory.mktemp("shards"))
+def shards(small_store):
+    return small_store
 
 
 @pytest.fixture(scope="module")

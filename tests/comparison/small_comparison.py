@@ -1,28 +1,11 @@
 """A comparison of tiny networks, of a few steps each."""
 
-from sagan.metrics.config import ClassifierConfig
+from tests import small_world
+from tests.small_world import PROTOCOL
 
-PROTOCOL = {
-    "features": "classifier",
-    "classifier": ClassifierConfig(epochs=1, base_channels=4, feature_dim=4),
-    "num_samples": 12,
-    "batch_size": 12,
-    "kernel": None,
-    "neighbours": None,
-    "intra_class": False,
-    "memorisation": False,
-    "bootstrap_resamples": 0,
-    "extrapolation_points": 0,
-    "device": "cpu",
-}
-TRAINING = {
-    "model": {
-        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
-        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
-    },
-    "device": "cpu",
-    "threads": 1,
-    "batch_size": 4,
+__all__ = ["EQUAL", "PROTOCOL", "TRAINING", "VARIANTS", "count_trainings"]
+
+TRAINING = small_world.TRAINING | {
     "total_images": 8,
     "tensorboard": False,
     "watch": {"enabled": False},

@@ -19,6 +19,8 @@ from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS
 
+pytestmark = pytest.mark.slow  # a process for each run of a comparison
+
 
 def test_processes_make_the_rows_of_one(compare, shards, features, tmp_path):
     alone = compare(seeds=[0], variants=VARIANTS[:2])

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from sagan.data import progress as module
-from sagan.data.progress import progress
+from sagan.data.progress import Progress
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def clock(monkeypatch):
 
 
 def test_a_batch_jobs_log_has_a_line_now_and_then(clock, caplog):
-    with caplog.at_level(logging.INFO), progress("resizing", 1000) as bar:
+    with caplog.at_level(logging.INFO), Progress("resizing", 1000) as bar:
         for _ in range(10):
             clock[0] += 10
             bar.advance(100)
@@ -27,9 +27,9 @@ def test_a_batch_jobs_log_has_a_line_now_and_then(clock, caplog):
 
 
 def test_bytes_are_told_as_bytes_and_nothing_as_nothing(clock, caplog):
-    with caplog.at_level(logging.INFO), progress("extracting", 4_000_000, "B") as bar:
+    with caplog.at_level(logging.INFO), Progress("extracting", 4_000_000, "B") as bar:
         clock[0] += 40
         bar.advance(1_000_000)
     assert caplog.messages == ["extracting: 25%, 25.0kB/s, 02:00 left"]
-    with progress("nothing", 0):
+    with Progress("nothing", 0):
         pass

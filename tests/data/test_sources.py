@@ -43,9 +43,9 @@ def test_a_disk_that_is_full_while_digits_are_written_is_named(tmp_path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError, match="No space left on device while writing images; free") as said:
+    with pytest.raises(OSError, match="No space left on device while writing") as said:
         acquire(DIGITS, tmp_path)
-    assert said.value.filename == str(tmp_path)
+    assert said.value.filename == str(tmp_path / "digits")
 
 
 def test_every_sixth_digit_of_a_class_is_for_validation():
@@ -83,7 +83,7 @@ def test_damaged_digits_are_written_again(tmp_path, damage):
 
 
 def test_a_killed_writing_leaves_nothing_behind(tmp_path, monkeypatch):
-    (tmp_path / ".digits-killed/fresh/train/0").mkdir(parents=True)  # an earlier run, kill -9
+    (tmp_path / ".digits.999999999.saving/train/0").mkdir(parents=True)  # an earlier run, kill -9
 
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -93,6 +93,14 @@ def test_dataset_of_another_library_is_saved_atomically(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(
+    "dataset", [None, "json.JsonDataset", {"type": "text.TextDataset", "x": 1}]
+)
+def test_wrong_dataset_of_another_library_is_refused_before_it_is_used(dataset) -> None:
+    with pytest.raises(DatasetError):
+        AtomicDataset(filepath="numbers", dataset=dataset)
+
+
 def test_save_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
     dataset.save({"fid": 1.0})

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sagan.explorer.__main__ import HOST, free_port
 from sagan.explorer.candidates import candidates
-from sagan.explorer.views import End, Explorer, Place
+from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: said.append(request.url))
     page.goto(address)
-    expect(page.locator("#said")).to_contain_text("16x16: peak", timeout=30_000)
+    expect(page.locator("#description")).to_contain_text("16x16: peak", timeout=30_000)
     yield page
     context.close()
     assert [text for text in said if not text.startswith((address, "data:", "blob:"))] == []
@@ -58,7 +58,7 @@ def test_a_click_draws_a_map(opened: Page) -> None:
 
 
 def test_a_number_beyond_a_slider_is_its_end(opened: Page, capfd) -> None:
-    number = opened.locator("#share input[type=number]")
+    number = opened.locator("#t input[type=number]")
     opened.get_by_label("Seed of the other").fill("5")
     opened.get_by_label("Seed of the other").blur()
     before = opened.locator("#sample img").get_attribute("src")
@@ -71,7 +71,9 @@ def test_a_number_beyond_a_slider_is_its_end(opened: Page, capfd) -> None:
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_path) -> None:
+def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
+    opened: Page, tmp_path
+) -> None:
     def changes(act) -> None:
         before = opened.locator("#sample img").get_attribute("src")
         act()
@@ -90,11 +92,11 @@ def test_a_seed_another_sample_and_a_slide_draw_and_download(opened: Page, tmp_p
         assert kept["latents"].shape == (1, 12)
         assert kept["class_labels"].tolist() == [0]
 
-    def slide() -> None:
-        opened.locator("#share input[type=number]").fill("0.5")
-        opened.locator("#share input[type=number]").blur()
+    def interpolate() -> None:
+        opened.locator("#t input[type=number]").fill("0.5")
+        opened.locator("#t input[type=number]").blur()
 
-    changes(slide)
+    changes(interpolate)
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
@@ -120,7 +122,7 @@ def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
     expect(opened.locator("#other1 img")).to_be_visible()
     expect(opened.locator(".sample img, .map img")).to_have_count(2 * (1 + 2))
     expect(samples).to_have_count(16)
-    expect(opened.locator("#said")).to_contain_text("raw, 16x16: peak")
+    expect(opened.locator("#description")).to_contain_text("raw, 16x16: peak")
     pictures = [
         opened.locator(f"{name} img").get_attribute("src") for name in ("#sample", "#other1")
     ]
@@ -131,10 +133,10 @@ def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
     expect(opened.locator("#other1 img")).not_to_have_attribute("src", pictures[1])
     shown.get_by_label("averaged").uncheck()
     expect(opened.locator("#sample img")).to_have_count(0)
-    expect(opened.locator("#said")).not_to_contain_text("averaged")
+    expect(opened.locator("#description")).not_to_contain_text("averaged")
     with opened.expect_download() as download:
         opened.locator("#png").click()
     download.value.save_as(tmp_path / "third.png")
     picture = np.asarray(Image.open(tmp_path / "third.png")).transpose(2, 0, 1)
-    wanted = Explorer(both.choose("raw")).view(Place(End(0, index=2))).image
+    wanted = Explorer(both.choose("raw")).view(LatentPoint(Endpoint(0, index=2))).image
     assert (picture == wanted).all()

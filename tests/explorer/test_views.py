@@ -26,7 +26,7 @@ from sagan.explorer.pictures import (
     write_latents,
     write_png,
 )
-from sagan.explorer.views import End, Explorer, Place, View, slerp
+from sagan.explorer.views import Endpoint, Explorer, LatentPoint, View, slerp
 from sagan.sampling.__main__ import main as sample
 from tests.small_world import small_bundle
 
@@ -43,35 +43,35 @@ def sampled(bundle, out, *arguments) -> np.ndarray:
 
 
 def test_a_view_is_the_sample_that_the_command_draws(explorer, bundle, tmp_path):
-    place = Place(End(1, seed=7, index=2), truncation=0.6)
+    point = LatentPoint(Endpoint(1, seed=7, index=2), truncation=0.6)
     arguments = ("--classes", "1", "--seed", "7", "--count", "3", "--truncation", "0.6")
     wanted = sampled(bundle, tmp_path, *arguments)
-    assert np.abs(explorer.view(place).image - wanted[2]).max() <= 1
-    shown = explorer.samples(place.start, 3, 0.6)
+    assert np.abs(explorer.view(point).image - wanted[2]).max() <= 1
+    shown = explorer.samples(point.start, 3, 0.6)
     assert np.abs(shown - wanted).max() <= 1
 
 
 def test_downloads_draw_the_picture_again(explorer, bundle, tmp_path):
-    place = Place(End(0, seed=1), End(0, seed=2), share=0.3, truncation=0.9)
-    write_latents(tmp_path / "kept.npz", explorer, place)
-    write_png(tmp_path / "kept.png", explorer.view(place))
+    point = LatentPoint(Endpoint(0, seed=1), Endpoint(0, seed=2), t=0.3, truncation=0.9)
+    write_latents(tmp_path / "kept.npz", explorer, point)
+    write_png(tmp_path / "kept.png", explorer.view(point))
     again = sampled(bundle, tmp_path / "out", "--latents", str(tmp_path / "kept.npz"))
     picture = np.asarray(Image.open(tmp_path / "kept.png")).transpose(2, 0, 1)
     assert np.abs(again[0] - picture).max() <= 1
 
 
 def test_maps_are_of_every_block_and_even_out_to_one(explorer):
-    view = explorer.view(Place(End(0)))
+    view = explorer.view(LatentPoint(Endpoint(0)))
     assert {r: m.shape for r, m in view.maps.items()} == {8: (64, 16), 16: (256, 64)}
     for found in view.maps.values():
         np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_slide_starts_and_ends_at_its_ends(explorer):
-    start, end = End(0, seed=3), End(2, seed=4)
-    images = [explorer.view(Place(start, end, share)).image for share in (0.0, 0.5, 1.0)]
-    assert (images[0] == explorer.view(Place(start)).image).all()
-    assert (images[2] == explorer.view(Place(end)).image).all()
+def test_an_interpolation_starts_and_ends_at_its_ends(explorer):
+    start, end = Endpoint(0, seed=3), Endpoint(2, seed=4)
+    images = [explorer.view(LatentPoint(start, end, t)).image for t in (0.0, 0.5, 1.0)]
+    assert (images[0] == explorer.view(LatentPoint(start)).image).all()
+    assert (images[2] == explorer.view(LatentPoint(end)).image).all()
     assert (images[1] != images[0]).any()
     assert (images[1] != images[2]).any()
 
@@ -82,10 +82,10 @@ def test_half_way_between_classes_is_the_mean_of_their_tables(explorer, bundle):
     for name, table in mixed.named_parameters():
         if name.endswith((".gain", ".bias")) and table.shape[:1] == (3,) and table.ndim == 2:
             table[1] = (table[0] + table[2]) / 2
-    latents = explorer.latents(Place(End(0)))
+    latents = explorer.latents(LatentPoint(Endpoint(0)))
     with torch.no_grad():
         wanted = mixed(latents, torch.tensor([1]))
-    found = explorer.view(Place(End(0), End(2), share=0.5)).image / 127.5 - 1
+    found = explorer.view(LatentPoint(Endpoint(0), Endpoint(2), t=0.5)).image / 127.5 - 1
     np.testing.assert_allclose(found, wanted[0].numpy(), atol=0.02)
 
 
@@ -98,24 +98,24 @@ def test_slerp_keeps_lengths_and_halves_the_angle():
 
 
 def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
-    place = Place(End(0), End(1), share=0.5)
-    assert place.label is None
-    assert Place(End(0), End(1), share=1.0).label == 1
+    point = LatentPoint(Endpoint(0), Endpoint(1), t=0.5)
+    assert point.label is None
+    assert LatentPoint(Endpoint(0), Endpoint(1), t=1.0).label == 1
     with pytest.raises(ValueError, match="no label to save"):
-        write_latents(tmp_path / "kept.npz", explorer, place)
+        write_latents(tmp_path / "kept.npz", explorer, point)
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("point", "said"),
     [
-        (Place(End(9)), r"expected 0\.\.2, got 9"),
-        (Place(End(0, seed=-1)), "seed must not be negative"),
-        (Place(End(0), truncation=0.0), "truncation must be at least 0.01"),
+        (LatentPoint(Endpoint(9)), r"expected 0\.\.2, got 9"),
+        (LatentPoint(Endpoint(0, seed=-1)), "seed must not be negative"),
+        (LatentPoint(Endpoint(0), truncation=0.0), "truncation must be at least 0.01"),
     ],
 )
-def test_a_wrong_place_is_refused(explorer, place, said):
+def test_a_wrong_place_is_refused(explorer, point, said):
     with pytest.raises(ValueError, match=said):
-        explorer.view(place)
+        explorer.view(point)
 
 
 def test_a_point_finds_its_row_of_the_map():
@@ -196,8 +196,8 @@ def names(found) -> list[tuple[str, bool]]:
 def test_a_bundle_with_both_weights_is_two_candidates(both):
     found = candidates([both])
     assert names(found) == [("averaged", True), ("raw", False)]
-    images = [candidate.explorer.view(Place(End(0))).image for candidate in found]
-    assert (images[0] == Explorer(both).view(Place(End(0))).image).all()
+    images = [candidate.explorer.view(LatentPoint(Endpoint(0))).image for candidate in found]
+    assert (images[0] == Explorer(both).view(LatentPoint(Endpoint(0))).image).all()
     assert (images[0] != images[1]).any()
     assert names(candidates([both], weights="raw")) == [("raw", True)]
 
@@ -224,7 +224,7 @@ def test_weights_that_a_bundle_has_not_are_refused(bundle, both, capsys):
 
 def test_looking_changes_no_file_of_the_bundle(bundle):
     before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
-    Explorer(bundle).view(Place(End(0), End(1), share=0.4))
+    Explorer(bundle).view(LatentPoint(Endpoint(0), Endpoint(1), t=0.4))
     assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
     assert Explorer(GeneratorBundle.open(bundle.path)).bundle.num_classes == 3
 
@@ -238,6 +238,6 @@ def test_all_but_page_and_serving_do_without_gradio():
 def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):
     explorer = Explorer(small_bundle(tmp_path / "plain", attention=()))
     assert explorer.resolutions == ()
-    view = explorer.view(Place(End(0)))
+    view = explorer.view(LatentPoint(Endpoint(0)))
     assert view.maps == {}
     assert view.image.shape == (3, 16, 16)

@@ -1,15 +1,21 @@
 """A copy of the project to run commands in, so that tests never touch the user's data."""
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 import yaml
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
 
+from sagan import cli
 from sagan.processes.lock import folder_lock
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +44,9 @@ AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
 
 _NO_SOURCE = shutil.ignore_patterns("__pycache__", "dvc.lock")
 
+# files that nothing writes into once they are there
+_NEVER_CHANGED = {".png", ".npy", ".npz", ".pt", ".parquet", ".safetensors"}
+
 Command = Callable[..., subprocess.CompletedProcess]
 
 
@@ -60,6 +69,17 @@ def copy_project(target: Path) -> Path:
     for stray in (target / "conf" / "local").glob("*.yml"):  # the developer's own
         stray.unlink()
     return target
+
+
+def copy_finished(finished: Path, target: Path) -> Path:
+    """A copy to change; images, arrays, weights and DVC's objects are hard links."""
+
+    def link_or_copy(source: str, to: str) -> None:
+        path = Path(source)
+        fixed = path.suffix in _NEVER_CHANGED or "files/md5" in source
+        (os.link if fixed else shutil.copy2)(source, to)
+
+    return shutil.copytree(finished, target, symlinks=True, copy_function=link_or_copy)
 
 
 def make_small(project: Path) -> None:
@@ -108,6 +128,31 @@ def command_in(project: Path) -> Command:
     return run
 
 
+def run_here(project: Path, *words: str, command: click.Command = cli.run) -> Result:
+    """`kedro run` in the project, in this process: no second import of everything."""
+    with pytest.MonkeyPatch.context() as patch, _logging_kept():
+        patch.chdir(project)
+        patch.setattr(sys, "path", [*sys.path])
+        patch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        patch.setenv("COLUMNS", "80")
+        bootstrap_project(project)
+        return CliRunner().invoke(command, words)
+
+
+@contextmanager
+def _logging_kept() -> Iterator[None]:
+    """Kedro configures the loggers of the process; put them back."""
+    names = [None, *logging.root.manager.loggerDict]
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(one, [*one.handlers], one.level, one.propagate, one.disabled) for one in loggers]
+    try:
+        yield
+    finally:
+        for one, handlers, level, propagate, disabled in before:
+            one.handlers[:], one.propagate, one.disabled = handlers, propagate, disabled
+            one.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which nothing has run; tests leave it as it is."""
@@ -133,8 +178,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with folder_lock(shared / "finished_project_lock"):
         if not made.exists():
             _finish(shared / "finished_project_partial").rename(made)
-    shutil.copytree(made, mine, symlinks=True)
-    return mine
+    return copy_finished(made, mine)
 
 
 def _finish(target: Path) -> Path:

@@ -1,19 +1,19 @@
 """A user's mistake ends in one clear message and status 1, without a traceback."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
-from tests.integration.conftest import command_in
+from tests.integration.conftest import command_in, copy_finished, run_here
 
 
 def refused(project: Path, *options: str) -> str:
     """Run, expect a refusal, and return the message."""
-    done = command_in(project)("kedro", "run", *options)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    done = run_here(project, *options)
+    assert done.exit_code == 1, done.output
+    assert "Traceback" not in done.output
     assert done.stderr.count("Error: ") == 1
     return done.stderr.partition("Error: ")[2]
 
@@ -73,7 +73,10 @@ def test_faulty_yaml_is_named_by_file_and_line(own_project: Path, text: str, fau
     )
 
 
-def test_cuda_without_cuda_is_refused(finished_project: Path) -> None:
+def test_cuda_without_cuda_is_refused(
+    finished_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     message = refused(finished_project, "--pipeline=training", "--params=training.device=cuda")
     assert "cuda" in message.lower()
 
@@ -113,8 +116,7 @@ def test_inception_weights_are_asked_for_before_anything_runs(project: Path) -> 
 def test_training_for_a_later_evaluation_is_warned_of_missing_weights(
     finished_project: Path, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "project"  # the finished one is others' too, and stays as it is
-    shutil.copytree(finished_project, copy, symlinks=True)
+    copy = copy_finished(finished_project, tmp_path / "project")
     options = "evaluation.features=inception,evaluation.inception_weights=/no/such/weights.pth"
     done = command_in(copy)("kedro", "run", "--pipeline=training", f"--params={options}")
     assert done.returncode == 0, done.stderr
@@ -123,10 +125,14 @@ def test_training_for_a_later_evaluation_is_warned_of_missing_weights(
 
 
 def test_traceback_is_kept_in_the_log_file_and_shown_when_asked_for(own_project: Path) -> None:
-    refused(own_project, "--pipeline=reporting")
+    run = command_in(own_project)
+    refused = run("kedro", "run", "--pipeline=reporting")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert refused.stderr.count("Error: ") == 1
     log = (own_project / "info.log").read_text()
     assert "Traceback" in log
     assert "does not exist" in log
-    done = command_in(own_project)("kedro", "run", "--pipeline=reporting", "--verbose")
+    done = run("kedro", "run", "--pipeline=reporting", "--verbose")
     assert done.returncode == 1
     assert "Traceback" in done.stderr

@@ -15,7 +15,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.pipeline import Pipeline
 
 from sagan import cli
-from tests.integration.conftest import command_in, environment
+from tests.integration.conftest import command_in, environment, run_here
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,9 @@ def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
 
 
 def test_explore_names_what_is_missing(project: Path) -> None:
-    done = command_in(project)(
-        *("kedro", "explore", "--env=tiny_imagenet64", "--weights=raw", "--no-browser")
-    )
-    assert done.returncode == 1
+    words = ("--env=tiny_imagenet64", "--weights=raw", "--no-browser")
+    done = run_here(project, *words, command=cli.explore)
+    assert done.exit_code == 1
     said = " ".join(done.stderr.split())
     assert "no generator bundle at" in said
     assert "data/tiny_imagenet64/06_models/generator" in said.replace(" ", "")
@@ -153,8 +152,8 @@ def test_lists_reach_the_parameters(project: Path) -> None:
     words = (
         "--params=training.betas=[0.0,2.0],training.model.generator.attention_resolutions=[8,16]"
     )
-    done = command_in(project)("kedro", "run", "--pipeline=acquisition", words)
-    assert done.returncode == 1
+    done = run_here(project, "--pipeline=acquisition", words)
+    assert done.exit_code == 1
     assert "1 wrong parameter" in done.stderr
     assert "betas must lie below 1, got (0.0, 2.0)" in done.stderr
 

@@ -37,26 +37,44 @@ def test_notebook_defines_nothing(path: Path) -> None:
             assert not any(line.startswith(("def ", "class ")) for line in cell.source.split("\n"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_and_draws(path: Path, finished_project: Path) -> None:
-    notebook = nbformat.read(finished_project / "notebooks" / path.name, as_version=4)
+@pytest.fixture(scope="module")
+def executed(finished_project: Path) -> dict[str, list]:
+    """Outputs of each notebook; one kernel ran them all, with nothing of the one before."""
+    folder = finished_project / "notebooks"
+    notebook, parts = nbformat.v4.new_notebook(), {}
+    forget = "%reset -f\nget_ipython().extension_manager.loaded.clear()"
+    for path in NOTEBOOKS:
+        parts[path.stem] = nbformat.read(folder / path.name, as_version=4).cells
+        notebook.cells += [*parts[path.stem], nbformat.v4.new_code_cell(forget)]
     client = NotebookClient(
         notebook,
         timeout=120,  # seconds a cell
         kernel_name="python3",
-        resources={"metadata": {"path": str(finished_project / "notebooks")}},
+        resources={"metadata": {"path": str(folder)}},
     )
     settings = environment(finished_project) | {
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": str(finished_project / ".ipython"),
     }
     client.execute(env=os.environ | settings)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return {
+        name: [output for cell in cells for output in cell.get("outputs", [])]
+        for name, cells in parts.items()
+    }
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_notebook_runs_and_draws(name: str, executed: dict[str, list]) -> None:
+    outputs = executed[name]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    expected_pictures, told = SHOWN[path.stem]
+    expected_pictures, told = SHOWN[name]
     assert len(pictures) == expected_pictures
     assert told in str(outputs)
     assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+def test_every_notebook_is_known() -> None:
+    assert {path.stem for path in NOTEBOOKS} == set(SHOWN)
 
 
 @pytest.mark.parametrize(

@@ -39,19 +39,20 @@ def test_what_was_pushed_to_a_bucket_is_pulled_elsewhere(
     finished_project: Path, endpoint: str, tmp_path: Path
 ) -> None:
     clone = tmp_path / "clone"
-    command_in(finished_project)("git", "clone", "--quiet", ".", str(clone))
     here, there = command_in(finished_project), command_in(clone)
-    for run in (here, there):
-        assert run("dvc", "remote", "add", "--local", "s3", "s3://runs/sagan").returncode == 0
-        for option in (("endpointurl", endpoint), ("verify", "true")):
-            assert run("dvc", "remote", "modify", "--local", "s3", *option).returncode == 0
+    assert here("git", "clone", "--quiet", ".", str(clone)).returncode == 0
+    section = "['remote \"s3\"']"
+    remote = f"{section}\n    url = s3://runs/sagan\n    endpointurl = {endpoint}\n"
+    kept = finished_project / ".dvc/config.local"
+    before = kept.read_text() if kept.exists() else ""
+    kept.write_text(before + remote)
+    (clone / ".dvc/config.local").write_text(remote)
 
     pushed = here("dvc", "push", "--remote=s3", STAGE)
+    kept.write_text(before)
     assert pushed.returncode == 0, pushed.stderr
     assert "3 files pushed" in pushed.stdout
-    assert "in sync" in here("dvc", "status", "--remote=s3", STAGE).stdout
     pulled = there("dvc", "pull", "--remote=s3", STAGE)
     assert pulled.returncode == 0, pulled.stderr
     for out in OUTS:
         assert (clone / out).read_bytes() == (finished_project / out).read_bytes()
-    here("dvc", "remote", "remove", "--local", "s3")

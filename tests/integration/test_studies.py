@@ -1,13 +1,12 @@
 """Tuning and comparison as DVC stages: made, skipped, redone, and never by a plain `dvc repro`."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.integration.conftest import Command, command_in
+from tests.integration.conftest import Command, command_in, copy_finished
 
 REPORTING = "data/08_reporting"
 PROTOCOL = {
@@ -57,8 +56,7 @@ def results(project: Path) -> dict:
 @pytest.fixture(scope="module")
 def studied(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished project in which both studies were made by DVC."""
-    project = tmp_path_factory.mktemp("studied") / "project"
-    shutil.copytree(finished_project, project, symlinks=True)
+    project = copy_finished(finished_project, tmp_path_factory.mktemp("studied") / "project")
     change(project, "tuning", **SMALL["tuning"], evaluation=PROTOCOL)
     change(project, "comparison", **SMALL["comparison"])
     file = project / "studies/dvc.yaml"

@@ -1,13 +1,12 @@
 """`kedro run --pipeline=tuning`, from a study to a training with what it found."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.integration.conftest import Command, command_in
+from tests.integration.conftest import Command, command_in, copy_finished, run_here
 
 SMALL = {
     "trials": 2,
@@ -22,8 +21,7 @@ SMALL = {
 @pytest.fixture(scope="module")
 def tuned_project(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished project in which a study of two trials is done."""
-    target = tmp_path_factory.mktemp("tuned") / "project"
-    shutil.copytree(finished_project, target, symlinks=True)
+    target = copy_finished(finished_project, tmp_path_factory.mktemp("tuned") / "project")
     path = target / "conf" / "base" / "parameters_tuning.yml"
     parameters = yaml.safe_load(path.read_text())
     parameters["tuning"] |= SMALL
@@ -63,11 +61,10 @@ def test_a_tuned_value_becomes_a_parameter_by_one_command(
     assert identity["parameters"]["generator_lr"] == rate
 
 
-def test_another_search_space_is_refused_in_one_message(run: Command) -> None:
-    refused = run(
-        "kedro", "run", "--pipeline=tuning", "--params=tuning.search_space.generator_lr.high=0.003"
-    )
-    assert refused.returncode == 1
+def test_another_search_space_is_refused_in_one_message(tuned_project: Path) -> None:
+    change = "--params=tuning.search_space.generator_lr.high=0.003"
+    refused = run_here(tuned_project, "--pipeline=tuning", change)
+    assert refused.exit_code == 1
     assert "search_space.generator_lr.high: 0.002 -> 0.003" in refused.stderr
     assert "tuning.study=digits_2" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -1,12 +1,11 @@
 import pytest
 
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
-from tests.small_world import small_shards
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory):
-    return small_shards(tmp_path_factory.mktemp("shards"))
+def shards(small_store):
+    return small_store
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from sagan.metrics.evaluate_generator import check_generator, evaluation_labels
 from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features.references import reference_statistics
-from sagan.metrics.labels import check_generator, evaluation_labels
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 from tests.small_world import small_bundle, small_shards

@@ -10,12 +10,12 @@ from kedro.runner import SequentialRunner
 from sagan.datasets import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
 from sagan.metrics.config import EvaluationConfig
 from sagan.pipelines.evaluation import create_pipeline
-from tests.small_world import small_bundle, small_shards
+from tests.small_world import small_bundle
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return small_shards(tmp_path_factory.mktemp("shards"))
+def shards(small_store):
+    return small_store
 
 
 @pytest.fixture

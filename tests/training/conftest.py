@@ -7,21 +7,14 @@ from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
 from tests.drawn_images import draw_image_folder
+from tests.small_world import TRAINING
 from tests.training.stored import filled
 from tests.training.updates import SIZES
 
-TINY = {
-    "model": {
-        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
-        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
-    },
-    "device": "cpu",
-    "threads": 1,
-    "batch_size": 4,
+TINY = TRAINING | {
     "total_images": 40,
     "ema_decay": 0.9,
     "standing_batches": 2,
-    "log_every_steps": 1,
     "checkpoint_every_images": 12,
 }
 

@@ -2,26 +2,81 @@
 
 import os
 import signal
+import socket
 import time
+from contextlib import contextmanager, nullcontext
 
 import torch
 
 from sagan.training.core import steps
 from sagan.training.launch.torchelastic import work
 from sagan.training.store.checkpoints import CheckpointStore
+from tests.small_world import SCORING
+
+SHORT = {"total_images": 24}
+SCORED = {"scoring": SCORING}
+# what one pair does after another, each in a folder of its own: changes, and what goes wrong
+GOES_WELL = {
+    "plain": (SHORT, None),
+    "scored": (SHORT | SCORED, None),
+    "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_to_save"),
+}
+ENDS_EARLY = {"nowhere": ({"continue_from": "nowhere"}, None)}
+
+
+def then_signalled(*arguments):
+    """Runs that end well, then one whose process 1 alone is asked to stop in its third update."""
+    _one_after_another(GOES_WELL, *arguments)
+    if os.environ["RANK"] == "1":
+        _after(2, _signal)
+    return work(*arguments)
+
+
+def then_diverging(*arguments):
+    """A run that has nothing to continue, then one whose process 1 reads an infinite image.
+
+    Each start of process 0 is counted, in a file beside the runs.
+    """
+    if os.environ["RANK"] == "0":
+        with (arguments[2]["runs_dir"] / "starts").open("a") as file:
+            file.write(".")
+    _one_after_another(ENDS_EARLY, *arguments)
+    if os.environ["RANK"] == "1":
+        _after(2, _infinite)
+    return work(*arguments)
+
+
+def _one_after_another(scenarios, config, shards, folders, _errors, log_level):
+    launched_port = os.environ["MASTER_PORT"]
+    for name, (changes, fault) in scenarios.items():
+        runs = folders["runs_dir"] / name
+        errors = runs / "processes"
+        errors.mkdir(parents=True, exist_ok=True)
+        os.environ["MASTER_PORT"] = _port(runs)
+        values = config.model_dump(exclude_unset=True) | changes
+        with slow_saves() if fault else nullcontext():
+            work(type(config)(**values), shards, folders | {"runs_dir": runs}, errors, log_level)
+    os.environ["MASTER_PORT"] = launched_port
+
+
+def _port(folder):
+    """A free one that process 0 chooses: the store of the run before may not have closed yet."""
+    path = folder / "port"
+    if os.environ["RANK"] == "0":
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            chosen = str(probe.getsockname()[1])
+        (folder / "port.partial").write_text(chosen)
+        (folder / "port.partial").rename(path)
+    while not path.exists():
+        time.sleep(0.02)
+    return path.read_text()
 
 
 def raising(*arguments):
     """Process 1 raises in its third update of the discriminator."""
     if os.environ["RANK"] == "1":
         _after(2, _raise)
-    return work(*arguments)
-
-
-def diverging(*arguments):
-    """Process 1 reads an image that is not finite in its third update."""
-    if os.environ["RANK"] == "1":
-        _after(2, _infinite)
     return work(*arguments)
 
 
@@ -32,22 +87,8 @@ def dying(*arguments):
     return work(*arguments)
 
 
-def signalled(*arguments):
-    """Process 1 alone is asked to stop, in its third update."""
-    if os.environ["RANK"] == "1":
-        _after(2, _signal)
-    return work(*arguments)
-
-
-def counted(*arguments):
-    """Each start of process 0 is counted, in a file beside the runs."""
-    if os.environ["RANK"] == "0":
-        with (arguments[2]["runs_dir"] / "starts").open("a") as file:
-            file.write(".")
-    return work(*arguments)
-
-
-def slow_to_save(*arguments):
+@contextmanager
+def slow_saves():
     """The lead takes longer to save than a step may take."""
     original = CheckpointStore.save
 
@@ -56,7 +97,10 @@ def slow_to_save(*arguments):
         return original(store, *state, **options)
 
     CheckpointStore.save = slow
-    return work(*arguments)
+    try:
+        yield
+    finally:
+        CheckpointStore.save = original
 
 
 def _after(updates, change):

@@ -17,13 +17,13 @@ from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.config.scoring import ScoringConfig
+from sagan.training.config import TrainingConfig
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.launch.torchelastic import TrainingFailed, launch
+from sagan.training.launch.error_files import WorkerErrorFiles
+from sagan.training.launch.torchelastic import TrainingFailedError, launch
 from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
 from tests.training.conftest import TINY
-from tests.training.monitor.test_scoring import SCORING
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 # batch norm over all processes, so that their number does not change the maths
@@ -37,8 +37,6 @@ SECONDS = 90  # for anything here to happen, on a busy machine
 def alone(shards, tmp_path_factory):
     """One process's journal and final state."""
     workspace = tmp_path_factory.mktemp("alone")
-    from sagan.training.config import TrainingConfig
-
     result = train(TrainingConfig(**(TINY | SHARED)), shards, workspace)
     return result.journal, final_state(workspace)
 
@@ -147,7 +145,7 @@ def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 -
 
 def test_killed_process_ends_all_where_no_restart_is_left(launched, tmp_path):
     started = time.monotonic()
-    with pytest.raises(TrainingFailed, match=r"process 1 ended with signal 9.*checkpoints are"):
+    with pytest.raises(TrainingFailedError, match=r"process 1 ended with signal 9.*checkpoints"):
         launched(distributed_workers.dying, total_images=LONG, checkpoint_every_images=4)
 
     assert time.monotonic() - started < 30
@@ -163,13 +161,6 @@ def test_killed_launcher_leaves_no_orphan(shards, tmp_path):
 
     wait_until_gone(workers, 30)
     assert final_state(tmp_path / "out")["images_seen"] >= 16
-
-
-def test_one_signalled_process_stops_all_at_the_same_step(launched, tmp_path):
-    with pytest.raises(TrainingInterrupted):
-        launched(distributed_workers.signalled, restarts=3, total_images=LONG)
-
-    assert final_state(tmp_path)["images_seen"] == 12
 
 
 def test_a_signal_while_the_processes_are_being_started_is_kept_for_them(shards, tmp_path):
@@ -208,16 +199,59 @@ def test_two_machines_meet_and_one_keeps_what_was_made(alone, shards, tmp_path):
 
 
 @pytest.fixture
-def launched(tiny, shards, tmp_path):
+def launched(shards, tmp_path):
     """Launch two processes of a kind here, without another interpreter in between."""
 
     def run(worker, **changes):
-        config = tiny(**(SHARED | {"devices": 2, "restarts": 0, "total_images": 40} | changes))
-        folder = tmp_path / identity_hash(run_identity(config, shards))
-        launch(config, shards, tmp_path, tmp_path / "features", folder, worker=worker)
-        return folder
+        return launch_pair(worker, shards, tmp_path, **changes)
 
     return run
+
+
+def launch_pair(worker, shards, runs, **changes):
+    values = {"devices": 2, "restarts": 0, "total_images": 40} | changes
+    config = TrainingConfig(**(TINY | SHARED | values))
+    folder = runs / identity_hash(run_identity(config, shards))
+    launch(config, shards, runs, runs / "features", folder, worker=worker)
+
+
+@pytest.fixture(scope="module")
+def pair(shards, tmp_path_factory):
+    """The folder of runs that one pair of processes made, until one of the two was signalled."""
+    runs = tmp_path_factory.mktemp("pair")
+    with pytest.raises(TrainingInterrupted):
+        launch_pair(distributed_workers.then_signalled, shards, runs, restarts=3, total_images=LONG)
+    return runs
+
+
+def test_one_signalled_process_stops_all_at_the_same_step(pair):
+    assert final_state(pair)["images_seen"] == 12
+
+
+def test_the_lead_scores_while_the_others_wait(pair):
+    records = map(json.loads, next((pair / "scored").glob("*/journal.jsonl")).open())
+    assert [r["images_seen"] for r in records if r.get("event") == "score"] == [12, 24]
+    ours, theirs = (final_state(pair / side) | {"watched": None} for side in ("scored", "plain"))
+    assert_equal_states(ours, theirs)
+
+
+def test_saving_may_take_longer_than_a_step_may(pair):
+    assert final_state(pair / "slow_to_save")["images_seen"] == 8
+    assert list((pair / "slow_to_save").glob("*/summary.json"))
+
+
+def test_what_a_new_start_would_not_cure_ends_at_once_in_its_own_words(launched, tmp_path):
+    """A run that has nothing to continue, and losses that diverge in one process."""
+    with pytest.raises(NonFiniteError, match=r"discriminator's update is not finite.*8 images"):
+        launched(distributed_workers.then_diverging, restarts=3, checkpoint_every_images=4)
+
+    assert (tmp_path / "starts").read_text() == "."
+    failure = WorkerErrorFiles(tmp_path / "nowhere" / "processes").permanent_failure()
+    assert isinstance(failure, str)
+    assert failure.startswith("training.continue_from: no run at 'nowhere'")
+    state = final_state(tmp_path)
+    assert state["images_seen"] == 8
+    assert all(t.isfinite().all() for t in state["discriminator"].values())
 
 
 def test_the_process_that_raised_is_reported_not_those_that_lost_it(
@@ -227,26 +261,10 @@ def test_the_process_that_raised_is_reported_not_those_that_lost_it(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
 
-    with pytest.raises(TrainingFailed, match=r"process 1 failed: OSError:.*disk of this machine"):
+    with pytest.raises(TrainingFailedError, match=r"process 1 failed: OSError:.*disk of this"):
         launched(distributed_workers.raising)
 
     assert not list(temporary.iterdir())
-
-
-def test_all_processes_stop_where_one_diverges(launched, tmp_path):
-    with pytest.raises(NonFiniteError, match=r"discriminator's update is not finite.*8 images"):
-        launched(distributed_workers.diverging, checkpoint_every_images=4)
-
-    state = final_state(tmp_path)
-    assert state["images_seen"] == 8
-    assert all(t.isfinite().all() for t in state["discriminator"].values())
-
-
-def test_what_a_new_start_would_not_cure_ends_at_once_in_its_own_words(launched, tmp_path):
-    with pytest.raises(TrainingFailed, match=r"^training\.continue_from: no run at 'nowhere'"):
-        launched(distributed_workers.counted, restarts=3, continue_from="nowhere")
-
-    assert (tmp_path / "starts").read_text() == "."
 
 
 def test_more_gpus_than_there_are_is_refused_before_any_process_starts(launched, monkeypatch):
@@ -254,7 +272,7 @@ def test_more_gpus_than_there_are_is_refused_before_any_process_starts(launched,
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
 
     with pytest.raises(ValueError, match=r"devices: got 2, and this machine has 1 GPUs; set"):
-        launched(distributed_workers.counted, device="cuda")
+        launched(distributed_workers.then_diverging, device="cuda")
 
 
 def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypatch):
@@ -270,21 +288,13 @@ def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypa
     monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", apart)
     meeting = {"nnodes": 2, "devices": 1, "rdzv_endpoint": "node1:29500"}
 
-    with pytest.raises(TrainingFailed) as raised:
-        launched(distributed_workers.counted, **meeting)
+    with pytest.raises(TrainingFailedError) as raised:
+        launched(distributed_workers.then_diverging, **meeting)
 
     assert str(raised.value).startswith(
         "the 2 machines did not meet at training.rdzv_endpoint node1:29500 "
         "(timed out while trying to connect); expected host:port"
     )
-
-
-def test_saving_may_take_longer_than_a_step_may(launched):
-    folder = launched(
-        distributed_workers.slow_to_save, collective_timeout_seconds=3, total_images=8
-    )
-
-    assert json.loads((folder / "summary.json").read_text())["images_seen"] == 8
 
 
 def test_shares_of_a_batch_make_the_batch_of_one_process():
@@ -294,17 +304,3 @@ def test_shares_of_a_batch_make_the_batch_of_one_process():
     for size in (1, 2, 3, 4):
         worlds = [DistributedContext(torch.device("cpu"), rank, size) for rank in range(size)]
         assert torch.equal(torch.cat([whole[context.share(12)] for context in worlds]), whole)
-
-
-def test_the_lead_scores_while_the_others_wait(tiny, shards, tmp_path):
-    config = tiny(**SHARED | {"devices": 2, "total_images": 24, "scoring": SCORING})
-
-    result = train(config, shards, tmp_path / "scored")
-    plain = config.model_copy(update={"scoring": ScoringConfig()})
-    train(plain, shards, tmp_path / "plain")
-
-    assert [score.images_seen for score in result.scores] == [12, 24]
-    ours, theirs = (
-        final_state(tmp_path / side) | {"watched": None} for side in ("scored", "plain")
-    )
-    assert_equal_states(ours, theirs)

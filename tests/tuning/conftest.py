@@ -9,23 +9,10 @@ from sagan.tuning.run import open_queue, prepare, tune
 from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.trial_queue import TrialQueue
 from sagan.tuning.workers.worker import Worker
-from tests.small_world import small_shards
+from tests import small_world
+from tests.small_world import PROTOCOL
 from tests.tuning.objectives import bowl
 
-CLASSIFIER = {"epochs": 1, "base_channels": 4, "feature_dim": 4}
-PROTOCOL = {
-    "features": "classifier",
-    "classifier": CLASSIFIER,
-    "num_samples": 12,
-    "batch_size": 12,
-    "kernel": None,
-    "neighbours": None,
-    "intra_class": False,
-    "memorisation": False,
-    "bootstrap_resamples": 0,
-    "extrapolation_points": 0,
-    "device": "cpu",
-}
 STUDY = {
     "study": "small",
     "trials": 4,
@@ -49,24 +36,17 @@ STUDY = {
     "pruner": None,
     "heartbeat_seconds": 5,
 }
-TRAINING = {
-    "model": {
-        "generator": {"base_channels": 8, "latent_dim": 8, "attention_resolutions": [8]},
-        "discriminator": {"base_channels": 8, "attention_resolutions": [8]},
-    },
-    "device": "cpu",
-    "threads": 1,
+TRAINING = small_world.TRAINING | {
     "batch_size": 5,
     "tensorboard": False,
-    "log_every_steps": 1,
     "checkpoint_every_images": 10,
     "generator_lr": 0.002,
 }
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory) -> ShardStore:
-    return small_shards(tmp_path_factory.mktemp("tuned"))
+def shards(small_store) -> ShardStore:
+    return small_store
 
 
 @pytest.fixture

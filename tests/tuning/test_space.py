@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from sagan.common.schema import describe_faults
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace, trial_training
-from tests.tuning.conftest import PROTOCOL, STUDY
+from tests.small_world import PROTOCOL
+from tests.tuning.conftest import STUDY
 
 ROOT = Path(__file__).parents[2]
 RATE = {"type": "float", "low": 0.0001, "high": 0.01, "log": True}

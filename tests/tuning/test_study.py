@@ -4,7 +4,8 @@ import optuna
 import pytest
 
 from sagan.tuning.study import OtherStudyError
-from tests.tuning.conftest import PROTOCOL, STUDY
+from tests.small_world import PROTOCOL
+from tests.tuning.conftest import STUDY
 
 STORAGES = ["journal", "sqlite"]
 

@@ -58,10 +58,6 @@ def read_config(path: Path) -> dict[str, Any]:
 def parse_description(config: dict[str, Any], path: Path) -> BundleDescription:
     """Validate the content of a `config.json`.
 
-    Args:
-        config: its content.
-        path: of the file, for error messages.
-
     Raises:
         ValueError: naming the faults.
     """

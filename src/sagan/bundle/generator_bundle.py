@@ -131,12 +131,7 @@ class GeneratorBundle:
         return generator.eval().requires_grad_(requires_grad=False).to(device)
 
     def copy_to(self, folder: Path, *, raw: bool) -> None:
-        """Copy the bundle's files into an existing folder.
-
-        Args:
-            folder: the destination.
-            raw: copy the raw weights too, if stored along with averaged ones.
-        """
+        """Copy the bundle's files into an existing folder; `raw`: the raw weights too, if any."""
         config = dict(self.config)
         names = [WEIGHTS]
         if raw and RAW in self.available[1:]:

@@ -182,7 +182,9 @@ def replacing_file(target: Path, *, needed_bytes: int | None = None) -> Iterator
 
 
 @contextmanager
-def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterator[Path]:
+def replacing_folder(
+    target: Path, *, needed_bytes: int | None = None, sync: bool = True
+) -> Iterator[Path]:
     """Yield an empty folder beside the target; swap it with what is there on success.
 
     A folder cannot be renamed over another, so for an instant the target is absent and its former
@@ -191,6 +193,7 @@ def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterat
     Args:
         target: The final folder; the one that it lies in is made if need be.
         needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
+        sync: Whether to force the files to disk; False for many that can be made again.
 
     Raises:
         OSError: when writing fails, as `replacing_file`; the target is as it was then.
@@ -203,7 +206,7 @@ def replacing_folder(target: Path, *, needed_bytes: int | None = None) -> Iterat
     try:
         temporary.mkdir()
         yield temporary
-        for path in sorted(temporary.rglob("*")):
+        for path in sorted(temporary.rglob("*")) if sync else ():
             disk.sync(path)
         if target.exists():
             target.rename(previous)

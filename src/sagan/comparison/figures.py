@@ -50,7 +50,7 @@ def sample_sheet(rows: Sequence[RunResult], runs: Path, seed: int = 0) -> np.nda
     import torch
 
     from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.metrics.labels import evaluation_labels
+    from sagan.metrics.evaluate_generator import evaluation_labels
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import class_grid
     from sagan.sampling.latents import sample_latents

@@ -59,5 +59,5 @@ def _task(run: RunSpec, context: ComparisonContext) -> Task:
 
 def _measure(run: RunSpec, context: ComparisonContext) -> None:
     """Measure a run, in its own process."""
-    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the parent has told it
+    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the parent has reported it
     measure_run(run, context)

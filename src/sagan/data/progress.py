@@ -2,10 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -17,7 +15,7 @@ _LINE_SECONDS = 30.0
 class Progress:
     """Counts what is done of a total; a context manager."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
+    def __init__(self, what: str, total: int, unit: str = "images") -> None:
         """Show the start.
 
         Args:
@@ -47,8 +45,10 @@ class Progress:
             self._next_line = monotonic() + _LINE_SECONDS
             self._log()
 
-    def close(self) -> None:
-        """End."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
     def _log(self) -> None:
@@ -62,13 +62,3 @@ class Progress:
             "B" if self._unit == "B" else f" {self._unit}",
             tqdm.format_interval(left),
         )
-
-
-@contextmanager
-def progress(what: str, total: int, unit: str = "images") -> Iterator[Progress]:
-    """A `Progress` that ends with the block."""
-    shown = Progress(what, total, unit)
-    try:
-        yield shown
-    finally:
-        shown.close()

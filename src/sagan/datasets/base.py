@@ -71,6 +71,8 @@ class AtomicDataset(LocalDataset):
         super().__init__(filepath=filepath, metadata=metadata)
         self._config = {"type": dataset} if isinstance(dataset, str) else dataset or self.DATASET
         self._missing_is_none = missing_is_none
+        if type(self) is AtomicDataset:
+            self.wrapped(self.filepath)  # a wrong type or argument fails before the run, not after
 
     def load(self) -> Any:  # noqa: ANN401 - each subclass's `read` narrows it
         """Read the artefact.

@@ -1,10 +1,10 @@
-"""A page on this machine to look into a generator: where each point of a sample attends.
+"""The attention explorer: a local page that shows where each point of a sample attends.
 
-`kedro explore`, or `sagan explore BUNDLE`. All but `page` works without a browser and Gradio.
+`kedro explore`, or `sagan explore BUNDLE`. All but `page` and `serving` works without Gradio.
 """
 
 import os
 
-# here, since Gradio reads them while it is imported
+# set here because Gradio reads them when it is imported
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

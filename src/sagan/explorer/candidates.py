@@ -1,4 +1,4 @@
-"""The generators that the page can show: each bundle's averaged weights, and its raw ones."""
+"""The generators that the page can show: averaged and raw weights of each bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,32 +23,34 @@ class Candidate:
 def candidates(
     bundles: Sequence[GeneratorBundle], device: str = "cpu", weights: str | None = None
 ) -> list[Candidate]:
-    """Load what there is to look into.
+    """Load the generators.
 
     Args:
-        bundles: one, or several to compare.
-        device: cpu or cuda.
-        weights: `ema` or `raw`, these alone; None: all that a bundle has, its default ones shown.
+        bundles: One, or several to compare.
+        device: "cpu" or "cuda".
+        weights: `ema` or `raw`, these alone; None: all of a bundle, its default ones shown.
 
     Raises:
-        FileNotFoundError: where a file of weights is missing.
-        ValueError: where weights are damaged, or a bundle has none of that kind.
+        FileNotFoundError: When a file of weights is missing.
+        ValueError: When weights are damaged, or a bundle has none of that kind.
     """
     check_alike(bundles)
     found = []
-    for place, bundle in zip(_places([bundle.path for bundle in bundles]), bundles, strict=True):
+    for path, bundle in zip(
+        _short_paths([bundle.path for bundle in bundles]), bundles, strict=True
+    ):
         for kind in bundle.available if weights is None else (weights,):
-            name = ", ".join(filter(None, [place, SPOKEN.get(kind, kind)]))
+            name = ", ".join(filter(None, [path, SPOKEN.get(kind, kind)]))
             shown = kind in {weights, bundle.available[0]}
             found.append(Candidate(name, Explorer(bundle.choose(kind), device), shown))
     return found
 
 
 def check_alike(bundles: Sequence[GeneratorBundle]) -> None:
-    """Refuse generators that cannot be asked the same.
+    """Refuse generators with different inputs or image sizes.
 
     Raises:
-        ValueError: naming what differs.
+        ValueError: Naming what differs.
     """
     first = bundles[0]
     for other in bundles[1:]:
@@ -60,7 +62,7 @@ def check_alike(bundles: Sequence[GeneratorBundle]) -> None:
                 )
 
 
-def _places(paths: Sequence[Path]) -> list[str]:
+def _short_paths(paths: Sequence[Path]) -> list[str]:
     """The shortest ends of the paths that tell them apart; nothing for one alone."""
     if len(paths) == 1:
         return [""]

@@ -1,4 +1,4 @@
-"""The page itself: widgets and what they call; what they show is made in `pictures`."""
+"""The page: widgets and their callbacks; `pictures` draws what they show."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ import gradio as gr
 from sagan.common.naming import full_names
 from sagan.explorer import pictures
 from sagan.explorer.candidates import Candidate
-from sagan.explorer.views import End, Place
+from sagan.explorer.views import Endpoint, LatentPoint
 
 SAMPLES = 8
 HINT = "**Attention maps**: click on any point of the sample"
@@ -20,15 +20,14 @@ def build(candidates: Sequence[Candidate], folder: Path) -> gr.Blocks:
     """The page.
 
     Args:
-        candidates: The generators that can be looked into, side by side at the same latents and
-            the same point.
+        candidates: The generators, side by side at the same latents and the same point.
         folder: Where downloads are written.
     """
     return _Page(candidates, folder).blocks()
 
 
 class _Page:
-    """The widgets, and what they call."""
+    """The widgets and their callbacks."""
 
     def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
         self._candidates = list(candidates)
@@ -37,7 +36,7 @@ class _Page:
         self._folder = folder
 
     def blocks(self) -> gr.Blocks:
-        """Lay the widgets out and wire them."""
+        """Lay out the widgets and connect their callbacks."""
         with gr.Blocks(title="SAGAN explorer", analytics_enabled=False) as blocks:
             gr.Markdown(self._heading())
             point, index = gr.State((0.5, 0.5)), gr.State(0)
@@ -48,12 +47,12 @@ class _Page:
                     title, gallery = gr.Markdown(), _gallery()
                     gr.Markdown(HINT)
                     frames = [self._frame(i) for i in range(len(self._candidates))]
-                    said = gr.Markdown(elem_id="said")
+                    described = gr.Markdown(elem_id="description")
                     with gr.Row():
                         png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
                         npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
             state = [shown, *ends, index, point]
-            outputs = [widget for frame in frames for widget in frame] + [said, png, npz]
+            outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
             self._wire(blocks, [title, gallery], frames, state, outputs)
         return cast(gr.Blocks, blocks)
 
@@ -83,14 +82,14 @@ class _Page:
         truncation = _slider(
             0.1, 2.0, 1.0, step=0.05, label="Std. deviations", elem_id="truncation"
         )
-        with gr.Accordion("Interpolate to another sample", open=True, elem_id="slide"):
-            share = _slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="share")
+        with gr.Accordion("Interpolate to another sample", open=True, elem_id="interpolation"):
+            t = _slider(0, 1, 0, step=0.02, label="Interpolation", elem_id="t")
             to = gr.Dropdown(names, value=names[-1], label="Class of the other", type="index")
             to_seed = gr.Number(0, label="Seed of the other", precision=0)
-        return [shown, label, seed, truncate, truncation, share, to, to_seed]
+        return [shown, label, seed, truncate, truncation, t, to, to_seed]
 
     def _frame(self, number: int) -> list[Any]:
-        """What can be hidden: the sample and its maps, of one candidate."""
+        """The sample and the maps of one candidate, which can be hidden together."""
         candidate = self._candidates[number]
         name = "sample" if number == 0 else f"other{number}"
         with gr.Column(visible=candidate.shown) as frame:
@@ -128,25 +127,27 @@ class _Page:
             sample.select(self.pointed, state, [point, *outputs], **quiet)
 
     def begin(self, *values: Any) -> list[Any]:  # noqa: ANN401
-        """Another class, seed or truncation: new samples, the first of them looked into."""
+        """Another class, seed or truncation: new samples, the first of them enlarged."""
         *before, _index, point = values
         title, gallery, *drawn = self.switch(*before, 0, point)
         return [title, gallery, 0, *drawn]
 
     def switch(self, *values: Any) -> list[Any]:  # noqa: ANN401
-        """Other weights: the samples of each, and the one looked into."""
-        place, shown = _place(values[1:-2], 0), self._shown(values[0])
+        """Other weights: the samples of each, and the enlarged one."""
+        latent_point, shown = _latent_point(values[1:-2], 0), self._shown(values[0])
         images = [
             pictures.sample_picture(image)
             for one in shown
-            for image in _say(one.explorer.samples, place.start, SAMPLES, place.truncation)
+            for image in _error_on_page(
+                one.explorer.samples, latent_point.start, SAMPLES, latent_point.truncation
+            )
         ]
         names = ", then ".join(one.name for one in shown)
         title = "**Samples of the class**" + (f" ({names})" if len(self._candidates) > 1 else "")
         return [f"{title}; click one to enlarge it", images, *self.draw(*values)]
 
     def chosen(self, event: gr.SelectData, *values: Any) -> list[Any]:  # noqa: ANN401
-        """Another of the samples, whichever weights drew it."""
+        """Another of the samples, of any weights."""
         *before, _index, point = values
         index = int(event.index) % SAMPLES
         return [index, *self.draw(*before, index, point)]
@@ -158,40 +159,40 @@ class _Page:
         return [point, *self.draw(*values[:-1], point)]
 
     def draw(self, *values: Any) -> list[Any]:  # noqa: ANN401
-        """The samples, their maps, what is said of them, and the downloads."""
+        """The samples, their maps, their descriptions, and the downloads."""
         checked, *ends, index, point = values
-        place, shown = _place(ends, index), self._shown(checked)
+        latent_point, shown = _latent_point(ends, index), self._shown(checked)
         drawn: list[Any] = []
-        said = []
+        described = []
         for candidate in self._candidates:
             seen, resolutions = candidate in shown, candidate.explorer.resolutions
             drawn.append(gr.Column(visible=seen))
             if not seen:
                 drawn += [gr.skip()] * (1 + len(resolutions))
                 continue
-            view = _say(candidate.explorer.view, place)
+            view = _error_on_page(candidate.explorer.view, latent_point)
             drawn.append(pictures.sample_picture(view.image, point))
             drawn += [pictures.map_picture(view, r, point) for r in resolutions]
             whose = f"{candidate.name}, " if len(self._candidates) > 1 else ""
-            said += [f"{whose}{pictures.describe(view, r, point)}." for r in resolutions]
+            described += [f"{whose}{pictures.describe(view, r, point)}." for r in resolutions]
         none = "This generator has no self-attention: there is no map to draw."
-        words = "  \n".join(said) or none  # a line each
-        return [*drawn, words, *self._downloads(shown[0], place)]
+        words = "  \n".join(described) or none  # a line each
+        return [*drawn, words, *self._downloads(shown[0], latent_point)]
 
     def _shown(self, checked: Sequence[int]) -> list[Candidate]:
         """The candidates that are ticked; the first one where none is."""
         return [self._candidates[i] for i in sorted(checked)] or self._candidates[:1]
 
-    def _downloads(self, candidate: Candidate, place: Place) -> list[Any]:
+    def _downloads(self, candidate: Candidate, latent_point: LatentPoint) -> list[Any]:
         explorer = candidate.explorer
         number = self._candidates.index(candidate)
-        name = f"sample-{abs(hash((place, number))):016x}"
+        name = f"sample-{abs(hash((latent_point, number))):016x}"
         png, npz = self._folder / f"{name}.png", self._folder / f"{name}.npz"
-        pictures.write_png(png, explorer.view(place))
-        if place.label is None:
+        pictures.write_png(png, explorer.view(latent_point))
+        if latent_point.label is None:
             none = gr.DownloadButton("Latents (not between classes)", interactive=False)
             return [gr.DownloadButton(value=str(png)), none]
-        pictures.write_latents(npz, explorer, place)
+        pictures.write_latents(npz, explorer, latent_point)
         kept = gr.DownloadButton("Latents (NPZ)", value=str(npz), interactive=True)
         return [gr.DownloadButton(value=str(png)), kept]
 
@@ -232,19 +233,19 @@ def _picture(title: str, name: str, kind: str) -> gr.Image:
         )
 
 
-def _say(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
-    """What the function returns; its complaint is shown on the page."""
+def _error_on_page(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+    """Call a function; the page shows its ValueError."""
     try:
         return function(*arguments)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
 
-def _place(ends: Sequence[Any], index: int) -> Place:
-    """Where the controls say that we are; an emptied one counts as 0."""
-    label, seed, truncate, truncation, share, to, to_seed = ends
-    start = End(int(label or 0), int(seed or 0), int(index))
+def _latent_point(ends: Sequence[Any], index: int) -> LatentPoint:
+    """The point that the controls select; an emptied one counts as 0."""
+    label, seed, truncate, truncation, t, to, to_seed = ends
+    start = Endpoint(int(label or 0), int(seed or 0), int(index))
     end = replace(start, class_label=int(to or 0), seed=int(to_seed or 0))
-    # the same vector is kept whole: no arc is drawn between two equal ends
-    share = 0.0 if end == start else float(share)
-    return Place(start, end if share else None, share, float(truncation) if truncate else None)
+    # equal ends are not interpolated, so that the vector stays the same
+    t = 0.0 if end == start else float(t)
+    return LatentPoint(start, end if t else None, t, float(truncation) if truncate else None)

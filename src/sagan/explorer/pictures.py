@@ -1,4 +1,4 @@
-"""What the page shows of a view: the sample with its point, and a map under the same point."""
+"""Pictures of a view: the sample with the query point, and an attention map of that point."""
 
 import io
 from pathlib import Path
@@ -7,13 +7,13 @@ import numpy as np
 from PIL import Image
 
 from sagan.common.files import replacing_file
-from sagan.explorer.views import Explorer, Place, View
+from sagan.explorer.views import Explorer, LatentPoint, View
 from sagan.sampling.attention_maps import QUERY_COLOURS, heat_tile, mark_point
 from sagan.sampling.drawing import enlarge, enlargement
 
 SIDE_PX = 384  # of a drawn sample, about
 POINT_COLOUR = QUERY_COLOURS[5]
-Point = tuple[float, float]  # (down, right) as shares of the side, 0..1
+Point = tuple[float, float]  # (down, right) as fractions of the side, 0..1
 
 
 def sample_picture(image: np.ndarray, point: Point | None = None) -> Image.Image:
@@ -25,7 +25,7 @@ def sample_picture(image: np.ndarray, point: Point | None = None) -> Image.Image
 
 
 def map_picture(view: View, resolution: int, point: Point) -> Image.Image:
-    """Where the point looks in one attention block, over the sample in grey."""
+    """Where the point attends in one attention block, over the sample in grey."""
     tile = heat_tile(sample_picture(view.image), weights_at(view, resolution, point))
     mark_point(tile, _pixel(point, tile.width), POINT_COLOUR)
     return tile
@@ -33,7 +33,7 @@ def map_picture(view: View, resolution: int, point: Point) -> Image.Image:
 
 def weights_at(view: View, resolution: int, point: Point) -> np.ndarray:
     """The row of the map that the point lies in: float [keys], summing to 1."""
-    row, column = (min(int(share * resolution), resolution - 1) for share in point)
+    row, column = (min(int(fraction * resolution), resolution - 1) for fraction in point)
     weights: np.ndarray = view.maps[resolution][row * resolution + column]
     return weights
 
@@ -66,19 +66,19 @@ def write_png(path: Path, view: View) -> None:
         Image.fromarray(view.image.transpose(1, 2, 0)).save(temporary, format="PNG")
 
 
-def write_latents(path: Path, explorer: Explorer, place: Place) -> None:
-    """What `sagan sample BUNDLE --latents FILE` draws the same sample from.
+def write_latents(path: Path, explorer: Explorer, latent_point: LatentPoint) -> None:
+    """Write the file from which `sagan sample BUNDLE --latents FILE` draws the same sample.
 
     Raises:
-        ValueError: between two classes, which no label names.
+        ValueError: Between two classes, which no label names.
     """
-    label = place.label
+    label = latent_point.label
     if label is None:
         raise ValueError("between two classes there is no label to save; move the slider to 0 or 1")
     content = io.BytesIO()
     np.savez(
         content,
-        latents=explorer.latents(place).numpy(),
+        latents=explorer.latents(latent_point).numpy(),
         class_labels=np.array([label]),
     )
     with replacing_file(path) as temporary:
@@ -87,5 +87,5 @@ def write_latents(path: Path, explorer: Explorer, place: Place) -> None:
 
 def _pixel(point: Point, width: int) -> tuple[int, int]:
     """(right, down) in pixels of a drawn sample."""
-    down, right = (min(int(share * width), width - 1) for share in point)
+    down, right = (min(int(fraction * width), width - 1) for fraction in point)
     return right, down

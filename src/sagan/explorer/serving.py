@@ -1,4 +1,4 @@
-"""How the page looks and is served: on this machine alone, nothing fetched, nothing counted."""
+"""Style and server of the page: on this machine alone, without network access or telemetry."""
 
 import gradio as gr
 
@@ -17,24 +17,24 @@ CSS = """
 #gallery button.thumbnail-item {min-width: 0; height: auto; aspect-ratio: 1; width: 100%}
 @media (max-width: 640px) {
   #gallery .grid-container {grid-template-columns: repeat(4, minmax(0, 1fr))}
-  /* the samples come before the slide, or a phone shows none of them at first */
+  /* the samples come before the interpolation, or a phone shows none of them at first */
   #controls {display: contents}
-  #slide {order: 2}
+  #interpolation {order: 2}
 }
-#said {min-height: 1.6em}
+#description {min-height: 1.6em}
 footer {display: none !important}
 """
 
 
 def theme() -> gr.themes.Default:
-    """Plain, in the reader's own fonts, light or dark as the system has it."""
+    """The system's fonts, light or dark as the system is set."""
     return gr.themes.Default(primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=MONO)
 
 
 def launch(
     blocks: gr.Blocks, host: str, port: int, folder: str, *, inbrowser: bool = False
 ) -> None:
-    """Start to serve, in a thread; nothing is shared, counted or fetched."""
+    """Start the server in a thread, without sharing, telemetry or network access."""
     blocks.launch(
         server_name=host,
         server_port=port,

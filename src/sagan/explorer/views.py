@@ -1,6 +1,6 @@
-"""One sample and all its attention maps, between two latents and two classes.
+"""A sample and its attention maps, also interpolated between two latents and two classes.
 
-A sample is named by what `sagan sample` would need to draw it again: class, seed, index and
+A sample is identified by what `sagan sample` needs to draw it again: class, seed, index and
 truncation. `Explorer` keeps the last few, so that a click costs no pass of the network.
 """
 
@@ -22,8 +22,8 @@ KEPT_VIEWS = 32
 
 
 @dataclass(frozen=True)
-class End:
-    """One end of a slide: sample `index` of a seed, of a class."""
+class Endpoint:
+    """One end of an interpolation: sample `index` of a seed, of a class."""
 
     class_label: int
     seed: int = 0
@@ -31,25 +31,25 @@ class End:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where we are: at `start`, at `end`, or a share of the way between them."""
+class LatentPoint:
+    """A latent vector and its class: `start`, `end`, or the interpolation between them at `t`."""
 
-    start: End
-    end: End | None = None
-    share: float = 0.0
+    start: Endpoint
+    end: Endpoint | None = None
+    t: float = 0.0
     truncation: float | None = None
 
     @property
     def label(self) -> int | None:
         """The class, or None between two of them."""
-        if self.end is None or self.share <= 0 or self.end.class_label == self.start.class_label:
+        if self.end is None or self.t <= 0 or self.end.class_label == self.start.class_label:
             return self.start.class_label
-        return self.end.class_label if self.share >= 1 else None
+        return self.end.class_label if self.t >= 1 else None
 
 
 @dataclass(frozen=True)
 class View:
-    """A sample and where it looks.
+    """A sample and its attention maps.
 
     image: uint8 [3, H, W]; maps by resolution r: float [r*r, keys], rows sum to 1.
     """
@@ -59,47 +59,47 @@ class View:
 
 
 class Explorer:
-    """A loaded generator to ask for views; several threads may."""
+    """A loaded generator that draws views; safe to use from several threads."""
 
     def __init__(self, bundle: GeneratorBundle, device: str = "cpu") -> None:
         """Load the bundle's weights.
 
         Raises:
-            ValueError: where the weights are damaged or belong to another network.
+            ValueError: When the weights are damaged or belong to another network.
         """
         self.bundle, self.device = bundle, device
         self._generator = bundle.load(device)
         _add_class(self._generator)
-        self._kept: OrderedDict[Place, View] = OrderedDict()
+        self._kept: OrderedDict[LatentPoint, View] = OrderedDict()
         self._lock = Lock()
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """Of the feature maps followed by attention, rising."""
+        """Sides of the feature maps followed by attention, ascending."""
         return self._generator.attention_resolutions
 
-    def latents(self, place: Place) -> Tensor:
-        """The latent vector there: float32 [1, Z]."""
-        start = self._latent(place.start, place.truncation)
-        if place.end is None or place.share <= 0:
+    def latents(self, point: LatentPoint) -> Tensor:
+        """The latent vector of a point: float32 [1, Z]."""
+        start = self._latent(point.start, point.truncation)
+        if point.end is None or point.t <= 0:
             return start
-        return slerp(start, self._latent(place.end, place.truncation), place.share)
+        return slerp(start, self._latent(point.end, point.truncation), point.t)
 
-    def view(self, place: Place) -> View:
-        """The sample there, and its maps.
+    def view(self, point: LatentPoint) -> View:
+        """The sample of a point, and its attention maps.
 
         Raises:
-            ValueError: for a class that the generator has not, or a wrong seed or truncation.
+            ValueError: For an unknown class, or a wrong seed or truncation.
         """
         with self._lock:
-            if place not in self._kept:
-                self._kept[place] = self._draw(place)
+            if point not in self._kept:
+                self._kept[point] = self._draw(point)
                 if len(self._kept) > KEPT_VIEWS:
                     self._kept.popitem(last=False)
-            self._kept.move_to_end(place)
-            return self._kept[place]
+            self._kept.move_to_end(point)
+            return self._kept[point]
 
-    def samples(self, end: End, count: int, truncation: float | None) -> np.ndarray:
+    def samples(self, end: Endpoint, count: int, truncation: float | None) -> np.ndarray:
         """The first samples of a seed, as `sagan sample` numbers them: uint8 [N, 3, H, W]."""
         self._check(end)
         latents = sample_latents(count, self.bundle.latent_dim, end.seed, truncation)
@@ -110,53 +110,53 @@ class Explorer:
             )
         return images
 
-    def _draw(self, place: Place) -> View:
-        label = place.label
-        if label is None and place.end is not None:
-            label = self._between(place.start.class_label, place.end.class_label, place.share)
+    def _draw(self, point: LatentPoint) -> View:
+        label = point.label
+        if label is None and point.end is not None:
+            label = self._between(point.start.class_label, point.end.class_label, point.t)
         labels = torch.tensor([label], device=self.device)
         images, maps = generate_with_attention(
-            self._generator, self.latents(place).to(self.device), labels
+            self._generator, self.latents(point).to(self.device), labels
         )
         return View(images[0], {resolution: found[0] for resolution, found in maps.items()})
 
-    def _latent(self, end: End, truncation: float | None) -> Tensor:
+    def _latent(self, end: Endpoint, truncation: float | None) -> Tensor:
         self._check(end)
         dim = self.bundle.latent_dim
         return sample_latents(1, dim, end.seed, truncation, first_index=end.index)
 
-    def _check(self, end: End) -> None:
+    def _check(self, end: Endpoint) -> None:
         if not 0 <= end.class_label < self.bundle.num_classes:
             known = f"0..{self.bundle.num_classes - 1}"
             raise ValueError(f"class label: expected {known}, got {end.class_label}")
 
     @torch.no_grad()
-    def _between(self, start: int, end: int, share: float) -> int:
+    def _between(self, start: int, end: int, t: float) -> int:
         """Mix two classes' gains and biases into the spare row; its label."""
         for norm in _norms(self._generator):
             for table in (norm.gain, norm.bias):
                 if len(table) > 1:
-                    table[-1] = torch.lerp(table[start], table[end], share)
+                    table[-1] = torch.lerp(table[start], table[end], t)
         return self.bundle.num_classes
 
 
-def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Along the arc between two latents, so that lengths stay those of a normal distribution.
+def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
+    """Spherical interpolation, so that lengths stay those of a normal distribution.
 
     Args:
         start: float [N, Z].
         end: float [N, Z].
-        share: of the way, 0..1; the ends themselves at 0 and 1, bit for bit.
+        t: 0..1; at 0 and 1 the ends themselves, bit for bit.
     """
-    if share <= 0 or torch.equal(start, end):
+    if t <= 0 or torch.equal(start, end):
         return start
-    if share >= 1:
+    if t >= 1:
         return end
     a, b = (z / z.norm(dim=1, keepdim=True) for z in (start, end))
     angle = torch.arccos((a * b).sum(dim=1, keepdim=True).clamp(-1, 1))
     if float(angle.sin().abs().min()) < 1e-4:  # along one line: there is no arc
-        return torch.lerp(start, end, share)
-    weights = (torch.sin((1 - share) * angle), torch.sin(share * angle))
+        return torch.lerp(start, end, t)
+    weights = (torch.sin((1 - t) * angle), torch.sin(t * angle))
     return (weights[0] * start + weights[1] * end) / torch.sin(angle)
 
 

@@ -85,9 +85,10 @@ class Chart:
 
     def legend(self) -> Iterator[tuple[str, str, str]]:
         """Colour, name and last value of each named curve."""
+        over_x = not self.rows and not self.unit_square
         for number, curve in enumerate(self.curves):
             if curve.name:
-                last = format_number(float(curve.y[-1])) if curve.line and not self.rows else ""
+                last = format_number(float(curve.y[-1])) if curve.line and over_x else ""
                 yield _colour(curve, number), curve.name, last
 
     def description(self) -> str:

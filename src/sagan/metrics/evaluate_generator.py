@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
@@ -14,7 +15,6 @@ from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features.extractor import Batch
 from sagan.metrics.features.references import reference_statistics
 from sagan.metrics.features.statistics import Statistics
-from sagan.metrics.labels import check_generator, evaluation_labels
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
@@ -74,3 +74,28 @@ def evaluate_generator(
             "generator": bundle.facts,
         },
     )
+
+
+def evaluation_labels(num_samples: int, num_classes: int) -> Tensor:
+    """Evenly distributed class labels: int64 [N], 0, 1, ..., K-1, 0, 1, ..."""
+    return torch.arange(num_samples) % num_classes
+
+
+def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:
+    """Check that a generator has the shards' image size and classes.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    if bundle.image_size != shards.image_size:
+        raise ValueError(
+            f"the generator makes images of {bundle.image_size} px, the shards hold "
+            f"{shards.image_size} px: compare at one size"
+        )
+    if bundle.class_names != shards.class_names:
+        differing = sorted(set(bundle.class_names) ^ set(shards.class_names))
+        raise ValueError(
+            f"the generator has {bundle.num_classes} classes, the shards {shards.num_classes}; "
+            f"{len(differing)} are in one only: {', '.join(differing[:5])}; a label would mean "
+            "another class"
+        )

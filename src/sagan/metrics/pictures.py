@@ -15,7 +15,7 @@ from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.labels import check_generator
+from sagan.metrics.evaluate_generator import check_generator
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
@@ -31,12 +31,6 @@ def evaluation_pictures(
     config: EvaluationConfig,
 ) -> Arrays:
     """Generate the samples that the metrics file lists again, and read the matching real images.
-
-    Args:
-        bundle: the evaluated generator.
-        shards: the real images.
-        metrics: from `evaluate_generator`.
-        config: the protocol of that evaluation.
 
     Returns:
         With images uint8 [n, 3, H, W] and labels int64 [n]:
@@ -61,12 +55,17 @@ def evaluation_pictures(
     indices = np.concatenate([pairs["pair_sample_indices"], class_samples])
     images = _samples(bundle, indices, config)
     count = len(pairs["pair_sample_indices"])
-    train = shards.split("train") if "train" in shards.splits else None
+    # without a train split there are no pairs, and nothing is read from the other one
+    train = shards.split("train" if "train" in shards.splits else config.reference_split)
+    neighbours = pairs["pair_neighbour_indices"]
     return {
         **pairs,
         "pair_samples": images[:count],
         "pair_sample_labels": pairs["pair_sample_indices"] % bundle.num_classes,
-        **_neighbours(train, pairs["pair_neighbour_indices"], bundle.image_size),
+        "pair_neighbours": train.read(neighbours.ravel())
+        .numpy()
+        .reshape(*neighbours.shape, *images.shape[1:]),
+        "pair_neighbour_labels": train.labels[neighbours],
         "class_labels": classes,
         "class_distances": _distances(details.get("intra_class"), shards.class_names, classes),
         "class_samples": images[count:],
@@ -113,19 +112,6 @@ def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:
         "pair_drawn": np.arange(len(entries)) >= len(closest),
         "pair_neighbour_indices": np.array(places, dtype=np.int64).reshape(len(entries), width),
         "pair_distances": np.array(distances, dtype=np.float64).reshape(len(entries), width),
-    }
-
-
-def _neighbours(train: ShardSplit | None, places: np.ndarray, image_size: int) -> Arrays:
-    shape = (*places.shape, 3, image_size, image_size)
-    if train is None or places.size == 0:
-        return {
-            "pair_neighbours": np.zeros(shape, dtype=np.uint8),
-            "pair_neighbour_labels": np.zeros(places.shape, dtype=np.int64),
-        }
-    return {
-        "pair_neighbours": train.read(places.ravel()).numpy().reshape(shape),
-        "pair_neighbour_labels": train.labels[places],
     }
 
 

@@ -76,7 +76,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
     from sagan.training import train
     from sagan.training.config import TrainingConfig
     from sagan.training.config.recipes import refuse_replaced
-    from sagan.training.store.runs import tell_of
+    from sagan.training.store.runs import log_disk_usage
 
     try:
         recipes = [f"recipe={options.recipe}"] if options.recipe else []
@@ -84,7 +84,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any] | None:
         given = load_settings("training", [], options.set)
         refuse_replaced(settings.get("recipe"), given)
         config = TrainingConfig(**settings)
-        tell_of(options.out)
+        log_disk_usage(options.out)
         result = train(config, ShardStore.open(options.shards), options.out)
     except ValidationError as error:
         logger.error("%s", "\n".join(describe_faults(error, "training")))

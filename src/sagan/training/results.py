@@ -1,4 +1,4 @@
-"""Results of a finished run: the generator bundle, the journal and the summary."""
+"""Results of a finished run: the exported generator and the summary."""
 
 import json
 import logging
@@ -18,16 +18,17 @@ from sagan.training.core.state import TrainingState
 from sagan.training.monitor.scoring import Score, scores_in
 from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.store.export import export_generator
-from sagan.training.store.journal import Journal, Record
+from sagan.training.store.journal import JOURNAL, Journal, Record
+from sagan.training.store.runs import SUMMARY
 
 logger = logging.getLogger(__name__)
 
-BUNDLE, SUMMARY, JOURNAL = "generator", "summary.json", "journal.jsonl"
+BUNDLE = "generator"
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Results of a finished run."""
+    """Generator, journal and summary of a finished run."""
 
     bundle: GeneratorBundle
     journal: list[Record]
@@ -35,7 +36,7 @@ class TrainingResult:
 
     @classmethod
     def read(cls, run: Path) -> Self:
-        """From a finished run's folder."""
+        """Read a finished run's folder."""
         return cls(
             GeneratorBundle.open(run / BUNDLE),
             Journal(run / JOURNAL).read(),
@@ -44,7 +45,7 @@ class TrainingResult:
 
     @property
     def scores(self) -> list[Score]:
-        """All scores taken while it trained, in order."""
+        """All scores during training, in order."""
         return scores_in(self.journal)
 
 
@@ -56,15 +57,7 @@ def write_summary(
     journal: Sequence[Record],
     fingerprint: dict[str, Any],
 ) -> None:
-    """Write the summary of a run.
-
-    Args:
-        run: its folder.
-        state: as it ended.
-        config: its parameters.
-        journal: its records.
-        fingerprint: what the run is, and where it was computed.
-    """
+    """Write the summary of a run."""
     summary = {
         "images_seen": state.images_seen,
         "steps": state.images_seen // images_per_step(config),
@@ -89,18 +82,10 @@ def export_chosen(
     *,
     facts: dict[str, Any],
 ) -> None:
-    """Export the last generator or the best scored one, as `config.export` says.
-
-    Args:
-        run: its folder.
-        state: as it ended; afterwards the best scored one, where that is asked for.
-        config: its parameters.
-        shards: its images.
-        checkpoints: its own.
-        facts: more for the bundle, JSON-able.
+    """Export the last or the best scored generator, as configured; the best replaces `state`.
 
     Raises:
-        CheckpointError: the best is asked for, and no sound checkpoint has a score.
+        CheckpointError: if the best is asked for and no sound checkpoint has a score.
     """
     if config.export == "best":
         best = checkpoints.load_best()

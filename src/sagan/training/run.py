@@ -18,7 +18,7 @@ from sagan.training.core.steps import NonFiniteError
 from sagan.training.monitor.observer import Observer
 from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import reraise_oom
-from sagan.training.results import JOURNAL, export_chosen, write_summary
+from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import (
     differences,
@@ -27,7 +27,7 @@ from sagan.training.store.identity import (
     identity_hash,
     run_identity,
 )
-from sagan.training.store.journal import Journal, Record
+from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class _Run:
         self.scorer: Scorer | None = None  # of the main process
         self.on_score: OnScore | None = None
         self.saved_images = 0
-        self.watched: dict[str, int] = {}  # the collapse monitor's state at the newest checkpoint
+        self.watch_state: dict[str, int] = {}  # of the collapse monitor, at the newest checkpoint
         if context.is_main:  # the others write nothing
             self.checkpoints = CheckpointStore(
                 self.path, keep=config.keep_checkpoints, scored_by=config.scoring.kind
@@ -112,7 +112,7 @@ class _Run:
     def _load_state(self, saved: dict[str, Any]) -> None:
         try:
             self.state.load_state_dict(saved)
-            self.watched = saved["watched"]
+            self.watch_state = saved["watched"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"the checkpoint at {saved.get('images_seen')} images does not fit this version "
@@ -150,7 +150,7 @@ class _Run:
             self._log_interrupted(stop, "stopped")
             raise TrainingInterrupted
         with Observer(config, context, state, self.shards, self.path) as observer:
-            observer.watched = self.watched
+            observer.watch_state = self.watch_state
             self._score_missing_checkpoint(observer)
             try:
                 for record in training_loop(state, self.shards, config, context):
@@ -186,7 +186,7 @@ class _Run:
             with sync_batch_norm_disabled():
                 score = self.scorer.score(self.state)
             self.checkpoints.rate(self.checkpoints.path_of(score.images_seen), score.rank)
-            observer.scored(score, step)
+            observer.record_score(score, step)
             if self.on_score is not None:
                 self.on_score(score)
         self.context.wait_for_main()
@@ -207,7 +207,7 @@ class _Run:
             facts = {
                 "identity": self.identity,
                 "environment": self.environment,
-                "watched": observer.watched,
+                "watched": observer.watch_state,
             }
             self.journal.sync()  # a checkpoint must not outlive its records
             self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)

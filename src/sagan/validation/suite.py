@@ -106,20 +106,7 @@ def run_suite(
         One result per expectation, in the suite's order, and Great Expectations' own results by
         table, for its renderer.
     """
-    expectations = build_expectations(expected)
-    gx_results: dict[str, Any] = {}
-    errors: dict[str, str] = {}
-    for table, wanted in expectations.items():
-        entries = [one.entry for one in expected if one.table == table]
-        if not len(tables[table]):
-            errors[table] = EMPTY_TABLE
-            continue
-        try:
-            rows = _checked_columns(tables[table], entries)
-            gx_results[table] = _validate(table, rows, wanted, thresholds)
-        except Exception as error:  # reported, whatever it is
-            logger.exception("Great Expectations failed on the table '%s'", table)
-            errors[table] = f"an error: {error}"
+    gx_results, errors = _validate_tables(tables, expected, thresholds)
     by_name = {
         (table, gx_result.expectation_config.meta["name"]): gx_result
         for table, suite_result in gx_results.items()
@@ -135,6 +122,28 @@ def run_suite(
         for table, name, entry in expected
     ]
     return results, gx_results
+
+
+def _validate_tables(
+    tables: Mapping[Table, "pd.DataFrame"],
+    expected: Sequence[Expected],
+    thresholds: dict[str, int | float],
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Great Expectations' results by table, and why a table has none."""
+    gx_results: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for table, wanted in build_expectations(expected).items():
+        entries = [one.entry for one in expected if one.table == table]
+        if not len(tables[table]):
+            errors[table] = EMPTY_TABLE
+            continue
+        try:
+            rows = _checked_columns(tables[table], entries)
+            gx_results[table] = _validate(table, rows, wanted, thresholds)
+        except Exception as error:  # reported, whatever it is
+            logger.exception("Great Expectations failed on the table '%s'", table)
+            errors[table] = f"an error: {error}"
+    return gx_results, errors
 
 
 def _checked_columns(rows: "pd.DataFrame", entries: Sequence[ExpectationConfig]) -> "pd.DataFrame":

@@ -26,20 +26,14 @@ ROW_NAMES: dict[Table, str | None] = {
     "classes": "class_name",
     "dataset": None,
 }
-# formats by suffix; MPO is a JPEG with a second picture behind the first
-FORMATS_BY_SUFFIX = {
-    "jpg": {"JPEG", "MPO"},
-    "jpeg": {"JPEG", "MPO"},
-    "png": {"PNG"},
-    "webp": {"WEBP"},
-    "gif": {"GIF"},
-    "bmp": {"BMP"},
-    "tif": {"TIFF"},
-    "tiff": {"TIFF"},
-    "ppm": {"PPM"},
-    "pgm": {"PPM"},
-    "pbm": {"PPM"},
-    "pnm": {"PPM"},
+# MPO is a JPEG with a second picture behind the first
+_JPEG = frozenset({"jpg", "jpeg"})
+SUFFIXES_BY_FORMAT = {
+    "JPEG": _JPEG,
+    "MPO": _JPEG,
+    "TIFF": {"tif", "tiff"},
+    "PPM": {"ppm", "pgm", "pbm", "pnm"},
+    **{name: {name.lower()} for name in ("PNG", "WEBP", "GIF", "BMP")},
 }
 
 
@@ -104,14 +98,9 @@ def _decodable(manifest: "pd.DataFrame") -> "pd.DataFrame":
 
 def _name_fits_format(rows: "pd.DataFrame") -> list[bool]:
     """Whether each file's suffix is one of its format's; an unknown suffix fits none."""
-    fits = {
-        (suffix, name): name in formats
-        for suffix, formats in FORMATS_BY_SUFFIX.items()
-        for name in rows["format"].dropna().unique()
-    }
     suffixes = (str(path).rpartition(".")[2].lower() for path in rows["path"].tolist())
     pairs = zip(suffixes, rows["format"].tolist(), strict=True)
-    return [fits.get(pair, False) for pair in pairs]
+    return [suffix in SUFFIXES_BY_FORMAT.get(name, ()) for suffix, name in pairs]
 
 
 def _classes(

@@ -8,6 +8,7 @@ from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.models.ops.spectral_norm import (
+    SpectralConv2d,
     SpectralEmbedding,
     SpectralLayer,
     SpectralLinear,
@@ -29,14 +30,28 @@ def test_largest_singular_value_settles_at_one(network):
         assert top.item() == pytest.approx(1.0, abs=0.05)
 
 
-def test_equals_the_parametrization_of_torch():
+@pytest.mark.parametrize(
+    ("layers", "sizes", "options"),
+    [
+        ((SpectralLinear, nn.Linear), (6, 4), {}),
+        ((SpectralConv2d, nn.Conv2d), (3, 4, 3), {"padding": 1, "bias": True}),
+        ((SpectralEmbedding, nn.Embedding), (5, 4), {}),
+    ],
+    ids=["linear", "convolution", "embedding"],
+)
+def test_equals_the_parametrization_of_torch(layers, sizes, options):
+    """Outputs, and gradients of the weight through sigma as well."""
     torch.manual_seed(0)
-    ours, plain = SpectralLinear(6, 4), nn.Linear(6, 4)
-    plain.load_state_dict({"weight": ours.weight.data, "bias": ours.bias.data})
+    ours, plain = (layer(*sizes, **options) for layer in layers)
+    own = {name: value for name, value in ours.state_dict().items() if name not in "uv"}
+    plain.load_state_dict(own)
     theirs = nn.utils.parametrizations.spectral_norm(plain, n_power_iterations=1).eval()
     theirs.parametrizations.weight[0]._u.copy_(ours.u)
     theirs.parametrizations.weight[0]._v.copy_(ours.v)
-    x = torch.randn(3, 6)
+    if isinstance(plain, nn.Embedding):
+        x = torch.tensor([0, 2, 2, 4])
+    else:
+        x = torch.randn(3, sizes[0], 5, 5) if len(sizes) == 3 else torch.randn(3, sizes[0])
 
     ours(x).square().sum().backward()
     theirs(x).square().sum().backward()

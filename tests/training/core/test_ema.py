@@ -1,5 +1,6 @@
 import copy
 
+import pytest
 import torch
 
 from sagan.models.generator import Generator
@@ -24,6 +25,13 @@ def test_parameters_are_averaged_and_buffers_copied():
         torch.testing.assert_close(average, 0.75 * before[name] + 0.25 * current[name])
     for average, buffer in zip(ema.buffers(), network.buffers(), strict=True):
         assert torch.equal(average, buffer)
+
+
+@pytest.mark.parametrize(("step", "ramp"), [(1, 2 / 11), (2, 3 / 12), (90, 91 / 100)])
+def test_the_decay_rises_as_tensorflows_does(step, ramp):
+    """ExponentialMovingAverage with num_updates: min(decay, (1 + step) / (10 + step))."""
+    assert warm_decay(0.999, step) == ramp
+    assert warm_decay(ramp / 2, step) == ramp / 2
 
 
 def test_a_short_run_forgets_its_start():

@@ -16,7 +16,7 @@ from sagan.training.core.batches import Batches
 from sagan.training.core.inputs import Stream, draw_latents_and_labels
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step
-from sagan.training.monitor.collapse import CollapseWatch, troubles
+from sagan.training.monitor.collapse import CollapseMonitor, find_problems
 from sagan.training.monitor.fixed_batch import choose_fixed_batch, mean_pairwise_distance
 
 CPU = torch.device("cpu")
@@ -77,19 +77,19 @@ def step(state: TrainingState, batches: Batches, seed: int = 0) -> None:
 def test_a_look_leaves_every_bit_as_it_was(config, shards, training):
     state = TrainingState(config, shards, CPU)
     step(state, Batches(shards.split("train"), seed=0))
-    watch = CollapseWatch(config, shards, CPU)
+    watch = CollapseMonitor(config, shards, CPU)
     state.generator.train(training)
     state.ema_generator.layers["8x8_block"].norm1.train(not training)  # modes may be mixed
     before = digest(state)
 
-    watch.look(state)
+    watch.check(state)
 
     assert digest(state) == before
 
 
 def test_even_where_the_network_fails(config, shards, monkeypatch):
     state = TrainingState(config, shards, CPU)
-    watch = CollapseWatch(config, shards, CPU)
+    watch = CollapseMonitor(config, shards, CPU)
     before = digest(state)
 
     def failing(*arguments):
@@ -98,7 +98,7 @@ def test_even_where_the_network_fails(config, shards, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(state.generator, "_to_image", failing)
         with pytest.raises(torch.OutOfMemoryError):
-            watch.look(state)
+            watch.check(state)
 
     assert digest(state) == before
 
@@ -108,11 +108,11 @@ def test_a_watched_run_is_the_unwatched_one_bit_for_bit(config, shards):
     for watched in (True, False):
         state = TrainingState(config, shards, CPU)
         batches = Batches(shards.split("train"), seed=0)
-        watch = CollapseWatch(config, shards, CPU) if watched else None
+        watch = CollapseMonitor(config, shards, CPU) if watched else None
         for _ in range(4):
             step(state, batches)
             if watch:
-                watch.look(state)
+                watch.check(state)
         optimizer = state.generator_optimizer.state_dict()["state"]
         ends.append((digest(state), [m["exp_avg_sq"].sum().item() for m in optimizer.values()]))
 
@@ -121,8 +121,8 @@ def test_a_watched_run_is_the_unwatched_one_bit_for_bit(config, shards):
 
 def test_a_look_is_a_function_of_seed_and_state(tiny, config, shards):
     state = TrainingState(config, shards, CPU)
-    first, again = (CollapseWatch(config, shards, CPU).look(state) for _ in range(2))
-    other = CollapseWatch(tiny(watch=WATCH, seed=1), shards, CPU).look(state)
+    first, again = (CollapseMonitor(config, shards, CPU).check(state) for _ in range(2))
+    other = CollapseMonitor(tiny(watch=WATCH, seed=1), shards, CPU).check(state)
 
     assert first.scalars == again.scalars
     assert torch.equal(first.images, again.images)
@@ -130,9 +130,9 @@ def test_a_look_is_a_function_of_seed_and_state(tiny, config, shards):
 
 
 def test_what_a_look_finds(config, shards):
-    look = CollapseWatch(config, shards, CPU).look(TrainingState(config, shards, CPU))
+    found = CollapseMonitor(config, shards, CPU).check(TrainingState(config, shards, CPU))
 
-    assert set(look.scalars) == {
+    assert set(found.scalars) == {
         "diversity",
         "diversity_min",
         "diversity_ema",
@@ -141,8 +141,8 @@ def test_what_a_look_finds(config, shards):
         f"attention_entropy/{G_BLOCK}",
         f"attention_entropy/{D_BLOCK}",
     }
-    assert look.images.shape == (12, 3, 16, 16)
-    assert look.images.dtype == torch.uint8
+    assert found.images.shape == (12, 3, 16, 16)
+    assert found.images.dtype == torch.uint8
 
 
 def test_without_an_average_the_raw_generator_is_shown(tiny, shards):
@@ -151,10 +151,10 @@ def test_without_an_average_the_raw_generator_is_shown(tiny, shards):
     with torch.no_grad():
         fakes = copy.deepcopy(state.generator).train()(batch.latents, batch.class_labels)
 
-    look = CollapseWatch(config, shards, CPU).look(state)
+    found = CollapseMonitor(config, shards, CPU).check(state)
 
-    assert "diversity_ema" not in look.scalars
-    assert torch.equal(look.images, to_uint8(fakes))
+    assert "diversity_ema" not in found.scalars
+    assert torch.equal(found.images, to_uint8(fakes))
 
 
 def test_diversity_is_that_of_the_metrics(config, shards):
@@ -171,7 +171,7 @@ def test_diversity_is_that_of_the_metrics(config, shards):
         for label in np.unique(labels)
     ]
 
-    found = CollapseWatch(config, shards, CPU).look(state).scalars
+    found = CollapseMonitor(config, shards, CPU).check(state).scalars
 
     assert found["diversity"] == pytest.approx(np.mean(expected), rel=1e-5)
     assert found["diversity_min"] == pytest.approx(min(expected), rel=1e-5)
@@ -190,7 +190,7 @@ def test_margin_and_entropies_by_the_plain_way(config, shards):
         fake_logits, _ = state.discriminator(fakes, batch.class_labels)
     rows = -(maps[8] * maps[8].log()).sum(-1)
 
-    found = CollapseWatch(config, shards, CPU).look(state).scalars
+    found = CollapseMonitor(config, shards, CPU).check(state).scalars
 
     margin = (real_logits.mean() - fake_logits.mean()).item()
     assert found["margin"] == pytest.approx(margin, rel=1e-4)
@@ -208,12 +208,14 @@ def test_fixed_batch_is_the_same_classes_side_by_side(tiny, shards):
 
 
 def test_an_unconditional_generator_is_measured_over_the_whole_batch(unconditional, shards):
-    look = CollapseWatch(unconditional, shards, CPU).look(TrainingState(unconditional, shards, CPU))
+    found = CollapseMonitor(unconditional, shards, CPU).check(
+        TrainingState(unconditional, shards, CPU)
+    )
     batch = choose_fixed_batch(unconditional, shards)
     split = shards.split("train")
 
-    assert look.images.shape[0] == 12
-    assert "diversity_min" not in look.scalars
+    assert found.images.shape[0] == 12
+    assert "diversity_min" not in found.scalars
     everything = split.read(np.arange(len(split)))
     assert batch.real_distances == {0: mean_pairwise_distance(everything)}
 
@@ -223,10 +225,10 @@ def test_a_collapsed_generator_is_noticed_once_while_it_lasts_and_again(config, 
     healthy = TrainingState(config, shards, CPU)
     for generator in (collapsed.generator, collapsed.ema_generator):
         generator.requires_grad_(requires_grad=False).linear.weight.zero_()  # deaf to z
-    watch = CollapseWatch(config, shards, CPU)
+    watch = CollapseMonitor(config, shards, CPU)
 
     def warnings(state):
-        return [text for text in watch.look(state).warnings if "near copies" in text]
+        return [text for text in watch.check(state).warnings if "near copies" in text]
 
     with caplog.at_level(logging.WARNING, logger="sagan"):
         assert [len(warnings(s)) for s in (collapsed, collapsed, healthy, collapsed)] == [
@@ -238,9 +240,9 @@ def test_a_collapsed_generator_is_noticed_once_while_it_lasts_and_again(config, 
 
 def test_a_trouble_is_said_after_lasting(tiny, shards):
     config = tiny(watch=WATCH | {"patience": 3, "min_diversity": 99})
-    state, watch = TrainingState(config, shards, CPU), CollapseWatch(config, shards, CPU)
+    state, watch = TrainingState(config, shards, CPU), CollapseMonitor(config, shards, CPU)
 
-    heard = [sum("near copies" in text for text in watch.look(state).warnings) for _ in range(5)]
+    heard = [sum("near copies" in text for text in watch.check(state).warnings) for _ in range(5)]
 
     assert heard == [0, 0, 2, 0, 0]
 
@@ -268,15 +270,15 @@ def test_a_trouble_is_said_after_lasting(tiny, shards):
         ({f"attention_entropy/{D_BLOCK}": 0.9999}, {f"gamma/{D_BLOCK}": 0.001}, 1.2, None),
     ],
 )
-def test_troubles(scalars, gammas, loss, expected):
-    found = list(troubles(FINE | scalars, gammas, loss, WatchConfig()).values())
+def test_find_problems(scalars, gammas, loss, expected):
+    found = list(find_problems(FINE | scalars, gammas, loss, WatchConfig()).values())
 
     assert len(found) == (expected is not None)
     assert all(expected in text for text in found)
 
 
 def test_a_diversity_that_was_not_measured_is_no_trouble():
-    assert not troubles({"margin": 1.0}, {}, 1.2, WatchConfig(min_diversity=2))
+    assert not find_problems({"margin": 1.0}, {}, 1.2, WatchConfig(min_diversity=2))
 
 
 def test_images_of_a_broken_generator_break_nothing(config, shards):
@@ -284,6 +286,6 @@ def test_images_of_a_broken_generator_break_nothing(config, shards):
     with torch.no_grad():
         state.generator.to_rgb.bias.fill_(math.nan)
 
-    look = CollapseWatch(config, shards, CPU).look(state)
+    found = CollapseMonitor(config, shards, CPU).check(state)
 
-    assert all(math.isfinite(value) for value in look.scalars.values())
+    assert all(math.isfinite(value) for value in found.scalars.values())

@@ -8,10 +8,11 @@ import termios
 
 CODE = """
 import logging, time
+from contextlib import closing
 from sagan.training.monitor.progress import Progress
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 record = {"step": 1, "images_seen": 10, "discriminator_loss": 1.0, "generator_loss": 0.5}
-with Progress(images_seen=0, total_images=100, images_per_step=10) as progress:
+with closing(Progress(images_seen=0, total_images=100, images_per_step=10)) as progress:
     time.sleep(0.6)
     progress.show(record | {"images_per_second": 5.0})
     progress.advance(10)

@@ -14,24 +14,8 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.monitor.scoring import Score, Scorer
 from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
+from tests.small_world import SCORING
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
-
-SCORING = {
-    "every_images": 12,
-    "evaluation": {
-        "features": "classifier",
-        "classifier": {"epochs": 1, "base_channels": 4, "feature_dim": 4},
-        "num_samples": 12,
-        "batch_size": 12,
-        "kernel": None,
-        "neighbours": None,
-        "intra_class": False,
-        "memorisation": False,
-        "bootstrap_resamples": 0,
-        "extrapolation_points": 0,
-        "device": "cpu",
-    },
-}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import IMAGES, EventAccumulator
 
-from sagan.training.monitor.tensorboard import EventFiles, grid, tag
+from sagan.training.monitor.tensorboard import TensorBoardWriter, grid, tag
 
 RECORD = {
     "step": 3,
@@ -38,7 +38,7 @@ def values(events: EventAccumulator, name: str) -> list[tuple[int, float]]:
 
 
 def test_numbers_are_grouped_and_the_rest_is_left_out(tmp_path):
-    files = EventFiles(tmp_path, purge_step=None)
+    files = TensorBoardWriter(tmp_path, purge_step=None)
     files.scalars(RECORD, step=3)
     files.scalars({"event": "warning", "step": 3, "margin": 1.0}, step=3)
     files.close()
@@ -71,11 +71,11 @@ def test_tags(name, expected):
 
 
 def test_a_resumed_run_hides_what_came_after_its_checkpoint(tmp_path):
-    first = EventFiles(tmp_path, purge_step=None)
+    first = TensorBoardWriter(tmp_path, purge_step=None)
     for step in range(1, 9):
         first.scalars({"margin": 1.0}, step)
     first.close()
-    resumed = EventFiles(tmp_path, purge_step=6)  # from the checkpoint of step 5
+    resumed = TensorBoardWriter(tmp_path, purge_step=6)  # from the checkpoint of step 5
     resumed.scalars({"margin": 2.0}, 6)
     resumed.close()
 
@@ -88,7 +88,7 @@ def test_images_are_shown_as_one_grid(tmp_path):
 
     from PIL import Image
 
-    files = EventFiles(tmp_path, purge_step=None)
+    files = TensorBoardWriter(tmp_path, purge_step=None)
     images = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 3, 64, 64) * 50
     files.images("samples", images, step=2, columns=3)
     files.close()
@@ -109,7 +109,7 @@ def test_small_images_are_enlarged_pixel_by_pixel():
 def test_without_tensorboard_one_line_says_what_to_do(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with caplog.at_level(logging.WARNING):
-        files = EventFiles(tmp_path / "events", purge_step=None)
+        files = TensorBoardWriter(tmp_path / "events", purge_step=None)
         files.scalars(RECORD, step=3)
         files.images("samples", torch.zeros(1, 3, 16, 16, dtype=torch.uint8), step=3)
         files.close()
@@ -120,7 +120,7 @@ def test_without_tensorboard_one_line_says_what_to_do(tmp_path, monkeypatch, cap
 
 
 def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch, caplog):
-    files = EventFiles(tmp_path, purge_step=None)
+    files = TensorBoardWriter(tmp_path, purge_step=None)
 
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -114,7 +114,7 @@ def test_rewind_keeps_all_up_to_the_checkpoint(journal):
 
 
 def test_a_full_disk_is_said_with_the_file(journal, monkeypatch):
-    monkeypatch.setattr("sagan.training.store.journal._ends_a_line", lambda file: _full())
+    monkeypatch.setattr("sagan.training.store.journal._at_line_start", lambda file: _full())
 
     with pytest.raises(OSError, match="No space left on device while adding") as raised:
         journal.append(record(16))

@@ -118,9 +118,9 @@ def test_runs_of_the_training_are_found_and_their_size_is_told(
     assert run.size_bytes > 10_000
     caplog.clear()
     with caplog.at_level("INFO"):
-        runs.tell_of(tmp_path)
+        runs.log_disk_usage(tmp_path)
         assert not caplog.messages
-        monkeypatch.setattr(runs, "TOLD_BYTES", run.size_bytes)
-        runs.tell_of(tmp_path)
+        monkeypatch.setattr(runs, "LOGGED_BYTES", run.size_bytes)
+        runs.log_disk_usage(tmp_path)
     assert "of 1 runs take" in caplog.messages[0]
     assert "sagan.training prune" in caplog.messages[1]

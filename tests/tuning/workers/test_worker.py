@@ -7,7 +7,7 @@ from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.tuning.results import study_results
 from sagan.tuning.storage.location import StorageError
 from sagan.tuning.workers.worker import Worker
-from tests.tuning.conftest import PROTOCOL
+from tests.small_world import PROTOCOL
 from tests.tuning.objectives import bowl, failing
 
 

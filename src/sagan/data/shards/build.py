@@ -23,7 +23,7 @@ from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS, ImageFolder
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress, progress
+from sagan.data.progress import Progress
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.data.shards.writer import Shard, StoreWriter, cut_into_shards, write_index
@@ -182,7 +182,7 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config.resizer, record)
 
-    with _one_torch_thread(), progress("resizing", count) as bar:
+    with _one_torch_thread(), Progress("resizing", count) as bar:
         every = (record for shard in todo for record in shard.images)
         rows = ordered_map(load, every, config.workers)
         for shard in todo:

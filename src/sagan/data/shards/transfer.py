@@ -20,7 +20,7 @@ from sagan.common.terminal import (
     worded,
     write_error,
 )
-from sagan.data.progress import progress
+from sagan.data.progress import Progress
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.processes.lock import folder_lock
 from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
@@ -56,7 +56,7 @@ def publish_store(store: ShardStore, address: str) -> None:
         left = [file for file in files if there.get(file.file) != file.bytes]
         if left and INDEX in there:
             remote.rm_file(f"{root}/{INDEX}")  # no store until it is whole
-        with progress(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
+        with Progress(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
             for file in left:
                 remote.put_file(str(store.path / file.file), f"{root}/{file.file}")
                 bar.advance(file.bytes)
@@ -104,7 +104,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
     ]
     needed = sum(file.bytes for file in left)
     require_space(folder, needed, remedy="free some space on the local disk")
-    with progress(f"fetching {root}", needed, "B") as bar:
+    with Progress(f"fetching {root}", needed, "B") as bar:
         for file in left:
             with replacing_file(folder / file.file, needed_bytes=file.bytes) as temporary:
                 try:

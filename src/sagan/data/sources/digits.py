@@ -4,13 +4,12 @@ They are written as ordinary image files, so that they take the same path as Ima
 """
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from sagan.common.files import replacing_folder
 from sagan.data.image_folder import ImageFolder
 
 logger = logging.getLogger(__name__)
@@ -29,18 +28,12 @@ def write_digits(target: Path) -> ImageFolder:
     pictures = digit_pictures()
     if _holds_exactly(target, pictures):
         return ImageFolder.open(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for left_by_a_killed_run in target.parent.glob(".digits-*"):
-        shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".digits-", dir=target.parent) as temporary:
-        fresh = Path(temporary) / "fresh"
+    if target.exists():
+        logger.warning("'%s' is not the complete set of digits; replaced", target)
+    with replacing_folder(target, sync=False) as folder:
         for name, pixels in pictures.items():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(fresh / name)
-        if target.exists():
-            logger.warning("'%s' is not the complete set of digits; replaced", target)
-            target.rename(Path(temporary) / "old")
-        fresh.rename(target)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / name)
     return ImageFolder.open(target)
 
 

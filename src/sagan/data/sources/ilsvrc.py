@@ -31,7 +31,7 @@ from sagan.data.archives.members import (
 from sagan.data.class_titles import known_titles
 from sagan.data.image_folder import first_five
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress, progress
+from sagan.data.progress import Progress
 from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection
@@ -121,7 +121,7 @@ def _extract_train(
         return chosen
     needed = sum(inner[name].size_bytes for name in left)
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
-    with progress("extracting train", needed, "B") as bar:
+    with Progress("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
         for _ in ordered_map(write, left, WRITERS):
             pass
@@ -176,7 +176,7 @@ def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]
         images = list(_into_classes(members, labels.val, set(chosen), archive))
         needed = sum(member.size_bytes for member, _ in images)
         announce("val", len(images), needed, target.parent)
-        with progress("extracting val", needed, "B") as bar:
+        with Progress("extracting val", needed, "B") as bar:
             extract(images, target, made_of, on_bytes=bar.advance)
 
 

@@ -8,9 +8,9 @@ the same images become the same shards.
 import json
 import logging
 import os
-import shutil
 from pathlib import Path
 
+from sagan.common.files import replacing_folder
 from sagan.data.class_titles import CLASS_TITLES
 from sagan.data.image_folder import ImageFolder
 from sagan.data.sources.selection import Selection
@@ -88,26 +88,16 @@ def _titles_in(target: Path) -> dict[str, str]:
 
 
 def _write(target: Path, links: dict[str, Path], titles: dict[str, str]) -> None:
-    """Make the folder beside its target, then rename it."""
+    """Make the folder of links, replacing a former one."""
     if target.exists() and not (target / _MARK).is_file():
         raise FileExistsError(
             f"'{target}' exists and is not a folder of links made by acquisition; move it"
         )
-    partial, old = (target.with_name(f".{target.name}.{state}") for state in ("partial", "old"))
-    for left_by_a_killed_run in (partial, old):
-        shutil.rmtree(left_by_a_killed_run, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        (partial / _MARK).write_text("made by acquisition; links to the images where they lie\n")
-        for place, points_to in links.items():
-            (partial / place).parent.mkdir(parents=True, exist_ok=True)
-            (partial / place).symlink_to(points_to)
+    with replacing_folder(target, sync=False) as folder:
+        (folder / _MARK).write_text("made by acquisition; links to the images where they lie\n")
+        for path, points_to in links.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).symlink_to(points_to)
         if titles:
             text = json.dumps(titles, indent=1, ensure_ascii=False)
-            (partial / CLASS_TITLES).write_text(text, encoding="utf-8")
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-    finally:
-        for temporary in (partial, old):
-            shutil.rmtree(temporary, ignore_errors=True)
+            (folder / CLASS_TITLES).write_text(text, encoding="utf-8")

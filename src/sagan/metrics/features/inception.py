@@ -81,12 +81,7 @@ class InceptionFeatures:
     code = source_hash("metrics/features/inception.py")
 
     def __init__(self, weights: Path, device: torch.device, resizer: str = "pytorch_fid") -> None:
-        """Load the network; see `require_weights` for the file.
-
-        Args:
-            weights: their file.
-            device: of the network.
-            resizer: one of `RESIZERS`; any but pytorch-fid's own is part of the scores' names.
+        """Load the network; a resizer other than pytorch-fid's becomes part of the scores' names.
 
         Raises:
             ValueError: if the file does not contain weights of this network.
@@ -172,9 +167,6 @@ def fold_batch_norm(network: nn.Module) -> None:
     """Fold each batch norm of Inception's blocks into the convolution before it, in place.
 
     With fixed statistics it is an affine map per channel; the products are computed in float64.
-
-    Args:
-        network: in evaluation mode.
     """
     from torchvision.models.inception import BasicConv2d
 

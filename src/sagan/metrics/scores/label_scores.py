@@ -30,12 +30,7 @@ class StreamingLabelScore:
     """
 
     def __init__(self, splits: int = 10, seed: int = 0) -> None:
-        """Start with no samples.
-
-        Args:
-            splits: S, over which mean and deviation are taken.
-            seed: of the assignment.
-        """
+        """Start with no samples; mean and deviation are taken over `splits`."""
         self.splits = splits
         self.count = 0
         self._random = np.random.default_rng(seed)

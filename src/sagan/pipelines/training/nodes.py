@@ -28,9 +28,9 @@ def train_gan(
     """
     with exit_on_signal():  # while large libraries are imported
         from sagan.training import train
-        from sagan.training.store.runs import tell_of
+        from sagan.training.store.runs import log_disk_usage
 
-    tell_of(checkpoints_workspace)
+    log_disk_usage(checkpoints_workspace)
     result = train(config, image_shards, checkpoints_workspace, feature_cache=evaluation_workspace)
     return result.bundle, result.journal, result.summary
 

@@ -1,1 +1,1 @@
-"""Several processes of one training, started by torchelastic."""
+"""Training in several processes, started by torchelastic."""

@@ -1,4 +1,4 @@
-"""What the processes of a launch leave for their launcher, in files of the run's folder."""
+"""Error files: how the processes of a launch report failures to their launcher."""
 
 import errno
 import json
@@ -11,77 +11,78 @@ from sagan.common.files import replacing_file
 from sagan.common.schema import ClearError
 from sagan.training.core.steps import NonFiniteError
 
-_INTERRUPTED = "interrupted"  # file that says: this launch was asked to stop, and has saved
-_LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
+_INTERRUPTED = "interrupted"  # file written after saving because of a signal
+_PERMANENT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class Notes:
-    """A folder of notes, of one launch."""
+class WorkerErrorFiles:
+    """The error files of one launch, in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Bind to a folder; `clear` makes it."""
+        """Bind to a folder; `clear` creates it."""
         self.folder = folder
 
     def clear(self) -> None:
-        """Forget an earlier launch."""
+        """Remove the files of an earlier launch."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
 
     @property
     def interrupted(self) -> bool:
-        """Whether a process was asked to stop, and has saved."""
+        """Whether a process has saved and stopped because of a signal."""
         return (self.folder / _INTERRUPTED).exists()
 
-    def note_interruption(self) -> None:
-        """Say that this process was asked to stop, and has saved."""
+    def record_interruption(self) -> None:
+        """Record that this process has saved and stopped because of a signal."""
         (self.folder / _INTERRUPTED).touch()
 
     @property
-    def over(self) -> bool:
-        """Whether to start the processes again would be of no use."""
-        return self.interrupted or self._lasting() is not None
+    def is_final(self) -> bool:
+        """Whether restarting the processes would be useless."""
+        return self.interrupted or self._permanent() is not None
 
-    def note_failure(self, rank: int, error: Exception) -> None:
-        """Say what went wrong in the process of this rank, once."""
+    def record_failure(self, rank: int, error: Exception) -> None:
+        """Record the failure of the process of this rank; a permanent one is never overwritten."""
         path = self.folder / f"failure-{rank}.json"
-        if path.exists() and json.loads(path.read_text(encoding="utf-8"))["lasting"]:
+        if path.exists() and json.loads(path.read_text(encoding="utf-8"))["permanent"]:
             return
         own_os_error = isinstance(error, OSError) and error.errno is None
-        worded = own_os_error or isinstance(error, ClearError | ValueError)
-        lasting = worded or (isinstance(error, OSError) and error.errno in _LASTING)
-        # as one process alone would say it, or with where and what it was
+        has_message = own_os_error or isinstance(error, ClearError | ValueError)
+        permanent = has_message or (isinstance(error, OSError) and error.errno in _PERMANENT)
+        # the message alone, as in a single process, or with rank and type
         reason = (
-            f"{error}" if lasting else f"process {rank} failed: {type(error).__name__}: {error}"
+            f"{error}" if permanent else f"process {rank} failed: {type(error).__name__}: {error}"
         )
-        note = {
+        failure = {
             "time": time.time(),
             "rank": rank,
-            "lasting": lasting,
+            "permanent": permanent,
             "reason": reason,
             "not_finite": vars(error) if isinstance(error, NonFiniteError) else None,
             "traceback": traceback.format_exc(),
         }
         with replacing_file(path) as temporary:
-            temporary.write_text(json.dumps(note), encoding="utf-8")
+            temporary.write_text(json.dumps(failure), encoding="utf-8")
 
     def reason(self) -> str | None:
-        """What the process that failed first said; those that lost their partner come later."""
-        notes = self._failures()
-        return str(notes[0]["reason"]) if notes else None
+        """Reason of the first failure; processes that lost their partner fail later."""
+        failures = self._failures()
+        return str(failures[0]["reason"]) if failures else None
 
-    def lasting_failure(self) -> NonFiniteError | str | None:
-        """A failure that a new start would not cure: losses that diverged, or its reason."""
-        note = self._lasting()
-        if note is None:
+    def permanent_failure(self) -> NonFiniteError | str | None:
+        """A failure that a restart cannot fix: diverged losses, or its reason."""
+        failure = self._permanent()
+        if failure is None:
             return None
-        return NonFiniteError(**note["not_finite"]) if note["not_finite"] else str(note["reason"])
+        not_finite = failure["not_finite"]
+        return NonFiniteError(**not_finite) if not_finite else str(failure["reason"])
 
-    def _lasting(self) -> dict[str, Any] | None:
-        return next((note for note in self._failures() if note["lasting"]), None)
+    def _permanent(self) -> dict[str, Any] | None:
+        return next((each for each in self._failures() if each["permanent"]), None)
 
     def _failures(self) -> list[dict[str, Any]]:
-        """The first one first."""
+        """All failures, the first one first."""
         paths = self.folder.glob("failure-*.json")
-        notes = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        return sorted(notes, key=lambda note: float(note["time"]))
+        failures = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        return sorted(failures, key=lambda failure: float(failure["time"]))

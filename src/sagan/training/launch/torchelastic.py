@@ -1,7 +1,7 @@
-"""Several processes, on one machine or many: torch's own engine, torchelastic, starts them.
+"""Launch of training in several processes, on one or more machines, by torchelastic.
 
-`launch` blocks until all of them are done. It starts them again, from the last checkpoint, when
-one dies; it stops them all, each saving first, when it is asked to stop.
+`launch` blocks until all processes have finished. If one dies, all are restarted from the last
+checkpoint; on a signal all of them save and stop.
 """
 
 import logging
@@ -30,24 +30,23 @@ from sagan.processes.signals import (
     stop_requests,
 )
 from sagan.training.config import TrainingConfig
-from sagan.training.launch.error_files import Notes
+from sagan.training.launch.error_files import WorkerErrorFiles
 
 logger = logging.getLogger(__name__)
 
 _ENVIRONMENT = {
-    # a store of its own for each start of the processes: in one store they would find the
-    # addresses of those that died
+    # a new store for each restart: a shared one would still hold the addresses of dead processes
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-    "TORCH_CPP_LOG_LEVEL": "FATAL",  # a partner lost is told in one line, not in stack frames
+    "TORCH_CPP_LOG_LEVEL": "FATAL",  # no stack frames for a lost partner
 }
 
 
-class TrainingFailed(ClearError, RuntimeError):  # noqa: N818 - says what happened
-    """A process of a distributed training failed, for good."""
+class TrainingFailedError(ClearError, RuntimeError):
+    """A process of a distributed training failed permanently."""
 
 
 class FinishedElsewhere(SystemExit):
-    """This machine has done its part; the one with process 0 keeps what was made."""
+    """Training has finished; the results are on the machine with process 0."""
 
     def __init__(self) -> None:
         super().__init__(0)
@@ -65,22 +64,22 @@ def launch(
     *,
     worker: Worker | None = None,
 ) -> None:
-    """Train with `config.devices` processes here, together with those of the other machines.
+    """Train with `config.devices` processes on this machine, and those of the other machines.
 
     Args:
-        config: the run; `devices`, `nnodes`, `rdzv_endpoint`, `rdzv_id`, `restarts` count here.
+        config: the run; `devices`, `nnodes`, `rdzv_endpoint`, `rdzv_id`, `restarts` are used here.
         shards: the images, at the same path on every machine.
         runs_dir: folder of all runs, the same shared one on every machine.
         feature_cache: folder of cached features, shared as well.
         run: this run's folder in it.
-        worker: what each process runs; `work` if left out.
+        worker: function of each process; None: `work`.
 
     Raises:
-        TrainingInterrupted: asked to stop, after saving; status 75.
+        TrainingInterrupted: on a signal, after saving; status 75.
         NonFiniteError: the losses diverged.
-        TrainingFailed: a process failed more often than `config.restarts`, with its reason; or
-            the machines did not meet.
-        FinishedElsewhere: all went well, and process 0 ran on another machine.
+        TrainingFailedError: a process failed more often than `config.restarts`, with its reason;
+            or the machines did not connect.
+        FinishedElsewhere: training has finished, with process 0 on another machine.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -89,43 +88,44 @@ def launch(
 
     _check_devices(config)
     run.mkdir(parents=True, exist_ok=True)
-    notes = Notes(run / "processes")
-    notes.clear()
+    errors = WorkerErrorFiles(run / "processes")
+    errors.clear()
     folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
-    arguments = (config, shards.path, folders, notes.folder, _log_level())
+    log_level = logging.getLogger("sagan").getEffectiveLevel()
+    arguments = (config, shards.path, folders, errors.folder, log_level)
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
         logger.info(
             "rendezvous at %s: waiting for %d machines", config.rdzv_endpoint, config.nnodes
         )
     try:
-        # until torchelastic takes the signals over there is nothing to save
+        # before torchelastic handles signals there is nothing to save
         with _elastic_settings(), _scratch() as scratch, signal_handler(_stop), signals_blocked():
             start = elastic_launch(_launch_config(config, scratch), worker or work)
             outcomes = start(*arguments)
     except SignalException as signalled:
-        stands = "" if notes.interrupted else "; the last checkpoint is intact"
-        logger.warning("%s: the processes have ended%s", signalled.sigval.name, stands)
+        suffix = "" if errors.interrupted else "; the last checkpoint is intact"
+        logger.warning("%s: the processes have ended%s", signalled.sigval.name, suffix)
         raise TrainingInterrupted from None
     except ChildFailedError as error:
-        _raise_noted(notes)
-        raise TrainingFailed(_exit_reason(error, notes)) from None
+        _raise_recorded(errors)
+        raise TrainingFailedError(_failure_reason(error, errors)) from None
     except RendezvousError as error:
-        raise TrainingFailed(_why_apart(error, config)) from error
-    _raise_noted(notes)
+        raise TrainingFailedError(_rendezvous_reason(error, config)) from error
+    _raise_recorded(errors)
     if 0 not in outcomes:
         logger.info("done; the machine with process 0 has the outputs")
         raise FinishedElsewhere
 
 
 def _check_devices(config: TrainingConfig) -> None:
-    """Refuse at the door what every process would stumble over."""
+    """Check the number of GPUs before any process is started."""
     device = choose_device(config.device)
-    there = torch.cuda.device_count() if device.type == "cuda" else config.devices
-    if config.devices > there:
+    available = torch.cuda.device_count() if device.type == "cuda" else config.devices
+    if config.devices > available:
         raise ValueError(
-            f"training.devices: got {config.devices}, and this machine has {there} GPUs; "
-            f"set training.devices={there}, or training.device=cpu"
+            f"training.devices: got {config.devices}, and this machine has {available} GPUs; "
+            f"set training.devices={available}, or training.device=cpu"
         )
 
 
@@ -133,30 +133,34 @@ def work(
     config: TrainingConfig,
     shards: Path,
     folders: dict[str, Path],
-    notes_folder: Path,
+    error_folder: Path,
     log_level: int,
 ) -> None:
-    """One process of a distributed training, as torchelastic calls it.
+    """One process of a distributed training, called by torchelastic.
 
-    It returns where all is done, and where to start again would be of no use: the launcher finds
-    why in the notes. Anything else that goes wrong is raised, and torchelastic starts all again.
+    It returns when training has finished, or if a restart would be useless: the error files tell
+    the launcher why. Other exceptions are raised, and torchelastic restarts all processes.
     """
-    rank, notes = int(os.environ["RANK"]), Notes(notes_folder)
+    rank, errors = int(os.environ["RANK"]), WorkerErrorFiles(error_folder)
     _log(rank, log_level)
-    if notes.over:  # one process alone was signalled, or failed: torchelastic starts all again
+    if errors.is_final:  # restarted although one process was signalled or failed permanently
         return
     try:
-        _train(config, shards, folders, notes, rank)
+        _train(config, shards, folders, errors, rank)
     except TrainingInterrupted:
-        notes.note_interruption()
-        os._exit(EXIT_INTERRUPTED)  # the launcher may be waiting for this very exit
+        errors.record_interruption()
+        os._exit(EXIT_INTERRUPTED)  # at once: the launcher may wait for the exit
     except Exception:
-        if not notes.over:
+        if not errors.is_final:
             raise
 
 
 def _train(
-    config: TrainingConfig, shards: Path, folders: dict[str, Path], notes: Notes, rank: int
+    config: TrainingConfig,
+    shards: Path,
+    folders: dict[str, Path],
+    errors: WorkerErrorFiles,
+    rank: int,
 ) -> None:
     from sagan.training.core.distributed import distributed_context
     from sagan.training.run import run_training
@@ -170,11 +174,11 @@ def _train(
                     store = ShardStore.open(shards)
                     run_training(config, store, context, stop, **folders, on_score=None)
                 except Exception as error:
-                    notes.note_failure(rank, error)  # before the others lose this process
+                    errors.record_failure(rank, error)  # before the others lose this process
                     raise
         except Exception as error:
-            if not notes.over:
-                notes.note_failure(rank, error)
+            if not errors.is_final:
+                errors.record_failure(rank, error)
             raise
 
 
@@ -184,30 +188,30 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise TrainingInterrupted
 
 
-def _raise_noted(notes: Notes) -> None:
-    """What the processes have ended with, if they said so."""
-    if notes.interrupted:
+def _raise_recorded(errors: WorkerErrorFiles) -> None:
+    """Raise the interruption or permanent failure that the processes have recorded, if any."""
+    if errors.interrupted:
         raise TrainingInterrupted
-    failure = notes.lasting_failure()
+    failure = errors.permanent_failure()
     if isinstance(failure, str):
-        raise TrainingFailed(failure)
+        raise TrainingFailedError(failure)
     if failure is not None:
         raise failure
 
 
-def _exit_reason(error: Any, notes: Notes) -> str:  # noqa: ANN401 - torchelastic's error
-    """Why a launch failed: a process killed from outside, else what the first one raised."""
+def _failure_reason(error: Any, errors: WorkerErrorFiles) -> str:  # noqa: ANN401 - torchelastic's error
+    """Why a launch failed: the signal that killed a process, or the first exception."""
     rank, failure = error.get_first_failure()
     if failure.exitcode < 0:
         return (
             f"process {rank} ended with signal {-failure.exitcode} (out of memory, perhaps); "
             "checkpoints are intact"
         )
-    return notes.reason() or f"process {rank} ended with status {failure.exitcode}"
+    return errors.reason() or f"process {rank} ended with status {failure.exitcode}"
 
 
-def _why_apart(error: Exception, config: TrainingConfig) -> str:
-    """Why the machines did not meet, and what to look at."""
+def _rendezvous_reason(error: Exception, config: TrainingConfig) -> str:
+    """Why the machines did not connect, and what to check."""
     cause = str(error.__cause__ or error).strip().partition("\n")[0] or type(error).__name__
     if config.nnodes == 1:
         return f"the processes on this machine did not connect: {cause}"
@@ -220,7 +224,7 @@ def _why_apart(error: Exception, config: TrainingConfig) -> str:
 
 @contextmanager
 def _scratch() -> Iterator[str]:
-    """Where torchelastic and torch.multiprocessing keep files; they do not remove all of them."""
+    """Temporary folder of torchelastic and torch.multiprocessing, which do not clean up fully."""
     before = tempfile.tempdir
     with TemporaryDirectory(prefix="sagan-processes-", ignore_cleanup_errors=True) as folder:
         tempfile.tempdir = folder
@@ -253,24 +257,20 @@ def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401
     )
 
 
-def _log_level() -> int:
-    return logging.getLogger("sagan").getEffectiveLevel()
-
-
 def _log(rank: int, level: int) -> None:
-    """The lead speaks as a single process would; the others leave notes when they fail."""
+    """Log in the main process only; the others write error files."""
     logging.basicConfig(level=level, format="%(levelname)s %(message)s")
     logging.getLogger("sagan").setLevel(level if rank == 0 else logging.CRITICAL)
-    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the launcher has said it
+    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the launcher has logged it
 
 
 @contextmanager
 def _elastic_settings() -> Iterator[None]:
-    """What torchelastic and its processes take from the process around them."""
+    """Environment variables and log levels of torchelastic and its processes."""
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # it would unblock signals if it were started later
-    # its own log repeats what is told here, in tracebacks; its loggers have levels of their own
+    resource_tracker.ensure_running()  # started later, it would unblock signals
+    # torchelastic's log repeats our messages as tracebacks; its loggers have their own levels
     noisy = [
         logging.getLogger(name)
         for name in list(logging.root.manager.loggerDict)

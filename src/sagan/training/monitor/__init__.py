@@ -1,1 +1,1 @@
-"""What watches a run and never changes it: records, collapse checks, scores, progress."""
+"""Monitoring of a run, without effect on it: records, collapse checks, scores, progress."""

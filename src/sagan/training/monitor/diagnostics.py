@@ -1,4 +1,4 @@
-"""Ways to look into a network that leave it as it was, bit for bit."""
+"""Measurements inside a network that leave it unchanged, bit for bit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ _IMAGES_AT_ONCE = 8  # an attention map is large: [N, L, M]
 
 @contextmanager
 def batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch norms take the statistics of the batch at hand, and remember nothing.
+    """Batch norms use the statistics of the current batch and update nothing.
 
-    The running averages of a young run are those of its start. They are hidden meanwhile, in
-    evaluation mode: so synchronised batch norms do not wait for other processes either.
+    Early in a run the running averages are still near their initial values. They are hidden in
+    evaluation mode, so that synchronised batch norms do not wait for other processes either.
     """
     modes = [(module, module.training) for module in network.modules()]
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
@@ -40,8 +40,8 @@ def batch_statistics(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def settled(network: nn.Module) -> Iterator[None]:
-    """The spectral norm's u and v fit the weights meanwhile, as at the export."""
+def refreshed_spectral_norm(network: nn.Module) -> Iterator[None]:
+    """Temporarily update the spectral norm's u and v to the weights, as for the export."""
     layers = [module for module in network.modules() if isinstance(module, SpectralLayer)]
     before = [(layer, layer.u.clone(), layer.v.clone()) for layer in layers]
     power_iteration(network, SETTLING_ITERATIONS)
@@ -56,20 +56,20 @@ def settled(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def attention_entropies(network: Generator | Discriminator) -> Iterator[dict[str, Tensor]]:
-    """Measure, at each forward pass meanwhile, where the attention blocks look.
+    """Measure the attention entropies of each forward pass in the block.
 
     Yields:
-        block name -> mean entropy of its attention map's rows, [], in units of the even
-        attention's: 1 looks everywhere alike, 0 at one place.
+        block name -> mean entropy of its attention map's rows, [], relative to uniform attention:
+        1 is uniform, 0 attends to a single location.
     """
-    found: dict[str, Tensor] = {}
+    entropies: dict[str, Tensor] = {}
 
     def measure(block: str, attention: SelfAttention2d, x: Tensor) -> None:
         parts = [
             row_entropy(attention.attention_map(x[first : first + _IMAGES_AT_ONCE]))
             for first in range(0, len(x), _IMAGES_AT_ONCE)
         ]
-        found[block] = torch.cat(parts).mean()
+        entropies[block] = torch.cat(parts).mean()
 
     handles = [
         layer.register_forward_pre_hook(
@@ -79,14 +79,14 @@ def attention_entropies(network: Generator | Discriminator) -> Iterator[dict[str
         if isinstance(layer, SelfAttention2d)
     ]
     try:
-        yield found
+        yield entropies
     finally:
         for handle in handles:
             handle.remove()
 
 
 def row_entropy(attention: Tensor) -> Tensor:
-    """Entropy of each image's attention, mean over its rows, relative to the even attention's.
+    """Entropy of each image's attention, mean over its rows, relative to uniform attention.
 
     Args:
         attention: [N, L, M], rows sum to 1.

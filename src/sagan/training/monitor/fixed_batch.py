@@ -1,27 +1,24 @@
-"""The fixed latents and real images that the collapse watch looks at: the same all run."""
+"""Fixed latents and real images of the collapse monitor, the same throughout a run."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.training.config import TrainingConfig
 from sagan.training.core.inputs import Stream, draw_latents_and_labels
 
-if TYPE_CHECKING:
-    from sagan.data.shards.store import ShardSplit, ShardStore
-    from sagan.training.config import TrainingConfig
-
-_REFERENCE_IMAGES = 64  # real images of a group that its distance is taken over, at most
+_MAX_REFERENCE_IMAGES = 64  # real images per group whose mean distance is measured
 
 
 @dataclass(frozen=True)
 class FixedBatch:
-    """N latents, as many real images (fewer where a class has few), both group by group.
+    """N latents and as many real images (fewer if a class has few), sorted by group.
 
-    A group is a class; where the generator knows no classes, all images are group 0.
+    A group is a class; for an unconditional generator all images are group 0.
     """
 
     latents: Tensor
@@ -35,10 +32,10 @@ class FixedBatch:
     real_labels: Tensor
     """int64 [M]."""
     real_distances: dict[int, float]
-    """Group -> mean distance between two of its real images, grey levels; none that is 0."""
+    """Group -> mean pairwise distance of its real images, grey levels, if positive."""
 
     def to(self, device: torch.device) -> "FixedBatch":
-        """The same on a device."""
+        """Copy to a device."""
         return FixedBatch(
             self.latents.to(device),
             self.class_labels.to(device),
@@ -49,7 +46,7 @@ class FixedBatch:
         )
 
 
-def choose_fixed_batch(config: "TrainingConfig", shards: "ShardStore") -> FixedBatch:
+def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch:
     """Choose latents as a function of the seed, and real images evenly from the train split."""
     split, watch = shards.split("train"), config.watch
     if config.model.generator.class_conditional:
@@ -71,7 +68,7 @@ def choose_fixed_batch(config: "TrainingConfig", shards: "ShardStore") -> FixedB
     distances = {group: _distance(split, indices) for group, indices in members.items()}
     return FixedBatch(
         latents,
-        class_labels=groups,  # without classes the networks take no notice of the label
+        class_labels=groups,  # unconditional networks ignore the labels
         groups=groups,
         real_images=split.read(chosen),
         real_labels=torch.from_numpy(split.labels[chosen].astype(np.int64)),
@@ -91,22 +88,22 @@ def mean_pairwise_distance(images: Tensor) -> float:
     return torch.pdist(images.flatten(1).float()).mean().item()
 
 
-def _members_by_class(labels: NDArray[np.int64], at_most: int) -> dict[int, NDArray[np.int64]]:
-    """Indices of each chosen class's images; classes with a pair of images are preferred."""
+def _members_by_class(labels: NDArray[np.int64], limit: int) -> dict[int, NDArray[np.int64]]:
+    """Image indices of evenly chosen classes, preferably with at least two images each."""
     counts = np.bincount(labels)
     eligible = np.flatnonzero(counts >= 2)
-    classes = _evenly(eligible if eligible.size else np.flatnonzero(counts), at_most)
+    classes = _evenly(eligible if eligible.size else np.flatnonzero(counts), limit)
     return {int(label): np.flatnonzero(labels == label) for label in classes}
 
 
-def _evenly(values: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
-    """At most so many of the values, evenly spaced from the first to the last."""
-    places = np.linspace(0, len(values) - 1, min(len(values), at_most))
-    return values[places.round().astype(np.int64)]
+def _evenly(values: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """At most `limit` of the values, evenly spaced from the first to the last."""
+    positions = np.linspace(0, len(values) - 1, min(len(values), limit))
+    return values[positions.round().astype(np.int64)]
 
 
-def _distance(split: "ShardSplit", indices: NDArray[np.int64]) -> float:
-    """`mean_pairwise_distance` of some of these real images; 0 for a single one."""
+def _distance(split: ShardSplit, indices: NDArray[np.int64]) -> float:
+    """Mean pairwise distance of some of these real images; 0 for a single one."""
     if len(indices) < 2:
         return 0.0
-    return mean_pairwise_distance(split.read(_evenly(indices, _REFERENCE_IMAGES)))
+    return mean_pairwise_distance(split.read(_evenly(indices, _MAX_REFERENCE_IMAGES)))

@@ -1,8 +1,8 @@
-"""What a run tells while it goes: journal, event files, progress, and the collapse watch."""
+"""Recording of a run: journal, TensorBoard, progress bar and collapse checks."""
 
 import logging
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sagan.data.shards.store import ShardStore
@@ -12,16 +12,17 @@ from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.loop import StepRecord
 from sagan.training.core.sizes import images_per_step
 from sagan.training.core.state import TrainingState
-from sagan.training.monitor.collapse import CollapseWatch
+from sagan.training.monitor.collapse import CollapseMonitor
 from sagan.training.monitor.progress import Progress
 from sagan.training.monitor.scoring import Score
-from sagan.training.store.journal import Journal, Record
+from sagan.training.monitor.tensorboard import TensorBoardWriter
+from sagan.training.store.journal import JOURNAL, Journal, Record
 
 logger = logging.getLogger(__name__)
 
 
 class Observer:
-    """Watches the steps of one run; only the lead writes, all processes must call `observe`."""
+    """Records the steps of a run; the main process writes, all processes must call `observe`."""
 
     def __init__(
         self,
@@ -31,95 +32,80 @@ class Observer:
         shards: ShardStore,
         run: Path,
     ) -> None:
-        """Take the run, its processes, what it trains, its images and its folder."""
+        """Prepare the recording of a run in its folder."""
         self._config, self._context, self._state = config, context, state
         self._seconds, self._steps = 0.0, 0  # since the last record
+        self._monitor: CollapseMonitor | None = None
+        self._resources = ExitStack()
         if context.is_main:
-            self._open(shards, run)
-
-    def _open(self, shards: ShardStore, run: Path) -> None:
-        config, state = self._config, self._state
-        self._journal = Journal(run / "journal.jsonl")
-        self._progress = Progress(
-            images_seen=state.images_seen,
-            total_images=config.total_images,
-            images_per_step=images_per_step(config),
-        )
-        self._events = None
-        if config.tensorboard:
-            from sagan.training.monitor.tensorboard import EventFiles
-
+            self._journal = Journal(run / JOURNAL)
+            if config.watch.enabled:
+                self._monitor = CollapseMonitor(config, shards, context.device)
             step = state.images_seen // images_per_step(config)
-            self._events = EventFiles(run / "tensorboard", purge_step=step + 1)
-        self._watch = (
-            CollapseWatch(config, shards, self._context.device) if config.watch.enabled else None
-        )
+            self._tensorboard = TensorBoardWriter(
+                run / "tensorboard", purge_step=step + 1, enabled=config.tensorboard
+            )
+            self._resources.enter_context(closing(self._tensorboard))
 
     @property
-    def watched(self) -> dict[str, int]:
-        """The lead's watch, as a checkpoint keeps it."""
-        return {} if self._watch is None else self._watch.state_dict()
+    def watch_state(self) -> dict[str, int]:
+        """State of the collapse monitor, for checkpoints; empty outside the main process."""
+        return {} if self._monitor is None else self._monitor.state_dict()
 
-    @watched.setter
-    def watched(self, before: dict[str, int]) -> None:
-        if self._context.is_main and self._watch is not None:
-            self._watch.load_state_dict(before)
+    @watch_state.setter
+    def watch_state(self, state: dict[str, int]) -> None:
+        if self._monitor is not None:
+            self._monitor.load_state_dict(state)
 
     def __enter__(self) -> Self:
         if self._context.is_main:
-            self._progress.__enter__()
+            progress = Progress(
+                images_seen=self._state.images_seen,
+                total_images=self._config.total_images,
+                images_per_step=images_per_step(self._config),
+            )
+            self._progress = self._resources.enter_context(closing(progress))
         self._context.wait_for_main()  # TensorBoard is slow to import
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._context.is_main:
-            self._progress.__exit__(kind, error, trace)
-            if self._events is not None:
-                self._events.close()
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
 
     def observe(self, record: StepRecord, step: int, *, last: bool) -> None:
-        """Take note of a step; write a record of it where one is due."""
+        """Account for a step; write a record if one is due."""
         config = self._config
         self._seconds, self._steps = self._seconds + record.seconds, self._steps + 1
         if self._context.is_main:
             self._progress.advance(record.images_seen)
-        looked = config.watch.enabled and (step % config.watch.every_steps == 0 or last)
-        if step % config.log_every_steps == 0 or last or step == 1 or looked:
-            self._write(record, step, looked=looked)
+        checked = config.watch.enabled and (step % config.watch.every_steps == 0 or last)
+        if step % config.log_every_steps == 0 or last or step == 1 or checked:
+            entry = self._entry(record, step)
+            if self._context.is_main:
+                self._write(entry, checked=checked)
             self._seconds, self._steps = 0.0, 0
-        if looked:
+        if checked:
             self._context.wait_for_main()
 
-    def _write(self, record: StepRecord, step: int, *, looked: bool) -> None:
-        entry = self._entry(record, step)
-        if not self._context.is_main:
-            return
+    def _write(self, entry: Record, *, checked: bool) -> None:
         warnings: list[str] = []
-        if looked and self._watch is not None:
+        seen = {"step": entry["step"], "images_seen": entry["images_seen"]}
+        if checked and self._monitor is not None:
             with sync_batch_norm_disabled():  # the other processes wait
-                look = self._watch.look(self._state)
-            entry, warnings = entry | look.scalars, look.warnings
-            if self._events is not None:
-                columns = self._config.watch.images_per_class
-                self._events.images("fixed_latents", look.images, step, columns=columns)
+                diagnostics = self._monitor.check(self._state)
+            entry, warnings = entry | diagnostics.scalars, diagnostics.warnings
+            columns = self._config.watch.images_per_class
+            images = diagnostics.images
+            self._tensorboard.images("fixed_latents", images, entry["step"], columns=columns)
         self._journal.append(entry)
         for message in warnings:
-            seen = {"step": step, "images_seen": record.images_seen}
             self._journal.append({"event": "warning", **seen, "message": message})
-        if self._events is not None:
-            self._events.scalars(entry, step)
+        self._tensorboard.scalars(entry, entry["step"])
         self._progress.show(entry)
 
-    def scored(self, score: Score, step: int) -> None:
-        """Take note of a score; for the lead."""
-        self._journal.append(score.record(step))
-        if self._events is not None:
-            self._events.scalars({f"score/{name}": v for name, v in score.scores.items()}, step)
+    def record_score(self, score: Score, step: int) -> None:
+        """Record a score; in the main process only."""
+        self._journal.append(score.to_record(step))
+        self._tensorboard.scalars({f"score/{name}": v for name, v in score.scores.items()}, step)
 
     def _entry(self, record: StepRecord, step: int) -> Record:
         """The numbers of a step, averaged over all processes."""

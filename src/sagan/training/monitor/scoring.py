@@ -1,4 +1,4 @@
-"""Scores of a run while it trains: a small evaluation of the generator as it would be exported."""
+"""Scores during training: a small evaluation of the generator as it would be exported."""
 
 import logging
 import math
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 
@@ -27,30 +27,30 @@ EVENT = "score"
 
 @dataclass(frozen=True)
 class Score:
-    """What the generator was worth at one moment of its training."""
+    """Scores of the generator at one point of its training."""
 
     images_seen: int
     train_seconds: float
     metric: str
-    """Name of the score that counts."""
+    """Name of the configured metric."""
     value: float
     scores: dict[str, float]
-    """All numbers of the protocol, by name."""
+    """All scores of the evaluation, by name."""
 
     @property
     def rank(self) -> float:
-        """Lower is better, whatever the metric."""
+        """The value with its sign chosen so that lower is better."""
         return self.value if lower_is_better(self.metric) else -self.value
 
-    def record(self, step: int) -> Record:
-        """As the journal has it; a value that is not finite is null there."""
+    def to_record(self, step: int) -> Record:
+        """Record for the journal, with null for values that are not finite."""
         scores = {name: _or_none(value) for name, value in self.scores.items()}
         values = asdict(self) | {"value": _or_none(self.value), "scores": scores}
         return {"event": EVENT, "step": step, **values}
 
     @classmethod
-    def of_record(cls, record: Record) -> Self:
-        """What `record` wrote."""
+    def from_record(cls, record: Record) -> Self:
+        """The inverse of `to_record`."""
         values = {name: record[name] for name in cls.__dataclass_fields__}
         scores = {name: _or_nan(value) for name, value in record["scores"].items()}
         return cls(**values | {"value": _or_nan(record["value"]), "scores": scores})
@@ -68,44 +68,48 @@ OnScore = Callable[[Score], None]
 
 
 def is_scored(config: TrainingConfig, step: int, *, last: bool) -> bool:
-    """Whether a step ends in a score; the last one does wherever there are scores."""
+    """Whether a step ends in a score; if there are scores, the last one does."""
     every = config.scoring.every_images
     return bool(every) and (last or step % steps_between(config, every) == 0)
 
 
 def scores_in(journal: list[Record]) -> list[Score]:
-    """The scores of a journal, in order."""
-    return [Score.of_record(record) for record in journal if record.get("event") == EVENT]
+    """All scores in a journal, in order."""
+    return [Score.from_record(record) for record in journal if record.get("event") == EVENT]
 
 
 class Scorer:
-    """Scores the generator of one run; nothing of the run changes, its random state included."""
+    """Scores the generator of a run without changing the run or its random state."""
 
     def __init__(
         self, config: TrainingConfig, shards: ShardStore, workspace: Path, device: torch.device
     ) -> None:
-        """Take the run, its images, the folder of cached features, and where to compute."""
+        """Prepare to score a run; `workspace` is the folder of cached features."""
         self._config, self._shards, self._workspace = config, shards, workspace
-        computed = {"device": device.type}
-        self._protocol = config.scoring.evaluation.model_copy(update=computed)
-        self._quiet = False
+        self._protocol = config.scoring.evaluation.model_copy(update={"device": device.type})
+        self._log_level = logging.WARNING
 
     def score(self, state: TrainingState) -> Score:
         """Evaluate the generator as it is now.
 
         Raises:
-            ValueError: if the protocol does not give the metric.
+            ValueError: if the protocol does not contain the metric.
         """
         from sagan.metrics.evaluate_generator import evaluate_generator
 
         config, name = self._config, self._config.scoring.name
-        with tempfile.TemporaryDirectory() as folder, _apart(), _hushed(quiet=self._quiet):
+        devices = range(torch.cuda.device_count())
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            torch.random.fork_rng(devices=devices),
+            _metrics_log_level(self._log_level),
+        ):
             raw = self._protocol.weights == RAW
             bundle = export_generator(
                 state, config, self._shards, Path(folder) / "generator", {}, raw=raw
             )
             found = evaluate_generator(bundle, self._shards, self._protocol, self._workspace)
-        self._quiet = True  # what there is to say of the protocol has been said
+        self._log_level = logging.ERROR  # warnings about the protocol have been logged
         scores = {
             key: float(value) for key, value in found.items() if isinstance(value, int | float)
         }
@@ -120,12 +124,12 @@ class Scorer:
 
 
 def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
-    """Refuse before training starts what scoring could not do later.
+    """Check before training starts that scoring will be possible.
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
-        ModuleNotFoundError: if a library that scores need is not installed.
-        ValueError: if scores are to be handed on from a process that training does not run in.
+        ModuleNotFoundError: if a library needed for scores is not installed.
+        ValueError: if `on_score` is given for training in several processes.
     """
     if on_score is not None and config.world_size > 1:
         raise ValueError(
@@ -133,27 +137,19 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
             f"nnodes {config.nnodes}"
         )
     if config.scoring.every_images:
-        import sagan.metrics.evaluate_generator  # noqa: F401 - what it needs is missed now, not later
+        import sagan.metrics.evaluate_generator  # noqa: F401 - fails early if a library is missing
         from sagan.metrics.features.inception import require_weights
 
         require_weights(config.scoring.evaluation)
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """The random state of the process is afterwards as it was before."""
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices):
-        yield
-
-
-@contextmanager
-def _hushed(*, quiet: bool) -> Iterator[None]:
-    """The evaluation speaks as a part of training: only of what is wrong, once."""
-    speaker: Any = logging.getLogger("sagan.metrics")
-    before = speaker.level
-    speaker.setLevel(logging.ERROR if quiet else logging.WARNING)
+def _metrics_log_level(level: int) -> Iterator[None]:
+    """Log only messages of the evaluation of at least this level."""
+    metrics_logger = logging.getLogger("sagan.metrics")
+    before = metrics_logger.level
+    metrics_logger.setLevel(level)
     try:
         yield
     finally:
-        speaker.setLevel(before)
+        metrics_logger.setLevel(before)

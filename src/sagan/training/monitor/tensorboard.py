@@ -1,7 +1,7 @@
-"""TensorBoard: the journal's numbers and the watch's images as event files.
+"""TensorBoard: the journal's numbers and the collapse monitor's images as event files.
 
 `tensorboard --logdir <folder of runs>` shows them in the browser, at 127.0.0.1 unless told
-otherwise. The journal stays the record of a run; these files are for watching it.
+otherwise. The journal is the record of a run; these files are for viewing only.
 """
 
 import logging
@@ -17,34 +17,37 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-# the journal's flat names, by their end; names with a '/' are grouped already
+# groups of the journal's names by suffix; names with a '/' have a group already
 _GROUPS = {
     "_loss": "losses",
     "_logits": "logits",
     "_gradient_norm": "gradient_norm",
     "_per_second": "speed",
 }
-_WATCHED = ("diversity", "margin")  # by their beginning
+_WATCHED = ("diversity", "margin")  # prefixes of the group 'watch'
 _FLUSH_SECONDS = 10
 _GAP_PX, _GREY = 2, 127
-_TILE_PX = 64  # smaller images are enlarged, by a whole factor, to at least about this side
+_TILE_PX = 64  # smaller images are enlarged, by an integer factor, to about this side
 
 
-class EventFiles:
-    """Writes one run's events.
+class TensorBoardWriter:
+    """Writes one run's event files.
 
-    Where TensorBoard is missing, or a write fails, that is said once and training goes on without.
+    If TensorBoard is missing or a write fails, it warns once and training continues without it.
     """
 
-    def __init__(self, folder: Path, *, purge_step: int | None) -> None:
+    def __init__(self, folder: Path, *, purge_step: int | None, enabled: bool = True) -> None:
         """Open a new event file.
 
         Args:
-            folder: of the run; made at need.
-            purge_step: a resumed run's first step; what an earlier process wrote of this step and
-                of later ones is hidden. None: the run is new.
+            folder: of the event files, created if missing.
+            purge_step: first step of a resumed run; earlier events of this and later steps are
+                hidden. None: the run is new.
+            enabled: whether to write anything.
         """
         self._writer: Any = None
+        if not enabled:
+            return
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
@@ -57,15 +60,10 @@ class EventFiles:
         self._writer = SummaryWriter(str(folder), purge_step=purge_step, flush_secs=_FLUSH_SECONDS)
 
     def scalars(self, record: Mapping[str, Any], step: int) -> None:
-        """Write the numbers of a journal record, grouped; an event has none to draw.
-
-        Args:
-            record: values by the journal's names; what is no finite number is left out.
-            step: of the run.
-        """
+        """Write the finite numbers of a journal record, grouped; events are skipped."""
         if self._writer is None or "event" in record:
             return
-        with self._tolerated():
+        with self._disable_on_error():
             for name, value in record.items():
                 is_number = isinstance(value, int | float) and not isinstance(value, bool)
                 if is_number and isfinite(value) and name != "step":
@@ -81,18 +79,18 @@ class EventFiles:
             columns: images in a row; None: about as many as rows.
         """
         if self._writer is not None:
-            with self._tolerated():
+            with self._disable_on_error():
                 self._writer.add_image(name, grid(images, columns).numpy(), step)
 
     def close(self) -> None:
         """Write what is buffered and close the file."""
         if self._writer is not None:
-            with self._tolerated():
+            with self._disable_on_error():
                 self._writer.close()
 
     @contextmanager
-    def _tolerated(self) -> Iterator[None]:
-        """A failed write is the last one, and no reason to stop training."""
+    def _disable_on_error(self) -> Iterator[None]:
+        """On a failed write, warn and stop writing."""
         try:
             yield
         except OSError as error:
@@ -101,7 +99,7 @@ class EventFiles:
 
 
 def tag(name: str) -> str:
-    """Where TensorBoard shows a number of the journal: '<group>/<name>'."""
+    """TensorBoard's tag of a number in the journal: '<group>/<name>'."""
     if "/" in name:
         return name
     for ending, group in _GROUPS.items():
@@ -111,7 +109,7 @@ def tag(name: str) -> str:
 
 
 def grid(images: Tensor, columns: int | None = None) -> Tensor:
-    """Images side by side, row by row, with a grey gap between them.
+    """Arrange images in a grid with grey gaps.
 
     Args:
         images: uint8 [N, 3, H, W], N >= 1; small ones are enlarged, pixel by pixel.

@@ -1,1 +1,1 @@
-"""What lies in a run's folder: checkpoints, journal, identity, the exported generator."""
+"""Contents of a run's folder: checkpoints, journal, identity, the exported generator."""

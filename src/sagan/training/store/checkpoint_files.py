@@ -1,7 +1,7 @@
-"""One checkpoint's two files: the `.pt` with the state, and the `.json` that says it is finished.
+"""Checkpoint files: a `.pt` with the state, and a `.json` that marks it as finished.
 
-The `.pt` is in place first. Reading checks the checksum and loads from the same open file, runs no
-code that a file may hold, and keeps the writer from removing the file meanwhile.
+The `.pt` is written first. Reading verifies the checksum and loads from the same open file, runs no
+code in it, and holds a lock that keeps the writer from deleting the file.
 """
 
 import fcntl
@@ -26,38 +26,38 @@ logger = logging.getLogger(__name__)
 
 _TENSOR_OVERHEAD_BYTES = 400  # name, header, padding and index entry of one tensor in the file
 _FILE_OVERHEAD_BYTES = 2**15
-_OPTIMIZER = "_optimizer"  # `<network>_optimizer` stands beside `<network>` in a training state
+_OPTIMIZER = "_optimizer"  # `<network>_optimizer` belongs to `<network>` in a training state
 
 
 class DamagedError(Exception):
-    """Why one checkpoint cannot be used."""
+    """A checkpoint cannot be used; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A finished checkpoint, as its .json describes it."""
+    """A finished checkpoint, as described by its .json."""
 
     path: Path
     images_seen: int
-    number: float | None = None  # rises with each save of a run
-    checksums: tuple[str, ...] = ()  # two while one file takes another's place
+    number: float | None = None  # increases with each save of a run
+    checksums: tuple[str, ...] = ()  # two while the file is being replaced
     size_bytes: float | None = None
     score: float | None = None
-    scored_by: str | None = None  # metric and protocol: scores under others cannot be compared
+    scored_by: str | None = None  # metric and protocol, without which scores cannot be compared
     fault: str | None = None  # of the .json
 
 
 def state_bytes(state: dict[str, Any]) -> int:
-    """How large a state's file will be, a little more rather than less [bytes].
+    """Upper estimate of a state's file size [bytes].
 
-    An optimiser that has made no step has no moments yet; two for each weight will come (Adam).
+    An optimiser without a step has no moments yet; Adam will add two per weight.
     """
-    to_come = sum(
+    moments = sum(
         2 * _tensor_bytes(state.get(name.removesuffix(_OPTIMIZER)))
         for name, part in state.items()
         if name.endswith(_OPTIMIZER) and not part.get("state")
     )
-    return _tensor_bytes(state) + to_come + _FILE_OVERHEAD_BYTES
+    return _tensor_bytes(state) + moments + _FILE_OVERHEAD_BYTES
 
 
 def _tensor_bytes(value: object) -> int:
@@ -69,25 +69,21 @@ def _tensor_bytes(value: object) -> int:
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Put a state and then its facts in place; at no moment is a finished one lost.
+    """Write a state, then its facts with checksum and size.
 
-    Args:
-        path: the .pt.
-        state: tensors and plain values.
-        facts: for the .json, to which checksum and size are added.
+    An existing checkpoint stays valid until it is replaced.
     """
     with replacing_file(path, needed_bytes=state_bytes(state)) as temporary:
         written = _write_state(temporary, state)
         if facts_path(path).exists() and not describe(path).fault:
-            # a finished checkpoint of this name: its .json takes either file until the new one's
-            # own is there
-            standing = json.loads(facts_path(path).read_bytes())
-            _write_facts(path, standing | {"next_sha256": written["sha256"]})
+            # while a checkpoint is replaced, its .json accepts both files
+            existing = json.loads(facts_path(path).read_bytes())
+            _write_facts(path, existing | {"next_sha256": written["sha256"]})
     _write_facts(path, facts | written)
 
 
 def _write_state(path: Path, state: dict[str, Any]) -> dict[str, Any]:
-    """Write and hash in one pass."""
+    """Write and hash in one pass; returns checksum and size."""
     with path.open("wb") as file:
         writer = HashingWriter(file)
         try:
@@ -103,17 +99,17 @@ def _write_facts(path: Path, facts: dict[str, Any]) -> None:
 
 
 def add_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Say more of a finished checkpoint."""
+    """Add facts to a finished checkpoint."""
     _write_facts(path, json.loads(facts_path(path).read_bytes()) | facts)
 
 
 def facts_path(path: Path) -> Path:
-    """The .json beside a .pt."""
+    """Path of the .json of a .pt."""
     return path.with_suffix(".json")
 
 
 def describe(path: Path) -> Checkpoint:
-    """What the .json beside a .pt says, or what is wrong with it."""
+    """Read the .json of a .pt; its `fault` is set if it is invalid."""
     digits = path.stem.removeprefix("checkpoint-")
     images_seen = int(digits) if digits.isdecimal() else 0
     try:
@@ -139,48 +135,48 @@ def describe(path: Path) -> Checkpoint:
 
 
 def _finite(value: object) -> float | None:
-    """A finite number, or None."""
+    """The value if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
 
 
-def check(checkpoint: Checkpoint) -> None:
-    """See to it that a file is the one that was saved.
+def verify(checkpoint: Checkpoint) -> None:
+    """Compare a file with its checksum.
 
     Raises:
-        DamagedError: where it is not.
+        DamagedError: if they differ, or the file cannot be read.
     """
-    with _reading(checkpoint) as file:
-        _check_sum(checkpoint, file)
+    with _open_locked(checkpoint) as file:
+        _verify_checksum(checkpoint, file)
 
 
 def load(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Check a file and load it, on the CPU.
+    """Verify a file and load it, on the CPU.
 
     Raises:
-        DamagedError: where it is not the one that was saved, or torch refuses it.
+        DamagedError: if the checksum differs, or torch cannot load it.
     """
-    with _reading(checkpoint) as file:
-        _check_sum(checkpoint, file)
+    with _open_locked(checkpoint) as file:
+        _verify_checksum(checkpoint, file)
         file.seek(0)
         return _unpickle(file, "cpu")
 
 
-def check_written(checkpoint: Checkpoint) -> None:
-    """See to it that what was just written is whole and loads; no tensor is read for it.
+def verify_written(checkpoint: Checkpoint) -> None:
+    """Check that a file just written is complete and loads, without reading its tensors.
 
     Raises:
-        DamagedError: where it is not.
+        DamagedError: if it is not.
     """
-    with _reading(checkpoint) as file:
+    with _open_locked(checkpoint) as file:
         size = os.fstat(file.fileno()).st_size
         if size != checkpoint.size_bytes:
             raise DamagedError(f"it has {size:,} of {checkpoint.size_bytes:,} bytes")
         _unpickle(file, "meta")
 
 
-def _check_sum(checkpoint: Checkpoint, file: BufferedReader) -> None:
+def _verify_checksum(checkpoint: Checkpoint, file: BufferedReader) -> None:
     if hashlib.file_digest(file, "sha256").hexdigest() in checkpoint.checksums:
         return
     reason = f"its sha256 is not {''.join(checkpoint.checksums)[:12]}..."
@@ -191,13 +187,13 @@ def _check_sum(checkpoint: Checkpoint, file: BufferedReader) -> None:
 
 
 def _unpickle(file: BufferedReader, device: str) -> dict[str, Any]:
-    """What torch reads without running any code; on "meta" without the tensors' content."""
+    """Load with torch, without running code; on "meta" without the tensors' content."""
     try:
         state = torch.load(file, map_location=device, weights_only=True)
     except MemoryError:
         raise
-    except Exception as error:  # zip, pickle and torch each have their own
-        # torch's own reason, without its advice to load the file all the same
+    except Exception as error:  # zip, pickle and torch raise many kinds
+        # torch's reason, without its advice to load the file with weights_only=False
         reason = str(error).rpartition("WeightsUnpickler error:")[2].strip().partition("\n")[0]
         reason = f"{type(error).__name__}: {reason.partition('. ')[0]}"
         raise DamagedError(f"torch.load(weights_only=True) refuses it ({reason})") from error
@@ -207,8 +203,8 @@ def _unpickle(file: BufferedReader, device: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _reading(checkpoint: Checkpoint) -> Iterator[BufferedReader]:
-    """The .pt, which the writer does not remove while it is open here."""
+def _open_locked(checkpoint: Checkpoint) -> Iterator[BufferedReader]:
+    """Open the .pt with a shared lock, so that the writer does not delete it."""
     if checkpoint.fault:
         raise DamagedError(checkpoint.fault)
     try:
@@ -222,7 +218,7 @@ def _reading(checkpoint: Checkpoint) -> Iterator[BufferedReader]:
 
 
 def _lock(file: BufferedReader, kind: int) -> bool:
-    """Whether nobody else's lock is in the way; a file system without locks has none."""
+    """Whether the lock is free; always true on a file system without locks."""
     try:
         fcntl.flock(file, kind)
     except OSError as error:
@@ -231,7 +227,7 @@ def _lock(file: BufferedReader, kind: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint, unless somebody reads it: then the next save will."""
+    """Delete a checkpoint, unless it is being read: then the next save will."""
     facts = facts_path(path)
     try:
         if not path.exists():
@@ -241,7 +237,7 @@ def remove(path: Path) -> None:
             if not _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 logger.info("%s is being read and stays until the next save", path)
                 return
-            facts.unlink()  # first: what has no .json is no checkpoint
+            facts.unlink()  # first, since a .pt without .json is not a checkpoint
             path.unlink()
     except OSError as error:
         logger.warning("old checkpoint %s cannot be removed: %s", path, error)

@@ -1,7 +1,7 @@
-"""The checkpoint store: a folder of whole training states, each written atomically.
+"""The checkpoint store: saving, verification, retention and selection of training states.
 
-`checkpoint-<images seen>.pt` is written first, then its `.json` with the checksum. A file without
-its `.json` was never finished and is not a checkpoint. One process writes; any may read meanwhile.
+`checkpoint-<images seen>.pt` is written first, then its `.json` with the checksum. A `.pt` without
+`.json` is unfinished and not a checkpoint. One process writes; others may read at the same time.
 """
 
 import errno
@@ -18,13 +18,13 @@ from sagan.training.store.checkpoint_files import (
     Checkpoint,
     DamagedError,
     add_facts,
-    check,
-    check_written,
     describe,
     facts_path,
     load,
     remove,
     state_bytes,
+    verify,
+    verify_written,
     write_checkpoint,
 )
 
@@ -34,144 +34,138 @@ _REMEDY = (
     "free some space (python -m sagan.training prune), lower training.keep_checkpoints, or choose "
     "another folder"
 )
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class CheckpointError(ClearError, RuntimeError):
-    """Checkpoints are there, but none of them can be used."""
+    """Checkpoints exist, but none of them can be used."""
 
 
 class CheckpointStore:
-    """Training states of one run; keeps the last few and the one with the best score."""
+    """Training states of one run; keeps the newest few and the one with the best score."""
 
     def __init__(self, path: Path, *, keep: int, scored_by: str | None = None) -> None:
         """Bind to a folder.
 
         Args:
-            path: the folder, made at need.
+            path: the folder, created if missing.
             keep: how many of the newest checkpoints to keep.
-            scored_by: metric and protocol of the scores from now on; one under another metric or
-                protocol is never the best. None: all scores are of one kind.
+            scored_by: metric and protocol of new scores; checkpoints scored under others are never
+                the best. None: all scores are comparable.
         """
         self.path, self._keep, self._scored_by = path, keep, scored_by
-        self._verdicts: dict[Checkpoint, tuple[object, str | None]] = {}  # file's stamp, fault
+        self._faults: dict[object, str | None] = {}  # by file, its version and checksum
         path.mkdir(parents=True, exist_ok=True)
 
     def __len__(self) -> int:
-        return len(self._named(".json"))
+        return len(self._files(".json"))
 
     def path_of(self, images_seen: int) -> Path:
-        """The file of a checkpoint, whether it is there or not."""
+        """Path of a checkpoint, which need not exist."""
         return self.path / f"checkpoint-{images_seen:012d}.pt"
 
     def needed_bytes(self, state: dict[str, Any], *, scored: bool = True) -> int:
-        """Room that the run will still take: the newest, the best and the one being written.
+        """Disk space that the run still needs: for the newest, the best and one being written.
 
         Args:
-            state: as `save` takes it; its optimisers need not have made a step.
-            scored: whether checkpoints will have scores, so that a best one is kept as well.
+            state: as for `save`; its optimisers need not have made a step.
+            scored: whether checkpoints will have scores, so that the best is kept too.
         """
         one = state_bytes(state)
-        standing = sum(path.stat().st_size for path in self._named(".pt"))
-        return max(one, (self._keep + scored + 1) * one - standing)
+        existing = sum(path.stat().st_size for path in self._files(".pt"))
+        return max(one, (self._keep + scored + 1) * one - existing)
 
     def require_space(self, needed_bytes: int) -> None:
-        """Remove what a crash left, then see to it that the folder is writable and has room.
+        """Remove unfinished files, then check that the folder is writable and has enough space.
 
-        For the one process that writes here, before its first step.
+        For the writing process, before its first step.
 
         Raises:
-            OSError: ENOSPC where there is less room; what the system says where it is not writable.
+            OSError: ENOSPC if there is too little space; the system's error if not writable.
         """
         self.clean()
         require_space(self.path, needed_bytes, remedy=_REMEDY)
 
     def clean(self) -> None:
-        """Remove what a crash left: temporary files and unfinished checkpoints.
-
-        For the one process that writes here, while it does not.
-        """
+        """Remove temporary files and unfinished checkpoints of a crash; for the writing process."""
         remove_orphans(self.path)
-        for path in self._named(".pt"):
+        for path in self._files(".pt"):
             if not facts_path(path).exists():
                 logger.info("%s is incomplete and is removed", path)
                 path.unlink()
 
     def save(self, state: dict[str, Any], images_seen: int, *, score: float | None = None) -> Path:
-        """Write a state, then forget those that are neither among the last nor the best.
+        """Save a checkpoint, then delete all but the newest few and the best.
 
         Args:
-            state: tensors and plain values only, as `torch.load(weights_only=True)` takes them.
+            state: tensors and plain values only, as `torch.load(weights_only=True)` requires.
             images_seen: names the checkpoint.
             score: lower is better; NaN and infinity never become the best.
 
         Raises:
-            OSError: where the disk is full, the file too large, or writing fails otherwise; the
-                checkpoints before are untouched then, and no temporary file stays.
+            OSError: if the disk is full, the file too large, or writing fails otherwise; existing
+                checkpoints are untouched then, and no temporary file remains.
         """
         self.clean()
         target = self.path_of(images_seen)
         number = 1 + max((c.number or 0 for c in self._newest_first()), default=0)
-        facts = {"images_seen": images_seen, "number": number} | self._rating(target, score)
+        facts = {"images_seen": images_seen, "number": number} | self._score_facts(target, score)
         try:
             write_checkpoint(target, state, facts)
         except OSError as error:
             self.clean()
-            remedy = f"; {_REMEDY}" if error.errno in _NO_ROOM else ""
+            remedy = f"; {_REMEDY}" if error.errno in _NO_SPACE else ""
             raise OSError(error.errno, f"{error.strerror}{remedy}", error.filename) from error
-        self._forget_old(describe(target))
+        self._delete_old(describe(target))
         return target
 
     def rate(self, path: Path, score: float) -> None:
-        """Give a saved checkpoint its score, as `save` would have."""
-        unrated = describe(path)
-        add_facts(path, self._rating(path, score))
-        if unrated in self._verdicts:
-            self._verdicts[describe(path)] = self._verdicts.pop(unrated)
+        """Add a score to a saved checkpoint."""
+        add_facts(path, self._score_facts(path, score))
 
-    def _rating(self, path: Path, score: float | None) -> dict[str, Any]:
+    def _score_facts(self, path: Path, score: float | None) -> dict[str, Any]:
         if score is not None and not math.isfinite(score):
             logger.warning("%s has the score %s, which is never chosen as best", path.name, score)
             score = None
         return {"score": score} if score is None else {"score": score, "scored_by": self._scored_by}
 
     def best(self) -> Path | None:
-        """The sound checkpoint with the lowest score; None where none has a score."""
+        """The sound checkpoint with the lowest score; None if none has a score."""
         return next((c.path for c in self._best_first() if self._fault(c) is None), None)
 
     def load(self, path: Path) -> dict[str, Any]:
         """One checkpoint's state, on the CPU.
 
         Raises:
-            CheckpointError: where it is not there or damaged, with the reason.
+            CheckpointError: if it is missing or damaged, with the reason.
         """
         try:
-            return self._load(describe(path))
+            return load(describe(path))
         except DamagedError as error:
             raise CheckpointError(f"checkpoint {path} cannot be used: {error}") from error
 
     def load_newest(self) -> dict[str, Any] | None:
-        """The newest state that is sound; None where there is no checkpoint yet.
+        """The newest sound state; None if there is no checkpoint yet.
 
-        A damaged one is passed over with a warning.
+        Damaged checkpoints are skipped with a warning.
 
         Raises:
-            CheckpointError: where all are damaged, with each one's reason.
+            CheckpointError: if all are damaged, with their reasons.
         """
         return self._load_first(self._newest_first)
 
     def load_best(self) -> dict[str, Any] | None:
-        """The sound state with the lowest score, as `load_newest`; None where none has a score."""
+        """The sound state with the lowest score, as `load_newest`; None if none has a score."""
         return self._load_first(self._best_first)
 
     def _load_first(self, candidates: Callable[[], list[Checkpoint]]) -> dict[str, Any] | None:
-        """The state of the first sound one."""
+        """The state of the first sound candidate."""
         reasons, changed = [], False
         for checkpoint in candidates():
             try:
-                return self._load(checkpoint)
+                return load(checkpoint)
             except DamagedError as error:
-                if describe(checkpoint.path) != checkpoint:  # by the writer, since it was listed
+                if describe(checkpoint.path) != checkpoint:  # changed by the writer
                     changed = True
                     continue
                 logger.warning("damaged checkpoint %s skipped: %s", checkpoint.path, error)
@@ -185,41 +179,25 @@ class CheckpointStore:
             )
         return None
 
-    def _load(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        stamp = _stamp(checkpoint.path)
-        try:
-            state = load(checkpoint)
-        except DamagedError as error:
-            self._verdicts[checkpoint] = (stamp, str(error))
-            raise
-        self._verdicts[checkpoint] = (stamp, None)
-        return state
-
-    def _fault(self, checkpoint: Checkpoint) -> str | None:
-        """Why it cannot be used; the file is read only where it changed since the last verdict."""
-        stamp = _stamp(checkpoint.path)
-        known, fault = self._verdicts.get(checkpoint, (None, None))
-        if known is None or known != stamp:
+    def _fault(
+        self, checkpoint: Checkpoint, check: Callable[[Checkpoint], None] = verify
+    ) -> str | None:
+        """Why a checkpoint cannot be used, None if it is sound; checked once per file version."""
+        key = (checkpoint.path, checkpoint.checksums, _file_version(checkpoint.path))
+        if key not in self._faults:
             try:
                 check(checkpoint)
-                fault = None
+                self._faults[key] = None
             except DamagedError as error:
-                fault = str(error)
-            self._verdicts[checkpoint] = (stamp, fault)
-        return fault
+                self._faults[key] = str(error)
+        return self._faults[key]
 
-    def _forget_old(self, written: Checkpoint) -> None:
-        """Remove all but the last few sound ones and the best, if what was written is sound."""
-        stamp = _stamp(written.path)
-        try:
-            check_written(written)
-        except DamagedError as error:
-            self._verdicts[written] = (stamp, str(error))
-            logger.warning("%s was saved, but %s; no older one is removed", written.path, error)
+    def _delete_old(self, written: Checkpoint) -> None:
+        """Delete all but the newest sound ones and the best, if the one just written is sound."""
+        if fault := self._fault(written, verify_written):
+            logger.warning("%s was saved, but %s; no older one is removed", written.path, fault)
             return
-        self._verdicts[written] = (stamp, None)
         finished = self._newest_first()
-        self._verdicts = {c: self._verdicts[c] for c in finished if c in self._verdicts}
         sound = (c.path for c in finished if self._fault(c) is None)
         kept = {*islice(sound, self._keep), self.best()}
         for checkpoint in finished:
@@ -227,11 +205,8 @@ class CheckpointStore:
                 remove(checkpoint.path)
 
     def _newest_first(self) -> list[Checkpoint]:
-        """All finished ones, the last saved first.
-
-        One whose .json gives no number takes its place by the images seen.
-        """
-        found = [describe(path.with_suffix(".pt")) for path in self._named(".json")]
+        """All finished checkpoints, the last saved first; without a number, by images seen."""
+        found = [describe(path.with_suffix(".pt")) for path in self._files(".json")]
         placed, number = [], 0.0
         for checkpoint in sorted(found, key=lambda c: c.images_seen):
             number = number if checkpoint.number is None else checkpoint.number
@@ -239,19 +214,22 @@ class CheckpointStore:
         return [checkpoint for *_, checkpoint in sorted(placed, key=lambda p: p[:2], reverse=True)]
 
     def _best_first(self) -> list[Checkpoint]:
-        mine = self._scored_by
-        alike = [c for c in self._newest_first() if mine is None or c.scored_by in (None, mine)]
-        scored = [(c.score, c) for c in alike if c.score is not None]
+        comparable = (None, self._scored_by)
+        scored = [
+            (c.score, c)
+            for c in self._newest_first()
+            if c.score is not None and (self._scored_by is None or c.scored_by in comparable)
+        ]
         return [checkpoint for _, checkpoint in sorted(scored, key=lambda pair: pair[0])]
 
-    def _named(self, suffix: str) -> list[Path]:
-        """The files of this folder that are a checkpoint's by their name."""
+    def _files(self, suffix: str) -> list[Path]:
+        """The folder's files with a checkpoint's name and this suffix."""
         paths = self.path.glob(f"checkpoint-*{suffix}")
         return [path for path in paths if path.stem.removeprefix("checkpoint-").isdecimal()]
 
 
-def _stamp(path: Path) -> object:
-    """Changes whenever a file does; None where there is none."""
+def _file_version(path: Path) -> object:
+    """Changes whenever the file does; None if it is missing."""
     try:
         stat = path.stat()
     except OSError:

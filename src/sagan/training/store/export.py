@@ -1,4 +1,4 @@
-"""From a training state to the generator bundle that users get."""
+"""Export of a training state's generator as a bundle."""
 
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,16 @@ def export_generator(
     *,
     raw: bool,
 ) -> GeneratorBundle:
-    """Write the run's generator as a bundle.
+    """Export the averaged weights if there is an average, else the last ones.
 
-    The averaged weights where there is an average, else the last ones; batch-norm statistics
-    taken afresh over `config.standing_batches`, where asked for. The state is left as it was.
-
-    Args:
-        state: of the run.
-        config: the run's.
-        shards: its images.
-        path: the bundle's folder.
-        facts: more to say about it, JSON-able.
-        raw: keep the last weights beside an average.
+    Batch-norm statistics are recomputed over `config.standing_batches`, if any. The state is
+    unchanged. `facts` are added to the bundle's; `raw` exports the last weights along with an
+    average.
     """
-    average, beside = state.ema_generator, None
+    average, raw_weights = state.ema_generator, None
     if average is not None and raw:
         differing = {"weights": RAW, "ema_decay": None}
-        beside = RawWeights(exported_generator(state.generator, config), differing)
+        raw_weights = RawWeights(exported_generator(state.generator, config), differing)
     return save_bundle(
         path,
         exported_generator(average or state.generator, config, averaged=average is not None),
@@ -44,7 +37,7 @@ def export_generator(
         class_names=shards.class_names,
         facts=facts | _facts(state, config, shards),
         class_titles=shards.class_titles,
-        raw=beside,
+        raw=raw_weights,
     )
 
 

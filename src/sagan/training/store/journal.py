@@ -1,7 +1,7 @@
-"""The journal of a run: one JSON object a line, appended as training goes.
+"""The journal of a run: one JSON object per line, appended during training.
 
-A crash may tear the last line, and a power loss may leave NUL bytes; whatever records can still
-be read around such damage are.
+A crash may truncate the last line, and a power loss may leave NUL bytes; all intact records around
+such damage are still read.
 """
 
 import json
@@ -15,6 +15,8 @@ from sagan.common.files import replacing_file
 
 logger = logging.getLogger(__name__)
 
+JOURNAL = "journal.jsonl"  # its name in a run's folder
+
 Record = dict[str, Any]
 
 
@@ -26,29 +28,29 @@ class Journal:
         self.path = path
 
     def append(self, record: Record) -> None:
-        """Add a record and hand it to the operating system at once.
+        """Append a record and flush it to the operating system.
 
         Raises:
-            OSError: with the file's name, where it cannot be written.
+            OSError: with the file's name, if it cannot be written.
         """
         line = json.dumps(record).encode() + b"\n"
         try:
             with self.path.open("ab+") as file:
-                if not _ends_a_line(file):
-                    line = b"\n" + line  # what was torn there spoils no other record
+                if not _at_line_start(file):
+                    line = b"\n" + line  # after a truncated line
                 file.write(line)
         except OSError as error:
             reason = f"{error.strerror} while adding a record; the run resumes from its checkpoint"
             raise OSError(error.errno, reason, str(self.path)) from error
 
     def sync(self) -> None:
-        """Force all records to disk: before a checkpoint, so that it never outlives them."""
+        """Force all records to disk: before a checkpoint, which must not outlive them."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 os.fsync(file)
 
     def read(self) -> list[Record]:
-        """All whole records; what a crash has torn is left out, with a warning."""
+        """All intact records, with a warning if the file is damaged."""
         if not self.path.exists():
             return []
         records: list[Record] = []
@@ -58,14 +60,14 @@ class Journal:
             try:
                 records.append(_record(line))
             except ValueError:
-                records += _salvaged(line)
+                records += _recover_records(line)
                 damaged += [str(number)] if line else []
         if damaged:
             logger.warning("%s is damaged in line %s", self.path, ", ".join(damaged))
         return records
 
     def rewind(self, images_seen: int) -> None:
-        """Forget what was recorded after a checkpoint that training goes on from."""
+        """Remove all records after a checkpoint that training resumes from."""
         kept = [record for record in self.read() if record.get("images_seen", 0) <= images_seen]
         text = "".join(json.dumps(record) + "\n" for record in kept)
         with replacing_file(self.path) as temporary:
@@ -79,22 +81,22 @@ def _record(line: str) -> Record:
     return record
 
 
-def _salvaged(line: str) -> Iterator[Record]:
-    """The whole records in a damaged line: what comes before or after a torn one."""
+def _recover_records(line: str) -> Iterator[Record]:
+    """Yield the intact records of a damaged line."""
     decoder, start = json.JSONDecoder(), line.find("{")
     while start >= 0:
         end = start + 1
         try:
             found, end = decoder.raw_decode(line, start)
-            if "images_seen" in found:  # a part of a torn record has none
+            if "images_seen" in found:  # not a fragment of a truncated record
                 yield found
         except ValueError:
             pass
         start = line.find("{", end)
 
 
-def _ends_a_line(file: IO[bytes]) -> bool:
-    """Whether what is appended to a file opened as "ab+" begins a line."""
+def _at_line_start(file: IO[bytes]) -> bool:
+    """Whether the file, opened as "ab+", is empty or ends with a newline."""
     if file.seek(0, os.SEEK_END) == 0:
         return True
     file.seek(-1, os.SEEK_END)

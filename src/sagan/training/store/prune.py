@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sagan.common.files import display_path
 from sagan.common.terminal import Parser
-from sagan.training.store.runs import Run, gigabytes, named, not_needed, remove, runs_in
+from sagan.training.store.runs import Run, find_runs, format_gigabytes, removable, remove, runs_in
 
 _ROWS = "rows"  # beside a comparison's runs
 
@@ -58,11 +58,11 @@ def _prune(options: argparse.Namespace) -> str:
             f"{display_path(options.runs.absolute().parent)}"
         )
     runs = runs_in(options.runs)
-    chosen = named(runs, options.names) if options.names else not_needed(runs, keep=options.keep)
+    chosen = find_runs(runs, options.names) if options.names else removable(runs, keep=options.keep)
     lines = [_line(run, going=run in chosen) for run in runs]
     for run in chosen if options.yes else []:
         remove(run)
-    size = gigabytes(sum(run.size_bytes for run in chosen))
+    size = format_gigabytes(sum(run.size_bytes for run in chosen))
     done = "removed" if options.yes else "to remove; --yes removes them"
     lines.append(
         f"{len(chosen)} of {len(runs)} runs in {display_path(options.runs)}, {size} {done}"
@@ -73,7 +73,7 @@ def _prune(options: argparse.Namespace) -> str:
 def _line(run: Run, *, going: bool) -> str:
     used = datetime.fromtimestamp(run.used).astimezone().strftime("%Y-%m-%d %H:%M")
     state = "complete" if run.complete else "unfinished"
-    size = gigabytes(run.size_bytes)
+    size = format_gigabytes(run.size_bytes)
     mark = "remove" if going else ""
     line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark}"
     return line.rstrip()

@@ -1,7 +1,7 @@
-"""The runs in a workspace: what each takes of the disk, and which are not needed any more.
+"""The runs of a workspace: their disk usage, and the removal of runs that are not needed.
 
-A run whose parameters, data or code changed is another one, in a folder of its own, and the former
-one's stays: it may yet be gone on with. Nothing here is removed unasked.
+A run whose parameters, data or code change gets a new folder; the old one stays, since that run
+may be continued.
 """
 
 import json
@@ -18,44 +18,44 @@ from sagan.training.store.resume import IDENTITY
 
 logger = logging.getLogger(__name__)
 
-TOLD_BYTES = 1_000_000_000  # of all runs; less is not worth a line [bytes]
+LOGGED_BYTES = 1_000_000_000  # disk usage of all runs below which nothing is logged
 SUMMARY = "summary.json"
-_GOING = ".removing"  # the end of a folder's name while it is being removed
-_QUIET_SECONDS = 600  # an unfinished run written to more recently may be running
+_REMOVING = ".removing"  # suffix of a folder that is being removed
+_QUIET_SECONDS = 600  # an unfinished run modified more recently may be running
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder, as it was found."""
+    """A run's folder and its state."""
 
     path: Path
     images_seen: int
     complete: bool
-    """It came to its end; else it can be gone on with."""
+    """Whether it has finished; otherwise it can be resumed."""
     used: float
-    """When it was last trained, or exported again [s since 1970]."""
+    """Time of the last modification [s since 1970]."""
     size_bytes: int
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of the folder."""
         return self.path.name
 
 
 def runs_in(workspace: Path) -> list[Run]:
-    """All runs below a workspace, the one used last first."""
-    found = [_look_at(path.parent) for path in workspace.glob(f"*/{IDENTITY}")]
+    """All runs of a workspace, the last modified first."""
+    found = [_read_run(path.parent) for path in workspace.glob(f"*/{IDENTITY}")]
     return sorted((run for run in found if run), key=lambda run: (-run.used, run.name))
 
 
-def _look_at(folder: Path) -> Run | None:
+def _read_run(folder: Path) -> Run | None:
     if folder.name.startswith("."):
         return None
     sizes, times = [0], [0.0]
     for path in folder.rglob("*"):
         try:
             stat = path.stat()
-        except FileNotFoundError:  # of a run that is being trained
+        except FileNotFoundError:  # removed by a running training
             continue
         if path.is_file():
             sizes.append(stat.st_size)
@@ -69,21 +69,16 @@ def _look_at(folder: Path) -> Run | None:
     return Run(folder, newest if seen is None else seen, seen is not None, max(times), sum(sizes))
 
 
-def not_needed(runs: Sequence[Run], *, keep: int) -> list[Run]:
-    """Complete runs but those used last; an unfinished one is never among them.
-
-    Args:
-        runs: as `runs_in` gives them.
-        keep: how many of the complete ones to leave.
-    """
+def removable(runs: Sequence[Run], *, keep: int) -> list[Run]:
+    """All complete runs except the last modified ones; unfinished runs are never removable."""
     return [run for run in runs if run.complete][keep:]
 
 
-def named(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
-    """The runs of these names, finished or not.
+def find_runs(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
+    """The runs with these names, complete or not.
 
     Raises:
-        ValueError: a name that no run has, with the nearest; a run that may be running.
+        ValueError: if a name is unknown, or a run may be running.
     """
     by_name = {run.name: run for run in runs}
     for name in names:
@@ -103,24 +98,26 @@ def named(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
 
 
 def remove(run: Run) -> None:
-    """Remove a run's folder; one that is half removed is no run, and the next removal ends it."""
-    going = run.path.with_name(f".{run.name}{_GOING}")
-    if going.exists():
-        shutil.rmtree(going)
-    run.path.rename(going)
-    for folder in run.path.parent.glob(f".*{_GOING}"):
+    """Remove a run's folder; an interrupted removal is completed by the next one."""
+    removing = run.path.with_name(f".{run.name}{_REMOVING}")
+    if removing.exists():
+        shutil.rmtree(removing)
+    run.path.rename(removing)
+    for folder in run.path.parent.glob(f".*{_REMOVING}"):
         shutil.rmtree(folder)
 
 
-def tell_of(workspace: Path) -> None:
-    """Say what the runs of a workspace take, where it is worth a thought."""
+def log_disk_usage(workspace: Path) -> None:
+    """Log the disk usage of a workspace's runs if it is large."""
     runs = runs_in(workspace)
     size = sum(run.size_bytes for run in runs)
-    if size >= TOLD_BYTES:
-        logger.info("checkpoints of %d runs take %s; to see or remove:", len(runs), gigabytes(size))
+    if size >= LOGGED_BYTES:
+        logger.info(
+            "checkpoints of %d runs take %s; to see or remove:", len(runs), format_gigabytes(size)
+        )
         logger.info("  python -m sagan.training prune %s", display_path(workspace))
 
 
-def gigabytes(size_bytes: int) -> str:
-    """A size as people read it."""
+def format_gigabytes(size_bytes: int) -> str:
+    """A size in GB."""
     return f"{size_bytes / 1e9:,.2f} GB"
