@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.digits_quality import shards_path
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.common.terminal import worded
+from sagan.common.terminal import format_error
 from sagan.comparison.result_store import RunResult, read_results
 from sagan.models.attention import SelfAttention2d
 from sagan.models.generator import Generator
@@ -109,7 +109,7 @@ def chosen_rows(path: Path, variants: list[str]) -> list[RunResult]:
     try:
         rows = [row for row in read_results(path) if row["status"] == "trained"]
     except (ValueError, OSError) as error:
-        raise SystemExit(worded(error)) from None
+        raise SystemExit(format_error(error)) from None
     missing = [name for name in variants if name not in {row["variant"] for row in rows}]
     if missing:
         raise SystemExit(f"no trained run of {', '.join(missing)} in {path}")

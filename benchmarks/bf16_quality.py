@@ -63,7 +63,7 @@ def main() -> int:
 
 def train(store: Path, out: Path, precision: str, seed: int, changes: list[str]) -> Path:
     """Train the default run in one precision with one seed; the bundle's folder."""
-    command = [sys.executable, "-m", "sagan.training", str(store), "--out", str(out)]
+    command = [sys.executable, "-m", "sagan", "train", str(store), "--out", str(out)]
     command += ["--config", "conf/base/parameters_training.yml"]
     for change in (f"precision={precision}", f"seed={seed}", "tensorboard=false", *changes):
         command += ["--set", change]

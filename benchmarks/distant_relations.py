@@ -86,8 +86,8 @@ def make_shards(out: Path) -> Path:
         path = out / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(twins(pixels)).save(path)
-    command = [sys.executable, "-m", "sagan.data", str(out / "images"), "--out", str(out / "data")]
-    command += ["--image-size", str(SIZE_PX), "--workers", "1"]
+    command = [sys.executable, "-m", "sagan", "data", str(out / "images")]
+    command += ["--out", str(out / "data"), "--image-size", str(SIZE_PX), "--workers", "1"]
     return Path(_last_line(command))
 
 
@@ -107,7 +107,7 @@ def train(shards: Path, out: Path, run: Run, total_images: int) -> dict[str, Any
     for network in ("generator", "discriminator"):
         changes.append(f"model.{network}.attention_form={form}")
         changes.append(f"model.{network}.attention_resolutions={json.dumps(resolutions)}")
-    command = [sys.executable, "-m", "sagan.training", str(shards), "--out", str(out / "runs")]
+    command = [sys.executable, "-m", "sagan", "train", str(shards), "--out", str(out / "runs")]
     command += ["--config", "conf/base/parameters_training.yml"]
     for change in changes:
         command += ["--set", change]

@@ -78,7 +78,7 @@ class Run:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Begin, or go on from the newest checkpoint."""
-        command = [sys.executable, "-m", "sagan.training", str(self.work / "shards")]
+        command = [sys.executable, "-m", "sagan", "train", str(self.work / "shards")]
         command += ["--out", str(self.out), "--config", str(self.work / "training.json")]
         environment = os.environ | {"PYTHONPATH": str(self.work / "code")}
         with self.log.open("ab") as log:
@@ -124,13 +124,13 @@ def prepare(work: Path, steps: int) -> None:
 
     The code is copied because a run's identity holds its hash: an edit meanwhile changes nothing.
     """
-    from sagan.data.__main__ import main as make_shards
+    from sagan.commands.group import main
     from sagan.data.sources.digits import write_digits
 
     write_digits(work / "digits")
-    arguments = [str(work / "digits"), "--image-size", "16", "--out", str(work / "stores")]
+    arguments = ["data", str(work / "digits"), "--image-size", "16", "--out", str(work / "stores")]
     with redirect_stdout(StringIO()):
-        if make_shards(arguments) != 0:
+        if main(arguments) != 0:
             raise SystemExit("no shards could be made of the digits")
     next((work / "stores").glob("*/index.json")).parent.rename(work / "shards")
     settings = TRAINING | {"total_images": steps * TRAINING["batch_size"]}

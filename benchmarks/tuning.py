@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
 from sagan.common.schema import load_settings
-from sagan.common.terminal import worded
+from sagan.common.terminal import format_error
 from sagan.comparison.transforms import transform_for
 from sagan.metrics.config import EvaluationConfig
 from sagan.tuning.objectives import check_objective, minimised
@@ -68,7 +68,7 @@ def main() -> int:
     try:
         check_objective(options.objective, protocol(options.evaluation))
     except (ValueError, OSError) as error:  # before hours of training
-        parser.error(worded(error))
+        parser.error(format_error(error))
     best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
     if not best.is_file():
         raise SystemExit(f"{best} is not there; run a study first: kedro run --pipeline=tune")
@@ -98,7 +98,7 @@ def train(
     shards: Path, out: Path, configs: Sequence[Path], seed: int, total_images: int | None
 ) -> dict[str, Any]:
     """One run; its last line of JSON."""
-    command = [sys.executable, "-m", "sagan.training", str(shards), "--out", str(out)]
+    command = [sys.executable, "-m", "sagan", "train", str(shards), "--out", str(out)]
     for config in configs:
         command += ["--config", str(config)]
     changes = [f"seed={seed}", "tensorboard=false", "scoring.every_images=0", "export=last"]

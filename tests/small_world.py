@@ -5,11 +5,13 @@ from pathlib import Path
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle, RawWeights, save_bundle
-from sagan.data.__main__ import main as make_shards
 from sagan.data.shards.store import ShardStore
 from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
 from tests.drawn_images import draw_image_folder
+from tests.program import program
+
+make_shards = program("data")
 
 SIZE = 16
 CLASSES = ("00_circle", "01_square", "02_triangle")

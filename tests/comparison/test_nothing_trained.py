@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from sagan.comparison.__main__ import main
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.page import markdown_table, results
 from sagan.pipelines.comparison.nodes import summarise_comparison
 from tests.comparison.fabricated_rows import row
+from tests.program import program
+
+publish = program("compare", "publish")
 
 DIVERGED = [row(name, 0, status="diverged") for name in ("sagan", "other")]
 
@@ -40,7 +42,7 @@ def test_files_to_keep_are_written_without_samples(tmp_path):
     out = tmp_path / "out"
 
     command = [str(tmp_path / "rows.json"), "--runs", str(tmp_path), "--out", str(out)]
-    assert main(command) == 0
+    assert publish(command) == 0
 
     written = {path.name for path in out.iterdir()}
     assert written == {"rows.json", "table.md", "verdict.md", "comparison.html"}

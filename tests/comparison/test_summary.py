@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sagan.comparison.__main__ import main
 from sagan.comparison.figures import learning_curves, sample_sheet
 from sagan.comparison.page import markdown_table, render_page, results
 from sagan.comparison.result_store import read_results
 from sagan.comparison.significance import contrasts, holm, sentences
 from sagan.comparison.summary import summarise
 from tests.comparison.fabricated_rows import row
+from tests.program import program
 from tests.small_world import small_bundle
+
+publish = program("compare", "publish")
 
 
 @pytest.fixture
@@ -179,14 +181,14 @@ def test_everything_is_published(rows, tmp_path, capsys):
     out = tmp_path / "out"
     command = [str(tmp_path / "rows.json"), "--runs", str(tmp_path), "--out", str(out)]
 
-    assert main(command) == 0
+    assert publish(command) == 0
 
     assert {path.name for path in out.iterdir()} == {
         *("rows.json", "table.md", "verdict.md", "comparison.html", "samples.png"),
         "curves_fd_classifier.svg",
     }
     assert json.loads((out / "rows.json").read_text()) == rows
-    assert main([*command, "--reference", "nobody"]) == 1
+    assert publish([*command, "--reference", "nobody"]) == 1
     assert "no variant 'nobody'" in capsys.readouterr().err
 
 
@@ -204,7 +206,7 @@ def test_what_holds_no_rows_is_refused(tmp_path, capsys, text, said):
     if text is not None:
         rows.write_text(text)
 
-    assert main([str(rows), "--runs", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert publish([str(rows), "--runs", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
 
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -18,7 +18,6 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from sagan.common.terminal import ParagraphFormatter
 from tests.documented.clone import environment, fresh_clone, lighten, share_environment
 from tests.documented.pages import PAGES, documented
 from tests.documented.session import Session
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.documented",
         description=__doc__,
-        formatter_class=ParagraphFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--setup",

@@ -95,9 +95,7 @@ BEFORE: dict[str, Callable[[World], None]] = {
     "dvc import-url --to-remote /data/photos data/01_raw/photos": no_photos,
     "dvc import-url --no-download s3://bucket/photos data/01_raw/photos": no_photos,
     "dvc config cache.type reflink,hardlink,symlink": no_photos,
-    "python -m sagan.tuning adopt --env tiny_imagenet64 --as tiny_imagenet64_tuned": (
-        tune_tiny_imagenet
-    ),
+    "sagan tune adopt --env tiny_imagenet64 --as tiny_imagenet64_tuned": (tune_tiny_imagenet),
     "tar -xzf conf-sagan.tar.gz": pack_configuration,
 }
 AFTER: dict[str, Callable[[World], None]] = {

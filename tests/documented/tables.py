@@ -9,7 +9,6 @@ NAMES = {
     "dvc exp run -S",
     "dvc plots",
     "python -m benchmarks.preprocessing",
-    "sagan sample",
 }
 
 # executed nowhere, and why (also in docs/contributing.md)
@@ -80,12 +79,11 @@ LIGHTER_WORDS = {
     "training.total_images=256000": "training.total_images=16",
     "training.seed=1,2,3": "training.seed=1,2",
     # without parameters it would be the paper's run
-    "python -m sagan.training /local/shards/<key> --out runs": (
-        "python -m sagan.training /local/shards/<key> --out runs"
-        " --config conf/base/parameters_training.yml"
+    "sagan train /local/shards/<key> --out runs": (
+        "sagan train /local/shards/<key> --out runs --config conf/base/parameters_training.yml"
     ),
-    "python -m sagan.training SHARDS --out RUNS": (
-        "python -m sagan.training SHARDS --out RUNS --config conf/base/parameters_training.yml"
+    "sagan train SHARDS --out RUNS": (
+        "sagan train SHARDS --out RUNS --config conf/base/parameters_training.yml"
     ),
     "benchmarks.training_step": (
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
@@ -112,7 +110,7 @@ LIGHTER_WORDS = {
 SERVERS = {
     "kedro viz run": "Kedro-Viz",
     "kedro explore": "gradio",
-    "python -m sagan explore": "gradio",
+    "sagan explore": "gradio",
     "kedro jupyter lab": "JupyterLab",
     "tensorboard": "TensorBoard",
     "optuna-dashboard": "Optuna",

@@ -32,7 +32,7 @@ kedro: no command
 srun a "b # c"
 ```
 
-Then `python -m sagan sample x`.
+Then `sagan sample x`.
 """
 
 
@@ -50,7 +50,7 @@ def test_commands_come_in_the_pages_order_with_their_lines(tmp_path: Path) -> No
         Command("page.md", 9, "kedro run --pipeline=b", 0),
         Command("page.md", 10, "kedro run --params=one=1,two=2", 0),
         Command("page.md", 26, 'srun a "b # c"', 2),
-        Command("page.md", 29, "python -m sagan sample x"),
+        Command("page.md", 29, "sagan sample x"),
     ]
 
 

@@ -137,7 +137,7 @@ class World:
 
     @property
     def own_store(self) -> str:
-        """The newest one that `python -m sagan.data` has made."""
+        """The newest one that `sagan data` has made."""
         return f" shards/{_newest(self.project / 'shards', 'index.json').name}"
 
     @property

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from sagan.explorer.__main__ import HOST, free_port
 from sagan.explorer.candidates import candidates
+from sagan.explorer.explore import HOST, free_port
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.explorer import __main__ as command
+from sagan.explorer import explore as command
 from sagan.explorer.candidates import candidates
 from sagan.explorer.pictures import (
     POINT_COLOUR,
@@ -27,8 +27,10 @@ from sagan.explorer.pictures import (
     write_png,
 )
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint, View, slerp
-from sagan.sampling.__main__ import main as sample
+from tests.program import program
 from tests.small_world import small_bundle
+
+sample, explore = program("sample"), program("explore")
 
 
 @pytest.fixture(scope="module")
@@ -148,23 +150,23 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
         taken.bind((command.HOST, 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert command.main([str(bundle.path), "--port", port]) == 1
+        assert explore([str(bundle.path), "--port", port]) == 1
         assert f"port {port} is in use; choose another" in capsys.readouterr().err
-    assert command.main([str(tmp_path / "none")]) == 1
+    assert explore([str(tmp_path / "none")]) == 1
     assert "no generator bundle at" in capsys.readouterr().err
     other = small_bundle(tmp_path / "other", class_names=("a", "b"))
-    assert command.main([str(bundle.path), "--compare", str(other.path)]) == 1
+    assert explore([str(bundle.path), "--compare", str(other.path)]) == 1
     assert "its class_names differ" in capsys.readouterr().err
     weights = tmp_path / "other" / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    assert command.main([str(other.path)]) == 1
+    assert explore([str(other.path)]) == 1
     assert "was changed after it was written" in capsys.readouterr().err
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert command.main([str(bundle.path), "--device", "cuda"]) == 1
+    assert explore([str(bundle.path), "--device", "cuda"]) == 1
     assert "torch sees no CUDA device" in capsys.readouterr().err
     monkeypatch.setattr(command, "find_spec", lambda _: None)
-    assert command.main([str(bundle.path)]) == 1
-    assert "pip install gradio" in capsys.readouterr().err
+    assert explore([str(bundle.path)]) == 1
+    assert "pip install 'sagan[explore]'" in capsys.readouterr().err
 
 
 def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_path):
@@ -172,12 +174,12 @@ def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_p
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "explore", importing)
-    assert command.main([str(tmp_path)]) == 130
+    assert explore([str(tmp_path)]) == 75
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_page_and_leaves_no_file(bundle, tmp_path, number):
-    words = [sys.executable, "-m", "sagan.explorer", str(bundle.path)]
+    words = [sys.executable, "-m", "sagan", "explore", "--no-browser", str(bundle.path)]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.readline()
@@ -218,7 +220,7 @@ def test_compared_bundles_are_told_apart_by_their_folders(both, bundle, tmp_path
 def test_weights_that_a_bundle_has_not_are_refused(bundle, both, capsys):
     with pytest.raises(ValueError, match="no ema weights, but raw"):
         candidates([both, bundle], weights="ema")
-    assert command.main([str(bundle.path), "--weights", "ema"]) == 1
+    assert explore([str(bundle.path), "--weights", "ema"]) == 1
     assert "no ema weights, but raw" in capsys.readouterr().err
 
 

@@ -19,12 +19,14 @@ from sagan.export.config import ExportConfig
 from sagan.export.folder import make_folder
 from sagan.export.program import ProgramMismatchError, largest_difference, write_program
 from sagan.pipelines.export import create_pipeline
-from sagan.sampling.__main__ import main as sample
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.latents import sample_latents
 from sagan.sampling.series import draw_series, draw_series_grid
 from tests import fabricated_run as run
+from tests.program import program
 from tests.small_world import small_bundle
+
+sample = program("sample")
 
 SAMPLING = SamplingConfig(samples_per_class=2, tile_px=16, device="cpu")
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 from kedro.pipeline import Pipeline
 
 from sagan import cli
+from sagan.commands import run as run_module
 from tests.integration.conftest import command_in, environment, run_here
 
 
@@ -37,12 +39,11 @@ def test_run_prints_no_warning(acquired: subprocess.CompletedProcess) -> None:
 
 def test_run_takes_all_of_kedros_options() -> None:
     own = {parameter.name for parameter in cli.run.params}
-    assert own == {parameter.name for parameter in kedro_run.params} | {"verbose"}
+    assert own == {parameter.name for parameter in kedro_run.params} | {"verbose", "dry_run"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
-def test_package_runs_as_a_program(project: Path, words: list[str]) -> None:
-    done = command_in(project)(sys.executable, "-m", "sagan", *words)
+def test_package_runs_as_a_program(project: Path) -> None:
+    done = command_in(project)(sys.executable, "-m", "sagan", "run", "--help")
     assert done.returncode == 0
     assert "Usage: sagan run [OPTIONS]" in done.stdout
 
@@ -51,6 +52,22 @@ def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
     done = command_in(project)(sys.executable, "-m", "sagan", "run", "--pipeline=trian")
     assert done.returncode == 1
     assert done.stderr == "Error: unknown pipeline 'trian'; did you mean 'train'?\n"
+
+
+def test_dry_run_prints_parameters_nodes_and_plan_and_writes_nothing(own_project: Path) -> None:
+    def files() -> set[Path]:
+        return {path for path in own_project.rglob("*") if "__pycache__" not in path.parts}
+
+    before = files()
+    done = command_in(own_project)(
+        *("kedro", "run", "--pipeline=train", "--params=training.seed=5", "--dry-run")
+    )
+    assert done.returncode == 0, done.stderr
+    assert files() == before
+    parameters, nodes, plan = done.stdout.split("\n\n")
+    assert yaml.safe_load(parameters)["training"]["seed"] == 5
+    assert "  training.train_gan" in nodes.splitlines()
+    assert "  images      48,000" in plan.splitlines()
 
 
 def test_explore_names_what_is_missing(project: Path) -> None:
@@ -125,7 +142,7 @@ def test_both_spellings_of_the_pipeline_option_reach_kedro(
     seen = []
     monkeypatch.setattr(kedro_run, "callback", lambda **options: seen.append(options["pipelines"]))
     known = {"train": Pipeline([]), "evaluate": Pipeline([])}
-    monkeypatch.setattr(cli, "registered_pipelines", known)
+    monkeypatch.setattr(run_module, "registered_pipelines", known)
     for words in (["--pipeline=train"], ["--pipelines=train,evaluate"]):
         assert CliRunner().invoke(cli.run, words).exit_code == 0
     assert seen == [["train"], ["train", "evaluate"]]

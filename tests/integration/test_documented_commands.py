@@ -14,12 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Pipeline
 
 from sagan.cli import run as kedro_run
+from sagan.commands.group import sagan
+from sagan.commands.run_options import RunCommand
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
 from sagan.settings import CONFIG_LOADER_ARGS
@@ -29,7 +32,7 @@ from tests.integration.conftest import ROOT, command_in, environment
 
 COMMANDS = documented()
 MAY_BE_MISSING = {"xdg-open", "srun", "tar", "[", "pip"}
-ADOPTED = {"tuned", "tiny_imagenet64_tuned"}  # environments that `sagan.tuning adopt` writes
+ADOPTED = {"tuned", "tiny_imagenet64_tuned"}  # environments that `sagan tune adopt` writes
 
 
 class UnderstoodError(Exception):
@@ -76,13 +79,26 @@ def test_run_is_sound(command: Command, pipelines: dict[str, Pipeline]) -> None:
     hold_run([re.sub(r"<\w+>", "name", word) for word in command.words[2:]], pipelines)
 
 
-@pytest.mark.parametrize("command", of_kind("python", "-m"), ids=named)
-def test_program_takes_its_options(
-    command: Command, pipelines: dict[str, Pipeline], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "command", [*of_kind("sagan"), *of_kind("python", "-m", "sagan")], ids=named
+)
+def test_command_takes_its_options(command: Command, pipelines: dict[str, Pipeline]) -> None:
+    words = command.words[command.words.index("sagan") + 1 :]
+    if not words:  # the group's help
+        return
+    name, found, rest = sagan.resolve_command(click.Context(sagan), words)
+    if isinstance(found, RunCommand):
+        hold_run([word for word in rest if not word.startswith("--conf-source")], pipelines)
+    elif rest:  # where a page only names a command, it may lack what it needs
+        found.make_context(name, rest)
+
+
+OTHERS = [command for command in of_kind("python", "-m") if command.words[2] != "sagan"]
+
+
+@pytest.mark.parametrize("command", OTHERS, ids=named)
+def test_program_takes_its_options(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     module, *words = command.words[2:]
-    if module == "sagan" and words[:1] in ([], ["run"]):  # alone it runs the whole pipeline
-        return hold_run(words[1:], pipelines)
     parse = argparse.ArgumentParser.parse_args
 
     def parse_only(self: argparse.ArgumentParser, *given: object, **named: object) -> None:
@@ -97,7 +113,6 @@ def test_program_takes_its_options(
     # where a page only names a program, its parser may ask for what it needs
     with pytest.raises(UnderstoodError if words else (UnderstoodError, SystemExit)):
         program.main()
-    return None
 
 
 @pytest.mark.parametrize("command", of_kind("make"), ids=named)

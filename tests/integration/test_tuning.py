@@ -47,7 +47,7 @@ def test_a_tuned_value_becomes_a_parameter_by_one_command(
 ) -> None:
     results = json.loads((tuned_project / "data/08_reporting/tuning_results.json").read_text())
     assert results["states"] == {"complete": 2, "pruned": 0, "failed": 0}
-    adopted = run("python", "-m", "sagan.tuning", "adopt", "--as", "found")
+    adopted = run("python", "-m", "sagan", "tune", "adopt", "--as", "found")
     assert adopted.returncode == 0, adopted.stderr
     written = tuned_project / "conf" / "found" / "parameters_training.yml"
     rate = yaml.safe_load(written.read_text())["training"]["generator_lr"]

@@ -10,7 +10,7 @@ from kedro.io import DataCatalog
 from sagan.data.validation_status import ValidationFailedError
 from sagan.hooks import ProjectHooks
 from sagan.pipeline_registry import register_pipelines
-from sagan.preflight.pipeline import check_expectations, check_verdict
+from sagan.preflight.pipeline import check_expectations, check_validation_status
 from tests.validation.suites import documents, entry_of, small_config
 
 PIPELINES = register_pipelines()
@@ -33,7 +33,7 @@ def catalog_in(folder: Path, shards: object, report: object) -> DataCatalog:
 
 @pytest.mark.parametrize("name", ["training", "tuning"])
 def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: str) -> None:
-    check_verdict(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, SOUND))
+    check_validation_status(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, SOUND))
 
 
 @pytest.mark.parametrize("name", ["training", "tuning"])
@@ -52,20 +52,20 @@ def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: st
 def test_no_other_verdict_does(tmp_path: Path, name: str, report: object, said: str) -> None:
     catalog = catalog_in(tmp_path, {"data_hash": "abc"}, report)
     with pytest.raises(ValidationFailedError, match=said):
-        check_verdict(PIPELINES[name], catalog)
+        check_validation_status(PIPELINES[name], catalog)
 
 
 def test_a_missing_report_is_told_with_the_remedy(tmp_path: Path) -> None:
     catalog = catalog_in(tmp_path, {"data_hash": "abc"}, None)
     with pytest.raises(FileNotFoundError, match=r"report\.json does not exist: training does not"):
-        check_verdict(PIPELINES["training"], catalog)
+        check_validation_status(PIPELINES["training"], catalog)
 
 
 @pytest.mark.parametrize("name", ["train", "tune", "sampling", "evaluation", "data_validation"])
 def test_runs_with_the_gate_inside_and_pipelines_that_do_not_train_pass(
     tmp_path: Path, name: str
 ) -> None:
-    check_verdict(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, None))
+    check_validation_status(PIPELINES[name], catalog_in(tmp_path, {"data_hash": "abc"}, None))
 
 
 def test_faulty_suites_are_told_before_images_are_fetched() -> None:

@@ -20,7 +20,7 @@ ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 
 
 def adopted(environment: str) -> bool:
-    """Whether `python -m sagan.tuning adopt` made it: it shares what it was tuned on."""
+    """Whether `sagan tune adopt` made it: it shares what it was tuned on."""
     path = CONF / environment / "parameters_training.yml"
     return path.is_file() and path.read_text().startswith("# study ")
 

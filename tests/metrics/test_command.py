@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import yaml
 
-from sagan.metrics.__main__ import main
 from sagan.metrics.evaluate_generator import evaluate_generator
+from tests.program import program
 from tests.small_world import small_bundle
+
+main = program("evaluate")
 
 
 @pytest.fixture

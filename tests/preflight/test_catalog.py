@@ -1,4 +1,4 @@
-"""The catalog at the door."""
+"""Preflight checks of the catalog."""
 
 import logging
 

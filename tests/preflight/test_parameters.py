@@ -1,4 +1,4 @@
-"""Configuration at the door: each fault is one line, and none is missed."""
+"""Preflight checks of the configuration: each fault is one line, and none is missed."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def work(config: Outer) -> int:
     return 1
 
 
-PIPELINES = {"all": Pipeline([Node(work, "params:station", "out")])}
+PIPELINES = {"all": Pipeline([Node(work, "params:pipeline", "out")])}
 
 
 def faults(parameters: dict) -> list[str]:
@@ -33,41 +33,41 @@ def faults(parameters: dict) -> list[str]:
 
 
 def test_sound_parameters_pass() -> None:
-    check_parameters({"station": {"rate": 0.5, "inner": {"width_px": 4}}}, PIPELINES)
+    check_parameters({"pipeline": {"rate": 0.5, "inner": {"width_px": 4}}}, PIPELINES)
 
 
 def test_all_faults_are_told_together() -> None:
-    assert faults({"statoin": {}, "station": {"rate": -1, "inner": {"width_px": "wide"}}}) == [
-        "  unknown key 'statoin'; did you mean 'station'?",
-        "  station.rate: got -1; input should be greater than 0",
-        "  station.inner.width_px: got 'wide'; input should be a valid integer, "
+    assert faults({"pipelnie": {}, "pipeline": {"rate": -1, "inner": {"width_px": "wide"}}}) == [
+        "  unknown key 'pipelnie'; did you mean 'pipeline'?",
+        "  pipeline.rate: got -1; input should be greater than 0",
+        "  pipeline.inner.width_px: got 'wide'; input should be a valid integer, "
         "unable to parse string as an integer",
     ]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "1e-4x", [1]])
 def test_no_number_is_no_rate(value: object) -> None:
-    (fault,) = faults({"station": {"rate": value}})
-    assert fault.startswith("  station.rate: got ")
+    (fault,) = faults({"pipeline": {"rate": value}})
+    assert fault.startswith("  pipeline.rate: got ")
 
 
 def test_unknown_key_is_named_with_its_path_and_the_nearest() -> None:
-    assert faults({"station": {"inner": {"widht_px": 4}}}) == [
-        "  station.inner: unknown key 'widht_px'; did you mean 'width_px'?"
+    assert faults({"pipeline": {"inner": {"widht_px": 4}}}) == [
+        "  pipeline.inner: unknown key 'widht_px'; did you mean 'width_px'?"
     ]
 
 
-def test_a_station_that_is_no_mapping_is_told() -> None:
-    (fault,) = faults({"station": 3})
-    assert fault == "  station: got 3; input should be a mapping"
+def test_a_pipeline_that_is_no_mapping_is_told() -> None:
+    (fault,) = faults({"pipeline": 3})
+    assert fault == "  pipeline: got 3; input should be a mapping"
 
 
-def test_a_station_without_parameters_is_told_with_its_file() -> None:
-    assert faults({}) == ["  station: not given; is conf/base/parameters_station.yml there?"]
+def test_a_pipeline_without_parameters_is_told_with_its_file() -> None:
+    assert faults({}) == ["  pipeline: not given; is conf/base/parameters_pipeline.yml there?"]
 
 
 def test_very_many_faults_are_counted() -> None:
-    listed = faults({f"name{index}": 1 for index in range(30)} | {"station": {}})
+    listed = faults({f"name{index}": 1 for index in range(30)} | {"pipeline": {}})
     assert len(listed) == 21
     assert listed[-1] == "  and 10 more"
 

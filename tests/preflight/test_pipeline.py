@@ -27,29 +27,29 @@ def catalog(**devices: str) -> DataCatalog:
     """Parameters as Kedro hands them over: a model, or plain mappings."""
     training = TrainingConfig(device=devices.get("training", "cpu"))
     entries = {"params:training": MemoryDataset(training)}
-    for station in ("sampling", "evaluation"):
-        values = {"device": devices.get(station, "cpu"), "features": "classifier"}
-        entries[f"params:{station}"] = MemoryDataset(values)
+    for pipeline in ("sampling", "evaluation"):
+        values = {"device": devices.get(pipeline, "cpu"), "features": "classifier"}
+        entries[f"params:{pipeline}"] = MemoryDataset(values)
     return DataCatalog(entries)
 
 
-@pytest.mark.parametrize("station", sorted(COMPUTING))
+@pytest.mark.parametrize("pipeline", sorted(COMPUTING))
 def test_cuda_that_is_not_there_is_refused_before_anything_runs(
-    station: str, monkeypatch: pytest.MonkeyPatch
+    pipeline: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device: cuda was asked for"):
-        check_device(PIPELINES["__default__"], catalog(**{station: "cuda"}))
+        check_device(PIPELINES["__default__"], catalog(**{pipeline: "cuda"}))
 
 
-def test_the_device_of_a_station_that_does_not_run_is_no_matter(
+def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     check_device(PIPELINES["sampling"], catalog(training="cuda"))
 
 
-def test_stations_that_compute_are_those_with_a_device() -> None:
+def test_pipelines_that_compute_are_those_with_a_device() -> None:
     from kedro.validation.type_extractor import TypeExtractor
 
     models = TypeExtractor(dict(PIPELINES)).extract_types_from_pipelines()
@@ -73,7 +73,6 @@ ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths
         ({"search_space": {"generator_lrr": STUDY["search_space"]["generator_lr"]}}, {}, "nearest"),
         ({"warm_starts": {"default": {}}}, {"generator_lr": 1.0}, "lies outside"),
         ({"storage": "redis://host"}, {}, "is not supported"),
-        ({}, {"device": "cuda"}, "cuda was asked for"),
         ({"training": {"model": {"generator": {"base_channels": 3}}}}, {}, "a multiple of 8"),
         ({"search_space": ATTENTION}, {}, "tuning.search_space.attention: [64]: model.generator"),
     ],

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan.sampling.__main__ import main, parse_classes
+from sagan.sampling.requests import parse_classes
+from tests.program import program
 from tests.small_world import CLASSES, small_bundle
+
+main = program("sample")
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
     (both.path / "generator_raw.safetensors").unlink()
     assert main([str(both.path), "--out", str(tmp_path / "no"), "--weights", "raw"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: ")
+    assert error.startswith("Error: ")
     assert "generator_raw.safetensors is missing" in error
     assert not (tmp_path / "no").exists()
 
@@ -104,9 +107,8 @@ def test_latents_that_do_not_fit_are_refused(bundle, tmp_path, capsys, arrays, m
 
 
 def test_no_image_is_no_count(bundle, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main([str(bundle.path), "--out", str(tmp_path), "--count", "0"])
-    assert "expected at least 1, got 0" in capsys.readouterr().err
+    assert main([str(bundle.path), "--out", str(tmp_path), "--count", "0"]) == 2
+    assert "0 is not in the range x>=1" in capsys.readouterr().err
 
 
 def test_same_latents_down_a_column(bundle, tmp_path):
@@ -190,7 +192,7 @@ def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):
     absent = ["kedro", "matplotlib", "pandas", "sklearn", "great_expectations", "dvc", "scipy"]
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent})); "
-        "from sagan.__main__ import main; main()"
+        "import sys; from sagan.commands.group import main; sys.exit(main())"
     )
     command = [
         sys.executable,

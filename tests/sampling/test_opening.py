@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from sagan.common.files import file_sha256
-from sagan.sampling.__main__ import main
+from tests.program import program
 from tests.small_world import small_bundle
+
+main = program("sample")
 
 
 class Payload:
@@ -30,7 +32,7 @@ def refused(folder: Path, capsys, changed: object) -> str:
     (folder / "config.json").write_text(json.dumps(changed))
     assert main([str(folder), "--out", str(folder / "out")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: ")
+    assert error.startswith("Error: ")
     assert error.count("\n") == 1
     assert not (folder / "out").exists()
     return error

@@ -1,15 +1,17 @@
 import pytest
 import torch
 
-from sagan.data.__main__ import main as make_shards
 from sagan.data.shards.store import ShardStore
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
 from tests.drawn_images import draw_image_folder
+from tests.program import program
 from tests.small_world import TRAINING
 from tests.training.stored import filled
 from tests.training.updates import SIZES
+
+make_shards = program("data")
 
 TINY = TRAINING | {
     "total_images": 40,

@@ -42,12 +42,12 @@ def alone(shards, tmp_path_factory):
 
 
 class Command:
-    """`python -m sagan.training` with two processes, in the background."""
+    """`sagan train` with two processes, in the background."""
 
     def __init__(self, shards, out: Path, **changes) -> None:
         config = out.parent / f"{out.name}.yml"
         config.write_text(yaml.safe_dump({"training": TINY | SHARED | {"devices": 2} | changes}))
-        words = [sys.executable, "-m", "sagan.training", str(shards.path), "--out", str(out)]
+        words = [sys.executable, "-m", "sagan", "train", str(shards.path), "--out", str(out)]
         self.out, self.log = out, out.parent / f"{out.name}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

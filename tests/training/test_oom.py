@@ -60,9 +60,9 @@ def test_another_error_stays_what_it_is(tiny):
 LIMITED = """
 import resource, sys
 import torch
-from sagan.training.__main__ import main
+from sagan.commands.group import main
 resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(['train', *sys.argv[1:]]))
 """
 
 

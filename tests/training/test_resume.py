@@ -35,7 +35,7 @@ def test_a_stopped_run_saves_and_goes_on_bit_for_bit(tiny, shards, tmp_path, mon
 def test_a_killed_process_goes_on_bit_for_bit(tiny, shards, tmp_path):
     config = tmp_path / "training.yml"
     config.write_text(yaml.safe_dump({"training": TINY | {"total_images": 200}}))
-    command = [sys.executable, "-m", "sagan.training", str(shards.path), "--config", str(config)]
+    command = [sys.executable, "-m", "sagan", "train", str(shards.path), "--config", str(config)]
     process = subprocess.Popen([*command, "--out", str(tmp_path / "killed")])
     deadline = time.monotonic() + 60
     while not list((tmp_path / "killed").glob("*/checkpoint-*.json")):

@@ -142,13 +142,13 @@ def test_too_little_room_is_told_before_the_first_step(tiny, shards, tmp_path, m
 def test_a_signal_amid_the_imports_ends_with_75_and_one_line(shards, tmp_path, number):
     code = (
         "import builtins, os, sys\n"
-        "from sagan.training.__main__ import main\n"
+        "from sagan.commands.group import main\n"
         "original = builtins.__import__\n"
         "def importing(name, *rest):\n"
         f"    if name == 'torch': os.kill(os.getpid(), {int(number)})\n"
         "    return original(name, *rest)\n"
         "builtins.__import__ = importing\n"
-        f"sys.exit(main([{str(shards.path)!r}, '--out', {str(tmp_path)!r}]))"
+        f"sys.exit(main(['train', {str(shards.path)!r}, '--out', {str(tmp_path)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

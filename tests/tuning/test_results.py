@@ -8,11 +8,13 @@ from playwright.sync_api import expect
 
 from sagan.common.schema import deep_merge
 from sagan.training.config import TrainingConfig
-from sagan.tuning.__main__ import main
 from sagan.tuning.results import summarise_study
 from tests.browser import browser
 from tests.looked_at import on_a_phone
+from tests.program import program
 from tests.tuning.conftest import TRAINING
+
+adopt = program("tune", "adopt")
 
 __all__ = ["browser"]  # a fixture
 
@@ -47,7 +49,7 @@ def test_the_best_parameters_are_training_parameters(worked):
     told = best["parameters"]["model.generator.attention_resolutions"]
     assert list(training.model.discriminator.attention_resolutions) == told
     assert "# the parameters files' own values: fd_classifier 3\n" in result.best_parameters
-    assert "python -m sagan.tuning adopt" in result.best_parameters
+    assert "sagan tune adopt" in result.best_parameters
 
 
 def test_it_is_said_where_nothing_was_better(worked):
@@ -118,7 +120,7 @@ def project(tmp_path):
 
 def test_adopting_makes_an_environment_and_shows_the_diff(project, capsys):
     conf = ["--conf", str(project / "conf")]
-    assert main(["adopt", *conf]) == 0
+    assert adopt([*conf]) == 0
     written = (project / "conf/tuned/parameters_training.yml").read_text()
     assert written.startswith("# a story\n")
     assert yaml.safe_load(written)["training"] == {"generator_lr": 0.2, "model": {"x": {"y": 1}}}
@@ -130,14 +132,14 @@ def test_adopting_makes_an_environment_and_shows_the_diff(project, capsys):
     assert "model" not in said
     assert "kedro run --pipeline=train --env=tuned" in said
 
-    assert main(["adopt", *conf]) == 1
+    assert adopt([*conf]) == 1
     assert "exists already; --force replaces it" in capsys.readouterr().err
-    assert main(["adopt", *conf, "--force"]) == 0
+    assert adopt([*conf, "--force"]) == 0
 
 
 def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project):
     conf = ["--conf", str(project / "conf")]
-    assert main(["adopt", *conf, "--env", "photos", "--as", "photos_tuned"]) == 0
+    assert adopt([*conf, "--env", "photos", "--as", "photos_tuned"]) == 0
     target = project / "conf/photos_tuned"
     laid = yaml.safe_load((target / "parameters_training.yml").read_text())["training"]
     assert laid == {"batch_size": 7, "generator_lr": 0.2, "model": {"x": {"y": 1}}}
@@ -154,7 +156,7 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
     ],
 )
 def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):
-    assert main(["adopt", "--conf", str(project / "conf"), *words]) == 1
+    assert adopt(["--conf", str(project / "conf"), *words]) == 1
     assert said in capsys.readouterr().err
 
 
@@ -169,7 +171,7 @@ def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):
 def test_adopting_what_is_no_studys_is_refused(project, text, said, capsys):
     (project / "data/08_reporting/best_parameters.yml").write_text(text)
 
-    assert main(["adopt", "--conf", str(project / "conf")]) == 1
+    assert adopt(["--conf", str(project / "conf")]) == 1
 
     assert said in " ".join(capsys.readouterr().err.split())
     assert not (project / "conf/tuned").exists()

@@ -1,4 +1,4 @@
-"""Errors in the user's words: what a failed run says on its last lines, without the traceback."""
+"""Error messages of `kedro run`: one or a few lines without a traceback."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,30 +12,23 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from sagan.common.schema import ClearError, describe_faults
-from sagan.common.terminal import worded
+from sagan.common.terminal import format_error
 
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
-# what our own doors raise, worded for the user; of other errors the kind is told as well
-_WORDED = (ValueError, OSError, DatasetError, ClearError)
+# messages for the user as they stand; other errors are shown with their class
+_CLEAR = (ValueError, OSError, DatasetError, ClearError)
 
 
 def explain(error: BaseException) -> str:
-    """The one message that a failed run ends with.
-
-    Args:
-        error: What came out of Kedro.
-
-    Returns:
-        One or a few lines, without a traceback.
-    """
+    """The message that a failed run ends with: one or a few lines, without a traceback."""
     for kind, explained in _EXPLAINED:
         if isinstance(error, kind):
             return explained(error)
     if isinstance(error, DatasetError) and error.__cause__ is not None:
         return _explain_dataset(error, error.__cause__)
-    text = worded(error)
-    if isinstance(error, _WORDED) and text:
+    text = format_error(error)
+    if isinstance(error, _CLEAR) and text:
         return text
     name = type(error).__name__
     where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
@@ -108,7 +101,7 @@ def _explain_model(error: ValidationError) -> str:
     return "\n".join(describe_faults(error))
 
 
-# other libraries' errors, each worded anew
+# other libraries' errors
 _EXPLAINED: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (ValidationError, _explain_model),
     (yaml.YAMLError, _explain_yaml),

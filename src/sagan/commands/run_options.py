@@ -1,7 +1,7 @@
-"""The options of `kedro run`: values with commas in them, and names that nobody knows.
+"""Options of `kedro run`: lists in `--params`, and unknown names refused with the nearest.
 
-Kedro splits `--params` at every comma, so that no list can be given, and ends in different ways
-when a node, dataset, namespace, tag or runner is misspelt; here each is told with the nearest name.
+Kedro splits `--params` at every comma, so that no list can be given, and its own refusals name no
+alternative.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,16 +12,15 @@ import yaml
 from kedro.pipeline import Pipeline
 
 from sagan.common.schema import unknown_key
-from sagan.common.terminal import fitted_error
+from sagan.common.terminal import wrap_error
 
-RUNNERS = ("SequentialRunner", "ParallelRunner", "ThreadRunner")
+_RUNNERS = ("SequentialRunner", "ParallelRunner", "ThreadRunner")
 _NODES, _DATASETS = ("node_names", "from_nodes", "to_nodes"), ("from_inputs", "to_outputs")
-_NAMING = (*_NODES, *_DATASETS, "namespaces", "tags", "runner")
 _BRACKETS = {"[": "]", "{": "}"}
 
 
 class RunCommand(click.Command):
-    """`run`, whose refusals of the command line fit the terminal and help on."""
+    """`run`, with refusals of the command line that fit the terminal."""
 
     def make_context(
         self,
@@ -42,7 +41,7 @@ class RunCommand(click.Command):
             if "unexpected extra argument" in text:
                 text += "; pipelines are named by --pipeline=NAME"
             context = getattr(error, "ctx", None)
-            raise click.UsageError(fitted_error(text), context) from None
+            raise click.UsageError(wrap_error(text), context) from None
 
 
 def split_params(_context: click.Context, _option: click.Parameter, value: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -51,7 +50,7 @@ def split_params(_context: click.Context, _option: click.Parameter, value: Any) 
     Raises:
         click.UsageError: an item without a value, or a value that is not YAML.
     """
-    if isinstance(value, dict):  # out of `--config`
+    if isinstance(value, dict):  # from `--config`
         return value
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -73,54 +72,43 @@ def split_params(_context: click.Context, _option: click.Parameter, value: Any) 
 
 
 def refuse_unknown(options: Mapping[str, Any], registered: Mapping[str, Pipeline]) -> None:
-    """Refuse what the command line names and nobody knows.
+    """Refuse unknown pipelines, nodes, datasets and runners.
 
     Args:
         options: Kedro's own, by the names of its parameters.
         registered: Every pipeline by its name.
 
     Raises:
-        click.ClickException: naming the nearest.
+        click.ClickException: Naming the nearest known name.
     """
     _require("pipeline", options["pipelines"], registered)
-    if not any(options[name] for name in _NAMING):
-        return
-    names = options["pipelines"] or ["__default__"]
-    pipeline = sum((registered[name] for name in names), start=Pipeline([]))
-    nodes = {node.name: node for node in pipeline.nodes}
-    for option in _NODES:
-        _require("node", options[option], nodes)
-    for option in _DATASETS:
-        _require("dataset", options[option], pipeline.datasets())
-    spaces = {prefix for node in pipeline.nodes for prefix in node.namespace_prefixes}
-    _require("namespace", options["namespaces"], spaces)
-    _require("tag", options["tags"], {tag for node in pipeline.nodes for tag in node.tags})
+    if any(options[name] for name in (*_NODES, *_DATASETS)):
+        names = options["pipelines"] or ["__default__"]
+        pipeline = sum((registered[name] for name in names), start=Pipeline([]))
+        for option in _NODES:
+            _require("node", options[option], [node.name for node in pipeline.nodes])
+        for option in _DATASETS:
+            _require("dataset", options[option], pipeline.datasets())
     runner = options["runner"]
-    if runner and "." not in runner:  # with a dot it is somebody's own class
-        _require("runner", [runner], RUNNERS)
+    if runner and "." not in runner:  # a dotted path is a class of the user's
+        _require("runner", [runner], _RUNNERS)
 
 
 def _require(kind: str, asked: Iterable[str], known: Iterable[str]) -> None:
     known = sorted(known)
     for name in asked or ():
-        if name not in known:
-            raise click.ClickException(fitted_error(_unknown(kind, name, known)))
-
-
-def _unknown(kind: str, name: str, known: list[str]) -> str:
-    within = [full for full in known if full.endswith(f".{name}")]  # the namespace was left out
-    if within:
-        return f"unknown {kind} '{name}'; did you mean '{within[0]}'?"
-    phrase = unknown_key(name, known).replace("unknown key", f"unknown {kind}")
-    if not known and kind == "tag":
-        return f"unknown tag '{name}'; no node has one: choose a station by --pipeline"
-    if not known:
-        return phrase.replace("known keys: ", "there is none")
-    return phrase.replace("known keys", "registered" if kind == "pipeline" else "known")
+        if name in known:
+            continue
+        within = [full for full in known if full.endswith(f".{name}")]  # without its namespace
+        if within:
+            phrase = f"unknown {kind} '{name}'; did you mean '{within[0]}'?"
+        else:
+            phrase = unknown_key(name, known).replace("unknown key", f"unknown {kind}")
+        raise click.ClickException(wrap_error(phrase.replace("known keys", f"known {kind}s")))
 
 
 def _items(text: str) -> Iterator[str]:
-    """Split at commas that stand outside brackets and quotes."""
+    """Split at commas outside brackets and quotes."""
     item, closing, quote = "", [], ""
     for character in text:
         if quote:

@@ -1,6 +1,5 @@
-"""Text for people: paths as they would write them, and lines that fit the terminal."""
+"""Text for a terminal: short paths, lines of its width, worded errors, and the log's format."""
 
-import argparse
 import logging
 import os
 import re
@@ -10,85 +9,66 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NoReturn
 
 _COMMAND = re.compile(r" +\S+ --?\w")  # an indented line with an option
 
 
-def shortened(text: str) -> str:
-    """The text with paths of the current folder as a person in it would write them."""
+def shorten_paths(text: str) -> str:
+    """The text with paths below the current folder made relative to it."""
     return text.replace(f"{Path.cwd()}{os.sep}", "")
 
 
-def fitted(text: str, *, first: int = 0, indent: int = 0) -> str:
-    """The text with lines broken between words, where a person looks at a terminal.
+def wrap_for_terminal(text: str, *, first: int = 0, indent: int = 0) -> str:
+    """The text wrapped between words to the terminal's width.
 
-    What goes to a file or another program keeps its lines: they are searched, not read.
+    Without a terminal it is unchanged: files and pipes are searched line by line.
 
     Args:
-        text: Lines; each is broken for itself and keeps its own indent.
+        text: Lines; each is wrapped on its own and keeps its indent.
         first: Columns already taken in the first line.
-        indent: Columns that continued lines are indented by.
+        indent: Indent of continued lines [columns].
     """
     if not sys.stderr.isatty():
         return text
     width = max(40, shutil.get_terminal_size().columns)
-    lines = text.split("\n")
     return "\n".join(
-        _broken(line, width, first if number == 0 else 0, indent)
-        for number, line in enumerate(lines)
+        _wrapped(line, width, first if number == 0 else 0, indent)
+        for number, line in enumerate(text.split("\n"))
     )
 
 
-def fitted_error(text: str) -> str:
-    """The same for a message that `Error: ` will stand before."""
-    return fitted(text, first=len("Error: "))
+def wrap_error(text: str) -> str:
+    """A message with short paths, wrapped to stand behind `Error: `."""
+    return wrap_for_terminal(shorten_paths(text), first=len("Error: "))
 
 
-def worded(error: BaseException) -> str:
-    """What an error says; of the system's own, the path and the fault without its number."""
+def format_error(error: BaseException) -> str:
+    """An error's message; of the operating system's errors the path and the reason, no number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error).strip()
 
 
-def write_error(text: str) -> None:
-    """The one message that a program without Kedro ends with."""
-    sys.stderr.write(f"{fitted(shortened(text))}\n")
-
-
-class Parser(argparse.ArgumentParser):
-    """The words of a program without Kedro; what it refuses of them fits the terminal."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the words, and end with status 2."""
-        self.print_usage(sys.stderr)
-        self.exit(2, f"{fitted(f'{self.prog}: error: {message}', indent=2)}\n")
-
-
-class ParagraphFormatter(argparse.HelpFormatter):
-    """Of `--help`: the description's paragraphs, each as wide as the terminal."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = text.strip().split("\n\n")
-        wrapped = (self._split_lines(p, width) for p in paragraphs)
-        return "\n\n".join("\n".join(f"{indent}{line}" for line in lines) for lines in wrapped)
-
-
 class TerminalFormatter(logging.Formatter):
-    """Log lines with short paths; on a terminal, long ones continue below their message."""
+    """Log lines with short paths; on a terminal long ones continue below their message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one or a few lines."""
-        text = shortened(super().format(record))
+        text = shorten_paths(super().format(record))
         start = max(0, text.find(record.getMessage()[:20]))
         if sys.stderr.isatty():
             text = text.replace("\n", "\n" + " " * start)
-        return fitted(text, indent=start)
+        return wrap_for_terminal(text, indent=start)
+
+
+def configure_logging() -> None:
+    """Log to stderr, where nothing is configured yet, in the terminal's format."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    fit_log_to_terminal()
 
 
 def fit_log_to_terminal() -> None:
-    """Let every handler that writes to a stream, and not to a file, write such lines."""
+    """Give every handler of a stream that is not a file the terminal's format."""
     known = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
     for logger in (logging.root, *known):
         for handler in logger.handlers:
@@ -99,12 +79,12 @@ def fit_log_to_terminal() -> None:
 
 @contextmanager
 def log_above_bars() -> Iterator[None]:
-    """On a terminal, lines of the log go above a tqdm bar, not into it."""
+    """Print the log's lines above a tqdm bar, not into it, where stderr is a terminal."""
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    speakers = [logging.getLogger(), logging.getLogger("sagan")]
-    speakers = [one for one in speakers if any(map(_is_console, one.handlers))]
-    with logging_redirect_tqdm(speakers) if sys.stderr.isatty() else nullcontext():
+    loggers = [logging.getLogger(), logging.getLogger("sagan")]
+    loggers = [logger for logger in loggers if any(map(_is_console, logger.handlers))]
+    with logging_redirect_tqdm(loggers) if sys.stderr.isatty() else nullcontext():
         yield
 
 
@@ -112,11 +92,11 @@ def _is_console(handler: logging.Handler) -> bool:
     return isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stdout, sys.stderr}
 
 
-def _broken(line: str, width: int, first: int, indent: int) -> str:
+def _wrapped(line: str, width: int, first: int, indent: int) -> str:
     if _COMMAND.match(line):  # to be copied as it is
         return line
     own = len(line) - len(line.lstrip(" "))
-    broken = textwrap.wrap(
+    wrapped = textwrap.wrap(
         line,
         width,
         initial_indent=" " * first,
@@ -124,4 +104,4 @@ def _broken(line: str, width: int, first: int, indent: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "\n".join(broken)[first:] if broken else line
+    return "\n".join(wrapped)[first:] if wrapped else line

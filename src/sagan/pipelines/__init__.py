@@ -1,1 +1,1 @@
-"""Wiring: a folder a station, each a Kedro pipeline of a few nodes."""
+"""The pipelines: one folder each, with its nodes and their wiring."""

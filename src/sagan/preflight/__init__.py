@@ -1,1 +1,1 @@
-"""Checks before a run: parameters, catalog, source, device, weights, study."""
+"""Preflight checks: catalog, parameters, and what a pipeline needs, before a run starts."""

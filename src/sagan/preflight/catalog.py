@@ -1,7 +1,7 @@
-"""The catalog at the door: an artefact without an entry, a misspelt class or key, a stray name.
+"""Preflight checks of the catalog: missing entries, misspelt classes, keys and names.
 
-Kedro keeps an artefact that the catalog does not name in memory, and it is gone with the process;
-a misspelt class is found when its node runs, perhaps after hours of training.
+Kedro keeps a dataset without an entry in memory only, and finds a misspelt class when its node
+runs, perhaps after hours of training.
 """
 
 import logging
@@ -19,17 +19,17 @@ from sagan.common.schema import unknown_key
 logger = logging.getLogger(__name__)
 
 _CATCHES_ALL = re.compile(r"\{\w+\}")
-_IN_MEMORY = {"{default}": {"type": "kedro.io.MemoryDataset"}}  # what Kedro does of itself
+_IN_MEMORY = {"{default}": {"type": "kedro.io.MemoryDataset"}}  # Kedro's default
 _OURS = "sagan.datasets."
-_OF_KEDRO = {"type", "versioned", "credentials", "validator"}  # taken before a dataset is made
+_OF_KEDRO = {"type", "versioned", "credentials", "validator"}  # read before a dataset is made
 
 
 def check_catalog(entries: Mapping[str, Any], artefacts: Set[str]) -> None:
-    """Hold the catalog against the artefacts of all pipelines.
+    """Check the catalog against the datasets of all pipelines.
 
     Args:
         entries: The merged configuration of the catalog.
-        artefacts: What nodes read and write, parameters left out.
+        artefacts: What nodes read and write, without parameters.
 
     Raises:
         ValueError: listing all faults at once.
@@ -68,7 +68,7 @@ def _entry_faults(name: str, entry: Any) -> Iterator[str]:  # noqa: ANN401 - raw
     if kind.startswith("sagan.") and find_spec(kind.rpartition(".")[0]) is None:
         yield f"{name}.type: got '{kind}'; the project's classes are {_OURS}<Name>"
     if not kind.startswith(_OURS):
-        return  # another library's; Kedro checks it
+        return  # Kedro checks other libraries' classes
     import sagan.datasets
 
     class_name = kind.removeprefix(_OURS)

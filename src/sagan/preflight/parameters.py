@@ -1,8 +1,8 @@
-"""Configuration at the door: environments and parameters are checked before anything runs.
+"""Preflight checks of the configuration: environment and parameters.
 
-Kedro ignores a parameter that no node asks for, and checks those of the stations being run alone,
-one traceback at a time. Here all stations' parameters are checked together, and each fault is one
-line: the parameter's path, what it got, what was expected.
+Kedro ignores a parameter that no node asks for, and checks those of the pipelines that run only,
+one traceback at a time. Here the parameters of all pipelines are checked together, and each fault
+is one line: the parameter's path, what it got, what was expected.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ _SHOWN_FAULTS = 20
 
 
 def check_environment(conf_source: str, environment: str | None) -> None:
-    """Refuse a configuration environment that has no folder.
+    """Refuse an environment that has no folder.
 
     Args:
-        conf_source: The folder of the environments.
-        environment: The name asked for; None is the default environment.
+        conf_source: Folder of the environments.
+        environment: Its name; None: the default.
 
     Raises:
         ValueError: naming the nearest environment.
@@ -38,7 +38,7 @@ def check_environment(conf_source: str, environment: str | None) -> None:
 
 
 def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
-    """Hold all parameters against the models of all stations.
+    """Check all parameters against the models of all pipelines.
 
     Args:
         parameters: The merged configuration, with what `--params` added.
@@ -47,7 +47,7 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
     Raises:
         ValueError: listing all faults at once.
     """
-    known = {name for pipeline in pipelines.values() for name in _stations(pipeline)}
+    known = {name for pipeline in pipelines.values() for name in _parameter_names(pipeline)}
     models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
     faults = [unknown_key(name, known) for name in parameters if name not in known]
     faults += [
@@ -79,7 +79,7 @@ def check_recipe(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Non
     refuse_replaced(parameters.get("training", {}).get("recipe"), given.get("training", {}))
 
 
-def _stations(pipeline: Pipeline) -> Iterator[str]:
+def _parameter_names(pipeline: Pipeline) -> Iterator[str]:
     for name in pipeline.inputs():
         if name.startswith("params:"):
             yield name.removeprefix("params:").split(".")[0]

@@ -1,17 +1,25 @@
-"""What is looked for before a run starts: suites, verdict, device, weights, networks of that size.
+"""Preflight checks of a run: what would stop it is found before hours of work, not after them.
 
-A station that trains on shards made in an earlier run starts only where the validation report is
-there, is about the images of these shards, and found them fit.
+A check is a function of the pipeline that is about to run and its catalog; it raises what the user
+is to read. `CHECKS` lists all of them, in the order in which they run.
 """
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from sagan.common.files import display_path
+from sagan.common.schema import Config
 from sagan.datasets.text_datasets import parse_json
+
+logger = logging.getLogger(__name__)
+
+Check = Callable[[Pipeline, CatalogProtocol], None]
+_Model = TypeVar("_Model", bound=Config)
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
 COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
@@ -20,87 +28,101 @@ BUNDLE = "generator_bundle"
 
 
 def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse to begin without a place to take images from.
+    """Refuse to acquire images without a source.
 
     Raises:
         ValueError: naming what the source needs.
     """
-    if "acquisition" not in {node.namespace for node in pipeline.nodes}:
+    if "acquisition" not in _namespaces(pipeline):
         return
     from sagan.data.config import AcquisitionConfig
     from sagan.data.sources.acquire import source_path
 
-    source_path(AcquisitionConfig.model_validate(catalog.load("params:acquisition")))
+    source_path(_parameters(catalog, "acquisition", AcquisitionConfig))
 
 
-def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse faulty suites, and an absent list of classes, before images are fetched or read.
-
-    Raises:
-        ValueError: naming all that is wrong with them.
-        FileNotFoundError: when there is no file of `known_classes`.
-    """
-    if SUITES not in pipeline.inputs():
-        return
-    from sagan.validation.config import DataValidationConfig
-    from sagan.validation.known_classes import read_known_classes
-    from sagan.validation.suite import build_expectations
-    from sagan.validation.suites import read_suites
-
-    config = DataValidationConfig.model_validate(catalog.load("params:data_validation"))
-    read_known_classes(config.known_classes)
-    build_expectations(read_suites(catalog.load(SUITES), config).expected)
-
-
-def check_verdict(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse to train on shards whose images no validation found fit.
+def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to train on shards of an earlier run whose images did not pass validation.
 
     Raises:
         FileNotFoundError: when there is no validation report.
-        ValidationFailedError: when it is about other images, or found these unfit.
+        ValidationFailedError: when it is about other images, or these failed.
     """
-    stations = {node.namespace for node in pipeline.nodes} & TRAINING
-    if not stations or SHARDS not in pipeline.inputs():
-        return  # in one run with the gate, nothing comes past it
+    training = _namespaces(pipeline) & TRAINING
+    if not training or SHARDS not in pipeline.inputs():
+        return  # validation runs in this same pipeline, so it stops bad data itself
     from sagan.data.validation_status import require_passed_validation
 
     facts, report = _shard_facts(catalog), Path(catalog.get(REPORT).filepath)
     if facts is None:
-        return  # a published store was made behind the gate of the machine that published it
-    consequence = f"{min(stations)} does not start"
+        return  # a published store was validated on the machine that published it
+    consequence = f"{min(training)} does not start"
     if not report.is_file():
         raise FileNotFoundError(
             f"{display_path(report)} does not exist: {consequence} without the validation "
             "report of its images; run kedro run --pipelines=data_validation, or dvc pull"
         )
-    verdict = parse_json(report.read_text("utf-8"), str(report))
+    status = parse_json(report.read_text("utf-8"), str(report))
     require_passed_validation(
-        verdict, facts.get("data_hash"), consequence, "data_validation,preprocessing"
+        status, facts.get("data_hash"), consequence, "data_validation,preprocessing"
     )
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA that is asked for and absent, before hours of preprocessing.
+    """Refuse CUDA where there is none.
 
     Raises:
         ValueError: saying what to do.
     """
-    stations = {node.namespace for node in pipeline.nodes}
-    for station in sorted(stations & COMPUTING):
-        if dict(catalog.load(f"params:{station}")).get("device") == "cuda":
+    running = _namespaces(pipeline)
+    names = running & COMPUTING | ({"training"} if "tuning" in running else set())
+    for name in sorted(names):
+        if dict(catalog.load(f"params:{name}")).get("device") == "cuda":
             from sagan.common.devices import choose_device
 
             choose_device("cuda")
 
 
+def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse networks that cannot be built for images of this size.
+
+    Raises:
+        ValueError: naming all that is wrong with them.
+    """
+    running = _namespaces(pipeline) & TRAINING
+    image_size = _image_size(pipeline, catalog) if running else None
+    if image_size is None:
+        return
+    from sagan.training.config import TrainingConfig
+
+    training = _parameters(catalog, "training", TrainingConfig)
+    if "comparison" in running:
+        from sagan.comparison.config import ComparisonConfig
+        from sagan.comparison.variants import build_variants
+
+        config = _parameters(catalog, "comparison", ComparisonConfig)
+        weights = dict(catalog.load("params:evaluation")).get("weights")
+        build_variants(config, training, image_size, weights)
+    if "training" in running:
+        from sagan.training.config.networks import network_faults
+
+        faults = network_faults(training.model, image_size=image_size)
+        if faults:
+            listed = "\n".join(f"  training.{fault}" for fault in faults)
+            raise ValueError(
+                f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} for images of "
+                f"{image_size} px (conf/*/parameters_training.yml or --params):\n{listed}"
+            )
+
+
 def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse to measure weights that the generator has not, or will not have once it is trained.
+    """Refuse to evaluate weights that the bundle does not, or will not, contain.
 
     Raises:
         ValueError: naming the parameter that would keep them.
-        FileNotFoundError: where the bundle is incomplete.
+        FileNotFoundError: when the bundle is incomplete.
     """
-    if "evaluation" not in {node.namespace for node in pipeline.nodes}:
+    if "evaluation" not in _namespaces(pipeline):
         return
     weights = dict(catalog.load("params:evaluation")).get("weights")
     if weights is None:
@@ -109,13 +131,13 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         from sagan.bundle.generator_bundle import GeneratorBundle
 
         path = Path(catalog.get(BUNDLE).filepath)
-        if path.is_dir():  # loading says better that there is none
+        if path.is_dir():  # where there is none, loading says so with the remedy
             GeneratorBundle.open(path, weights)
     if BUNDLE not in pipeline.all_outputs():
         return
     from sagan.training.config import TrainingConfig
 
-    training = TrainingConfig.model_validate(catalog.load("params:training"))
+    training = _parameters(catalog, "training", TrainingConfig)
     if weights == "ema" and training.ema_decay is None:
         remedy = "set training.ema_decay to train with averaged weights"
     elif weights == "raw" and training.ema_decay is not None and not training.export_raw:
@@ -128,56 +150,110 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     )
 
 
-def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse networks that cannot be built for the images' size, before these are prepared.
+def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a tuning study that cannot begin.
+
+    Raises:
+        ValueError: for parameters that do not go together.
+        FileNotFoundError: when scores need the Inception weights, and they are absent.
+    """
+    if "tuning" not in _namespaces(pipeline):
+        return
+    from sagan.training.config import TrainingConfig
+    from sagan.tuning.config import TuningConfig
+    from sagan.tuning.study_check import check_study as check
+
+    training = _parameters(catalog, "training", TrainingConfig)
+    config = _parameters(catalog, "tuning", TuningConfig)
+    check(config, training, _image_size(pipeline, catalog))
+
+
+def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse faulty expectation suites, and a missing list of known classes.
 
     Raises:
         ValueError: naming all that is wrong with them.
+        FileNotFoundError: when there is no file of `known_classes`.
     """
-    stations = {node.namespace for node in pipeline.nodes} & TRAINING
-    image_size = _image_size(pipeline, catalog) if stations else None
-    if image_size is None:
+    if SUITES not in pipeline.inputs():
         return
-    from sagan.training.config import TrainingConfig
+    from sagan.validation.config import DataValidationConfig
+    from sagan.validation.known_classes import read_known_classes
+    from sagan.validation.suite import build_expectations
+    from sagan.validation.suites import read_suites
 
-    training = TrainingConfig.model_validate(catalog.load("params:training"))
-    if "comparison" in stations:
-        from sagan.comparison.config import ComparisonConfig
-        from sagan.comparison.variants import build_variants
+    config = _parameters(catalog, "data_validation", DataValidationConfig)
+    read_known_classes(config.known_classes)
+    build_expectations(read_suites(catalog.load(SUITES), config).expected)
 
-        config = ComparisonConfig.model_validate(catalog.load("params:comparison"))
-        weights = dict(catalog.load("params:evaluation")).get("weights")
-        build_variants(config, training, image_size, weights)
-    if "training" in stations:
-        from sagan.training.config.networks import network_faults
 
-        faults = network_faults(training.model, image_size=image_size)
-        if faults:
-            listed = "\n".join(f"  training.{fault}" for fault in faults)
-            raise ValueError(
-                f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} for images of "
-                f"{image_size} px (conf/*/parameters_training.yml or --params):\n{listed}"
-            )
+def check_inception_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse an evaluation without the Inception weights that it needs; warn where one may follow.
+
+    Raises:
+        FileNotFoundError: naming the file that must be fetched by hand.
+    """
+    running = _namespaces(pipeline)
+    if not running & {"training", "evaluation"}:
+        return
+    from sagan.metrics.config import EvaluationConfig
+
+    config = _parameters(catalog, "evaluation", EvaluationConfig)
+    if config.features != "inception":
+        return
+    from sagan.metrics.features.inception import require_weights
+
+    try:
+        require_weights(config)
+    except FileNotFoundError as error:
+        if "evaluation" in running:
+            raise
+        logger.warning("training continues, but: %s", error)
+
+
+CHECKS: tuple[Check, ...] = (
+    check_source,
+    check_validation_status,
+    check_device,
+    check_networks,
+    check_weights,
+    check_study,
+    check_expectations,
+    check_inception_weights,
+)
+
+
+def image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, int | None]:
+    """Size and number of classes of the images to train on; None where not known yet."""
+    facts = _shard_facts(catalog)
+    classes = None if facts is None else len(facts.get("class_names", ())) or None
+    return {"image_size": _image_size(pipeline, catalog), "num_classes": classes}
+
+
+def _namespaces(pipeline: Pipeline) -> set[str]:
+    """Names of the project's pipelines that run."""
+    return {node.namespace for node in pipeline.nodes}
+
+
+def _parameters(catalog: CatalogProtocol, name: str, model: type[_Model]) -> _Model:
+    return model.model_validate(catalog.load(f"params:{name}"))
 
 
 def _image_size(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
-    """Side of the images that this run trains on, None where that cannot be told yet [px]."""
+    """Side of the images that this run trains on, None where not known yet [px]."""
     if SHARDS in pipeline.all_outputs():
         from sagan.data.config import PreprocessingConfig
 
-        settings = catalog.load("params:preprocessing")
-        return PreprocessingConfig.model_validate(settings).image_size
-    if SHARDS not in pipeline.inputs():
-        return None  # what runs here looks at no image
-    facts = _shard_facts(catalog)
+        return _parameters(catalog, "preprocessing", PreprocessingConfig).image_size
+    facts = _shard_facts(catalog) if SHARDS in pipeline.inputs() else None
     return None if facts is None else facts.get("image_size")
 
 
 def _shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:
-    """What an earlier run noted of its shards; None where loading them will tell more.
+    """What an earlier run recorded of its shards.
 
-    That is where there are none, and where the catalog names the address of a published store: what
-    was noted here is of others then.
+    None where there are none, and where the catalog names the address of a published store: the
+    record would be of other shards.
     """
     dataset = catalog.get(SHARDS)
     path = Path(dataset.filepath)
@@ -185,25 +261,3 @@ def _shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:
         return None
     facts: dict[str, Any] = parse_json(path.read_text("utf-8"), str(path))
     return facts
-
-
-def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse a study that could not begin, before its images are prepared.
-
-    Raises:
-        ValueError: for parameters that do not go together, or CUDA that is absent.
-        FileNotFoundError: when scores need the Inception weights, and they are absent.
-    """
-    if "tuning" not in {node.namespace for node in pipeline.nodes}:
-        return
-    from sagan.training.config import TrainingConfig
-    from sagan.tuning.config import TuningConfig
-    from sagan.tuning.study_check import check_study as check
-
-    training = TrainingConfig.model_validate(catalog.load("params:training"))
-    config = TuningConfig.model_validate(catalog.load("params:tuning"))
-    check(config, training, _image_size(pipeline, catalog))
-    if training.device == "cuda":
-        from sagan.common.devices import choose_device
-
-        choose_device("cuda")

@@ -113,10 +113,10 @@ def best_yaml(results: dict[str, Any]) -> str:
         lines.append(f"by its first objective; {others} more on the Pareto front (tuning_results)")
     lines += [
         "to train with it:",
-        "  python -m sagan.tuning adopt             (writes conf/tuned/parameters_training.yml)",
+        "  sagan tune adopt             (writes conf/tuned/parameters_training.yml)",
         "  kedro run --pipeline=train --env=tuned",
         "for a study that was run with --env=ENV:",
-        "  python -m sagan.tuning adopt --env ENV --as ENV_tuned",
+        "  sagan tune adopt --env ENV --as ENV_tuned",
         "  kedro run --pipeline=train --env=ENV_tuned",
     ]
     text = "".join(f"# {line}\n" for line in lines)

@@ -12,9 +12,12 @@ from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards.build import preprocess
 from sagan.data.shards.store import INDEX, ShardStore
-from sagan.data.shards.transfer import TransferError, fetch_store, main, publish_store
+from sagan.data.shards.transfer import TransferError, fetch_store, publish_store
 from sagan.datasets import ShardStoreDataset
 from tests.drawn_images import draw_image_folder
+from tests.program import program
+
+main = program("data", "transfer")
 
 
 @pytest.fixture(scope="module")

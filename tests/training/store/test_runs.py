@@ -7,8 +7,10 @@ import time
 import pytest
 
 from sagan.training import train
-from sagan.training.__main__ import main
 from sagan.training.store import runs
+from tests.program import program
+
+prune = program("train", "prune")
 
 DAY = 86_400
 
@@ -45,7 +47,7 @@ def names(workspace):
 
 def test_what_would_be_removed_is_listed_and_stays(workspace, capsys):
     before = names(workspace)
-    assert main(["prune", str(workspace)]) == 0
+    assert prune([str(workspace)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in said[:4]] == ["bbb222", "ccc333", "aaa111", "ddd444"]
     assert [line.endswith("remove") for line in said[:4]] == [False, False, True, True]
@@ -59,14 +61,14 @@ def test_what_would_be_removed_is_listed_and_stays(workspace, capsys):
 
 
 def test_complete_runs_but_the_last_used_are_removed(workspace):
-    assert main(["prune", str(workspace), "--keep", "2", "--yes"]) == 0
+    assert prune([str(workspace), "--keep", "2", "--yes"]) == 0
     assert names(workspace) == ["aaa111", "bbb222", "ccc333", "features"]
-    assert main(["prune", str(workspace), "--yes"]) == 0
+    assert prune([str(workspace), "--yes"]) == 0
     assert names(workspace) == ["bbb222", "ccc333", "features"]
 
 
 def test_named_runs_are_removed_and_no_other(workspace):
-    assert main(["prune", str(workspace), "ccc333", "--yes"]) == 0
+    assert prune([str(workspace), "ccc333", "--yes"]) == 0
     assert names(workspace) == ["aaa111", "bbb222", "ddd444", "features"]
 
 
@@ -74,29 +76,29 @@ def test_named_runs_are_removed_and_no_other(workspace):
     ("words", "said"),
     [
         (["bbb223", "--yes"], "no run 'bbb223'; did you mean bbb222?"),
-        (["--keep=-1", "--yes"], "--keep: expected 0 or more, got -1"),
+        (["ccc33", "--yes"], "no run 'ccc33'; did you mean ccc333?"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_removed(workspace, capsys, words, said):
     before = names(workspace)
-    assert main(["prune", str(workspace), *words]) == 1
+    assert prune([str(workspace), *words]) == 1
     assert said in capsys.readouterr().err
     assert names(workspace) == before
-    assert main(["prune", str(workspace / "none")]) == 1
+    assert prune([str(workspace / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
 
 
 def test_a_comparisons_runs_are_left_to_it(workspace, capsys):
     (workspace.parent / "rows").mkdir()
     before = names(workspace)
-    assert main(["prune", str(workspace), "--yes"]) == 1
+    assert prune([str(workspace), "--yes"]) == 1
     assert "a comparison's runs" in capsys.readouterr().err
     assert names(workspace) == before
 
 
 def test_a_run_that_may_be_running_is_not_removed(workspace, capsys):
     make_run(workspace, "eee555", complete=False, days_ago=0)
-    assert main(["prune", str(workspace), "eee555", "--yes"]) == 1
+    assert prune([str(workspace), "eee555", "--yes"]) == 1
     assert "may be running" in capsys.readouterr().err
     assert (workspace / "eee555").is_dir()
 
@@ -104,7 +106,7 @@ def test_a_run_that_may_be_running_is_not_removed(workspace, capsys):
 def test_a_removal_that_was_cut_short_is_finished_by_the_next(workspace):
     (workspace / "ddd444").rename(workspace / ".ddd444.removing")
     assert [run.name for run in runs.runs_in(workspace)] == ["bbb222", "ccc333", "aaa111"]
-    assert main(["prune", str(workspace), "--yes"]) == 0
+    assert prune([str(workspace), "--yes"]) == 0
     assert names(workspace) == ["bbb222", "ccc333", "features"]
 
 
@@ -123,4 +125,4 @@ def test_runs_of_the_training_are_found_and_their_size_is_told(
         monkeypatch.setattr(runs, "LOGGED_BYTES", run.size_bytes)
         runs.log_disk_usage(tmp_path)
     assert "of 1 runs take" in caplog.messages[0]
-    assert "sagan.training prune" in caplog.messages[1]
+    assert "sagan train prune" in caplog.messages[1]

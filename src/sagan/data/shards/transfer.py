@@ -1,4 +1,4 @@
-"""Shard stores on other machines: `python -m sagan.data.shards.transfer FROM TO`.
+"""Copies of shard stores on other machines: publishing and fetching.
 
 A store may lie at any address that fsspec knows (`s3://bucket/shards/<key>`, `gs://...`,
 `ssh://...`, a folder). Training reads memory maps, so a store is copied to a local disk first.
@@ -7,23 +7,14 @@ command continues it. Each file is checked against the index.
 """
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 from sagan.common.files import file_sha256, replacing_file, require_space
 from sagan.common.schema import ClearError
-from sagan.common.terminal import (
-    ParagraphFormatter,
-    Parser,
-    fit_log_to_terminal,
-    worded,
-    write_error,
-)
 from sagan.data.progress import Progress
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.processes.lock import folder_lock
-from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
 logger = logging.getLogger(__name__)
 
@@ -144,41 +135,3 @@ def _sizes(remote: Any, root: str) -> list[tuple[str, int]]:  # noqa: ANN401 - f
 def _first_line(error: Exception) -> str:
     """The first line of an error's message, or its class if it has none."""
     return f"{error}".strip().partition("\n")[0] or type(error).__name__
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = Parser(
-        prog="python -m sagan.data.shards.transfer",
-        description=__doc__,
-        formatter_class=ParagraphFormatter,
-    )
-    parser.add_argument("source", metavar="FROM", help="folder of a store, local or at an address")
-    parser.add_argument(
-        "target", metavar="TO", help="folder to copy it into, local or at an address"
-    )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    fit_log_to_terminal()
-    try:
-        with interrupt_on_signal():
-            _transfer(options.source, options.target)
-    except (ValueError, OSError) as error:
-        write_error(worded(error))
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command continues\n")
-        return EXIT_INTERRUPTED
-    return 0
-
-
-def _transfer(source: str, target: str) -> None:
-    if Path(source).is_dir():
-        store = ShardStore.open(Path(source))
-        publish_store(store, f"{target.rstrip('/')}/{store.key}")
-    else:
-        sys.stdout.write(f"{fetch_store(source, Path(target)).path}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Station 1: a named source becomes an image folder."""
+"""Acquisition: from a named source to an image folder."""
 
 from sagan.pipelines.acquisition.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The node of station 1."""
+"""Node of the acquisition pipeline."""
 
 from pathlib import Path
 

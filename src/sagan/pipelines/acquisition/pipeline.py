@@ -1,17 +1,15 @@
-"""Wiring of station 1."""
+"""The `acquisition` pipeline: its nodes and datasets."""
 
-from typing import Any
-
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from sagan.pipelines.acquisition.nodes import acquire_images
 
 
-def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
+def create_pipeline(**_: object) -> Pipeline:
     """`raw_workspace` -> `image_folder`."""
     return Pipeline(
         [
-            node(
+            Node(
                 acquire_images,
                 inputs=["params:acquisition", "raw_workspace"],
                 outputs="image_folder",

@@ -1,4 +1,4 @@
-"""Several model configurations under one budget and protocol."""
+"""Comparison: several model variants under one budget and protocol."""
 
 from sagan.pipelines.comparison.pipeline import create_pipeline
 

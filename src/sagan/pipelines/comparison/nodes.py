@@ -1,17 +1,13 @@
 """Nodes of the comparison pipeline."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
+from sagan.pipelines.types import ShardStore
 from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from sagan.data.shards.store import ShardStore
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    ShardStore = Any
 
 
 def train_and_measure(
@@ -23,7 +19,7 @@ def train_and_measure(
     training: TrainingConfig,
     evaluation: EvaluationConfig,
 ) -> list[dict[str, Any]]:
-    """Train and evaluate every variant with every seed; what was measured before is kept."""
+    """Train and evaluate every variant with every seed, except those measured before."""
     with exit_on_signal():  # while large libraries are imported
         from sagan.comparison.runner import run_comparison
 

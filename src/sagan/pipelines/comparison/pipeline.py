@@ -1,4 +1,4 @@
-"""Wiring of the comparison pipeline."""
+"""The `comparison` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from sagan.pipelines.comparison.nodes import summarise_comparison, train_and_mea
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Shards -> a row for every variant and seed -> table, samples, page."""
+    """Shards -> a row per variant and seed -> table, samples, page."""
     return Pipeline(
         [
             Node(

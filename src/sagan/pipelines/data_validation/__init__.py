@@ -1,4 +1,4 @@
-"""Station 2: the image folder becomes a manifest, checked, and a gate stands behind it."""
+"""Data validation: from an image folder to a manifest that passed the expectations."""
 
 from sagan.pipelines.data_validation.pipeline import create_pipeline
 

@@ -1,17 +1,11 @@
-"""The nodes of station 2: look, judge, and only then open the gate."""
+"""Nodes of the data validation pipeline: manifest, report, gate."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagan.data.image_folder import ImageFolder
+from sagan.pipelines.types import DataFrame
 from sagan.validation.config import DataValidationConfig
-
-# Kedro resolves the hints below, and one that it could not resolve would switch its validation of
-# the parameters off; importing pandas here would slow every command
-if TYPE_CHECKING:
-    from pandas import DataFrame
-else:
-    DataFrame = object
 
 
 def make_manifest(
@@ -20,7 +14,7 @@ def make_manifest(
     image_folder: ImageFolder,
     workspace: Path,
 ) -> DataFrame:
-    """Read every image; a suite that could not be used is refused before that."""
+    """Read every image, after the suites were found usable."""
     from sagan.data.manifest.build import build_manifest
     from sagan.validation.known_classes import read_known_classes
     from sagan.validation.suite import build_expectations
@@ -38,7 +32,7 @@ def report_on_manifest(
     image_folder: ImageFolder,
     workspace: Path,
 ) -> tuple[dict[str, Any], str, DataFrame]:
-    """Hold the suites against the manifest; returns report, Data Docs page, quarantine list."""
+    """Check the manifest against the suites; returns report, Data Docs page, quarantine list."""
     from sagan.data.manifest.parts import remove_parts
     from sagan.validation.data_docs import data_docs_page
     from sagan.validation.report import quarantine, validate_manifest
@@ -49,7 +43,7 @@ def report_on_manifest(
 
 
 def open_gate(manifest: DataFrame, report: dict[str, Any]) -> DataFrame:
-    """Let the sound rows through, or stop the run with every reason."""
+    """Pass the sound rows on, or stop the run with every reason."""
     from sagan.validation.gate import pass_gate
 
     return pass_gate(manifest, report)

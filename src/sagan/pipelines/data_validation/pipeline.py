@@ -1,20 +1,18 @@
-"""Wiring of station 2.
+"""The `data_validation` pipeline: its nodes and datasets.
 
-The gate is a node of its own, so that report and Data Docs are on disk before it closes.
+The gate is a node of its own, so that report and Data Docs are saved before it stops a run.
 """
 
-from typing import Any
-
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from sagan.pipelines.data_validation.nodes import make_manifest, open_gate, report_on_manifest
 
 
-def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
-    """`image_folder`, `expectation_suites` -> `manifest`, `validated_manifest` and the verdict."""
+def create_pipeline(**_: object) -> Pipeline:
+    """`image_folder`, `expectation_suites` -> `manifest`, report, `validated_manifest`."""
     return Pipeline(
         [
-            node(
+            Node(
                 make_manifest,
                 inputs=[
                     "params:data_validation",
@@ -25,7 +23,7 @@ def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
                 outputs="manifest",
                 name="make_manifest",
             ),
-            node(
+            Node(
                 report_on_manifest,
                 inputs=[
                     "params:data_validation",
@@ -37,7 +35,7 @@ def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
                 outputs=["validation_report", "data_docs", "quarantine"],
                 name="report_on_manifest",
             ),
-            node(
+            Node(
                 open_gate,
                 inputs=["manifest", "validation_report"],
                 outputs="validated_manifest",

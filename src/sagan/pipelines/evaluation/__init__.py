@@ -1,4 +1,4 @@
-"""Station 6, evaluation: how good the generator is, as numbers with their protocol."""
+"""Evaluation: metrics of a generator bundle, with their protocol."""
 
 from sagan.pipelines.evaluation.pipeline import create_pipeline
 

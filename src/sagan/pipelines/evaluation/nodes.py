@@ -1,18 +1,13 @@
-"""Nodes of the evaluation station."""
+"""Nodes of the evaluation pipeline."""
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sagan.metrics.config import EvaluationConfig
-
-if TYPE_CHECKING:
-    from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.data.shards.store import ShardStore
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    ShardStore = GeneratorBundle = Any
+from sagan.pipelines.types import GeneratorBundle, ShardStore
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +54,7 @@ def draw_pictures(
     metrics: dict[str, Any],
     config: EvaluationConfig,
 ) -> dict[str, np.ndarray]:
-    """The few samples that the metrics name, and the real images that they stand beside."""
+    """The samples that the metrics name, and the real images that they are compared with."""
     from sagan.metrics.pictures import evaluation_pictures
 
     return evaluation_pictures(generator_bundle, image_shards, metrics, config)

@@ -1,4 +1,4 @@
-"""Wiring of the evaluation station."""
+"""The `evaluation` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

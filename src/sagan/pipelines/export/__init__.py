@@ -1,4 +1,4 @@
-"""Beside the stream, export: from a trained generator to a folder that stands alone."""
+"""Export: from a generator bundle to a self-contained folder."""
 
 from sagan.pipelines.export.pipeline import create_pipeline
 

@@ -1,15 +1,10 @@
 """Node of the export pipeline."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagan.export.config import ExportConfig
+from sagan.pipelines.types import ExportFolder, GeneratorBundle
 from sagan.sampling.config import SamplingConfig
-
-if TYPE_CHECKING:
-    from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.export.folder import ExportFolder
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    GeneratorBundle = ExportFolder = Any
 
 
 def share_generator(
@@ -19,7 +14,7 @@ def share_generator(
     sampling: SamplingConfig,
     config: ExportConfig,
 ) -> ExportFolder:
-    """The bundle with card, sample grid, metrics and program, in a self-contained folder."""
+    """The bundle with model card, picture, metrics and program, in a folder to share."""
     from sagan.export.folder import make_folder
 
     return make_folder(config, generator_bundle, sampling, validation_report, metrics)

@@ -1,4 +1,4 @@
-"""Wiring of the export station."""
+"""The `export` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

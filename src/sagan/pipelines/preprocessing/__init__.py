@@ -1,4 +1,4 @@
-"""Station 3: validated images become shards."""
+"""Preprocessing: from validated images to shards."""
 
 from sagan.pipelines.preprocessing.pipeline import create_pipeline
 

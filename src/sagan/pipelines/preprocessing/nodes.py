@@ -1,18 +1,11 @@
-"""The node of station 3."""
+"""Node of the preprocessing pipeline."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.shards.store import ShardStore
-
-# Kedro resolves the hints below, and one that it could not resolve would switch its validation of
-# the parameters off; importing pandas here would slow every command
-if TYPE_CHECKING:
-    from pandas import DataFrame
-else:
-    DataFrame = object
+from sagan.pipelines.types import DataFrame, ShardStore
 
 
 def make_shards(
@@ -22,7 +15,7 @@ def make_shards(
     validation_report: dict[str, Any],
     workspace: Path,
 ) -> ShardStore:
-    """Decode and resize the validated images into shards, or find them made."""
+    """Decode and resize the validated images into shards, unless they exist already."""
     from sagan.data.manifest.build import data_hash, records
     from sagan.data.shards.build import preprocess
     from sagan.data.validation_status import require_passed_validation

@@ -1,17 +1,15 @@
-"""Wiring of station 3."""
+"""The `preprocessing` pipeline: its nodes and datasets."""
 
-from typing import Any
-
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Node, Pipeline
 
 from sagan.pipelines.preprocessing.nodes import make_shards
 
 
-def create_pipeline(**_: Any) -> Pipeline:  # noqa: ANN401 - Kedro's signature
+def create_pipeline(**_: object) -> Pipeline:
     """Images, `validated_manifest` and its `validation_report` -> `image_shards`."""
     return Pipeline(
         [
-            node(
+            Node(
                 make_shards,
                 inputs=[
                     "params:preprocessing",

@@ -1,4 +1,4 @@
-"""Station 7, reporting: from everything that was saved to one page."""
+"""Reporting: one page from everything that a run saved."""
 
 from sagan.pipelines.reporting.pipeline import create_pipeline
 

@@ -1,17 +1,11 @@
-"""Nodes of the reporting station."""
+"""Nodes of the reporting pipeline."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from sagan.pipelines.types import Figure, GeneratorBundle
 from sagan.reporting.config import ReportingConfig
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-    from sagan.bundle.generator_bundle import GeneratorBundle
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    Figure = GeneratorBundle = Any
 
 
 def plot_curves(training_journal: list[dict[str, Any]], config: ReportingConfig) -> Figure:
@@ -24,7 +18,7 @@ def plot_curves(training_journal: list[dict[str, Any]], config: ReportingConfig)
 def collect_scores(
     training_summary: dict[str, Any], metrics: dict[str, Any] | None
 ) -> dict[str, float]:
-    """The run's few numbers, for `dvc metrics`."""
+    """The numbers that `dvc metrics` shows."""
     from sagan.reporting.summary_section import scores
 
     return scores(training_summary, metrics)
@@ -43,7 +37,7 @@ def write_report(
     parameters: dict[str, Any],
     config: ReportingConfig,
 ) -> str:
-    """The page; where the evaluation has not run, its parts are None, and the page says so."""
+    """The page; without an evaluation `metrics` and `evaluation_pictures` are None."""
     from sagan.reporting.page import Contents, render_report
 
     contents = Contents(

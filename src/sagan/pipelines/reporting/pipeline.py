@@ -1,4 +1,4 @@
-"""Wiring of the reporting station."""
+"""The `reporting` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Station 5, sampling: from a generator to pictures."""
+"""Sampling: from a generator bundle to pictures."""
 
 from sagan.pipelines.sampling.pipeline import create_pipeline
 

@@ -1,21 +1,15 @@
-"""Nodes of the sampling station."""
-
-from typing import TYPE_CHECKING, Any
+"""Nodes of the sampling pipeline."""
 
 import numpy as np
 
+from sagan.pipelines.types import GeneratorBundle
 from sagan.sampling.config import SamplingConfig
-
-if TYPE_CHECKING:
-    from sagan.bundle.generator_bundle import GeneratorBundle
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    GeneratorBundle = Any
 
 
 def draw_samples(
     generator_bundle: GeneratorBundle, config: SamplingConfig
 ) -> dict[str, np.ndarray]:
-    """Samples of evenly chosen classes, as `sagan.sampling.series` makes them."""
+    """Samples of evenly chosen classes, with labels and latents."""
     from sagan.sampling.series import draw_series
 
     return draw_series(generator_bundle, config)
@@ -31,7 +25,7 @@ def draw_grid(
 
 
 def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) -> np.ndarray:
-    """Where samples of a few classes look, as in the paper's figure 1: uint8 [H, W, 3]."""
+    """Attention maps of samples of a few classes, as in the paper's figure 1: uint8 [H, W, 3]."""
     import torch
 
     from sagan.common.devices import choose_device

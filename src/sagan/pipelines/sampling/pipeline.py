@@ -1,4 +1,4 @@
-"""Wiring of the sampling station."""
+"""The `sampling` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Station 4, training: from shards to a generator."""
+"""Training: from shards to a generator bundle."""
 
 from sagan.pipelines.training.pipeline import create_pipeline
 

@@ -1,18 +1,11 @@
-"""Nodes of the training station."""
+"""Nodes of the training pipeline."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sagan.data.shards.store import ShardStore
+from sagan.pipelines.types import DataFrame, GeneratorBundle, ShardStore
 from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from sagan.bundle.generator_bundle import GeneratorBundle
-else:  # heavy to import; yet a hint that Kedro cannot resolve switches off its parameter checks
-    DataFrame = GeneratorBundle = object
 
 
 def train_gan(
@@ -21,7 +14,7 @@ def train_gan(
     evaluation_workspace: Path,
     config: TrainingConfig,
 ) -> tuple[GeneratorBundle, list[dict[str, Any]], dict[str, Any]]:
-    """Train both networks; resume this very run if it was interrupted.
+    """Train both networks, or resume the run if it was interrupted.
 
     Returns:
         the generator bundle, the journal, the summary.

@@ -1,4 +1,4 @@
-"""Wiring of the training station."""
+"""The `training` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""The tuning pipeline: trials of the training in search of better parameters."""
+"""Tuning: a search for better training parameters."""
 
 from sagan.pipelines.tuning.pipeline import create_pipeline
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sagan.data.shards.store import ShardStore
+from sagan.pipelines.types import ShardStore
 from sagan.processes.signals import exit_on_signal
 from sagan.training.config import TrainingConfig
 from sagan.tuning.config import TuningConfig
@@ -16,7 +16,7 @@ def tune_training(
     training: TrainingConfig,
     config: TuningConfig,
 ) -> tuple[str, dict[str, Any], str]:
-    """Work on the study until it has its trials; continue it if it was interrupted.
+    """Run the study until it has its trials, or resume it if it was interrupted.
 
     Returns:
         the best parameters, the study as JSON, its page.

@@ -1,4 +1,4 @@
-"""Wiring of the tuning pipeline."""
+"""The `tuning` pipeline: its nodes and datasets."""
 
 from kedro.pipeline import Node, Pipeline
 

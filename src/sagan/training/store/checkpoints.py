@@ -31,8 +31,7 @@ from sagan.training.store.checkpoint_files import (
 logger = logging.getLogger(__name__)
 
 _REMEDY = (
-    "free some space (python -m sagan.training prune), lower training.keep_checkpoints, or choose "
-    "another folder"
+    "free some space (sagan train prune), lower training.keep_checkpoints, or choose another folder"
 )
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -115,7 +115,7 @@ def log_disk_usage(workspace: Path) -> None:
         logger.info(
             "checkpoints of %d runs take %s; to see or remove:", len(runs), format_gigabytes(size)
         )
-        logger.info("  python -m sagan.training prune %s", display_path(workspace))
+        logger.info("  sagan train prune %s", display_path(workspace))
 
 
 def format_gigabytes(size_bytes: int) -> str:

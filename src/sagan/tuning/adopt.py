@@ -1,72 +1,36 @@
-"""`python -m sagan.tuning adopt`: write a study's best parameters into an environment.
-
-A tuned value is then in a parameter file in `conf/` like any other, and its diff can be committed.
-"""
+"""Adoption of a study's best parameters: an environment of `conf/` is written from them."""
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sagan.common.files import display_path, replacing_file
+from sagan.common.files import replacing_file
 from sagan.common.schema import deep_merge, unknown_key
-from sagan.common.terminal import Parser, worded, write_error
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run the command.
-
-    Returns:
-        Exit status: 0, or 1 with one message.
-    """
-    parser = Parser(prog="python -m sagan.tuning", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    adopted = commands.add_parser("adopt", help="write the best parameters into an environment")
-    adopted.add_argument("--env", help="environment that was tuned (default: conf/base)")
-    adopted.add_argument(
-        "--as", dest="name", default="tuned", help="environment to write (default: tuned)"
-    )
-    adopted.add_argument(
-        "--best", type=Path, help="best_parameters.yml (default: that environment's)"
-    )
-    adopted.add_argument("--conf", type=Path, default=Path("conf"), help="folder of environments")
-    adopted.add_argument("--force", action="store_true", help="replace existing files")
-    given = parser.parse_args(words)
-    try:
-        target, changes = adopt(given.conf, given.env, given.name, given.best, force=given.force)
-    except (ValueError, OSError) as error:
-        write_error(f"Error: {worded(error)}")
-        return 1
-    sys.stdout.write("".join(f"  {line}\n" for line in changes))
-    sys.stdout.write(
-        f"{display_path(target)} written; kedro run --pipeline=train --env={given.name}\n"
-    )
-    return 0
-
-
 def adopt(
     conf: Path, tuned_env: str | None, name: str, best: Path | None, *, force: bool
 ) -> tuple[Path, list[str]]:
-    """Write an environment: the tuned one's files, with the best parameters laid over.
+    """Write an environment: the tuned one's files, with the best parameters merged into them.
 
     Args:
-        conf: folder of environments.
-        tuned_env: the environment that was tuned; None: base alone.
-        name: of the environment to write.
-        best: the study's best parameters; None: where the tuned environment keeps them.
-        force: replace the training parameters that the environment has.
+        conf: Folder of environments.
+        tuned_env: The environment that was tuned; None: base.
+        name: The environment to write.
+        best: The study's best parameters; None: those in the tuned environment's data folder.
+        force: Replace the training parameters that the environment has.
 
     Returns:
-        The file written, and one line a changed parameter.
+        The file written, and one line per changed parameter.
 
     Raises:
-        ValueError: an environment that is there already, or cannot be the target.
-        FileNotFoundError: no best parameters, or no such environment.
+        ValueError: If the environment exists already, or cannot be the target.
+        FileNotFoundError: Without best parameters, or without such an environment.
     """
     source = conf / tuned_env if tuned_env else None
     if not (conf / "base").is_dir():
@@ -132,7 +96,3 @@ def _changes(before: dict[str, Any], tuned: dict[str, Any], prefix: str = "") ->
         elif was != value:
             lines.append(f"{prefix}{key}: {was} -> {value}")
     return lines
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

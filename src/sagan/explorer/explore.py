@@ -1,41 +1,13 @@
-"""`sagan explore BUNDLE`: the page, on this machine alone, until Ctrl-C."""
+"""Serving the explorer's page on this machine, until Ctrl-C."""
 
 import logging
 import socket
-import sys
 import tempfile
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from sagan.common.terminal import Parser, fit_log_to_terminal, worded, write_error
-from sagan.processes.signals import interrupt_on_signal
-
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-MISSING = "the explorer needs Gradio: pip install gradio (`make setup` does that)"
-
-
-def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m sagan.explorer") -> int:
-    """Serve the page; 0 after Ctrl-C, 1 after one clear message."""
-    options = _parser(prog).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asking itself whether it is up
-    fit_log_to_terminal()
-    try:
-        explore(
-            options.bundle,
-            options.compare,
-            weights=options.weights,
-            port=options.port,
-            device=options.device,
-        )
-    except (ValueError, OSError, ImportError) as error:
-        write_error(f"error: {worded(error)}")
-        return 1
-    except KeyboardInterrupt:  # while large libraries are imported; later it is the way to end
-        return 130
-    return 0
 
 
 def explore(
@@ -58,12 +30,12 @@ def explore(
         open_browser: Open a tab there.
 
     Raises:
-        ImportError: without Gradio.
+        ModuleNotFoundError: without Gradio.
         OSError: when a bundle is missing or the port is taken.
         ValueError: when a bundle is damaged or has no such weights, or the two do not go together.
     """
     if find_spec("gradio") is None:
-        raise ImportError(MISSING)
+        raise ModuleNotFoundError("No module named 'gradio'", name="gradio")
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
     from sagan.explorer.candidates import candidates
@@ -73,7 +45,7 @@ def explore(
     found = candidates(bundles, str(choose_device(device)), weights)
     from sagan.explorer import page, serving
 
-    with interrupt_on_signal(), tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         blocks = page.build(found, Path(folder))
         serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
         try:
@@ -99,22 +71,3 @@ def free_port(port: int | None) -> int:
             return int(probe.getsockname()[1])
     asked = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
     raise OSError(f"{asked}; choose another with --port, or leave it out")
-
-
-def _parser(prog: str) -> Parser:
-    parser = Parser(
-        prog=prog,
-        description="Explore a generator: click on a point of a sample and see its attention maps. "
-        "The page is served on this machine only.",
-    )
-    option = parser.add_argument
-    option("bundle", type=Path, metavar="BUNDLE", help="folder with generator.safetensors")
-    option("--compare", type=Path, metavar="BUNDLE", help="a second bundle to compare")
-    option("--weights", choices=("ema", "raw"), help="only averaged or only raw; default: all")
-    option("--port", type=int, help="default: the first free one from 7860")
-    option("--device", choices=("cpu", "cuda"), default="cpu")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,163 @@
+"""`sagan data` and `sagan data transfer`: image shards, without Kedro."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from sagan.commands.group import Command, example, path_option
+from sagan.data.config import PreprocessingConfig, Source
+
+if TYPE_CHECKING:
+    from sagan.data.config import ManifestConfig
+    from sagan.data.image_folder import ImageFolder
+    from sagan.data.manifest.build import ImageRecord
+
+logger = logging.getLogger(__name__)
+_DEFAULT = PreprocessingConfig()
+_ALLOWED = {name: get_args(f.annotation) for name, f in PreprocessingConfig.model_fields.items()}
+
+
+@click.command(
+    cls=Command, epilog=example("sagan data /path/to/images --image-size 64 --out shards")
+)
+@click.argument("images", required=False)
+@path_option("--out", required=True, metavar="DIR", help="Folder for the shards.")
+@click.option(
+    "--source",
+    type=click.Choice(get_args(Source)),
+    default="folder",
+    show_default=True,
+    metavar="KIND",
+    help=f"{', '.join(get_args(Source))}.",
+)
+@path_option("--raw", metavar="DIR", help="For what is extracted or linked; default: raw in --out.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other parameter of acquisition, such as classes='goldfish;crane'.",
+)
+@click.option(
+    "--image-size",
+    type=click.Choice(_ALLOWED["image_size"]),
+    default=_DEFAULT.image_size,
+    show_default=True,
+    help="Side of the prepared images [px].",
+)
+@click.option("--also-sizes", default="", metavar="SIZES", help="More in the same pass: '64;32'.")
+@click.option(
+    "--resizer",
+    type=click.Choice(_ALLOWED["resizer"]),
+    default=_DEFAULT.resizer,
+    show_default=True,
+    help="How images are resized.",
+)
+@click.option(
+    "--shard-images",
+    type=int,
+    default=_DEFAULT.shard_images,
+    show_default=True,
+    help="Images in a shard.",
+)
+@click.option("--workers", type=int, default=0, help="Threads; 0: one per core.")
+@click.option("--publish-to", metavar="URL", help="Also copy there: s3://bucket/shards.")
+@click.option(
+    "--min-classes", type=int, default=2, show_default=True, help="Fewer class folders are refused."
+)
+@click.option(
+    "--max-bad-fraction",
+    type=click.FloatRange(0, 1),
+    default=0.001,
+    show_default=True,
+    help="Share of images that may fail to decode.",
+)
+def data(
+    *,
+    images: str | None,
+    out: Path,
+    source: str,
+    raw: Path | None,
+    assignments: tuple[str, ...],
+    min_classes: int,
+    max_bad_fraction: float,
+    **settings: Any,  # noqa: ANN401
+) -> None:
+    """Make image shards from IMAGES, the path of the source (digits need none).
+
+    This is acquisition, validation and preprocessing without Kedro, Great Expectations and pandas.
+    Validation is reduced: there are several classes, each has images, and few images are broken.
+    """
+    from sagan.common.schema import load_settings
+    from sagan.data.config import AcquisitionConfig, ManifestConfig
+    from sagan.data.sources.acquire import acquire
+
+    config = PreprocessingConfig(**settings)
+    acquisition = load_settings("acquisition", [], assignments) | {"source": source, "path": images}
+    folder = acquire(AcquisitionConfig(**acquisition), raw or out / "raw")
+    if len(folder.class_names) < min_classes:
+        raise ValueError(
+            f"'{folder.path}' has {len(folder.class_names)} class ({folder.class_names[0]}), "
+            f"expected at least {min_classes}: is there one folder level too many, or is the set "
+            "incomplete? For one class on purpose give --min-classes 1"
+        )
+    sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
+
+    from sagan.data.shards.build import preprocess  # torch, once the input is known to be good
+
+    click.echo(preprocess(folder, sound, out, config).path)
+
+
+def _sound_images(
+    folder: ImageFolder, config: ManifestConfig, max_bad_fraction: float
+) -> list[ImageRecord]:
+    """The images that decode; too many others, or a class without any, are refused."""
+    from sagan.data.image_folder import first_five
+    from sagan.data.manifest.build import ImageRecord, scan_images
+
+    images, bad = [], []
+    for place, facts in scan_images(folder, config):
+        if facts.decodable and facts.sha256:
+            images.append(ImageRecord(place.path, place.split, place.class_name, facts.sha256))
+        else:
+            bad.append(f"{place.path} ({facts.reason})")
+    if bad:
+        noun = "image" if len(bad) == 1 else "images"
+        text = f"{len(bad):,} {noun} cannot be used: {first_five(bad)}"
+        if not len(bad) <= max_bad_fraction * (len(images) + len(bad)):  # NaN allows none
+            raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
+        logger.warning("left out: %s", text)
+    for split in folder.splits:
+        filled = {image.class_name for image in images if image.split == split}
+        lost = sorted(set(folder.class_names) - filled)
+        if lost:
+            raise ValueError(f"no usable image in {split}/ for the classes {first_five(lost)}")
+    return images
+
+
+@click.command(
+    cls=Command,
+    epilog=example(
+        "sagan data transfer shards/<key> s3://bucket/shards",
+        "sagan data transfer s3://bucket/shards/<key> /local/shards",
+    ),
+)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def transfer(source: str, target: str) -> None:
+    """Copy the shard store FROM into the folder TO; one of them may be an fsspec address.
+
+    Each file is checked. An interrupted copy is continued by the same command.
+    """
+    from sagan.data.shards.store import ShardStore
+    from sagan.data.shards.transfer import fetch_store, publish_store
+
+    if Path(source).is_dir():
+        store = ShardStore.open(Path(source))
+        publish_store(store, f"{target.rstrip('/')}/{store.key}")
+    else:
+        click.echo(fetch_store(source, Path(target)).path)

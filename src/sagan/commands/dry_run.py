@@ -1,0 +1,108 @@
+"""Dry runs: the resolved configuration, and the plan of a training, without doing anything."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any, cast
+
+import yaml
+
+from sagan.training.config import TrainingConfig
+from sagan.training.core.sizes import images_per_step, total_steps
+from sagan.training.store.resume import read_identity
+from sagan.training.store.runs import format_gigabytes
+
+UNKNOWN = "unknown"
+
+
+def configuration(parameters: Mapping[str, Any]) -> str:
+    """Parameters as YAML, by the names of their pipelines."""
+    dumped = {
+        name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+        for name, value in parameters.items()
+    }
+    return yaml.safe_dump(dumped, sort_keys=False, default_flow_style=None).rstrip()
+
+
+def training_plan(
+    config: TrainingConfig, runs: Path, *, image_size: int | None, num_classes: int | None
+) -> str:
+    """What a training run will take.
+
+    Args:
+        config: The run.
+        runs: Folder of earlier runs, which tell how fast training is.
+        image_size: Side of the images; None: not known before preprocessing [px].
+        num_classes: Number of classes; None: not known before preprocessing.
+    """
+    rows = {
+        "images": f"{config.total_images:,}",
+        "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
+        "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
+        "disk": UNKNOWN,
+        "time": f"{UNKNOWN}: no earlier run of this model in {runs}",
+    }
+    if image_size is not None and num_classes is not None:
+        rows |= _sizes(config, image_size, num_classes)
+    rate = _measured_rate(config, runs, image_size)
+    if rate is not None:
+        hours, seconds = divmod(config.total_images / rate, 3600)
+        rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
+    return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+
+
+def _sizes(config: TrainingConfig, image_size: int, num_classes: int) -> dict[str, str]:
+    """Parameters of the networks, and what checkpoints and bundle take of the disk."""
+    import torch
+
+    from sagan.data.shards.store import ShardStore
+    from sagan.training.core.state import TrainingState
+    from sagan.training.store.checkpoint_files import state_bytes
+
+    meta = torch.device("meta")  # tensors without memory
+    sizes = SimpleNamespace(image_size=image_size, num_classes=num_classes)
+    with meta:
+        state = TrainingState(config, cast("ShardStore", sizes), meta)
+    networks = {"G": state.generator, "D": state.discriminator}
+    counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
+    # the newest ones, the best one, and the one being written
+    checkpoints = config.keep_checkpoints + bool(config.scoring.every_images) + 1
+    averaged_and_raw = config.ema_decay is not None and config.export_raw
+    weights = {"generator": state.generator.state_dict()}
+    bundle = state_bytes(weights) * (2 if averaged_and_raw else 1)
+    return {
+        "parameters": ", ".join(f"{name} {count:,}" for name, count in counts.items()),
+        "disk": f"{format_gigabytes(checkpoints * state_bytes(state.state_dict()))} for "
+        f"{checkpoints} checkpoints, {format_gigabytes(bundle)} for the generator",
+    }
+
+
+def _measured_rate(config: TrainingConfig, runs: Path, image_size: int | None) -> float | None:
+    """Images per second of the last run with this model and batch; None where there is none."""
+    same = {"model", "batch_size", "discriminator_steps", "precision"}
+    wanted = config.model_dump(mode="json", include=same)
+    found = sorted(runs.glob("*/journal.jsonl"), key=lambda path: path.stat().st_mtime)
+    for journal in reversed(found):
+        try:
+            identity = read_identity(journal.parent)
+        except ValueError:  # damaged
+            continue
+        if identity is None or image_size not in {None, identity["data"].get("image_size")}:
+            continue
+        parameters = identity["parameters"]
+        if {name: parameters.get(name) for name in wanted} != wanted:
+            continue
+        rates = [rate for line in journal.open() if (rate := _rate(line))]
+        if rates:
+            return median(rates)
+    return None
+
+
+def _rate(line: str) -> float | None:
+    try:
+        rate = json.loads(line).get("images_per_second")
+    except ValueError:  # torn by a crash
+        return None
+    return float(rate) if rate else None

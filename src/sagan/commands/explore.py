@@ -1,0 +1,62 @@
+"""`sagan explore`, and `kedro explore`: the attention explorer's page."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from sagan.commands.group import Command, example, path_option
+
+
+@click.command(cls=Command, epilog=example("sagan explore BUNDLE --compare OTHER_BUNDLE"))
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--env",
+    "-e",
+    default="base",
+    show_default=True,
+    help="Without BUNDLE: the environment whose generator to open.",
+)
+@path_option("--compare", metavar="BUNDLE", help="A second generator, for the same latents.")
+@click.option(
+    "--weights",
+    type=click.Choice(["ema", "raw"]),
+    help="Only averaged or only raw weights; default: all in the bundle.",
+)
+@click.option("--port", type=int, help="Default: the first free one from 7860.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
+def explore(
+    *,
+    bundle: Path | None,
+    env: str,
+    compare: Path | None,
+    weights: str | None,
+    port: int | None,
+    device: str,
+    no_browser: bool,
+) -> None:
+    """Open a page on this machine: click on a sample, see where the generator attends.
+
+    BUNDLE is a generator's folder; left out, the one that training left in the Kedro project.
+    """
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
+    from sagan.explorer.explore import explore as serve
+
+    place = bundle or _trained(env)
+    serve(place, compare, weights=weights, port=port, device=device, open_browser=not no_browser)
+
+
+def _trained(env: str) -> Path:
+    """Folder of the bundle in the environment's catalog."""
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+    from kedro.utils import find_kedro_project
+
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    if not (project / "conf").is_dir():
+        raise FileNotFoundError("there is no conf/ here: name the BUNDLE, or go to the project")
+    bootstrap_project(project)
+    with KedroSession.create(project_path=project, env=env) as session:
+        catalog = session.load_context().catalog
+        return Path(catalog.get("generator_bundle").filepath)

@@ -1,0 +1,194 @@
+"""The command line `sagan`: one group of commands that load on use, and what all of them share.
+
+The group itself needs click alone, so that it works where the numeric packages are installed
+without Kedro, DVC, Great Expectations and Optuna.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sagan import __version__
+from sagan.common.terminal import configure_logging, format_error, wrap_error
+
+logger = logging.getLogger(__name__)
+
+# name: where it is defined, and its line in the help; a second word makes a command of its own,
+# so that one view lists all of them
+COMMANDS = {
+    "data": ("data:data", "Make image shards of a folder or a known data set."),
+    "data transfer": ("data:transfer", "Copy shards to or from another machine."),
+    "train": ("train:train", "Train on image shards, or resume an interrupted run."),
+    "train prune": ("prune:prune", "List training runs, and remove old ones."),
+    "sample": ("sample:sample", "Draw samples and attention maps from a generator."),
+    "evaluate": ("evaluate:evaluate", "Compare a generator's samples with real images."),
+    "explore": ("explore:explore", "Open a page that shows where a generator attends."),
+    "run": ("run:run_packaged", "Run pipelines, as `kedro run` does."),
+    "tune": ("run:tune", "Search hyperparameters with Optuna."),
+    "tune adopt": ("adopt:adopt", "Write a study's best parameters into conf/."),
+    "compare": ("run:compare", "Train and compare model variants over several seeds."),
+    "compare publish": ("publish:publish", "Write a comparison's tables, pictures and page."),
+    "export": ("run:export", "Make a folder to share: weights, card, program."),
+}
+_EXTRAS = {"gradio": "explore", "psycopg": "postgresql", "s3fs": "s3"}
+_DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, imported; None for an unknown name.
+
+        Raises:
+            click.ClickException: when a package that it imports is not installed.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        try:
+            command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
+        except ModuleNotFoundError as error:
+            raise missing_package(error) from None
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first one or two words name, and the words after them.
+
+        Raises:
+            click.UsageError: for an unknown command, with the nearest.
+        """
+        name = " ".join(args[:2]) if " ".join(args[:2]) in COMMANDS else args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            by_last_word = {known.split()[-1]: known for known in COMMANDS}
+            near = get_close_matches(name, by_last_word, n=1, cutoff=0.5)
+            remedy = f"did you mean '{by_last_word[near[0]]}'?" if near else "see sagan --help"
+            ctx.fail(f"unknown command '{name}'; {remedy}")
+        return super().resolve_command(ctx, [name, *args[len(name.split()) :]])
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List every command, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+class Command(click.Command):
+    """A command that works without Kedro: it logs to stderr, and its errors are one message."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Run the command.
+
+        Raises:
+            click.ClickException: for an error that the user can act on.
+            SystemExit: with status 75, after a signal.
+        """
+        configure_logging()
+        try:
+            return self._invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise missing_package(error) from None
+
+    def _invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        from pydantic import ValidationError
+
+        from sagan.common.schema import ClearError, describe_faults
+        from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
+
+        try:
+            with interrupt_on_signal():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except ValidationError as error:
+            raise click.ClickException(wrap_error("\n".join(describe_faults(error)))) from None
+        except (ValueError, OSError, ClearError) as error:
+            logger.debug("", exc_info=True)
+            raise click.ClickException(wrap_error(format_error(error))) from None
+
+
+def missing_package(error: ModuleNotFoundError) -> Exception:
+    """One sentence about a package that is not installed; the error itself for our own modules."""
+    name = (error.name or "").partition(".")[0]
+    if name in {"", "sagan"}:
+        return error
+    extra = _EXTRAS.get(name)
+    remedy = f"'sagan[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
+    return click.ClickException(wrap_error(text))
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help."""
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+def path_argument(name: str, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
+    """A positional argument that is a path."""
+    return click.argument(name, type=click.Path(path_type=Path), **options)
+
+
+def path_option(*names: str, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
+    """An option that takes a path."""
+    return click.option(*names, type=click.Path(path_type=Path), **options)
+
+
+def device_option(function: _Function) -> _Function:
+    """The option `--device`."""
+    return click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."
+    )(function)
+
+
+def config_option(function: _Function) -> _Function:
+    """The option `--config`, which can be repeated."""
+    return click.option(
+        "--config",
+        "files",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="YML",
+        help="Parameters file; of several, later ones override earlier ones.",
+    )(function)
+
+
+def weights_option(function: _Function) -> _Function:
+    """The option `--weights`."""
+    return click.option(
+        "--weights",
+        type=click.Choice(["ema", "raw"]),
+        help="Averaged or raw weights; default: averaged where the bundle has them.",
+    )(function)
+
+
+@click.group(name="sagan", cls=LazyGroup, invoke_without_command=True)
+@click.version_option(__version__, prog_name="sagan")
+@click.pass_context
+def sagan(context: click.Context) -> None:
+    """Self-Attention GAN: data, training, samples, metrics, pages.
+
+    `sagan COMMAND --help` shows a command's options and an example.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        sagan.main(arguments, prog_name="sagan")
+    except SystemExit as end:
+        code = end.code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,66 @@
+"""`sagan train prune`: what training runs take of the disk, and their removal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sagan.commands.group import Command, example, path_argument
+from sagan.common.files import display_path
+
+if TYPE_CHECKING:
+    from sagan.training.store.runs import Run
+
+_ROWS = "rows"  # beside a comparison's runs
+
+
+@click.command(cls=Command, epilog=example("sagan train prune data/06_models/checkpoints --yes"))
+@path_argument("runs")
+@click.argument("names", nargs=-1, metavar="[RUN]...")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Complete runs to keep, the last used ones.",
+)
+@click.option("--yes", is_flag=True, help="Remove, instead of listing only.")
+def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
+    """List the training runs in the folder RUNS, and remove old ones.
+
+    All complete runs except the newest are removed, or exactly those named, complete or not.
+    Without --yes nothing is removed.
+    """
+    from sagan.training.store.runs import find_runs, format_gigabytes, removable, remove, runs_in
+
+    if not runs.is_dir():
+        raise FileNotFoundError(f"{runs}: no such folder")
+    if (runs.absolute().parent / _ROWS).is_dir():
+        raise ValueError(
+            f"{display_path(runs)} has a comparison's runs, and its rows name their generators; "
+            f"to start the comparison again, delete {display_path(runs.absolute().parent)}"
+        )
+    found = runs_in(runs)
+    chosen = find_runs(found, names) if names else removable(found, keep=keep)
+    lines = [_line(run, going=run in chosen) for run in found]
+    for run in chosen if yes else []:
+        remove(run)
+    size = format_gigabytes(sum(run.size_bytes for run in chosen))
+    done = "removed" if yes else "to remove; --yes removes them"
+    lines.append(f"{len(chosen)} of {len(found)} runs in {display_path(runs)}, {size} {done}")
+    click.echo("\n".join(lines))
+
+
+def _line(run: Run, *, going: bool) -> str:
+    from sagan.training.store.runs import format_gigabytes
+
+    used = datetime.fromtimestamp(run.used).astimezone().strftime("%Y-%m-%d %H:%M")
+    state = "complete" if run.complete else "unfinished"
+    size = format_gigabytes(run.size_bytes)
+    mark = "remove" if going else ""
+    line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark}"
+    return line.rstrip()

@@ -1,0 +1,214 @@
+"""`kedro run` of this project, and the commands of `sagan` that run one of its pipelines.
+
+A run that fails ends in one message; the full traceback goes to the log file, and to the terminal
+with `--verbose`.
+"""
+
+import logging
+import os
+import traceback
+from copy import copy
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import yaml
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import configure_logging, configure_project
+from kedro.framework.project import pipelines as registered_pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+from kedro.utils import find_kedro_project
+
+from sagan.commands.group import example
+from sagan.commands.run_options import RunCommand, refuse_unknown, split_params
+from sagan.common.terminal import fit_log_to_terminal, wrap_error
+from sagan.processes.signals import EXIT_INTERRUPTED, signal_handler
+
+logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
+
+
+def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    """Run pipelines."""
+    try:
+        _configure_log()
+        _name_pipelines(options)
+        if dry_run:
+            options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
+            _remove_log_files()
+        with signal_handler(_stop):  # training takes the signals over, and saves
+            result: dict[str, Any] = kedro_run.callback(**options)
+    except (SystemExit, click.ClickException, click.exceptions.Exit):
+        raise  # a training that was asked to stop ends with its own status
+    except KeyboardInterrupt:
+        click.echo("\nStopped. Finished work is kept; the same command continues.", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    except Exception as error:
+        logger.debug("kedro run failed", exc_info=True)
+        if verbose:
+            traceback.print_exc()
+        from sagan.commands.errors import explain
+
+        raise click.ClickException(wrap_error(explain(error))) from None
+    return result
+
+
+class DryRunner(SequentialRunner):  # type: ignore[misc]
+    """Prints what would run: nodes, their parameters, the training's plan."""
+
+    def run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
+    ) -> dict[str, Any]:
+        """Print the plan, and end before hooks of plugins write files about a run.
+
+        Raises:
+            SystemExit: with status 0.
+        """
+        from sagan.commands.dry_run import configuration, training_plan
+        from sagan.preflight.pipeline import image_facts
+
+        names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
+        click.echo(f"{configuration(parameters)}\n\nnodes:")
+        for node in pipeline.nodes:
+            click.echo(f"  {node.name}")
+        if "training" in {node.namespace for node in pipeline.nodes}:
+            runs = Path(catalog.get("checkpoints_workspace").filepath)
+            plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
+            click.echo(f"\n{plan}")
+        raise SystemExit(0)
+
+
+def _remove_log_files() -> None:
+    for logger in (logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)):
+        for handler in logger.handlers[:]:
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # SIGTERM and SIGUSR1 stop as Ctrl-C does
+
+
+def _configure_log() -> None:
+    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only."""
+    project = find_kedro_project(Path.cwd())
+    path = (project or Path.cwd()) / "conf" / "logging.yml"
+    if project != Path.cwd() and path.is_file() and "KEDRO_LOGGING_CONFIG" not in os.environ:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for handler in config["handlers"].values():
+            if "filename" in handler:
+                handler["filename"] = str(project / handler["filename"])
+        configure_logging(config)
+    fit_log_to_terminal()
+
+
+def _name_pipelines(options: dict[str, Any]) -> None:
+    """Take `--pipeline` as `--pipelines`, and refuse unknown names.
+
+    Kedro prints a deprecation warning for the first spelling on every run.
+    """
+    if options["pipeline"] and not options["pipelines"]:
+        options["pipelines"] = [options["pipeline"]]
+        options["pipeline"] = None
+    refuse_unknown(options, registered_pipelines)
+
+
+def _parameter(parameter: click.Parameter) -> click.Parameter:
+    """Kedro's option; `--params` takes lists too."""
+    if parameter.name != "params":
+        return parameter
+    taking_lists = copy(parameter)
+    taking_lists.callback = split_params
+    taking_lists.help = (
+        "Parameters for this run only, comma-separated; dots separate nested keys, values are "
+        "YAML: training.seed=1,training.betas=[0.0,0.9]"
+    )
+    return taking_lists
+
+
+PARAMETERS: list[click.Parameter] = [
+    *map(_parameter, kedro_run.params),
+    click.Option(["--dry-run"], is_flag=True, help="Print the configuration and the plan, stop."),
+    click.Option(["--verbose"], is_flag=True, help="Show the full traceback of an error."),
+]
+run = RunCommand(
+    "run",
+    callback=run_or_explain,
+    params=PARAMETERS,
+    help="Run pipelines, such as `train`; without --pipeline from images to the report.",
+    epilog=example(
+        "kedro run --pipeline=train --params=training.seed=1",
+        "kedro run --pipeline=evaluate --env=my_images --dry-run",
+    ),
+)
+
+
+class PackagedRun(RunCommand):
+    """`run` started by the program `sagan`, which knows the project without Kedro's help."""
+
+    def __init__(self, name: str, does: str, words: str, pipeline: str | None = None) -> None:
+        """Take the example's options, and the pipeline; None leaves that to the options."""
+        self._pipeline = pipeline
+        alike = f"kedro run --pipeline={pipeline}" if pipeline else "kedro run"
+        super().__init__(
+            name,
+            callback=run_or_explain,
+            params=[_hidden(p) for p in PARAMETERS] if pipeline else PARAMETERS,
+            help=f"{does}\n\nThe same as `{alike}`; it needs the project's conf/.",
+            epilog=example(f"sagan {name} {words}"),
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, with the pipeline's name.
+
+        Raises:
+            click.UsageError: where there is no configuration.
+        """
+        elsewhere = any(word.startswith(("--conf-source", "--help")) for word in args)
+        here = Path.cwd()
+        if not elsewhere and not any(
+            (folder / "conf").is_dir() for folder in (here, *here.parents)
+        ):
+            raise click.UsageError(
+                "there is no conf/ here: go to the project's folder, or name its configuration "
+                "with --conf-source=FOLDER"
+            )
+        configure_project("sagan")
+        chosen = [] if self._pipeline is None else [f"--pipelines={self._pipeline}"]
+        return super().parse_args(ctx, [*chosen, *args])
+
+
+_SHOWN = {"env", "params", "conf_source", "config", "dry_run", "verbose"}
+
+
+def _hidden(parameter: click.Parameter) -> click.Parameter:
+    hidden = copy(parameter)
+    if isinstance(hidden, click.Option) and hidden.name not in _SHOWN:
+        hidden.hidden = True
+    return hidden
+
+
+run_packaged = PackagedRun(
+    "run", "Run pipelines; without --pipeline from images to the report.", "--pipeline=train"
+)
+tune = PackagedRun(
+    "tune",
+    "Search hyperparameters with Optuna; `sagan tune adopt` uses what was found.",
+    "--params=tuning.trials=50",
+    "tune",
+)
+compare = PackagedRun(
+    "compare",
+    "Train and compare model variants; `sagan compare publish` writes the results.",
+    "--env=tiny_imagenet64",
+    "compare",
+)
+export = PackagedRun(
+    "export",
+    "Make a folder to share: weights, model card, picture, exported program.",
+    "--params=export.license=mit",
+    "export",
+)

@@ -1,0 +1,93 @@
+"""Dry runs: the configuration and the plan are printed, and nothing is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sagan.commands.dry_run import training_plan
+from sagan.training.config import TrainingConfig
+from sagan.training.core.state import TrainingState
+from sagan.training.store.checkpoint_files import state_bytes
+from tests.program import program
+from tests.small_world import small_shards
+from tests.training.conftest import TINY
+
+train = program("train")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return small_shards(tmp_path_factory.mktemp("shards"))
+
+
+def files(folder: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def row(text: str, name: str) -> str:
+    (line,) = (line for line in text.splitlines() if line.startswith(f"  {name} "))
+    return line.removeprefix(f"  {name} ").strip()
+
+
+def test_parameters_and_plan_are_printed_and_nothing_is_written(shards, tmp_path, capsys) -> None:
+    config = tmp_path / "training.yml"
+    config.write_text(yaml.safe_dump({"training": TINY}))
+    store = shards.path.parents[1]
+    before = files(store) | files(tmp_path)
+
+    words = [str(shards.path), "--out", str(tmp_path / "runs"), "--config", str(config)]
+    assert train([*words, "--set", "seed=5", "--dry-run"]) == 0
+
+    assert files(store) | files(tmp_path) == before
+    settings, _, plan = capsys.readouterr().out.partition("\n\n")
+    resolved = TrainingConfig(**yaml.safe_load(settings)["training"])
+    assert resolved == TrainingConfig(**TINY | {"seed": 5})
+    assert row(plan, "images") == "40"
+    assert row(plan, "steps") == "10 of 4 images"
+    assert row(plan, "time").startswith("unknown")
+
+
+def test_sizes_are_those_of_the_real_networks(shards, tmp_path) -> None:
+    config = TrainingConfig(**TINY)
+    sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
+    plan = training_plan(config, tmp_path, **sizes)
+
+    import torch
+
+    state = TrainingState(config, shards, torch.device("cpu"))
+    networks = (state.generator, state.discriminator)
+    counts = [sum(p.numel() for p in network.parameters()) for network in networks]
+    assert row(plan, "parameters") == f"G {counts[0]:,}, D {counts[1]:,}"
+    needed = 3 * state_bytes(state.state_dict())
+    assert row(plan, "disk").startswith(f"{needed / 1e9:.2f} GB for 3 checkpoints")
+
+
+def test_what_is_not_known_before_preprocessing_is_said(tmp_path) -> None:
+    plan = training_plan(TrainingConfig(**TINY), tmp_path, image_size=16, num_classes=None)
+    assert row(plan, "parameters").startswith("unknown")
+    assert row(plan, "disk") == "unknown"
+
+
+def earlier_run(folder: Path, config: TrainingConfig, *rates: float) -> None:
+    folder.mkdir()
+    parameters = config.model_dump(mode="json")
+    identity = {"parameters": parameters, "data": {"image_size": 16}}
+    (folder / "identity.json").write_text(json.dumps(identity))
+    lines = [json.dumps({"images_per_second": rate}) for rate in rates]
+    (folder / "journal.jsonl").write_text("\n".join([*lines, '{"torn']))
+
+
+def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path) -> None:
+    config = TrainingConfig(**TINY | {"total_images": 360_000})
+    earlier_run(tmp_path / "other", TrainingConfig(**TINY | {"batch_size": 8}), 1.0)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "journal.jsonl").write_text("")
+    (tmp_path / "damaged" / "identity.json").write_text("{")
+    sizes = {"image_size": 16, "num_classes": 3}
+    assert row(training_plan(config, tmp_path, **sizes), "time").startswith("unknown")
+
+    earlier_run(tmp_path / "same", config, 10.0, 40.0, 50.0)
+    plan = training_plan(config, tmp_path, **sizes)
+    assert row(plan, "time") == "2 h 30 min at 40 images/s, as measured"
