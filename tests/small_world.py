@@ -39,7 +39,7 @@ PROTOCOL = {
     "extrapolation_points": 0,
     "device": "cpu",
 }
-SCORING = {"every_images": 12, "protocol": PROTOCOL}
+SCORING = {"every_images": 12, "evaluation": PROTOCOL}
 
 
 def small_shards(root: Path, *, val_per_class: int = 4) -> ShardStore:

@@ -12,7 +12,7 @@ from kedro.pipeline.node import Node
 
 from sagan.common.files import display_path
 from sagan.preflight.catalog import check_catalog
-from sagan.preflight.parameters import check_environment, check_parameters, check_preset
+from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
 from sagan.preflight.pipeline import CHECKS
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class ProjectHooks:
         loader = context.config_loader
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
-        check_preset(loader["parameters"], loader.runtime_params or {})
+        check_recipe(loader["parameters"], loader.runtime_params or {})
         names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
         artefacts = {name for name in names if not name.startswith("param")}
         check_catalog(loader["catalog"], artefacts)

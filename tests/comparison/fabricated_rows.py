@@ -2,7 +2,7 @@
 
 
 def row(variant, seed, *, status="trained", **metrics):
-    made = {"variant": variant, "preset": None, "seed": seed, "total_images": 36_000}
+    made = {"variant": variant, "recipe": None, "seed": seed, "total_images": 36_000}
     if status == "diverged":
         return made | {"status": status, "message": "not finite", "metrics": {}, "curve": []}
     points = [{"images_seen": n, "train_seconds": n / 100, "scores": metrics} for n in (100, 200)]

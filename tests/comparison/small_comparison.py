@@ -9,13 +9,13 @@ TRAINING = small_world.TRAINING | {
     "total_images": 8,
     "tensorboard": False,
     "watch": {"enabled": False},
-    "scoring": {"every_images": 4, "protocol": PROTOCOL},
+    "scoring": {"every_images": 4, "evaluation": PROTOCOL},
     "checkpoint_every_images": 4,
 }
 EQUAL = {"batch_size": 4, "generator_batch_size": None, "discriminator_steps": 1}
 VARIANTS = (
-    {"name": "sagan", "preset": "sagan"},
-    {"name": "acgan", "preset": "acgan", "parameters": EQUAL},
+    {"name": "sagan", "recipe": "sagan"},
+    {"name": "acgan", "recipe": "acgan", "parameters": EQUAL},
     {"name": "wide", "parameters": {"model": {"generator": {"base_channels": 16}}}},
 )
 
@@ -26,7 +26,7 @@ def count_trainings(monkeypatch):
     original, started = sagan.training.train, []
 
     def counted(config, *arguments, **keywords):
-        started.append((config.preset, config.seed))
+        started.append((config.recipe, config.seed))
         return original(config, *arguments, **keywords)
 
     monkeypatch.setattr(sagan.training, "train", counted)

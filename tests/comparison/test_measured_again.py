@@ -21,7 +21,7 @@ def test_what_was_measured_is_not_trained_again(compare, monkeypatch, tmp_path):
 
     assert both[:3] == first
     assert [seed for _, seed in started] == [1, 1, 1]
-    renamed = ({"name": "ours", "preset": "sagan"},)
+    renamed = ({"name": "ours", "recipe": "sagan"},)
     assert compare(variants=renamed, reference="ours", seeds=[1])[0]["variant"] == "ours"
     assert len(started) == 3
     (tmp_path / "comparison" / "rows").joinpath("torn.json").write_text("{")

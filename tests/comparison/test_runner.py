@@ -22,8 +22,8 @@ def test_a_row_for_every_variant_and_seed(compare, tmp_path):
     ]
     assert len({row["metrics"]["fd_classifier"] for row in rows}) == len(rows)
     sagan, acgan, wide = rows[:3]
-    assert acgan["preset"] == "acgan"
-    assert wide["preset"] is None
+    assert acgan["recipe"] == "acgan"
+    assert wide["recipe"] is None
     assert wide["parameters_generator"] > sagan["parameters_generator"]
     assert [point["images_seen"] for point in sagan["curve"]] == [4, 8]
     assert sagan["protocol"]["samples"]["count"] == 12
@@ -98,7 +98,7 @@ def test_a_diverged_run_is_a_result(compare, monkeypatch):
     from sagan.training import train as original
 
     def diverging(config, *arguments, **keywords):
-        if config.preset == "acgan":
+        if config.recipe == "acgan":
             raise NonFiniteError("discriminator", {"loss": float("nan")})
         return original(config, *arguments, **keywords)
 
@@ -117,8 +117,8 @@ def test_runs_that_fail_are_told_after_the_others_were_made(compare, monkeypatch
     errors = {"acgan": OSError(28, "No space left on device"), None: RuntimeError("cuDNN error")}
 
     def failing(config, *arguments, **keywords):
-        if config.preset in errors:
-            raise errors[config.preset]
+        if config.recipe in errors:
+            raise errors[config.recipe]
         return original(config, *arguments, **keywords)
 
     three = (*VARIANTS[1:], VARIANTS[0])  # those that fail come first

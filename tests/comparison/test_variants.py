@@ -12,7 +12,7 @@ from tests.comparison.small_comparison import EQUAL, TRAINING, VARIANTS, count_t
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"variants": [{"name": "a", "preset": "sagn"}]}, "did you mean 'sagan'"),
+        ({"variants": [{"name": "a", "recipe": "sagn"}]}, "did you mean 'sagan'"),
         ({"variants": [{"name": "a"}, {"name": "a"}]}, r"got twice: \['a'\]"),
         ({"reference": "sagen"}, "reference: unknown variant 'sagen'; did you mean 'sagan'"),
         ({"seeds": []}, "at least 1 item"),
@@ -38,7 +38,7 @@ def test_every_variant_is_checked_before_the_first_is_trained(
     compare, monkeypatch, parameters, message
 ):
     started = count_trainings(monkeypatch)
-    wrong = {"name": "wrong", "preset": "sagan", "parameters": parameters}
+    wrong = {"name": "wrong", "recipe": "sagan", "parameters": parameters}
 
     with pytest.raises(ValueError, match=message):
         compare(variants=(*VARIANTS, wrong))
@@ -48,7 +48,7 @@ def test_every_variant_is_checked_before_the_first_is_trained(
 def test_variants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
     """What is exported is no other training: both would get the row of whoever came first."""
     started = count_trainings(monkeypatch)
-    same = {"name": "best", "preset": "sagan", "parameters": {"export": "best"}}
+    same = {"name": "best", "recipe": "sagan", "parameters": {"export": "best"}}
 
     with pytest.raises(ValueError, match="best: trains exactly as sagan does; leave one"):
         compare(variants=(*VARIANTS, same))
@@ -57,25 +57,25 @@ def test_variants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
 
 def test_runs_at_once_are_a_process_each(compare, monkeypatch):
     started = count_trainings(monkeypatch)
-    two = {"name": "two", "preset": "sagan", "parameters": {"devices": 2}}
+    two = {"name": "two", "recipe": "sagan", "parameters": {"devices": 2}}
 
     with pytest.raises(ValueError, match=r"two: training\.devices 2 .*comparison\.workers=1"):
         compare(variants=(*VARIANTS, two), workers=2)
     assert started == []
 
 
-def test_training_with_a_preset_of_its_own_is_refused(shards):
-    training = TrainingConfig(**TRAINING | {"preset": "sagan_no_ttur"})
+def test_training_with_a_recipe_of_its_own_is_refused(shards):
+    training = TrainingConfig(**TRAINING | {"recipe": "sagan_no_ttur"})
 
     with pytest.raises(
-        ValueError, match=r"training\.preset is sagan_no_ttur.*leave training\.preset null"
+        ValueError, match=r"training\.recipe is sagan_no_ttur.*leave training\.recipe null"
     ):
         plan_runs(ComparisonConfig(), training, shards)
 
 
-def test_variants_keep_their_own_parameters_over_the_preset(shards):
+def test_variants_keep_their_own_parameters_over_the_recipe(shards):
     config = ComparisonConfig(
-        variants=[{"name": "sagan", "preset": "acgan", "parameters": EQUAL}], total_images=4
+        variants=[{"name": "sagan", "recipe": "acgan", "parameters": EQUAL}], total_images=4
     )
 
     (run,) = plan_runs(

@@ -170,7 +170,7 @@ def test_scores_of_the_raw_weights_are_called_so(tmp_path):
 def test_a_baseline_is_not_passed_off_as_sagan(tmp_path):
     """No attention, no class: neither in the words nor in the Hub's tags."""
     bundle = small_bundle(tmp_path / "generator", attention=())
-    facts = bundle.facts | {"preset": "sngan_projection"}
+    facts = bundle.facts | {"recipe": "sngan_projection"}
     folder = make(GeneratorBundle(bundle.path, bundle.config | {"facts": facts}))
 
     _, head, body = (folder.path / "README.md").read_text().split("---\n", 2)

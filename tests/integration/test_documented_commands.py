@@ -24,7 +24,7 @@ from sagan.cli import run as kedro_run
 from sagan.commands.group import sagan
 from sagan.commands.run_options import RunCommand
 from sagan.pipeline_registry import register_pipelines
-from sagan.preflight.parameters import check_environment, check_parameters, check_preset
+from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
 from sagan.settings import CONFIG_LOADER_ARGS
 from tests.documented.pages import Command, documented
 from tests.documented.session import lightened
@@ -71,7 +71,7 @@ def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
     )
     parameters = loader["parameters"]
     check_parameters(parameters, pipelines)
-    check_preset(parameters, given)
+    check_recipe(parameters, given)
 
 
 @pytest.mark.parametrize("command", of_kind("kedro", "run"), ids=named)

@@ -57,7 +57,7 @@ def results(project: Path) -> dict:
 def studied(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished project in which both studies were made by DVC."""
     project = copy_finished(finished_project, tmp_path_factory.mktemp("studied") / "project")
-    change(project, "tuning", **SMALL["tuning"], protocol=PROTOCOL)
+    change(project, "tuning", **SMALL["tuning"], evaluation=PROTOCOL)
     change(project, "comparison", **SMALL["comparison"])
     file = project / "studies/dvc.yaml"
     file.write_text(file.read_text().replace(": {}", ": {base: data}"))

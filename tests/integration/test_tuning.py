@@ -25,8 +25,8 @@ def tuned_project(finished_project: Path, tmp_path_factory: pytest.TempPathFacto
     path = target / "conf" / "base" / "parameters_tuning.yml"
     parameters = yaml.safe_load(path.read_text())
     parameters["tuning"] |= SMALL
-    parameters["tuning"]["protocol"] |= {"num_samples": 40}
-    parameters["tuning"]["protocol"]["classifier"] |= {"epochs": 1, "base_channels": 4}
+    parameters["tuning"]["evaluation"] |= {"num_samples": 40}
+    parameters["tuning"]["evaluation"]["classifier"] |= {"epochs": 1, "base_channels": 4}
     path.write_text(yaml.safe_dump(parameters))
     done = command_in(target)("kedro", "run", "--pipeline=tuning")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from pydantic import Field
 
 from sagan.common.schema import Config
-from sagan.preflight.parameters import check_environment, check_parameters, check_preset
+from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
 
 
 class Inner(Config):
@@ -83,22 +83,22 @@ def test_environment_must_have_a_folder(tmp_path: Path) -> None:
         check_environment(str(tmp_path), "x")
 
 
-def test_a_value_that_the_preset_would_replace_is_refused():
-    parameters = {"training": {"preset": "sagan_no_attention", "generator_lr": 1.0}}
-    given = {"training": {"generator_lr": 1.0, "preset": "sagan_no_attention", "seed": 3}}
+def test_a_value_that_the_recipe_would_replace_is_refused():
+    parameters = {"training": {"recipe": "sagan_no_attention", "generator_lr": 1.0}}
+    given = {"training": {"generator_lr": 1.0, "recipe": "sagan_no_attention", "seed": 3}}
 
-    with pytest.raises(ValueError, match="preset=sagan_no_attention sets generator_lr itself"):
-        check_preset(parameters, given)
+    with pytest.raises(ValueError, match="recipe=sagan_no_attention sets generator_lr itself"):
+        check_recipe(parameters, given)
 
 
 @pytest.mark.parametrize(
-    ("preset", "given"),
+    ("recipe", "given"),
     [
         (None, {"training": {"generator_lr": 1.0}}),
-        ("sagan", {"training": {"preset": "sagan", "total_images": 8}}),
+        ("sagan", {"training": {"recipe": "sagan", "total_images": 8}}),
         ("sagan", {"acquisition": {"source": "digits"}}),
         ("unheard_of", {"training": {"generator_lr": 1.0}}),  # the model itself refuses that one
     ],
 )
-def test_what_the_preset_leaves_alone_may_be_given(preset, given):
-    check_preset({"training": {"preset": preset}}, given)
+def test_what_the_recipe_leaves_alone_may_be_given(recipe, given):
+    check_recipe({"training": {"recipe": recipe}}, given)

@@ -298,9 +298,9 @@ def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypa
 
 
 def test_shares_of_a_batch_make_the_batch_of_one_process():
-    from sagan.training.core.distributed import World
+    from sagan.training.core.distributed import DistributedContext
 
     whole = torch.arange(12)
     for size in (1, 2, 3, 4):
-        worlds = [World(torch.device("cpu"), rank, size) for rank in range(size)]
-        assert torch.equal(torch.cat([whole[world.share(12)] for world in worlds]), whole)
+        worlds = [DistributedContext(torch.device("cpu"), rank, size) for rank in range(size)]
+        assert torch.equal(torch.cat([whole[context.share(12)] for context in worlds]), whole)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from sagan.training.oom import OutOfMemory, explained_memory
+from sagan.training.oom import OutOfMemoryError, reraise_oom
 from tests.training.conftest import TINY
 
 CPU = torch.device("cpu")
@@ -26,8 +26,8 @@ CPU = torch.device("cpu")
 )
 def test_names_the_batch_and_the_remedy(tiny, error):
     with (
-        pytest.raises(OutOfMemory, match=r"batch_size 64, 32 images in one pass.*per_pass=16"),
-        explained_memory(tiny(batch_size=64, images_per_pass=32), CPU),
+        pytest.raises(OutOfMemoryError, match=r"batch_size 64, 32 images in one pass.*per_pass=16"),
+        reraise_oom(tiny(batch_size=64, images_per_pass=32), CPU),
     ):
         raise error
 
@@ -44,7 +44,7 @@ def test_names_the_batch_and_the_remedy(tiny, error):
     ],
 )
 def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
-    with pytest.raises(OutOfMemory) as raised, explained_memory(tiny(**changes), CPU):
+    with pytest.raises(OutOfMemoryError) as raised, reraise_oom(tiny(**changes), CPU):
         raise MemoryError
 
     assert remedy in str(raised.value)
@@ -53,7 +53,7 @@ def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
 
 
 def test_another_error_stays_what_it_is(tiny):
-    with pytest.raises(RuntimeError, match=r"^shape"), explained_memory(tiny(), CPU):
+    with pytest.raises(RuntimeError, match=r"^shape"), reraise_oom(tiny(), CPU):
         raise RuntimeError("shape mismatch")
 
 

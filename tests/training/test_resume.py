@@ -73,12 +73,12 @@ def test_going_on_with_other_threads_is_said_and_recorded(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"preset": "sngan_projection"},
-        {"preset": "acgan"},
-        {"preset": "sagan_unconditional"},
-        {"preset": "sagan_residual"},
-        {"preset": "sagan_paper"},
-        {"preset": "sagan_sn_d_only", "loss": "bce"},
+        {"recipe": "sngan_projection"},
+        {"recipe": "acgan"},
+        {"recipe": "sagan_unconditional"},
+        {"recipe": "sagan_residual"},
+        {"recipe": "sagan_paper"},
+        {"recipe": "sagan_sn_d_only", "loss": "bce"},
         {"precision": "bf16", "images_per_pass": 2},
     ],
     ids=str,

@@ -172,10 +172,10 @@ def test_watching_does_not_change_the_weights(tiny, shards, tmp_path):
     assert_equal_states(off, on)
 
 
-def test_a_preset_that_would_replace_a_given_parameter_is_refused(shards, tmp_path, capsys):
+def test_a_recipe_that_would_replace_a_given_parameter_is_refused(shards, tmp_path, capsys):
     from sagan.commands.group import main
 
     words = ["train", str(shards.path), "--out", str(tmp_path), "--recipe", "sagan"]
 
     assert main([*words, "--set", "generator_lr=1"]) == 1
-    assert "training.preset=sagan sets generator_lr itself" in capsys.readouterr().err
+    assert "training.recipe=sagan sets generator_lr itself" in capsys.readouterr().err

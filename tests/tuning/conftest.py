@@ -31,7 +31,7 @@ STUDY = {
     },
     "training": {"total_images": 30},
     "score_every_images": 10,
-    "protocol": PROTOCOL,
+    "evaluation": PROTOCOL,
     "sampler": {"type": "random"},
     "pruner": None,
     "heartbeat_seconds": 5,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from sagan.training.core.steps import NonFiniteError
-from sagan.training.oom import OutOfMemory
+from sagan.training.oom import OutOfMemoryError
 from sagan.tuning.workers.context import TrialContext
 
 
@@ -38,7 +38,7 @@ def failing(context: TrialContext) -> Mapping[str, float]:
     if context.number == 1:
         raise NonFiniteError("generator", {"loss": float("nan")})
     if context.number == 2:
-        raise OutOfMemory("out of memory on cuda with training.batch_size 512")
+        raise OutOfMemoryError("out of memory on cuda with training.batch_size 512")
     if context.number == 3:
         return {"fd_classifier": float("nan")}
     return bowl(context)

@@ -76,19 +76,19 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
     averaged = PROTOCOL | {"weights": "ema"}
     said = "weights: ema was asked for, but ema_decay is null"
     with pytest.raises(ValueError, match=f"tuning.training.*{said}"):
-        trial_training(study(protocol=averaged), training(ema_decay=None))
+        trial_training(study(evaluation=averaged), training(ema_decay=None))
 
     dimensions = {"ema_decay": {"type": "categorical", "choices": [None, 0.9]}}
-    config = study(protocol=averaged, search_space=dimensions, warm_starts={})
+    config = study(evaluation=averaged, search_space=dimensions, warm_starts={})
     space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
     with pytest.raises(ValueError, match=f"ema_decay: None does not fit .*{said}"):
         space.check()
 
 
-def test_what_a_preset_sets_is_not_searched(space):
-    with pytest.raises(ValueError, match=r"training.preset=sagan sets it itself"):
-        space({"generator_lr": RATE}, preset="sagan").check()
-    space({"ema_decay": {"type": "float", "low": 0.9, "high": 0.99}}, preset="sagan").check()
+def test_what_a_recipe_sets_is_not_searched(space):
+    with pytest.raises(ValueError, match=r"training.recipe=sagan sets it itself"):
+        space({"generator_lr": RATE}, recipe="sagan").check()
+    space({"ema_decay": {"type": "float", "low": 0.9, "high": 0.99}}, recipe="sagan").check()
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,12 @@ def test_what_a_preset_sets_is_not_searched(space):
         ({"objectives": ["fd_clasifier"]}, "did you mean 'fd_classifier'"),
         ({"objectives": ["train_second"]}, "did you mean 'train_seconds'"),
         ({"objectives": ["memorisation"]}, "unknown score"),
-        ({"objectives": ["fid"]}, "set protocol.features: inception"),
-        ({"objectives": ["recall"]}, "set protocol.neighbours"),
-        ({"objectives": ["recall", "recall"], "protocol": PROTOCOL | {"neighbours": {}}}, "twice"),
+        ({"objectives": ["fid"]}, "set evaluation.features: inception"),
+        ({"objectives": ["recall"]}, "set evaluation.neighbours"),
+        (
+            {"objectives": ["recall", "recall"], "evaluation": PROTOCOL | {"neighbours": {}}},
+            "twice",
+        ),
         ({"objectives": ["fd_classifier", "train_seconds"], "pruner": {}}, "set pruner: null"),
         ({"objectives": ["train_seconds"], "pruner": {}}, "set pruner: null"),
         ({"warm_starts": {"w": {"generator_lr": 1.0}}}, "warm_starts.w.generator_lr: 1.0 lies"),
@@ -201,7 +204,7 @@ def test_a_trial_is_the_stations_training_with_the_studys_own_parameters(study, 
     assert made.total_images == 30
     assert made.scoring.every_images == 10
     assert made.scoring.name == "fd_classifier"
-    assert made.scoring.protocol.num_samples == 12
+    assert made.scoring.evaluation.num_samples == 12
     assert made.generator_lr == 0.002
     assert not made.export_raw, "trials keep one set of weights"
     assert trial_training(study(training={"export_raw": True}), training()).export_raw

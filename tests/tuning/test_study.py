@@ -31,7 +31,7 @@ def test_another_search_space_is_refused_with_a_diff(opened, storage, tmp_path):
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_another_direction_is_refused(opened, storage, tmp_path):
-    where = {"storage": name_of(storage, tmp_path), "protocol": PROTOCOL | {"neighbours": {}}}
+    where = {"storage": name_of(storage, tmp_path), "evaluation": PROTOCOL | {"neighbours": {}}}
     opened(**where)
     with pytest.raises(OtherStudyError, match="directions minimize, now they are maximize"):
         opened(objectives=["recall"], **where)
@@ -44,7 +44,7 @@ def test_another_direction_is_refused(opened, storage, tmp_path):
     [
         ({"training": {"total_images": 40}}, "training.total_images: 30 -> 40"),
         ({"base": {"loss": "bce"}}, 'training.loss: "hinge" -> "bce"'),
-        ({"protocol": PROTOCOL | {"num_samples": 20}}, "protocol.num_samples: 12 -> 20"),
+        ({"evaluation": PROTOCOL | {"num_samples": 20}}, "evaluation.num_samples: 12 -> 20"),
         ({"score_every_images": 15}, "score_every_images: 10 -> 15"),
     ],
 )
@@ -93,7 +93,7 @@ def test_how_it_is_worked_on_may_change(opened):
         workers=3,
         sampler={"type": "tpe", "seed": 4},
         pruner={"type": "percentile", "percentile": 30},
-        protocol=PROTOCOL | {"device": "auto"},
+        evaluation=PROTOCOL | {"device": "auto"},
         keep_checkpoints=True,
     )
 

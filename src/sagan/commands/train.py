@@ -76,9 +76,9 @@ def _configured(
     from sagan.training.config import TrainingConfig
     from sagan.training.config.recipes import refuse_replaced
 
-    chosen = [f"preset={recipe}"] if recipe else []
+    chosen = [f"recipe={recipe}"] if recipe else []
     settings = load_settings("training", files, [*chosen, *assignments])
-    refuse_replaced(settings.get("preset"), load_settings("training", [], assignments))
+    refuse_replaced(settings.get("recipe"), load_settings("training", [], assignments))
     try:
         return TrainingConfig(**settings)
     except ValidationError as error:

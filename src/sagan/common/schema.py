@@ -5,9 +5,10 @@ that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -17,9 +18,31 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 Settings = dict[str, Any]
+Effect = Literal["weights", "measurement", "nothing"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Affects:
+    """Mark of a field: what its value affects, of a run of training or of an evaluation."""
+
+    what: Effect
+    may_change: bool = False
+    """Whether a run may be continued under another value."""
+
+
+AffectsWeights = Annotated[T, Affects("weights")]
+AffectsMeasurement = Annotated[T, Affects("measurement")]
+AffectsNothing = Annotated[T, Affects("nothing")]
+
+
+def mark_of(field: FieldInfo) -> Affects | None:
+    """A field's mark; None where it has none."""
+    return next((mark for mark in field.metadata if isinstance(mark, Affects)), None)
 
 
 class ClearError(Exception):
@@ -58,6 +81,26 @@ class Config(BaseModel):
         except ValidationError as error:
             faults += [_rewrapped_error(fault) for fault in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(cls.__name__, faults)
+
+    def dump(self, *, affecting: Effect) -> Settings:
+        """The values, JSON-able, of the fields that affect something.
+
+        A nested model's fields count by their own marks where the field that holds it has none.
+
+        Raises:
+            TypeError: a field is not marked.
+        """
+        found: Settings = {}
+        for name, field in type(self).model_fields.items():
+            mark, value = mark_of(field), getattr(self, name)
+            if mark is None and isinstance(value, Config):
+                below = value.dump(affecting=affecting)
+                found |= {name: below} if below else {}
+            elif mark is None:
+                raise TypeError(f"{type(self).__name__}.{name} has no mark of what it affects")
+            elif mark.what == affecting:
+                found |= self.model_dump(mode="json", include={name})
+        return found
 
 
 def _custom_error(message: str) -> InitErrorDetails:

@@ -6,29 +6,31 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from sagan.common.schema import Config, unknown_key
-from sagan.training.config.recipes import PRESETS
+from sagan.training.config.recipes import RECIPES
 
 
 class VariantConfig(Config):
     """A model configuration: a published one, one of your own, or a published one changed."""
 
+    RENAMED: ClassVar[dict[str, str]] = {"preset": "recipe"}
+
     name: str = Field(description="in tables and pictures", min_length=1)
-    preset: str | None = Field(
+    recipe: str | None = Field(
         None,
         description="a published configuration that overrides the parameters of training "
-        f"(src/sagan/training/config/recipes.yml): {', '.join(PRESETS)}; null: none",
+        f"(src/sagan/training/config/recipes.yml): {', '.join(RECIPES)}; null: none",
     )
     parameters: dict[str, Any] = Field(
         {},
         description="parameters of training that override both, nested as in the parameter file",
     )
 
-    @field_validator("preset")
+    @field_validator("recipe")
     @classmethod
-    def _check_preset(cls, preset: str | None) -> str | None:
-        if preset is not None and preset not in PRESETS:
-            raise ValueError(unknown_key(preset, PRESETS).replace("key", "preset"))
-        return preset
+    def _check_recipe(cls, recipe: str | None) -> str | None:
+        if recipe is not None and recipe not in RECIPES:
+            raise ValueError(unknown_key(recipe, RECIPES).replace("key", "recipe"))
+        return recipe
 
 
 class ComparisonConfig(Config):
@@ -38,7 +40,7 @@ class ComparisonConfig(Config):
 
     variants: tuple[VariantConfig, ...] = Field(
         tuple(
-            VariantConfig(name=name, preset=name) for name in ("sagan", "sngan_projection", "acgan")
+            VariantConfig(name=name, recipe=name) for name in ("sagan", "sngan_projection", "acgan")
         ),
         min_length=1,
         description="model configurations, the rows of the table",

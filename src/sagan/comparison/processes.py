@@ -52,7 +52,7 @@ def measure_in_processes(
 
 def _task(run: RunSpec, context: ComparisonContext) -> Task:
     training = run.training
-    devices = (training.device, training.scoring.protocol.device, context.evaluation.device)
+    devices = (training.device, training.scoring.evaluation.device, context.evaluation.device)
     one_gpu = not any(":" in device for device in devices)  # else they name it themselves
     return Task(run.name, _measure, (run, context), one_gpu=one_gpu)
 

@@ -14,8 +14,7 @@ from sagan.metrics.config import EvaluationConfig
 RunResult = dict[str, Any]
 MEASURED_BY = "measured_by"  # the code and the protocol of a result's metrics
 _MEASURING = ("common/pixels.py", "sampling", "metrics")
-_PLACES = {"device", "inception_weights"}  # where it is computed does not make it another number
-_FORMER_KEYS = {"contestant": "variant"}
+_FORMER_KEYS = {"contestant": "variant", "preset": "recipe"}
 
 
 def read_results(path: Path) -> list[RunResult]:
@@ -47,7 +46,7 @@ class ResultStore:
     def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
         """Bind to a folder, which need not exist, and to what all results depend on."""
         self._folder, self._shards = folder, shards
-        protocol = _digest(evaluation.model_dump(mode="json", exclude=_PLACES))
+        protocol = _digest(evaluation.dump(affecting="measurement"))
         self._measured_by = {"code": source_hash(*_MEASURING), "protocol": protocol}
 
     def path(self, run: RunSpec) -> Path:
@@ -79,8 +78,7 @@ class ResultStore:
         return _digest(
             {
                 "run": run_identity(run.training, self._shards),
-                "scoring": run.training.scoring.model_dump(mode="json"),
-                "export": run.training.export,  # which generator of the run is measured
+                "measurement": run.training.dump(affecting="measurement"),
             }
         )
 
@@ -94,7 +92,7 @@ class ResultStore:
             except (FileNotFoundError, json.JSONDecodeError):
                 continue
             # a variant may have another name by now
-            return with_current_keys([result])[0] | {"variant": run.variant, "preset": run.preset}
+            return with_current_keys([result])[0] | {"variant": run.variant, "recipe": run.recipe}
         return None
 
     def _is_outdated(self, result: RunResult) -> bool:

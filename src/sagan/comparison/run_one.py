@@ -43,7 +43,7 @@ def measure_run(run: RunSpec, context: ComparisonContext) -> RunResult:
 
     Raises:
         TrainingInterrupted: asked to stop, after saving.
-        OutOfMemory: what a step needs is not there.
+        OutOfMemoryError: what a step needs is not there.
     """
     result = _measure_again(run, context) or _train_and_measure(run, context)
     context.results.save(run, result)
@@ -77,7 +77,7 @@ def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
     from sagan.training.core.steps import NonFiniteError
 
     runs_dir, cache = context.runs_dir, context.feature_cache
-    result: RunResult = {"variant": run.variant, "preset": run.preset, "seed": run.seed}
+    result: RunResult = {"variant": run.variant, "recipe": run.recipe, "seed": run.seed}
     result["total_images"] = run.training.total_images
     try:
         trained = train(run.training, context.shards, runs_dir, feature_cache=cache)

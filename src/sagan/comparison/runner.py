@@ -105,7 +105,7 @@ def _cache_references(run: RunSpec, context: ComparisonContext, *, in_child: boo
     from sagan.metrics.features.references import cache_references
 
     scoring = run.training.scoring
-    protocols = [context.evaluation, *([scoring.protocol] if scoring.every_images else [])]
+    protocols = [context.evaluation, *([scoring.evaluation] if scoring.every_images else [])]
     cache_references(context.shards, protocols, context.feature_cache, in_child=in_child)
 
 

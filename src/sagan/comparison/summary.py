@@ -22,7 +22,7 @@ def summarise(rows: Sequence[RunResult]) -> list[dict[str, Any]]:
         rows: as `run_comparison` gives them.
 
     Returns:
-        JSON-able: `variant`, `preset`, `seeds` (all), `trained`, `diverged`, `collapsed`,
+        JSON-able: `variant`, `recipe`, `seeds` (all), `trained`, `diverged`, `collapsed`,
         `warned` (runs), `metrics` (by name: `mean`, `of` which kind;
         `low`, `high`, `std`, `values`, `seeds`; interval and deviation only of two seeds and more),
         `cost` (means of parameters, images/s and seconds).
@@ -45,7 +45,7 @@ def _record(rows: Sequence[RunResult]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for row in trained for name in row["metrics"]))
     return {
         "variant": rows[0]["variant"],
-        "preset": rows[0]["preset"],
+        "recipe": rows[0]["recipe"],
         "seeds": [row["seed"] for row in rows],
         "trained": len(trained),
         "diverged": sum(row["status"] == "diverged" for row in rows),

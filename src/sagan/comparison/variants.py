@@ -8,7 +8,7 @@ from sagan.common.schema import deep_merge, describe_faults
 from sagan.comparison.config import ComparisonConfig, VariantConfig
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
-from sagan.training.config.recipes import lay_preset
+from sagan.training.config.recipes import apply_recipe
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class RunSpec:
     """One run of the comparison."""
 
     variant: str
-    preset: str | None
+    recipe: str | None
     seed: int
     training: TrainingConfig
 
@@ -46,7 +46,7 @@ def plan_runs(
     configured = build_variants(config, training, shards.image_size, weights)
     _check_runs_differ(configured, shards)
     return [
-        RunSpec(one.name, one.preset, seed, configured[one.name].model_copy(update={"seed": seed}))
+        RunSpec(one.name, one.recipe, seed, configured[one.name].model_copy(update={"seed": seed}))
         for seed in config.seeds
         for one in config.variants
     ]
@@ -71,10 +71,10 @@ def build_variants(
     """
     from sagan.training.config.networks import network_faults
 
-    if training.preset is not None:
+    if training.recipe is not None:
         raise ValueError(
-            f"training.preset is {training.preset}: in a comparison each variant has its own "
-            "preset; leave training.preset null"
+            f"training.recipe is {training.recipe}: in a comparison each variant has its own "
+            "recipe; leave training.recipe null"
         )
     faults: list[str] = []
     configured: dict[str, TrainingConfig] = {}
@@ -95,20 +95,20 @@ def build_variants(
 def _build(
     variant: VariantConfig, config: ComparisonConfig, training: TrainingConfig
 ) -> TrainingConfig:
-    """The training with the preset, then the variant's own parameters, then the common budget."""
-    fixed = {"seed", "total_images", "preset"} & variant.parameters.keys()
+    """The training with the recipe, then the variant's own parameters, then the common budget."""
+    fixed = {"seed", "total_images", "recipe"} & variant.parameters.keys()
     if fixed:
         raise ValueError(f"parameters: the comparison sets {', '.join(sorted(fixed))} itself")
     # averaged weights are measured, and raw ones beside them would double what runs keep
     settings = training.model_dump() | {"export_raw": False}
-    if variant.preset is not None:
-        settings = lay_preset(settings, variant.preset)
+    if variant.recipe is not None:
+        settings = apply_recipe(settings, variant.recipe)
     settings = deep_merge(settings, variant.parameters)
     settings["total_images"] = config.total_images or training.total_images
     if config.score_every_images is not None:
         settings = deep_merge(settings, {"scoring": {"every_images": config.score_every_images}})
-    # set after validation, which would apply the preset again, over the variant's own parameters
-    return TrainingConfig(**settings).model_copy(update={"preset": variant.preset})
+    # set after validation, which would apply the recipe again, over the variant's own parameters
+    return TrainingConfig(**settings).model_copy(update={"recipe": variant.recipe})
 
 
 def _with_weights(weights: str | None, training: TrainingConfig) -> TrainingConfig:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from sagan.common.schema import Config, unknown_key
+from sagan.common.schema import AffectsMeasurement, AffectsNothing, Config, unknown_key
 from sagan.metrics.named_protocols import (
     PROTOCOLS,
     configured_entries,
@@ -69,98 +69,104 @@ class SweepConfig(Config):
 class EvaluationConfig(Config):
     """How samples are compared with real images."""
 
-    protocol: str | None = Field(
+    protocol: AffectsMeasurement[str | None] = Field(
         None, description="named protocol that must be followed; null: any"
     )
 
-    features: Literal["inception", "classifier"] = Field(
+    features: AffectsMeasurement[Literal["inception", "classifier"]] = Field(
         "inception",
         description="whose features the Fréchet distance compares: pytorch-fid's Inception (the "
         "number is called fid), or the classifier (it is called fd_classifier)",
     )
-    num_samples: int = Field(
+    num_samples: AffectsMeasurement[int] = Field(
         50_000, ge=MIN_SAMPLES, description="generated images, evenly over the classes"
     )
-    weights: Literal["ema", "raw"] | None = Field(
+    weights: AffectsMeasurement[Literal["ema", "raw"] | None] = Field(
         None,
         description="of the generator: averaged (ema), or raw, those of the last step; null: "
         "averaged if the run has them",
     )
-    reference_split: str = Field("train", description="real images that samples are compared with")
-    reference_count: int | None = Field(
+    reference_split: AffectsMeasurement[str] = Field(
+        "train", description="real images that samples are compared with"
+    )
+    reference_count: AffectsMeasurement[int | None] = Field(
         None,
         ge=MIN_SAMPLES,
         description="random subset of that split for the Fréchet distance; null: all",
     )
-    seed: NonNegativeInt = Field(0, description="seed of the latents")
-    truncation: float | None = Field(
+    seed: AffectsMeasurement[NonNegativeInt] = Field(0, description="seed of the latents")
+    truncation: AffectsMeasurement[float | None] = Field(
         None, ge=0.01, description="of the latents, in standard deviations; null: none"
     )
-    batch_size: PositiveInt = Field(64, description="images generated and measured at once")
-    inception_resizer: Literal["pytorch_fid", "pil_bicubic"] = Field(
+    batch_size: AffectsNothing[PositiveInt] = Field(
+        64, description="images generated and measured at once"
+    )
+    inception_resizer: AffectsMeasurement[Literal["pytorch_fid", "pil_bicubic"]] = Field(
         "pytorch_fid",
         description="to Inception's 299 px: pytorch-fid's own (bilinear, not antialiased), or as "
         "clean-fid does (PIL's bicubic, antialiased, in floats: the number is fid_pil_bicubic)",
     )
-    inception_weights: Path | None = Field(
+    inception_weights: AffectsNothing[Path | None] = Field(
         None, description="file of Inception's weights; null: torch's cache"
     )
-    inception_sha256: str | None = Field(
+    inception_sha256: AffectsMeasurement[str | None] = Field(
         None,
         pattern="^[0-9a-f]{8,64}$",
         description="SHA-256 of that file, or its beginning; null: the published file's",
     )
-    classifier: ClassifierConfig | None = Field(
+    classifier: AffectsMeasurement[ClassifierConfig | None] = Field(
         None, description="null: no classifier is trained, and recognition is not measured"
     )
-    diversity_images: int = Field(
+    diversity_images: AffectsMeasurement[int] = Field(
         100, ge=MIN_SAMPLES, description="images per class for within-class diversity, at most"
     )
-    diversity_classes: PositiveInt = Field(
+    diversity_classes: AffectsMeasurement[PositiveInt] = Field(
         100, description="classes whose diversity is measured, at most, evenly chosen"
     )
-    kept_samples: int = Field(
+    kept_samples: AffectsMeasurement[int] = Field(
         50_000,
         ge=MIN_SAMPLES,
         description="generated images whose features are kept (a random subset), for kernel "
         "distance, nearest neighbours, distances within classes and resampling; 4 bytes per number",
     )
-    kept_reference: int = Field(
+    kept_reference: AffectsMeasurement[int] = Field(
         50_000, ge=MIN_SAMPLES, description="the same for the real images of each split"
     )
-    label_score_splits: PositiveInt = Field(
+    label_score_splits: AffectsMeasurement[PositiveInt] = Field(
         10,
         description="parts for the standard deviation of the Inception (or classifier) score",
     )
-    kernel: KernelConfig | None = Field(KernelConfig(), description="null: no kernel distance")
-    neighbours: NeighboursConfig | None = Field(
+    kernel: AffectsMeasurement[KernelConfig | None] = Field(
+        KernelConfig(), description="null: no kernel distance"
+    )
+    neighbours: AffectsMeasurement[NeighboursConfig | None] = Field(
         NeighboursConfig(), description="null: no precision, recall, density and coverage"
     )
-    intra_class: bool = Field(
+    intra_class: AffectsMeasurement[bool] = Field(
         True, description="whether to measure the Fréchet distance within each class"
     )
-    memorisation: bool = Field(
+    memorisation: AffectsMeasurement[bool] = Field(
         True, description="whether to compare distances to training images with those of val images"
     )
-    accuracy_samples: NonNegativeInt = Field(
+    accuracy_samples: AffectsMeasurement[NonNegativeInt] = Field(
         0,
         description="samples to train a classifier on, which is tested on real images; 0: none "
         "(it takes as long as training the classifier)",
     )
-    repeats: PositiveInt = Field(
+    repeats: AffectsMeasurement[PositiveInt] = Field(
         1,
         description="sets of num_samples; above 1, numbers are means over the sets, with intervals",
     )
-    bootstrap_resamples: NonNegativeInt = Field(
+    bootstrap_resamples: AffectsMeasurement[NonNegativeInt] = Field(
         50, description="for the interval of the distance, if repeats is 1; 0: none"
     )
-    extrapolation_points: NonNegativeInt = Field(
+    extrapolation_points: AffectsMeasurement[NonNegativeInt] = Field(
         15,
         description="sample sizes from which the distance is extrapolated to infinitely many; "
         "0: none; nor with 50,000 samples and more",
     )
-    sweep: SweepConfig = Field(SweepConfig(), description="over truncations")
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    sweep: AffectsMeasurement[SweepConfig] = Field(SweepConfig(), description="over truncations")
+    device: AffectsNothing[Literal["auto", "cpu", "cuda"]] = Field(
         "auto", description="where networks run; auto: CUDA if available"
     )
 

@@ -66,8 +66,8 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         )
 
 
-def check_preset(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse values on the command line that the chosen training preset would replace.
+def check_recipe(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse values on the command line that the chosen training recipe would replace.
 
     Args:
         parameters: The merged configuration, with what `--params` added.
@@ -76,7 +76,7 @@ def check_preset(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Non
     Raises:
         ValueError: naming each such parameter.
     """
-    refuse_replaced(parameters.get("training", {}).get("preset"), given.get("training", {}))
+    refuse_replaced(parameters.get("training", {}).get("recipe"), given.get("training", {}))
 
 
 def _parameter_names(pipeline: Pipeline) -> Iterator[str]:

@@ -39,7 +39,7 @@ def train(
         FileNotFoundError: scores are asked for in Inception's features, without its weights.
         TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
-        OutOfMemory: a step did not fit; the last checkpoint stays.
+        OutOfMemoryError: a step did not fit; the last checkpoint stays.
         OSError: the disk is full, or may not be written to.
     """
     from sagan.training.monitor.scoring import require_scoring
@@ -56,11 +56,11 @@ def train(
     else:
         from sagan.common.devices import choose_device
         from sagan.processes.signals import stop_requests
-        from sagan.training.core.distributed import World
-        from sagan.training.run import train_here
+        from sagan.training.core.distributed import DistributedContext
+        from sagan.training.run import run_training
 
         with stop_requests() as stop:
-            world = World(choose_device(config.device, threads=config.threads))
+            context = DistributedContext(choose_device(config.device, threads=config.threads))
             folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
-            train_here(config, shards, world, stop, **folders, on_score=on_score)
+            run_training(config, shards, context, stop, **folders, on_score=on_score)
     return TrainingResult.read(run)

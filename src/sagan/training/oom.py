@@ -1,4 +1,4 @@
-"""Running out of memory, told with what to change."""
+"""Out-of-memory errors, reworded with what to change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,27 +13,27 @@ _ALLOCATOR = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
-    # of a GPU, where it is not torch's allocator that fails: a context, a library's workspace
+    # of a GPU outside torch's allocator: a CUDA context, a library's workspace
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
 
 
-class OutOfMemory(ClearError, MemoryError):  # noqa: N818 - as the builtin is called
+class OutOfMemoryError(ClearError, MemoryError):
     """A step did not fit into memory; the checkpoints are as they were."""
 
 
 @contextmanager
-def explained_memory(config: TrainingConfig, device: torch.device) -> Iterator[None]:
-    """Turn running out of memory, of the device or the host, into `OutOfMemory`."""
+def reraise_oom(config: TrainingConfig, device: torch.device) -> Iterator[None]:
+    """Raise `OutOfMemoryError` where the device or the host runs out of memory."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(_message(config, device)) from error
+        raise OutOfMemoryError(_message(config, device)) from error
     except RuntimeError as error:
         if not any(phrase in str(error) for phrase in _ALLOCATOR):
             raise
-        raise OutOfMemory(_message(config, device)) from error
+        raise OutOfMemoryError(_message(config, device)) from error
 
 
 def _message(config: TrainingConfig, device: torch.device) -> str:
@@ -50,7 +50,7 @@ def _message(config: TrainingConfig, device: torch.device) -> str:
 
 
 def _images_of_a_smaller_pass(config: TrainingConfig) -> int | None:
-    """At most half as many as now, in equal parts of what a process takes; None: there are none."""
+    """The largest images_per_pass, up to half of the present one, that divides; None: none does."""
     shares = [n // config.world_size for n in (config.batch_size, fakes_per_update(config))]
     halved = range(real_images_per_pass(config) // 2, 0, -1)
     return next((n for n in halved if not any(share % min(n, share) for share in shares)), None)

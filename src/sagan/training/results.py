@@ -92,7 +92,7 @@ def export_chosen(
         if best is None:
             raise CheckpointError(
                 f"training.export: best, and no checkpoint in {display_path(run)} has a score by "
-                f"{config.scoring.name} under training.scoring.protocol as it is now; set "
+                f"{config.scoring.name} under training.scoring.evaluation as it is now; set "
                 "training.export=last, the metric and protocol that the run was scored by, or "
                 "another training.seed for a run with scores"
             )

@@ -1,7 +1,7 @@
 """Configuration of the tuning pipeline (`params:tuning`)."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -123,6 +123,8 @@ class PrunerConfig(Config):
 class TuningConfig(Config):
     """One study: trials of the training with other parameters, each scored the same way."""
 
+    RENAMED: ClassVar[dict[str, str]] = {"protocol": "evaluation"}
+
     study: str = Field(
         "tuning", pattern=r"^[A-Za-z0-9][\w.-]*$", description="name of the study in the storage"
     )
@@ -164,7 +166,7 @@ class TuningConfig(Config):
         2_560_000,
         description="images between scores of a trial, after each of which it may be pruned",
     )
-    protocol: EvaluationConfig = Field(
+    evaluation: EvaluationConfig = Field(
         EvaluationConfig(), description="of scores (src/sagan/metrics/config.py)"
     )
     sampler: SamplerConfig = SamplerConfig()
@@ -195,7 +197,7 @@ class TuningConfig(Config):
     @model_validator(mode="after")
     def _check_objectives(self) -> Self:
         for name in self.objectives:
-            check_objective(name, self.protocol)
+            check_objective(name, self.evaluation)
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError(f"objectives: one is given twice in {self.objectives}")
         return self

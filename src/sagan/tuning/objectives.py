@@ -16,7 +16,7 @@ _MEASURED: tuple[tuple[frozenset[str], Callable[[EvaluationConfig], bool], str],
     (
         frozenset({"fid", "kid", "fid_infinity", "intra_fid", "inception_score"}),
         lambda protocol: protocol.features == "inception",
-        "protocol.features: inception",
+        "evaluation.features: inception",
     ),
     (
         frozenset(
@@ -26,37 +26,37 @@ _MEASURED: tuple[tuple[frozenset[str], Callable[[EvaluationConfig], bool], str],
             }
         ),
         lambda protocol: protocol.features == "classifier",
-        "protocol.features: classifier",
+        "evaluation.features: classifier",
     ),
     (
         frozenset({"fd_classifier", "recognised", "classes_hit", "class_entropy"}),
         lambda protocol: protocol.classifier is not None,
-        "protocol.classifier",
+        "evaluation.classifier",
     ),
     (
         frozenset({"precision", "recall", "density", "coverage"}),
         lambda protocol: protocol.neighbours is not None,
-        "protocol.neighbours",
+        "evaluation.neighbours",
     ),
     (
         frozenset({"kid", "kd_classifier"}),
         lambda protocol: protocol.kernel is not None,
-        "protocol.kernel",
+        "evaluation.kernel",
     ),
     (
         frozenset({"intra_fid", "intra_fd_classifier"}),
         lambda protocol: protocol.intra_class,
-        "protocol.intra_class: true",
+        "evaluation.intra_class: true",
     ),
     (
         frozenset({"fid_infinity", "fd_classifier_infinity"}),
         lambda protocol: protocol.extrapolation_points > 0,
-        "protocol.extrapolation_points",
+        "evaluation.extrapolation_points",
     ),
     (
         frozenset({"near_copies"}),
         lambda protocol: protocol.memorisation,
-        "protocol.memorisation: true",
+        "evaluation.memorisation: true",
     ),
 )
 

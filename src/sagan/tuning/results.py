@@ -59,7 +59,7 @@ def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
         },
         "trials_planned": config.trials,
         "images_a_trial": spec.training.total_images,
-        "protocol": config.protocol.model_dump(mode="json"),
+        "protocol": config.evaluation.model_dump(mode="json"),
         "sampler": config.sampler.model_dump(mode="json"),
         "pruner": config.pruner and config.pruner.model_dump(mode="json"),
         "own_values": space.own_values(),

@@ -73,7 +73,7 @@ def tune(
 
         threads = spec.training.threads
         cache_references(
-            shards, [config.protocol], spec.feature_cache, threads=threads, in_child=True
+            shards, [config.evaluation], spec.feature_cache, threads=threads, in_child=True
         )
     known = len(finished(queue.trials()))
     _log_start(spec, known, left)

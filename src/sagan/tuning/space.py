@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sagan.common.schema import Settings, deep_merge, describe_faults
 from sagan.training.config import TrainingConfig
-from sagan.training.config.recipes import preset_paths
+from sagan.training.config.recipes import recipe_paths
 from sagan.tuning.config import (
     CategoricalDimension,
     Dimension,
@@ -23,14 +23,6 @@ from sagan.tuning.parameter_paths import check_path, value_at, with_value
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalChoiceType
 
-# set by the study, or without effect on what is trained
-_NOT_SEARCHED = {
-    *("preset", "device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"),
-    *("scoring", "export", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images"),
-    *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
-    "export_raw",
-}
-
 
 class SearchSpace:
     """The dimensions of a study over one training configuration."""
@@ -38,8 +30,9 @@ class SearchSpace:
     def __init__(self, dimensions: Mapping[str, Dimension], base: TrainingConfig) -> None:
         """Combine the dimensions with the training whose other parameters stay."""
         self.dimensions = dict(dimensions)
-        self.base: Settings = base.model_dump(mode="json") | {"preset": None}
-        self._preset = base.preset
+        self.base: Settings = base.model_dump(mode="json") | {"recipe": None}
+        self._recipe = base.recipe
+        self._searchable = base.dump(affecting="weights").keys()
 
     def check(self) -> None:
         """Check every path and every end of a range against the training's model.
@@ -67,13 +60,13 @@ class SearchSpace:
         return faults
 
     def _check_searchable(self, path: str) -> None:
-        if path.split(".", maxsplit=1)[0] in _NOT_SEARCHED:
+        if path.split(".", maxsplit=1)[0] not in self._searchable:
             raise ValueError(f"{path}: the study sets it, or it does not change what is trained")
-        if self._preset and any(
-            path == fixed or path.startswith(f"{fixed}.") for fixed in preset_paths(self._preset)
+        if self._recipe and any(
+            path == fixed or path.startswith(f"{fixed}.") for fixed in recipe_paths(self._recipe)
         ):
             raise ValueError(
-                f"{path}: training.preset={self._preset} sets it itself; leave the preset out and "
+                f"{path}: training.recipe={self._recipe} sets it itself; leave the recipe out and "
                 "give its parameters (src/sagan/training/config/recipes.yml)"
             )
 
@@ -194,14 +187,14 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
         ValueError: if they do not go together, or training would need several processes.
     """
     # averaged weights are measured, and raw ones beside them would double what trials keep
-    own = training.model_dump(mode="json") | {"preset": None, "export_raw": False}
-    taken = sorted({"preset", "scoring", "export"} & config.training.keys())
+    own = training.model_dump(mode="json") | {"recipe": None, "export_raw": False}
+    taken = sorted({"recipe", "scoring", "export"} & config.training.keys())
     if taken:
         raise ValueError(f"tuning.training: {', '.join(taken)} is set by the study itself")
     scoring = {
         "every_images": config.score_every_images,
         "metric": next((name for name in config.objectives if name not in COSTS), None),
-        "protocol": config.protocol.model_dump(mode="json"),
+        "evaluation": config.evaluation.model_dump(mode="json"),
     }
     laid = deep_merge(own, config.training) | {"scoring": scoring, "keep_checkpoints": 1}
     try:
@@ -213,7 +206,7 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
             f"training.devices {made.devices} x nnodes {made.nnodes}: a trial is trained by one "
             "process; set training.devices=1 and tuning.workers to the number of GPUs"
         )
-    return made.model_copy(update={"preset": training.preset})
+    return made.model_copy(update={"recipe": training.recipe})
 
 
 def _ends(dimension: Dimension) -> list[Any]:

@@ -47,20 +47,11 @@ def study_settings(config: TuningConfig, space: SearchSpace, data: dict[str, Any
     return {
         "objectives": config.objectives,
         "search_space": space.record(),
-        "training": {k: v for k, v in space.base.items() if k not in _FREE},
+        "training": space.training({}).dump(affecting="weights"),
         "score_every_images": config.score_every_images,
-        "protocol": config.protocol.model_dump(mode="json", exclude={"device"}),
+        "evaluation": config.evaluation.dump(affecting="measurement"),
         "data": data,
     }
-
-
-# of the training: where it is computed, how it is watched
-_FREE = {
-    *("device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts", "preset"),
-    *("scoring", "watch", "tensorboard", "log_every_steps", "checkpoint_every_images", "export"),
-    *("keep_checkpoints", "continue_from", "allow_changed", "collective_timeout_seconds"),
-    "export_raw",
-}
 
 
 def named_by_content(
@@ -133,6 +124,11 @@ def _require_same(study: "Study", known: dict[str, Any] | None, settings: dict[s
         raise OtherStudyError(
             f"tuning.study: the storage has a study '{study.study_name}' that this project did "
             f"not make; {_remedy(study)}"
+        )
+    if "protocol" in known:  # the former key of `evaluation`, when trials drew otherwise
+        raise OtherStudyError(
+            f"tuning.study: '{study.study_name}' was started by an earlier version, whose trials "
+            f"cannot be compared with new ones; {_remedy(study)}"
         )
     changed = differences(known, settings)
     if changed:

@@ -30,7 +30,7 @@ def check_study(
         space.check_networks(image_size)
     space.starting_points(config.warm_starts)
     StorageLocation.of(config.storage, Path())
-    if config.protocol.features == "inception":
+    if config.evaluation.features == "inception":
         from sagan.metrics.features.inception import require_weights
 
-        require_weights(config.protocol)
+        require_weights(config.evaluation)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
-from sagan.training.config.recipes import PRESETS, lay_preset, preset_paths, preset_settings
+from sagan.training.config.recipes import RECIPES, apply_recipe, recipe_paths, recipe_settings
 from sagan.training.core.sizes import fakes_per_update
 
 # parameters of G and D at 128 px, 1,000 classes, 64 channels
@@ -31,18 +31,18 @@ def parameters(config: TrainingConfig) -> tuple[int, int]:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_parameter_counts(name):
-    assert parameters(TrainingConfig(preset=name)) == GOLDEN[name]
+    assert parameters(TrainingConfig(recipe=name)) == GOLDEN[name]
 
 
 def test_sagan_is_the_release_which_the_defaults_are_too():
-    assert TrainingConfig(preset="sagan").model_dump(exclude={"preset"}) == (
-        TrainingConfig().model_dump(exclude={"preset"})
+    assert TrainingConfig(recipe="sagan").model_dump(exclude={"recipe"}) == (
+        TrainingConfig().model_dump(exclude={"recipe"})
     )
 
 
 def test_switches_of_the_baselines():
     sagan, sngan, acgan = (
-        TrainingConfig(preset=name) for name in ("sagan", "sngan_projection", "acgan")
+        TrainingConfig(recipe=name) for name in ("sagan", "sngan_projection", "acgan")
     )
 
     def switches(config):
@@ -94,7 +94,7 @@ def test_switches_of_the_baselines():
 
 def test_ablations_are_one_switch_away():
     def changed(name, than):
-        ours, theirs = (flat(preset_settings(n)) for n in (name, than))
+        ours, theirs = (flat(recipe_settings(n)) for n in (name, than))
         return {k: v for k, v in ours.items() if theirs.get(k) != v}
 
     def flat(nested, prefix=""):
@@ -121,10 +121,10 @@ def test_ablations_are_one_switch_away():
     }
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_valid_and_keeps_the_environments_sizes(name):
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_valid_and_keeps_the_environments_sizes(name):
     config = TrainingConfig(
-        preset=name,
+        recipe=name,
         total_images=1000,
         model={"generator": {"base_channels": 24}, "discriminator": {"base_channels": 48}},
     )
@@ -135,25 +135,25 @@ def test_every_preset_is_valid_and_keeps_the_environments_sizes(name):
     assert TrainingConfig(**config.model_dump()) == config
 
 
-def test_a_preset_lies_over_the_parameters_and_leaves_them_alone():
+def test_a_recipe_lies_over_the_parameters_and_leaves_them_alone():
     below = {"generator_lr": 1.0, "model": {"generator": {"spectral_norm": False}}}
 
-    laid = lay_preset(below, "sagan")
+    laid = apply_recipe(below, "sagan")
 
     assert laid["generator_lr"] == 1e-4
     assert laid["model"]["generator"]["spectral_norm"] is True
     assert below == {"generator_lr": 1.0, "model": {"generator": {"spectral_norm": False}}}
     laid["model"]["generator"]["spectral_norm"] = "spoilt"
-    assert preset_settings("sagan")["model"]["generator"]["spectral_norm"] is True
+    assert recipe_settings("sagan")["model"]["generator"]["spectral_norm"] is True
 
 
-def test_an_unknown_preset_names_those_that_are_known():
-    with pytest.raises(ValidationError, match="unknown preset 'sngan'; did you mean 'sagan'"):
-        TrainingConfig(preset="sngan")
+def test_an_unknown_recipe_names_those_that_are_known():
+    with pytest.raises(ValidationError, match="unknown recipe 'sngan'; did you mean 'sagan'"):
+        TrainingConfig(recipe="sngan")
 
 
-def test_paths_of_a_preset():
-    assert preset_paths("sagan_residual") >= {
+def test_paths_of_a_recipe():
+    assert recipe_paths("sagan_residual") >= {
         "generator_lr",
         "model.generator.attention_form",
         "model.discriminator.head",

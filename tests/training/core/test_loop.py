@@ -4,14 +4,15 @@ import pytest
 import torch
 
 from sagan.training.core.batches import batch_indices
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
+from sagan.training.core.inputs import Stream
 from sagan.training.core.loop import InputSampler
 
 
 def draws(config, shards, rank=0, size=1):
-    world = World(torch.device("cpu"), rank, size)
+    context = DistributedContext(torch.device("cpu"), rank, size)
     config = config.model_copy(update={"horizontal_flip": True})
-    return InputSampler(shards, config, world, latent_dim=8, num_classes=shards.num_classes)
+    return InputSampler(shards, config, context, latent_dim=8, num_classes=shards.num_classes)
 
 
 @pytest.mark.parametrize("size", [2, 4])
@@ -24,10 +25,10 @@ def test_processes_draw_what_one_would(tiny, shards, size):
             (zip(*(d.real(images_seen) for d in many), strict=True), one.real(images_seen)),
             *(
                 (
-                    zip(*(d.fakes(images_seen, role, 8) for d in many), strict=True),
-                    one.fakes(images_seen, role, 8),
+                    zip(*(d.fakes(images_seen, stream, 8) for d in many), strict=True),
+                    one.fakes(images_seen, stream, 8),
                 )
-                for role in ("discriminator", "generator")
+                for stream in (Stream.DISCRIMINATOR_FAKES, Stream.GENERATOR_FAKES)
             ),
         ):
             for part, expected in zip(parts, whole, strict=True):
@@ -55,8 +56,8 @@ def test_labels_of_the_fakes_are_no_copy_of_the_real_ones(tiny, shards):
 
     real, discriminator, generator = (
         draw.real(0)[1],
-        draw.fakes(0, "discriminator", 64)[1],
-        draw.fakes(0, "generator", 64)[1],
+        draw.fakes(0, Stream.DISCRIMINATOR_FAKES, 64)[1],
+        draw.fakes(0, Stream.GENERATOR_FAKES, 64)[1],
     )
 
     for one, other in ((real, discriminator), (real, generator), (discriminator, generator)):

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import SpectralLayer
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.losses import hinge_discriminator_loss, objective
 from sagan.training.core.steps import (
     discriminator_step,
@@ -225,7 +225,7 @@ def test_a_distributed_update_makes_one_pass_and_writes_no_buffers(networks, pro
     """Buffers broadcast between two passes would be modified under the first one's graph."""
     generator, discriminator = networks
     discriminator.to(memory_format=torch.channels_last)
-    shared = World(torch.device("cpu"), rank=0, size=2).sharing_gradients(discriminator)
+    shared = DistributedContext(torch.device("cpu"), rank=0, size=2).wrap_ddp(discriminator)
     passes = []
     discriminator.register_forward_hook(lambda *_: passes.append(None))
 

@@ -13,7 +13,7 @@ from sagan.common.pixels import to_float, to_uint8
 from sagan.metrics.scores import diversity as metrics_diversity
 from sagan.training.config.watch import WatchConfig
 from sagan.training.core.batches import Batches
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step
 from sagan.training.monitor.collapse import CollapseMonitor, find_problems
@@ -64,11 +64,11 @@ def step(state: TrainingState, batches: Batches, seed: int = 0) -> None:
     """One update of each network, as the loop makes them."""
     sizes = {"batch_size": 4, "latent_dim": 8, "num_classes": 3}
     images, labels = batches.read(state.images_seen, 4)
-    fakes = draw_latents_and_labels(seed, state.images_seen, "discriminator", **sizes)
+    fakes = draw_latents_and_labels(seed, Stream.DISCRIMINATOR_FAKES, state.images_seen, **sizes)
     networks = (state.generator, state.discriminator)
     optimizer = state.discriminator_optimizer
     discriminator_step(*networks, optimizer, to_float(images), labels, *fakes)
-    fakes = draw_latents_and_labels(seed, state.images_seen, "generator", **sizes)
+    fakes = draw_latents_and_labels(seed, Stream.GENERATOR_FAKES, state.images_seen, **sizes)
     generator_step(*networks, state.generator_optimizer, *fakes)
     state.images_seen += 4
 

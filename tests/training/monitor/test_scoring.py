@@ -57,13 +57,16 @@ def test_scores_change_nothing_of_the_run(tiny, shards, features, tmp_path):
 
 
 def test_raw_weights_may_be_scored_beside_an_average(tiny, shards, features, tmp_path):
-    raw = SCORING | {"protocol": SCORING["protocol"] | {"weights": "raw"}}
+    raw = SCORING | {"evaluation": SCORING["evaluation"] | {"weights": "raw"}}
 
     run = train(tiny(scoring=raw), shards, tmp_path, feature_cache=features)
 
     found = {
         weights: evaluate_generator(
-            run.bundle, shards, EvaluationConfig(**raw["protocol"] | {"weights": weights}), features
+            run.bundle,
+            shards,
+            EvaluationConfig(**raw["evaluation"] | {"weights": weights}),
+            features,
         )["fd_classifier"]
         for weights in ("raw", "ema")
     }
@@ -132,8 +135,8 @@ def test_a_run_that_ends_at_a_score_has_saved_and_makes_up_for_it(
 
 @pytest.mark.parametrize(
     "change",
-    [{"metric": "recall"}, {"protocol": SCORING["protocol"] | {"num_samples": 24}}],
-    ids=["metric", "protocol"],
+    [{"metric": "recall"}, {"evaluation": SCORING["evaluation"] | {"num_samples": 24}}],
+    ids=["metric", "evaluation"],
 )
 def test_scores_of_another_kind_are_not_compared(tiny, shards, tmp_path, monkeypatch, change):
     """Neither whether a recall is less than a distance, nor distances of other sample counts."""
@@ -143,7 +146,7 @@ def test_scores_of_another_kind_are_not_compared(tiny, shards, tmp_path, monkeyp
     with pytest.raises(CheckpointError, match=r"has a score by \w+ under training\.scoring\.proto"):
         train(tiny(scoring=SCORING | change, export="best"), shards, tmp_path)
 
-    elsewhere = SCORING | {"protocol": SCORING["protocol"] | {"batch_size": 3}}
+    elsewhere = SCORING | {"evaluation": SCORING["evaluation"] | {"batch_size": 3}}
     best = train(tiny(scoring=elsewhere, export="best"), shards, tmp_path)
     assert best.bundle.facts["images_seen"] == 24
 
@@ -189,11 +192,11 @@ def test_who_follows_the_scores_may_end_the_run(tiny, shards, tmp_path, monkeypa
 
 def test_what_cannot_be_scored_is_refused_at_the_door(tiny, shards, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
-    inception = SCORING | {"protocol": {"features": "inception", "num_samples": 12}}
+    inception = SCORING | {"evaluation": {"features": "inception", "num_samples": 12}}
 
     with pytest.raises(FileNotFoundError, match="pt_inception"):
         train(tiny(scoring=inception), shards, tmp_path / "runs")
-    averaged = SCORING | {"protocol": SCORING["protocol"] | {"weights": "ema"}}
+    averaged = SCORING | {"evaluation": SCORING["evaluation"] | {"weights": "ema"}}
     with pytest.raises(ValidationError, match="weights: ema was asked for, but ema_decay is null"):
         tiny(scoring=averaged, ema_decay=None)
     assert tiny(scoring=averaged | {"every_images": 0}, ema_decay=None).ema_decay is None

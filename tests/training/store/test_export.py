@@ -4,7 +4,7 @@ import torch
 
 from sagan.models.generator import build_generator
 from sagan.training.core.exported import take_standing_statistics
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels
 from sagan.training.core.state import TrainingState
 from sagan.training.store.export import export_generator
 
@@ -25,7 +25,9 @@ def test_standing_statistics_are_of_as_many_images_as_training_takes_at_once(
 
     assert sizes == [2] * 12
     torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0))
-    z, _ = draw_latents_and_labels(0, 2, "standing", batch_size=8, latent_dim=8, num_classes=3)
+    z, _ = draw_latents_and_labels(
+        0, Stream.STANDING_STATISTICS, 2, batch_size=8, latent_dim=8, num_classes=3
+    )
     last = generator.linear(z[-2:]).view(2, -1, 16).mean((0, 2))
     torch.testing.assert_close(means[-1], last)  # the last images of the last batch
 

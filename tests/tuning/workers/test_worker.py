@@ -83,7 +83,7 @@ def test_several_objectives_leave_a_front(alone):
 
 
 def test_more_of_a_score_is_better_where_it_is(alone):
-    found = alone(objectives=["recall"], protocol=PROTOCOL | {"neighbours": {}}, trials=3)
+    found = alone(objectives=["recall"], evaluation=PROTOCOL | {"neighbours": {}}, trials=3)
     values = [trial["values"]["recall"] for trial in found["trials"]]
     assert found["best"][0]["values"]["recall"] == max(values)
 

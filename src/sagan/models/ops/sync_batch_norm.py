@@ -32,7 +32,7 @@ class SynchronizedBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` over the global batch; all processes must have batches of one size."""
 
     together: ClassVar[bool] = True
-    """Whether the other processes are there to take part; see `statistics_alone`."""
+    """Whether the other processes are there to take part; see `sync_batch_norm_disabled`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, C, H, W]; in training mode every process must call it."""
@@ -75,7 +75,7 @@ def synchronize_batch_norm(network: nn.Module) -> None:
 
 
 @contextmanager
-def statistics_alone() -> Iterator[None]:
+def sync_batch_norm_disabled() -> Iterator[None]:
     """While one process works alone its batch norms must not wait for the others."""
     SynchronizedBatchNorm2d.together = False
     try:

@@ -1,4 +1,4 @@
-"""What a run is: its parameters, and published recipes of them."""
+"""Parameters of training, and published recipes of them."""
 
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.config.training import TrainingConfig

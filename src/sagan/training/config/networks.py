@@ -1,4 +1,4 @@
-"""Whether networks can be built for images of a size, told before there are such images."""
+"""Check that the networks can be built for an image size, without data or memory."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Published configurations by name: SAGAN, its ablations, and the baselines it is compared with."""
+"""Recipes: published configurations of SAGAN, its ablations and its baselines, by name."""
 
 from functools import cache
 from pathlib import Path
@@ -18,54 +18,54 @@ def _published() -> dict[str, Settings]:
 
 
 def _extended(raw: dict[str, Settings], name: str) -> Settings:
-    """A preset with what it extends laid below it."""
+    """A recipe merged into the one that it extends."""
     own = {key: value for key, value in raw[name].items() if key != "extends"}
     parent = raw[name].get("extends")
     return deep_merge(_extended(raw, parent), own) if parent else own
 
 
-PRESETS: tuple[str, ...] = tuple(_published())
+RECIPES: tuple[str, ...] = tuple(_published())
 
 
-def preset_settings(name: str) -> Settings:
-    """What a preset sets, as nested parameters of training.
+def recipe_settings(name: str) -> Settings:
+    """The nested parameters of training that a recipe sets.
 
     Raises:
         ValueError: for an unknown name, with the known ones.
     """
-    if name not in PRESETS:
-        phrase = unknown_key(name, PRESETS).replace("unknown key", "unknown preset")
-        raise ValueError(phrase.replace("known keys", "known presets"))
+    if name not in RECIPES:
+        phrase = unknown_key(name, RECIPES).replace("unknown key", "unknown recipe")
+        raise ValueError(phrase.replace("known keys", "known recipes"))
     return deep_merge({}, _published()[name])
 
 
-def preset_paths(name: str) -> set[str]:
-    """The dotted paths of the parameters that a preset sets, such as 'model.generator.head'."""
-    return set(_paths(preset_settings(name)))
+def recipe_paths(name: str) -> set[str]:
+    """The dotted paths of the parameters that a recipe sets, such as 'model.generator.head'."""
+    return set(_paths(recipe_settings(name)))
 
 
-def lay_preset(settings: Settings, name: str) -> Settings:
-    """Parameters of training with a preset laid over them; the originals stay as they are."""
-    return deep_merge(settings, preset_settings(name))
+def apply_recipe(settings: Settings, name: str) -> Settings:
+    """Parameters of training overridden by a recipe; the arguments are not changed."""
+    return deep_merge(settings, recipe_settings(name))
 
 
 def refuse_replaced(name: str | None, given: Settings) -> None:
-    """Refuse values from the command line that the chosen preset would replace.
+    """Refuse values from the command line that the chosen recipe would replace.
 
     Args:
-        name: of the preset; None, or an unknown one, which the model refuses, replaces nothing.
+        name: of the recipe; None, or an unknown one, which the model refuses, replaces nothing.
         given: the parameters of training that were given beside it.
 
     Raises:
         ValueError: naming each such parameter.
     """
-    if name not in PRESETS:
+    if name not in RECIPES:
         return
-    replaced = sorted(preset_paths(name) & set(_paths(given)))
+    replaced = sorted(recipe_paths(name) & set(_paths(given)))
     if replaced:
         raise ValueError(
-            f"training.preset={name} sets {', '.join(replaced)} itself; to try another value "
-            "leave the preset out and give its parameters (src/sagan/training/config/recipes.yml)"
+            f"training.recipe={name} sets {', '.join(replaced)} itself; to try another value "
+            "leave the recipe out and give its parameters (src/sagan/training/config/recipes.yml)"
         )
 
 

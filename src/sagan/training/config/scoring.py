@@ -1,30 +1,30 @@
-"""When a run is scored while it trains, by what, and what for."""
+"""Configuration of the scores that are taken while a run trains."""
 
 import hashlib
 import json
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from sagan.common.schema import Config
+from sagan.common.schema import AffectsMeasurement, Config
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.metric_info import lower_is_better
-
-_NOT_THE_NUMBER = {"device", "batch_size", "inception_weights"}  # of a protocol: how, not what
 
 
 class ScoringConfig(Config):
     """Scores while training. They do not change a run: none of this is part of its identity."""
 
-    every_images: NonNegativeInt = Field(
+    RENAMED: ClassVar[dict[str, str]] = {"protocol": "evaluation"}
+
+    every_images: AffectsMeasurement[NonNegativeInt] = Field(
         0, description="images between scores, each with a checkpoint; 0: no scores"
     )
-    metric: str | None = Field(
+    metric: AffectsMeasurement[str | None] = Field(
         None,
         description="the score that ranks checkpoints, a name in the metrics file; "
         "null: the protocol's Fréchet distance",
     )
-    protocol: EvaluationConfig = Field(
+    evaluation: EvaluationConfig = Field(
         EvaluationConfig(
             num_samples=10_000,
             kernel=None,
@@ -46,12 +46,12 @@ class ScoringConfig(Config):
     @property
     def name(self) -> str:
         """The score that counts."""
-        distance = "fid" if self.protocol.features == "inception" else "fd_classifier"
+        distance = "fid" if self.evaluation.features == "inception" else "fd_classifier"
         return self.metric or distance
 
     @property
     def kind(self) -> str:
         """Metric and protocol, which two scores must share if they are to be compared."""
-        protocol = self.protocol.model_dump(mode="json", exclude=_NOT_THE_NUMBER)
-        text = json.dumps(protocol, sort_keys=True)
+        evaluation = self.evaluation.dump(affecting="measurement")
+        text = json.dumps(evaluation, sort_keys=True)
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"

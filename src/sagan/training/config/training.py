@@ -1,6 +1,6 @@
 """How to train; the defaults are the authors' release on ImageNet at 128 px."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -11,9 +11,9 @@ from pydantic import (
     model_validator,
 )
 
-from sagan.common.schema import Config
+from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
 from sagan.models.config import ModelConfig
-from sagan.training.config.recipes import PRESETS, lay_preset
+from sagan.training.config.recipes import RECIPES, apply_recipe
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.config.watch import WatchConfig
 
@@ -21,107 +21,129 @@ from sagan.training.config.watch import WatchConfig
 class TrainingConfig(Config):
     """One training run. A step is `discriminator_steps` updates of D, then one of G."""
 
-    preset: str | None = Field(
+    RENAMED: ClassVar[dict[str, str]] = {"preset": "recipe"}
+
+    recipe: AffectsNothing[str | None] = Field(
         None,
         description="a published configuration that overrides other parameters "
-        f"(src/sagan/training/config/recipes.yml): {', '.join(PRESETS)}; null: none",
+        f"(src/sagan/training/config/recipes.yml): {', '.join(RECIPES)}; null: none",
     )
-    seed: NonNegativeInt = Field(0, description="seed of weights, data order, latents and labels")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if available")
-    threads: NonNegativeInt = Field(0, description="CPU threads of a process; 0: torch's choice")
-    precision: Literal["fp32", "bf16"] = Field(
+    seed: AffectsWeights[NonNegativeInt] = Field(
+        0, description="seed of weights, data order, latents and labels"
+    )
+    device: AffectsNothing[Literal["auto", "cpu", "cuda"]] = Field(
+        "auto", description="auto: CUDA if available"
+    )
+    threads: AffectsNothing[NonNegativeInt] = Field(
+        0, description="CPU threads of a process; 0: torch's choice"
+    )
+    precision: AffectsWeights[Literal["fp32", "bf16"]] = Field(
         "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
     )
-    model: ModelConfig = ModelConfig()
-    loss: Literal["hinge", "bce"] = Field("hinge", description="adversarial loss")
-    classifier_weight: NonNegativeFloat = Field(
+    model: AffectsWeights[ModelConfig] = ModelConfig()
+    loss: AffectsWeights[Literal["hinge", "bce"]] = Field("hinge", description="adversarial loss")
+    classifier_weight: AffectsWeights[NonNegativeFloat] = Field(
         1.0, description="weight of the class cross-entropy, for head classifier (AC-GAN)"
     )
-    batch_size: PositiveInt = Field(
+    batch_size: AffectsWeights[PositiveInt] = Field(
         256, description="real images in one update, over all processes [images]"
     )
-    generator_batch_size: PositiveInt | None = Field(
+    generator_batch_size: AffectsWeights[PositiveInt | None] = Field(
         None, description="generated images in an update of G; null: batch_size [images]"
     )
-    images_per_pass: PositiveInt | None = Field(
+    images_per_pass: AffectsWeights[PositiveInt | None] = Field(
         None,
         description="images that a process takes at once: an update is made of several passes "
         "(gradient accumulation); null: all of its share [images]",
     )
-    total_images: PositiveInt = Field(
+    total_images: Annotated[PositiveInt, Affects("weights", may_change=True)] = Field(
         256_000_000, description="real images shown to the discriminator in all [images]"
     )
-    discriminator_steps: PositiveInt = Field(1, description="updates of D per update of G")
-    generator_lr: PositiveFloat = Field(1e-4, description="Adam's learning rate of G")
-    discriminator_lr: PositiveFloat = Field(4e-4, description="Adam's learning rate of D (TTUR)")
-    lr_schedule: Literal["constant", "linear"] = Field(
+    discriminator_steps: AffectsWeights[PositiveInt] = Field(
+        1, description="updates of D per update of G"
+    )
+    generator_lr: AffectsWeights[PositiveFloat] = Field(
+        1e-4, description="Adam's learning rate of G"
+    )
+    discriminator_lr: AffectsWeights[PositiveFloat] = Field(
+        4e-4, description="Adam's learning rate of D (TTUR)"
+    )
+    lr_schedule: AffectsWeights[Literal["constant", "linear"]] = Field(
         "constant", description="linear: both rates fall to 0 at total_images"
     )
-    betas: tuple[NonNegativeFloat, NonNegativeFloat] = Field((0.0, 0.999), description="of Adam")
-    ema_decay: float | None = Field(
+    betas: AffectsWeights[tuple[NonNegativeFloat, NonNegativeFloat]] = Field(
+        (0.0, 0.999), description="of Adam"
+    )
+    ema_decay: AffectsWeights[float | None] = Field(
         None,
         gt=0,
         lt=1,
         description="decay per step of the averaged generator, smaller at first; null: no average",
     )
-    horizontal_flip: bool = Field(False, description="flip half of the real images")
-    real_noise: NonNegativeFloat = Field(
+    horizontal_flip: AffectsWeights[bool] = Field(False, description="flip half of the real images")
+    real_noise: AffectsWeights[NonNegativeFloat] = Field(
         0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
     )
-    standing_batches: NonNegativeInt = Field(
+    standing_batches: AffectsWeights[NonNegativeInt] = Field(
         0,
         description="batches over which the exported generator's batch-norm statistics are "
         "recomputed; 0 exports the running averages",
     )
-    log_every_steps: PositiveInt = Field(100, description="steps between records of the journal")
-    tensorboard: bool = Field(True, description="also write event files for TensorBoard")
-    watch: WatchConfig = WatchConfig()
+    log_every_steps: AffectsNothing[PositiveInt] = Field(
+        100, description="steps between records of the journal"
+    )
+    tensorboard: AffectsNothing[bool] = Field(
+        True, description="also write event files for TensorBoard"
+    )
+    watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
-    export: Literal["last", "best"] = Field(
+    export: AffectsMeasurement[Literal["last", "best"]] = Field(
         "last", description="which generator the run exports: the last one, or the best by score"
     )
-    export_raw: bool = Field(
+    export_raw: AffectsNothing[bool] = Field(
         True,
         description="keep the raw generator beside the averaged one in the bundle, which doubles "
         "its size; without an average there is only one",
     )
-    checkpoint_every_images: PositiveInt = Field(
+    checkpoint_every_images: AffectsNothing[PositiveInt] = Field(
         2_560_000, description="images between checkpoints"
     )
-    keep_checkpoints: PositiveInt = Field(
+    keep_checkpoints: AffectsNothing[PositiveInt] = Field(
         2, description="how many of the newest checkpoints are kept"
     )
-    continue_from: str | None = Field(
+    continue_from: Annotated[str | None, Affects("weights", may_change=True)] = Field(
         None,
         description="name (or folder) of another run, whose newest checkpoint this one starts "
         "from; null: new weights",
     )
-    allow_changed: tuple[str, ...] = Field(
+    allow_changed: AffectsNothing[tuple[str, ...]] = Field(
         (), description="parameters that may differ from that run's, besides total_images"
     )
-    devices: PositiveInt = Field(
+    devices: AffectsNothing[PositiveInt] = Field(
         1, description="processes on this machine, one per GPU (or on CPUs)"
     )
-    nnodes: PositiveInt = Field(1, description="machines; each runs the same command")
-    rdzv_endpoint: str | None = Field(
+    nnodes: AffectsNothing[PositiveInt] = Field(
+        1, description="machines; each runs the same command"
+    )
+    rdzv_endpoint: AffectsNothing[str | None] = Field(
         None, description="host:port of the rendezvous of several machines"
     )
-    rdzv_id: str = Field("sagan", description="name of this job at the rendezvous")
-    restarts: NonNegativeInt = Field(
+    rdzv_id: AffectsNothing[str] = Field("sagan", description="name of this job at the rendezvous")
+    restarts: AffectsNothing[NonNegativeInt] = Field(
         3, description="how often processes are restarted after one of them died"
     )
-    collective_timeout_seconds: PositiveFloat = Field(
+    collective_timeout_seconds: AffectsNothing[PositiveFloat] = Field(
         600.0, description="how long a process waits for the others in a step [s]"
     )
-    sync_batch_norm: bool = Field(
+    sync_batch_norm: AffectsWeights[bool] = Field(
         False, description="batch statistics over all processes; false: per process"
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _lay_preset(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-        if isinstance(values, dict) and isinstance(values.get("preset"), str):
-            return lay_preset(values, values["preset"])
+    def _apply_recipe(cls, values: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(values, dict) and isinstance(values.get("recipe"), str):
+            return apply_recipe(values, values["recipe"])
         return values
 
     @model_validator(mode="after")
@@ -138,10 +160,10 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _scores_are_of_weights_that_there_are(self) -> Self:
-        asked = self.scoring.protocol.weights if self.scoring.every_images else None
+        asked = self.scoring.evaluation.weights if self.scoring.every_images else None
         if asked == "ema" and self.ema_decay is None:
             raise ValueError(
-                "scoring.protocol.weights: ema was asked for, but ema_decay is null and there is "
+                "scoring.evaluation.weights: ema was asked for, but ema_decay is null and there is "
                 "no average; set one of them"
             )
         return self

@@ -1,4 +1,4 @@
-"""When and how closely the collapse watch looks; the thresholds of its warnings."""
+"""Configuration of the collapse monitor: interval, size of its batch, warning thresholds."""
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 

@@ -1,1 +1,1 @@
-"""What decides a run's weights: loop, steps, losses, average, inputs, state, ranks."""
+"""Numerics that decide a run's weights, hashed as a folder into its identity."""

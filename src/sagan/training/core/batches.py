@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sagan.data.shards.store import ShardSplit
+from sagan.training.core.inputs import Stream, random_source
 
 T = TypeVar("T", np.int64, np.bool_)
-
-_ORDER, _FLIP = 0, 1  # separate random streams
 
 # below 2**15 elements torch works in the calling thread; above, it waits for its thread team, which
 # takes milliseconds where another process holds a core
@@ -28,13 +27,13 @@ _ALONE_ELEMENTS = 2**15 - 1
 @lru_cache(maxsize=2)  # a batch may span two epochs
 def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """The order of one epoch: a permutation of 0..count-1."""
-    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
+    return random_source(seed, Stream.IMAGE_ORDER, epoch).permutation(count)
 
 
 @lru_cache(maxsize=2)
 def epoch_flips(seed: int, epoch: int, count: int) -> NDArray[np.bool_]:
     """Which places in the order of one epoch are mirrored: about half of them, bool [count]."""
-    return np.random.default_rng((seed, _FLIP, epoch)).random(count) < 0.5
+    return random_source(seed, Stream.FLIPS, epoch).random(count) < 0.5
 
 
 def _at_positions(

@@ -1,6 +1,6 @@
-"""The processes that train together, and the little that they tell one another.
+"""Distributed context: rank, world size and the few collectives that training needs.
 
-Every process takes its share of each batch by global index. Process 0, the lead, writes the
+Every process takes its share of each batch by global index. The main process (rank 0) writes the
 journal and the checkpoints; gradients are averaged by torch's DistributedDataParallel.
 """
 
@@ -20,10 +20,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = timedelta(
-    days=7
-)  # while the lead saves or exports, the others wait as long as it takes
-# one switch, by its newer name where there is one
+_LONG_TIMEOUT = timedelta(days=7)  # the others wait while the main process saves or exports
+# one switch of DDP, under its newer name where torch has it
 _newer = "forward_sync_buffers" in signature(DistributedDataParallel.__init__).parameters
 _LEAVE_BUFFERS: dict[str, Any] = {
     "forward_sync_buffers" if _newer else "broadcast_buffers": False,
@@ -31,20 +29,20 @@ _LEAVE_BUFFERS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class World:
-    """Where this process stands among those that train together; alone by default."""
+class DistributedContext:
+    """This process among those that train together; a single process by default."""
 
     device: torch.device
     rank: int = 0
     size: int = 1
-    control: dist.ProcessGroup | None = None
-    """For small agreements on the CPU, with the timeout of a step."""
-    patient: dist.ProcessGroup | None = None
-    """For waiting until the lead is done with something long."""
+    step_group: dist.ProcessGroup | None = None
+    """For small collectives on the CPU, with the timeout of a step."""
+    long_timeout_group: dist.ProcessGroup | None = None
+    """For waiting until the main process has saved, scored or exported."""
 
     @property
-    def lead(self) -> bool:
-        """Whether this process writes."""
+    def is_main(self) -> bool:
+        """Whether this is rank 0, the process that writes."""
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
@@ -53,41 +51,41 @@ class World:
         return slice(self.rank * count, (self.rank + 1) * count)
 
     def any(self, here: bool) -> bool:
-        """Whether something holds for any process; all of them get the same answer."""
+        """Whether the flag is set in any process; the same answer in all of them."""
         if self.size == 1:
             return here
         flag = torch.tensor([int(here)])
-        dist.all_reduce(flag, dist.ReduceOp.MAX, group=self.control)
+        dist.all_reduce(flag, dist.ReduceOp.MAX, group=self.step_group)
         return bool(flag.item())
 
     def mean(self, values: Sequence[Tensor]) -> list[float]:
         """Scalars averaged over all processes; each tensor []."""
         stacked = torch.stack([value.detach().float() for value in values]).cpu()
         if self.size > 1:
-            dist.all_reduce(stacked, group=self.control)
+            dist.all_reduce(stacked, group=self.step_group)
             stacked /= self.size
         mean: list[float] = stacked.tolist()
         return mean
 
-    def wait_for_lead(self) -> None:
-        """Return when every process has come here, however long the lead takes."""
+    def wait_for_main(self) -> None:
+        """Barrier with a long timeout, for work that the main process does alone."""
         if self.size > 1:
-            dist.barrier(group=self.patient)
+            dist.barrier(group=self.long_timeout_group)
 
-    def from_lead(self, value: Any) -> Any:  # noqa: ANN401 - whatever the lead has
-        """What the lead has, on every process."""
+    def broadcast_from_main(self, value: Any) -> Any:  # noqa: ANN401 - any picklable value
+        """The main process's value, on every process."""
         if self.size == 1:
             return value
-        box = [value if self.lead else None]
-        dist.broadcast_object_list(box, src=0, group=self.patient)
+        box = [value if self.is_main else None]
+        dist.broadcast_object_list(box, src=0, group=self.long_timeout_group)
         return box[0]
 
-    def sharing_gradients(self, network: nn.Module) -> nn.Module:
-        """The network as one whose gradients are averaged over all processes."""
+    def wrap_ddp(self, network: nn.Module) -> nn.Module:
+        """The network in DistributedDataParallel, which averages gradients over all processes."""
         if self.size == 1:
             return network
-        # u, v and batch-norm statistics are no business of the wrapper: the first are the same
-        # everywhere, the second are of each process unless batch norm is synchronised
+        # DDP must not broadcast buffers: u and v are identical on all ranks, and batch-norm
+        # statistics are per rank unless sync_batch_norm is set
         return DistributedDataParallel(
             network,
             device_ids=[self.device.index] if self.device.type == "cuda" else None,
@@ -97,8 +95,10 @@ class World:
 
 
 @contextmanager
-def joined_world(device_type: str, *, timeout_seconds: float) -> Iterator[World]:
-    """Join the processes that torchelastic started together, and leave them at the end.
+def distributed_context(
+    device_type: str, *, timeout_seconds: float
+) -> Iterator[DistributedContext]:
+    """Join the process group that torchelastic started; leave it at the end.
 
     Args:
         device_type: "cuda" (one GPU a process, NCCL) or "cpu" (gloo).
@@ -111,12 +111,12 @@ def joined_world(device_type: str, *, timeout_seconds: float) -> Iterator[World]
     timeout = timedelta(seconds=timeout_seconds)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
     try:
-        yield World(
+        yield DistributedContext(
             device=device,
             rank=dist.get_rank(),
             size=dist.get_world_size(),
-            control=_cpu_group(timeout),
-            patient=_cpu_group(_PATIENCE),
+            step_group=_cpu_group(timeout),
+            long_timeout_group=_cpu_group(_LONG_TIMEOUT),
         )
     finally:
         dist.destroy_process_group()

@@ -8,7 +8,7 @@ from torch import nn
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import power_iteration
 from sagan.training.config import TrainingConfig
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels
 from sagan.training.core.sizes import real_images_per_pass
 
 SETTLING_ITERATIONS = 20  # averaged weights are new to u and v
@@ -49,8 +49,8 @@ def take_standing_statistics(generator: Generator, config: TrainingConfig) -> No
     for batch in range(config.standing_batches):
         z, y = draw_latents_and_labels(
             config.seed,
+            Stream.STANDING_STATISTICS,
             batch,
-            "standing",
             batch_size=config.batch_size,
             latent_dim=generator.latent_dim,
             num_classes=generator.num_classes,

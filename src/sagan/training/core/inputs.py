@@ -1,27 +1,41 @@
-"""What a step draws besides the real images: latents, fake labels, and noise on real images.
+"""Random streams of training, and what a step draws from them besides the order of the images.
 
-Each is a pure function of (seed, stream, images seen, global index): a resumed run draws what an
-uninterrupted one would have drawn, and the number of processes does not change the data.
+Every draw is a pure function of (seed, stream, index, place in the global batch): a resumed run
+draws what an uninterrupted one would have drawn, and the number of processes changes no data.
 """
 
-from typing import Literal
+from enum import IntEnum
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_ROLES = {"discriminator": 1, "generator": 2, "standing": 3, "watch": 4}
-_NOISE = 5
+
+class Stream(IntEnum):
+    """What is drawn; each kind of draw has entropy of its own, (seed, stream, index)."""
+
+    INITIALISATION = 1  # index 0
+    IMAGE_ORDER = 2  # index: the epoch
+    FLIPS = 3  # index: the epoch
+    REAL_NOISE = 4  # index: images seen, as in the next two
+    DISCRIMINATOR_FAKES = 5
+    GENERATOR_FAKES = 6
+    STANDING_STATISTICS = 7  # index: the batch
+    COLLAPSE_MONITOR = 8  # index 0
+
+
+def random_source(seed: int, stream: Stream, index: int) -> np.random.Generator:
+    """NumPy's generator at the start of one draw."""
+    return np.random.default_rng(np.random.SeedSequence((seed, stream, index)))
+
+
+def torch_seed(seed: int, stream: Stream, index: int = 0) -> int:
+    """A seed for torch's generators, for draws that are made by torch."""
+    return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0])
 
 
 def draw_latents_and_labels(
-    seed: int,
-    images_seen: int,
-    role: Literal["discriminator", "generator", "standing", "watch"],
-    *,
-    batch_size: int,
-    latent_dim: int,
-    num_classes: int,
+    seed: int, stream: Stream, index: int, *, batch_size: int, latent_dim: int, num_classes: int
 ) -> tuple[Tensor, Tensor]:
     """Draw what the generator makes fakes of: z from N(0, I), labels uniform over the classes.
 
@@ -31,11 +45,10 @@ def draw_latents_and_labels(
         latents float32 [N, Z], class_labels int64 [N], both on the CPU, so that every device
         sees the same.
     """
-    state = np.random.SeedSequence((seed, _ROLES[role], images_seen)).generate_state(2)
-    source = torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
-    latents = torch.randn(batch_size, latent_dim, generator=source)
-    class_labels = torch.randint(num_classes, (batch_size,), generator=source)
-    return latents, class_labels
+    source = random_source(seed, stream, index)
+    latents = source.standard_normal((batch_size, latent_dim), dtype=np.float32)
+    class_labels = source.integers(num_classes, size=batch_size)
+    return torch.from_numpy(latents), torch.from_numpy(class_labels)
 
 
 def add_real_noise(
@@ -56,8 +69,8 @@ def add_real_noise(
     """
     if amount == 0:
         return images
-    state = np.random.SeedSequence((seed, _NOISE, images_seen)).generate_state(2)
-    source = torch.Generator(images.device).manual_seed(int(state[0]) << 32 | int(state[1]))
+    source = torch.Generator(images.device)
+    source.manual_seed(torch_seed(seed, Stream.REAL_NOISE, images_seen))
     shape = (batch_size, *images.shape[1:])
     noise = torch.rand(shape, generator=source, device=images.device)[share]
     return images + amount * noise

@@ -1,4 +1,4 @@
-"""The training loop: a generator of records, one a step.
+"""The training loop, a generator of one record a step.
 
 Its caller writes the journal, saves checkpoints and decides when to stop.
 """
@@ -6,7 +6,6 @@ Its caller writes the journal, saves checkpoints and decides when to stop.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
@@ -14,9 +13,9 @@ from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 from sagan.training.core.batches import Batches
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.inputs import add_real_noise, draw_latents_and_labels
+from sagan.training.core.inputs import Stream, add_real_noise, draw_latents_and_labels
 from sagan.training.core.losses import objective
 from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import TrainingState
@@ -39,7 +38,7 @@ class StepRecord:
 
 
 def training_loop(
-    state: TrainingState, shards: ShardStore, config: TrainingConfig, world: World
+    state: TrainingState, shards: ShardStore, config: TrainingConfig, context: DistributedContext
 ) -> Iterator[StepRecord]:
     """Train from `state.images_seen` until `config.total_images`, one record a step.
 
@@ -47,12 +46,12 @@ def training_loop(
         state: where training stands; it is changed.
         shards: the images; the `train` split is used.
         config: of the run.
-        world: this process among those that train together.
+        context: this process among those that train together.
     """
     G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
-    shared_G, shared_D = world.sharing_gradients(G), world.sharing_gradients(D)  # noqa: N806
+    shared_G, shared_D = context.wrap_ddp(G), context.wrap_ddp(D)  # noqa: N806
     sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
-    inputs = InputSampler(shards, config, world, **sizes)
+    inputs = InputSampler(shards, config, context, **sizes)
     losses = objective(config.loss, config.classifier_weight)
     bf16, fakes = config.precision == "bf16", fakes_per_update(config)
     while state.images_seen < config.total_images:
@@ -64,7 +63,7 @@ def training_loop(
                 shared_D,
                 state.discriminator_optimizer,
                 *inputs.real(state.images_seen),
-                *inputs.fakes(state.images_seen, "discriminator", config.batch_size),
+                *inputs.fakes(state.images_seen, Stream.DISCRIMINATOR_FAKES, config.batch_size),
                 objective=losses,
                 bf16=bf16,
                 passes=passes(config, config.batch_size),
@@ -74,7 +73,7 @@ def training_loop(
             shared_G,
             D,
             state.generator_optimizer,
-            *inputs.fakes(state.images_seen, "generator", fakes),
+            *inputs.fakes(state.images_seen, Stream.GENERATOR_FAKES, fakes),
             objective=losses,
             bf16=bf16,
             passes=passes(config, fakes),
@@ -94,7 +93,7 @@ class InputSampler:
         self,
         shards: ShardStore,
         config: TrainingConfig,
-        world: World,
+        context: DistributedContext,
         *,
         latent_dim: int,
         num_classes: int,
@@ -103,31 +102,29 @@ class InputSampler:
         self._batches = Batches(
             shards.split("train"), seed=config.seed, horizontal_flip=config.horizontal_flip
         )
-        self._config, self._world = config, world
+        self._config, self._context = config, context
         self._sizes = {"latent_dim": latent_dim, "num_classes": num_classes}
 
     def real(self, images_seen: int) -> tuple[Tensor, Tensor]:
         """Images float [N, 3, H, W], -1..1, and labels int64 [N], on the device."""
-        config, share = self._config, self._world.share(self._config.batch_size)
+        config, share = self._config, self._context.share(self._config.batch_size)
         images, class_labels = self._batches.read(
             images_seen + share.start, share.stop - share.start
         )
         images = add_real_noise(
-            to_float(images.to(self._world.device)),
+            to_float(images.to(self._context.device)),
             config.real_noise,
             seed=config.seed,
             images_seen=images_seen,
             batch_size=config.batch_size,
             share=share,
         )
-        return images, class_labels.to(self._world.device)
+        return images, class_labels.to(self._context.device)
 
-    def fakes(
-        self, images_seen: int, role: Literal["discriminator", "generator"], batch_size: int
-    ) -> tuple[Tensor, Tensor]:
+    def fakes(self, images_seen: int, stream: Stream, batch_size: int) -> tuple[Tensor, Tensor]:
         """Latents [N, Z] and labels int64 [N], on the device."""
         z, y = draw_latents_and_labels(
-            self._config.seed, images_seen, role, batch_size=batch_size, **self._sizes
+            self._config.seed, stream, images_seen, batch_size=batch_size, **self._sizes
         )
-        share, device = self._world.share(batch_size), self._world.device
+        share, device = self._context.share(batch_size), self._context.device
         return z[share].to(device), y[share].to(device)

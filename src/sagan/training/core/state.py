@@ -1,4 +1,4 @@
-"""Everything that changes while training: networks, averages, optimisers, images seen."""
+"""Training state: networks, averaged generator, optimisers, images seen."""
 
 import copy
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
+from sagan.training.core.inputs import Stream, torch_seed
 
 
 class TrainingState:
-    """The state of one run; `state_dict` holds all that a resumed run needs.
+    """The state of one run; `state_dict` holds everything that resuming needs.
 
     Data, latents and labels need no state: they are functions of (seed, images seen).
     """
@@ -25,7 +26,7 @@ class TrainingState:
     def __init__(self, config: TrainingConfig, shards: ShardStore, device: torch.device) -> None:
         """Build freshly initialised networks and optimisers from the run's seed."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+            torch.manual_seed(torch_seed(config.seed, Stream.INITIALISATION))
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)
@@ -59,7 +60,7 @@ class TrainingState:
         }
 
     def not_finite(self) -> dict[str, float]:
-        """The first value that is NaN or infinite of each part with one: a checkpoint of no use."""
+        """Of each part that has one, the first value that is NaN or infinite."""
         found = {}
         for name, part in self._parts().items():
             for tensor in _floats(part.state_dict()):
@@ -74,9 +75,9 @@ class TrainingState:
         return parts | {"images_seen": self.images_seen, "train_seconds": self.train_seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave; the optimisers' options stay those of this run.
+        """Load what `state_dict` gave; the optimisers' options stay those of this run.
 
-        Where a run without an average is gone on with by one that has it, the average begins there.
+        Where a run with an average continues one without, the average begins with those weights.
         """
         for name, part in self._parts().items():
             if isinstance(part, Adam):
@@ -89,7 +90,7 @@ class TrainingState:
         self.train_seconds = state["train_seconds"]
 
     def set_rates(self, config: TrainingConfig) -> None:
-        """Give the optimisers the rates of this moment of the schedule."""
+        """Set the optimisers' learning rates to the schedule at `images_seen`."""
         left = 1.0
         if config.lr_schedule == "linear":
             left = max(0.0, 1.0 - self.images_seen / config.total_images)

@@ -162,17 +162,17 @@ def _train(
     errors: WorkerErrorFiles,
     rank: int,
 ) -> None:
-    from sagan.training.core.distributed import joined_world
-    from sagan.training.run import train_here
+    from sagan.training.core.distributed import distributed_context
+    from sagan.training.run import run_training
 
     timeout = config.collective_timeout_seconds
     with stop_requests(patient=True) as stop:
         try:
             device = choose_device(config.device, threads=config.threads)
-            with joined_world(device.type, timeout_seconds=timeout) as world:
+            with distributed_context(device.type, timeout_seconds=timeout) as context:
                 try:
                     store = ShardStore.open(shards)
-                    train_here(config, store, world, stop, **folders, on_score=None)
+                    run_training(config, store, context, stop, **folders, on_score=None)
                 except Exception as error:
                     errors.record_failure(rank, error)  # before the others lose this process
                     raise

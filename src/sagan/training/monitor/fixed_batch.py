@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.training.config import TrainingConfig
-from sagan.training.core.inputs import draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels
 
 _MAX_REFERENCE_IMAGES = 64  # real images per group whose mean distance is measured
 
@@ -57,8 +57,8 @@ def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch
     count = size * len(members)
     latents, _ = draw_latents_and_labels(
         config.seed,
+        Stream.COLLAPSE_MONITOR,
         0,
-        "watch",
         batch_size=count,
         latent_dim=config.model.generator.latent_dim,
         num_classes=shards.num_classes,

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from sagan.data.shards.store import ShardStore
-from sagan.models.ops.sync_batch_norm import statistics_alone
+from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
 from sagan.training.config import TrainingConfig
-from sagan.training.core.distributed import World
+from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.loop import StepRecord
 from sagan.training.core.sizes import images_per_step
 from sagan.training.core.state import TrainingState
@@ -27,20 +27,20 @@ class Observer:
     def __init__(
         self,
         config: TrainingConfig,
-        world: World,
+        context: DistributedContext,
         state: TrainingState,
         shards: ShardStore,
         run: Path,
     ) -> None:
         """Prepare the recording of a run in its folder."""
-        self._config, self._world, self._state = config, world, state
+        self._config, self._context, self._state = config, context, state
         self._seconds, self._steps = 0.0, 0  # since the last record
         self._monitor: CollapseMonitor | None = None
         self._resources = ExitStack()
-        if world.lead:
+        if context.is_main:
             self._journal = Journal(run / JOURNAL)
             if config.watch.enabled:
-                self._monitor = CollapseMonitor(config, shards, world.device)
+                self._monitor = CollapseMonitor(config, shards, context.device)
             step = state.images_seen // images_per_step(config)
             self._tensorboard = TensorBoardWriter(
                 run / "tensorboard", purge_step=step + 1, enabled=config.tensorboard
@@ -58,14 +58,14 @@ class Observer:
             self._monitor.load_state_dict(state)
 
     def __enter__(self) -> Self:
-        if self._world.lead:
+        if self._context.is_main:
             progress = Progress(
                 images_seen=self._state.images_seen,
                 total_images=self._config.total_images,
                 images_per_step=images_per_step(self._config),
             )
             self._progress = self._resources.enter_context(closing(progress))
-        self._world.wait_for_lead()  # TensorBoard is slow to import
+        self._context.wait_for_main()  # TensorBoard is slow to import
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,22 +75,22 @@ class Observer:
         """Account for a step; write a record if one is due."""
         config = self._config
         self._seconds, self._steps = self._seconds + record.seconds, self._steps + 1
-        if self._world.lead:
+        if self._context.is_main:
             self._progress.advance(record.images_seen)
         checked = config.watch.enabled and (step % config.watch.every_steps == 0 or last)
         if step % config.log_every_steps == 0 or last or step == 1 or checked:
             entry = self._entry(record, step)
-            if self._world.lead:
+            if self._context.is_main:
                 self._write(entry, checked=checked)
             self._seconds, self._steps = 0.0, 0
         if checked:
-            self._world.wait_for_lead()
+            self._context.wait_for_main()
 
     def _write(self, entry: Record, *, checked: bool) -> None:
         warnings: list[str] = []
         seen = {"step": entry["step"], "images_seen": entry["images_seen"]}
         if checked and self._monitor is not None:
-            with statistics_alone():  # the other processes wait
+            with sync_batch_norm_disabled():  # the other processes wait
                 diagnostics = self._monitor.check(self._state)
             entry, warnings = entry | diagnostics.scalars, diagnostics.warnings
             columns = self._config.watch.images_per_class
@@ -117,7 +117,7 @@ class Observer:
             "gradient_norm/discriminator": record.discriminator.gradient_norm,
             "gradient_norm/generator": record.generator.gradient_norm,
         } | self._state.gammas()
-        values = self._world.mean(list(tensors.values()))
+        values = self._context.mean(list(tensors.values()))
         entry: dict[str, Any] = {"step": step, "images_seen": record.images_seen}
         entry |= dict(zip(tensors, values, strict=True))
         if self._config.lr_schedule != "constant":

@@ -86,7 +86,7 @@ class Scorer:
     ) -> None:
         """Prepare to score a run; `workspace` is the folder of cached features."""
         self._config, self._shards, self._workspace = config, shards, workspace
-        self._protocol = config.scoring.protocol.model_copy(update={"device": device.type})
+        self._protocol = config.scoring.evaluation.model_copy(update={"device": device.type})
         self._log_level = logging.WARNING
 
     def score(self, state: TrainingState) -> Score:
@@ -140,7 +140,7 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
         import sagan.metrics.evaluate_generator  # noqa: F401 - fails early if a library is missing
         from sagan.metrics.features.inception import require_weights
 
-        require_weights(config.scoring.protocol)
+        require_weights(config.scoring.evaluation)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""What a run is, and where it ran.
+"""Identity of a run, and the environment that it is computed in.
 
-A run's identity is its parameters, data and code: it names the run's folder, so that an
-interrupted run resumes and a changed one starts afresh. The environment (device, processes,
-threads, versions) is recorded beside it: bit-exactness is promised within one environment.
+The identity is the parameters, data and code that decide the weights. It names the run's folder: an
+interrupted run resumes, a changed one starts afresh. The environment (device, processes, threads,
+versions) is recorded beside it, since bit-exactness is promised within one environment.
 """
 
 import hashlib
@@ -22,20 +22,14 @@ from sagan.common.files import source_hash
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 
-# where a run is computed and how it is watched does not make it another run
-_NOT_IDENTITY = {"device", "threads", "devices", "nnodes", "rdzv_endpoint", "rdzv_id", "restarts"}
-_NOT_IDENTITY |= {"collective_timeout_seconds", "log_every_steps"}
-_NOT_IDENTITY |= {"checkpoint_every_images", "keep_checkpoints", "tensorboard", "watch"}
-_NOT_IDENTITY |= {"scoring", "export", "export_raw"}
-_NOT_IDENTITY |= {"allow_changed", "preset"}  # what a preset sets is in the other parameters
-# what decides about the weights, as whole files and folders
+# the code that decides the weights, as whole files and folders
 _CODE = ("common/pixels.py", "models", "training/core")
 
 
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
-    """Parameters, data and code of a run, JSON-able."""
+    """Parameters, data and code that decide a run's weights, JSON-able."""
     return {
-        "parameters": config.model_dump(mode="json", exclude=_NOT_IDENTITY),
+        "parameters": config.dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
@@ -51,14 +45,14 @@ def identity_hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
-@cache  # of the code that runs here, though its files may be edited meanwhile
+@cache  # the code that this process runs; its files may be edited meanwhile
 def code_hash() -> str:
-    """Hash of the source files that decide about a run's weights, as this process found them."""
+    """Hash of the source files that decide the weights, as this process found them."""
     return source_hash(*_CODE)
 
 
 def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:
-    """Where a run is computed, JSON-able."""
+    """Device, processes and versions that a run is computed with, JSON-able."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processes": config.world_size,

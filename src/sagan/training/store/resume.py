@@ -1,6 +1,6 @@
-"""What a run goes on from: its own checkpoint, or another run's where the two are alike.
+"""Resuming a run: from its own newest checkpoint, or from another run's.
 
-They must be the same but for what is named.
+The other run must have the same parameters, except those that `allow_changed` names.
 """
 
 import json
@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
+from sagan.common.schema import mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import differences
 
 IDENTITY = "identity.json"
-_ALWAYS_ALLOWED = ("total_images", "continue_from")
+_ALWAYS_ALLOWED = tuple(
+    name
+    for name, field in TrainingConfig.model_fields.items()
+    if (mark := mark_of(field)) and mark.may_change
+)
 
 
 def read_identity(run: Path) -> dict[str, Any] | None:
-    """What the run in a folder is; None where the folder holds none.
+    """Identity of the run in a folder; None where the folder holds none.
 
     Raises:
         ValueError: where the record is damaged.
@@ -35,8 +40,8 @@ def read_identity(run: Path) -> dict[str, Any] | None:
     return identity
 
 
-def claim_folder(run: Path, identity: dict[str, Any]) -> None:
-    """Write into a folder which run it holds.
+def write_identity(run: Path, identity: dict[str, Any]) -> None:
+    """Record in a run's folder which run it holds.
 
     Raises:
         ValueError: where it holds another one.
@@ -48,15 +53,15 @@ def claim_folder(run: Path, identity: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(identity, indent=2) + "\n")
 
 
-def state_to_go_on_from(
-    config: TrainingConfig, checkpoints: CheckpointStore, workspace: Path, identity: dict[str, Any]
+def load_resume_state(
+    config: TrainingConfig, checkpoints: CheckpointStore, runs_dir: Path, identity: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The run's own newest state, or that of `config.continue_from`; None: it starts afresh.
+    """The state to resume from: the run's own newest, else that of `continue_from`; None: afresh.
 
     Args:
         config: of the run.
         checkpoints: its own.
-        workspace: folder of all runs.
+        runs_dir: folder of all runs.
         identity: of the run.
 
     Raises:
@@ -68,7 +73,7 @@ def state_to_go_on_from(
         return saved
     if not config.continue_from:
         return None
-    saved = load_other_run(config.continue_from, workspace, identity, config.allow_changed)
+    saved = load_other_run(config.continue_from, runs_dir, identity, config.allow_changed)
     if saved["images_seen"] >= config.total_images:
         raise ValueError(
             f"training.continue_from: {config.continue_from} has seen "
@@ -79,13 +84,13 @@ def state_to_go_on_from(
 
 
 def load_other_run(
-    name: str, workspace: Path, identity: dict[str, Any], allowed: Sequence[str]
+    name: str, runs_dir: Path, identity: dict[str, Any], allowed: Sequence[str]
 ) -> dict[str, Any]:
-    """The newest state of another run that this one goes on from.
+    """The newest state of another run that this one continues.
 
     Args:
-        name: the other run's name in the workspace, or its folder.
-        workspace: folder of all runs.
+        name: the other run's name in `runs_dir`, or its folder.
+        runs_dir: folder of all runs.
         identity: of this run.
         allowed: dotted paths of the training parameters that may differ.
 
@@ -93,12 +98,12 @@ def load_other_run(
         FileNotFoundError: where there is no such run, or it has no checkpoint.
         ValueError: where architecture, data or classes differ, or a parameter not in `allowed`.
     """
-    folder = workspace / name if (workspace / name).is_dir() else Path(name)
+    folder = runs_dir / name if (runs_dir / name).is_dir() else Path(name)
     other = read_identity(folder)
     if other is None:
-        known = sorted(path.parent.name for path in workspace.glob(f"*/{IDENTITY}"))
+        known = sorted(path.parent.name for path in runs_dir.glob(f"*/{IDENTITY}"))
         raise FileNotFoundError(
-            f"training.continue_from: no run at '{folder}'; runs in {workspace}: "
+            f"training.continue_from: no run at '{folder}'; runs in {runs_dir}: "
             f"{', '.join(known[:10]) or 'none'}"
         )
     check_same(other, identity, allowed)
@@ -109,7 +114,7 @@ def load_other_run(
 
 
 def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[str] = ()) -> None:
-    """Refuse to go on from a run that is another one.
+    """Refuse to continue a run whose data or parameters differ.
 
     Raises:
         ValueError: with what differs, before -> now.

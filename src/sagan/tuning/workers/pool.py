@@ -31,7 +31,7 @@ class WorkerPool(Supervisor):
         self._spec, self._count, self._deadline = spec, count, deadline
 
     def __enter__(self) -> Self:
-        devices = (self._spec.training.device, self._spec.config.protocol.device)
+        devices = (self._spec.training.device, self._spec.config.evaluation.device)
         one_gpu = not any(":" in device for device in devices)  # else they name it themselves
         for number in range(self._count):
             log_file = self._spec.logs / f"{machine()}-{number}.log"
