@@ -143,7 +143,7 @@ def test_scores_of_another_kind_are_not_compared(tiny, shards, tmp_path, monkeyp
     following(monkeypatch, [3.0, 1.0, 2.0, 4.0])
     train(tiny(scoring=SCORING), shards, tmp_path)
 
-    with pytest.raises(CheckpointError, match=r"has a score by \w+ under training\.scoring\.proto"):
+    with pytest.raises(CheckpointError, match=r"has a score by \w+ under training\.scoring\.evalu"):
         train(tiny(scoring=SCORING | change, export="best"), shards, tmp_path)
 
     elsewhere = SCORING | {"evaluation": SCORING["evaluation"] | {"batch_size": 3}}
