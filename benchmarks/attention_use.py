@@ -1,8 +1,8 @@
 """How much trained generators use their attention: `python -m benchmarks.attention_use ROWS`.
 
-Each generator of a comparison that has self-attention is measured three times under the evaluation
-station's protocol: unchanged; with uniform attention (all queries zero, so that it adds the mean of
-the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for each, over
+Each generator of a comparison that has self-attention is measured three times under the protocol
+of the evaluation pipeline: unchanged; with uniform attention (all queries zero, so that it adds the
+mean of the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for each, over
 the same latents, so that the later layers get inputs with the statistics that they normalise by.
 Prints one line per generator and condition, then one JSON line: the protocol, the scores of every
 run, and for each variant Fréchet distances as factors of the unchanged generator's, with 95%

@@ -2,7 +2,7 @@
 
 The study chose its best trial by one seed, and the best of many noisy scores is partly chance. Here
 both sets of parameters are trained with the same budget and with seeds that the study has not used,
-and evaluated under the station's own protocol with latents of another seed. Prints one line per
+and evaluated under the evaluation's own protocol with latents of another seed. Prints one line per
 run, then one JSON line: means and differences with 95% intervals over seeds (Student's and Welch's
 t), and for the objective Welch's `p` on the scale of the comparison's tests (Fréchet
 distances as logarithms: a large one varies more). `better` is true where p is below 0.05 and the
@@ -111,7 +111,7 @@ def train(
 
 
 def protocol(evaluation: Path) -> EvaluationConfig:
-    """The evaluation station's, with latents that no study has seen."""
+    """The evaluation pipeline's, with latents that no study has seen."""
     settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
     return EvaluationConfig.model_validate(settings)
 
@@ -119,7 +119,7 @@ def protocol(evaluation: Path) -> EvaluationConfig:
 def evaluate(
     trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
 ) -> dict[str, float]:
-    """The scores of a run under the evaluation station's protocol."""
+    """The scores of a run under the evaluation evaluation pipeline's protocol."""
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.evaluate_generator import evaluate_generator

@@ -3,8 +3,8 @@
 `python -m benchmarks.validation` writes a synthetic manifest of 1.3 million rows (1,000 classes of
 training and validation images, with the irregular ones that ImageNet has: images that do not
 decode, copies, CMYK, a PNG named .JPEG), then, in its own process, reads it and does all that
-station 2 does after decoding: tables, all expectations with the thresholds of `conf/imagenet128`,
-data hash, Data Docs page, quarantine list, verdict, and everything saved. Ends with one JSON line;
+data validation does after decoding: tables, all expectations with the thresholds of
+`conf/imagenet128`, data hash, Data Docs page, quarantine list, verdict, and everything saved. Ends with one JSON line;
 seconds and peak memory are those of that process from its start, imports included.
 """
 
@@ -33,7 +33,7 @@ FEWEST_ROWS = 130_000  # with which these pass the thresholds
 
 
 def draw_manifest(rows: int) -> "pd.DataFrame":
-    """A manifest as station 2 would make it of ImageNet, of about so many rows.
+    """A manifest as data validation would make it of ImageNet, of about so many rows.
 
     Args:
         rows: images in both splits.
@@ -81,7 +81,7 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
 
 
 def whole_gate(folder: Path) -> dict[str, Any]:
-    """All that station 2 does with a manifest; returns what it found and where the time went."""
+    """Validate a manifest; returns what was found and where the time went."""
     marks = [("start", time.perf_counter())]
     from kedro.config import OmegaConfigLoader
 

@@ -1,4 +1,4 @@
-"""The benchmark's manifest is what station 2 would make, and the suites find its odd images."""
+"""The benchmark's manifest is as data validation makes it; the suites find its odd images."""
 
 import json
 

@@ -33,7 +33,7 @@ def test_a_validation_split_of_another_name_is_not_passed_over_in_silence(tmp_pa
     ImageFolder.open(root)
     assert caplog.text == "", "ImageNet's own layout: test/ has no labels"
     (root / "val").rename(root / "valid")
-    for _ in range(2):  # as several stations of one run do
+    for _ in range(2):  # as several pipelines of one run do
         assert ImageFolder.open(root).splits == ("train",)
     (said,) = caplog.messages
     assert said.endswith("has no val/, and a split of another name is not read: valid/, test/")

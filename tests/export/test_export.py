@@ -45,7 +45,7 @@ def measured(bundle: GeneratorBundle) -> dict:
 
 @pytest.fixture(scope="module")
 def shared(bundle, tmp_path_factory) -> Path:
-    """What the station leaves."""
+    """What the pipeline leaves."""
     target = tmp_path_factory.mktemp("shared") / "shared_generator"
     catalog = DataCatalog(
         {

@@ -103,7 +103,7 @@ def test_a_study_with_one_trial_has_a_page_too(worked):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project's conf, with the best parameters where the station leaves them."""
+    """A project's conf, with the best parameters where the pipeline leaves them."""
     for env, root in (("base", "data"), ("photos", "data/photos")):
         folder = tmp_path / "conf" / env
         folder.mkdir(parents=True)
