@@ -1,12 +1,12 @@
 """How much trained generators use their attention: `python -m benchmarks.attention_use ROWS`.
 
-Each generator of a comparison that has self-attention is measured three times under the protocol
-of the evaluation pipeline: unchanged; with uniform attention (all queries zero, so that it adds the
-mean of the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for each, over
-the same latents, so that the later layers get inputs with the statistics that they normalise by.
-Prints one line per generator and condition, then one JSON line: the protocol, the scores of every
-run, and for each variant Fréchet distances as factors of the unchanged generator's, with 95%
-intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
+Each generator of a comparison that has self-attention is measured three times under the protocol of
+the evaluation pipeline: unchanged; with uniform attention (all queries zero, so that it adds the
+mean of the values); and with attention off (gamma 0). Batch-norm statistics are recomputed for
+each, over the same latents, so that the later layers get inputs with the statistics that they
+normalise by. Prints one line per generator and condition, then one JSON line: the protocol, the
+scores of every run, and for each variant Fréchet distances as factors of the unchanged generator's,
+with 95% intervals over seeds (paired: the same network) and the paired t-test's p, on logarithms.
 
 A generator trained with attention may depend on it although one trained without is as good: a large
 factor means that attention is used, not that it is needed.

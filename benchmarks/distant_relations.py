@@ -6,11 +6,11 @@ them. Networks and training are those of the digits (conf/base): with self-atten
 of both networks, without it, and with a residual block of similar size instead, several seeds each.
 
 `agreement` of generated pairs: how much more a sample's two corners correlate than corners of two
-samples of the same class do; 1 for real images (identical copies), 0 where a sample's corners
-share only their class. Also the Fréchet distance and the recognised share of the evaluation
-pipeline's classifier, trained on these images, and attention at the end: |gamma|, and the entropy
-of its maps (1: uniform). Prints one line per run, then one JSON line; `attention_helps` is true where
-agreement with attention is higher than without it, by Welch's two-sided test at 0.05.
+samples of the same class do; 1 for real images (identical copies), 0 where a sample's corners share
+only their class. Also the Fréchet distance and the recognised share of the evaluation pipeline's
+classifier, trained on these images, and attention at the end: |gamma|, and the entropy of its maps
+(1: uniform). Prints one line per run, then one JSON line; `attention_helps` is true where agreement
+with attention is higher than without it, by Welch's two-sided test at 0.05.
 
 Needs no other run: the images are drawn from scikit-learn's digits into a temporary folder.
 """

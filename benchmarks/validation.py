@@ -2,9 +2,9 @@
 
 `python -m benchmarks.validation` writes a synthetic manifest of 1.3 million rows (1,000 classes of
 training and validation images, with the irregular ones that ImageNet has: images that do not
-decode, copies, CMYK, a PNG named .JPEG), then, in its own process, reads it and does all that
-data validation does after decoding: tables, all expectations with the thresholds of
-`conf/imagenet128`, data hash, Data Docs page, quarantine list, verdict, and everything saved. Ends with one JSON line;
+decode, copies, CMYK, a PNG named .JPEG), then, in its own process, reads it and does all that data
+validation does after decoding: tables, all expectations with the thresholds of `conf/imagenet128`,
+data hash, Data Docs page, quarantine list, verdict, and everything saved. Ends with one JSON line;
 seconds and peak memory are those of that process from its start, imports included.
 """
 
