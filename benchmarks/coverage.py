@@ -1,7 +1,7 @@
 """Line and branch coverage of `src` by the tests: `python -m benchmarks.coverage`.
 
-Runs the whole suite under coverage.py, unless `--report` names the JSON report of such a run; other
-words go to pytest. Processes that tests start are not counted. Ends with one JSON line.
+Runs the whole suite under coverage.py, unless `--report` names the JSON report of such a run; words
+after `--` go to pytest. Processes that tests start are not counted. Ends with one JSON line.
 """
 
 import argparse
@@ -49,12 +49,13 @@ def main() -> int:
     """Measure, print a row a package, and the whole as JSON."""
     parser = argparse.ArgumentParser("python -m benchmarks.coverage", description=__doc__)
     parser.add_argument("--report", type=Path, help="a JSON report to read instead")
-    arguments, words = parser.parse_known_args()
+    parser.add_argument("words", nargs="*", help="for pytest, after --")
+    arguments = parser.parse_args()
     status = 0
     with tempfile.TemporaryDirectory() as folder:
         report = arguments.report or Path(folder) / "coverage.json"
         if arguments.report is None:
-            status = measure(report, words)
+            status = measure(report, arguments.words)
         packages = by_package(json.loads(report.read_text(encoding="utf-8")))
     whole = sum(packages.values(), Counter())
     for name, counts in sorted({**packages, "all": whole}.items()):
