@@ -1,4 +1,4 @@
-"""Seconds of the slow test files on an idle core: the costliest are handed out first.
+"""Estimated seconds of the slow test files: the costliest are handed out first.
 
 `make test` ends with the files of five seconds and more, in this form. The first file makes the
 finished project that others copy; the second one needs none.

@@ -31,7 +31,7 @@ def test_notebook_is_kept_without_outputs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_defines_nothing(path: Path) -> None:
-    """Notebooks read; what they use lives in the rooms, where it is tested."""
+    """Notebooks read; what they use is in the packages, where it is tested."""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
             assert not any(line.startswith(("def ", "class ")) for line in cell.source.split("\n"))
