@@ -57,3 +57,16 @@ def test_one_gpu_of_several_may_be_named(monkeypatch):
     assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(ValueError, match="cuda:2 was asked for, but there are 2 GPUs"):
         devices.choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_native_where_the_processor_has_instructions_for_it(
+    no_cuda, monkeypatch, native
+):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": False}, raising=False)
+    devices.computes_bf16.cache_clear()
+    try:
+        assert devices.computes_bf16("auto") is native
+    finally:
+        devices.computes_bf16.cache_clear()

@@ -40,6 +40,19 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
     return torch.device("cuda" if name == "auto" else name)
 
 
+@cache
+def computes_bf16(device: str) -> bool:
+    """Whether a device has instructions for bfloat16; others emulate them, many times slower.
+
+    Args:
+        device: auto, cpu or cuda, as `choose_device` takes them.
+    """
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    arm = getattr(torch.cpu, "get_capabilities", dict)().get("bf16", False)  # from torch 2.12 on
+    return torch.cpu._is_avx512_bf16_supported() or bool(arm)
+
+
 @contextmanager
 def fastest_convolutions(device: torch.device) -> Iterator[None]:
     """Let cuDNN choose the fastest algorithm at a shape's first batch, inside the block.

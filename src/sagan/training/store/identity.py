@@ -29,7 +29,7 @@ _CODE = ("common/pixels.py", "models", "training/core")
 def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
     """Parameters, data and code that decide a run's weights, JSON-able."""
     return {
-        "parameters": config.dump(affecting="weights"),
+        "parameters": config.resolved().dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
