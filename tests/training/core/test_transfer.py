@@ -194,11 +194,17 @@ def test_a_generator_alone_leaves_the_discriminator_new(state):
         assert torch.equal(tensor, weights.of("generator")[key])
 
 
-def test_where_nothing_fits_the_shapes_are_told(state):
+@pytest.mark.parametrize("head", ["projection", "classifier"])
+def test_where_nothing_fits_the_shapes_are_told(tiny, shards, head):
+    """A bias of three colours or classes always fits, and means nothing without its weight."""
+    model = copy.deepcopy(tiny().model.model_dump())
+    model["discriminator"]["head"] = head
+    state = TrainingState(tiny(model=model), shards, CPU)
     before = copy.deepcopy(parts(state))
 
-    with pytest.raises(ValueError, match="no weights of the model fit") as refused:
-        taken_by(state, trained(NAMES, base=16))
+    for names in (NAMES, OTHER):
+        with pytest.raises(ValueError, match="no weights of the model fit") as refused:
+            taken_by(state, trained(names, base=16, head=head))
 
     assert "generator linear.weight [1024, 8] there, [512, 8] here" in str(refused.value)
     for network, part in parts(state).items():

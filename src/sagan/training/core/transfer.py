@@ -169,24 +169,22 @@ def _match(network: nn.Module, given: Tensors, *, same_classes: bool) -> _Match:
     }
     mapped = {name for name in tables if not same_classes or name not in same}
     fitting = same - mapped
-    mapped = {name for name in mapped if _weight_of(name, own) <= mapped}
+    mapped = {name for name in mapped if _needed_with(name, own) <= mapped}
     copied = {name for name in fitting if _needed_with(name, own) <= fitting}
     left = own.keys() - copied - mapped
     return _Match(*([name for name in own if name in part] for part in (copied, mapped, left)))
 
 
-def _weight_of(name: str, own: Tensors) -> set[str]:
-    """The weight of a tensor's layer, without which its bias, u and v mean nothing."""
-    return {f"{name.rpartition('.')[0]}.weight"} & own.keys()
-
-
 def _needed_with(name: str, own: Tensors) -> set[str]:
-    """The tensors without which this one means nothing; a scalar belongs to all of its module."""
+    """The tensors without which this one means nothing.
+
+    A scalar belongs to all of its module; a bias, u and v to their weight.
+    """
     module, _, leaf = name.rpartition(".")
     if not own[name].ndim:
         return {other for other in own if other.startswith(f"{module}.") and own[other].ndim}
-    pair = {f"{module}.{other}" for other in ("u", "v") if leaf in {"u", "v"}}
-    return _weight_of(name, own) | pair
+    needed = {"weight", "u", "v"} if leaf in {"u", "v"} else {"weight"}
+    return own.keys() & {f"{module}.{other}" for other in needed}
 
 
 def _class_tables(network: nn.Module) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.journal import JOURNAL, Journal
 
 STARTED_FROM = "started_from"  # event of the journal
-_CHECKPOINTS = "checkpoint-*.json"
+_SAVED = "checkpoint-*.json"
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,12 @@ def find_model(given: str, runs_dir: Path | None) -> TrainedModel:
 
 def recorded_hashes(given: str, runs_dir: Path) -> list[str]:
     """Content hashes of a model that runs with a checkpoint started from, the last used first."""
-    journals = [run / JOURNAL for run in runs_dir.glob("*") if any(run.glob(_CHECKPOINTS))]
-    existing = [journal for journal in journals if journal.is_file()]
-    newest_first = sorted(existing, key=lambda journal: -journal.stat().st_mtime)
+    journals = [path for path in runs_dir.glob(f"*/{JOURNAL}") if any(path.parent.glob(_SAVED))]
     return [
-        str(start["sha256"])
-        for journal in newest_first
-        for start in _starts(journal)
-        if start["given"] == given
+        str(record["start"]["sha256"])
+        for journal in sorted(journals, key=lambda path: -path.stat().st_mtime)
+        for record in Journal(journal).read()
+        if record.get("event") == STARTED_FROM and record["start"]["given"] == given
     ]
 
 
@@ -125,12 +122,6 @@ def check_start(config: TrainingConfig, image_size: int | None, runs_dir: Path |
         raise ValueError(f"training.start_from: {given}: {error}") from None
 
 
-def _starts(journal: Path) -> Iterator[dict[str, object]]:
-    for record in Journal(journal).read():
-        if record.get("event") == STARTED_FROM:
-            yield record["start"]
-
-
 def _bundle_hash(path: Path) -> str:
     """Hash of the weights and of what their class tables' rows are named."""
     try:
@@ -143,7 +134,7 @@ def _bundle_hash(path: Path) -> str:
 
 def _chosen_checkpoint(run: Path) -> Path:
     """The best by score; the newest where there are no scores."""
-    found = sorted(run.glob(_CHECKPOINTS), reverse=True)
+    found = sorted(run.glob(_SAVED), reverse=True)
     if not found:
         raise FileNotFoundError(
             f"training.start_from: {run} is neither a generator bundle ({CONFIG}, {WEIGHTS}) nor "
