@@ -30,6 +30,7 @@ class TrainingState:
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)
+        discriminator.freeze(config.freeze_discriminator_layers)
         # channels_last: images are stored that way, and convolutions are faster
         self.generator = generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

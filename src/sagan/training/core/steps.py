@@ -113,7 +113,7 @@ def generator_step(
     bf16: bool = False,
     passes: int = 1,
 ) -> GeneratorRecord:
-    """Update G against D, whose weights are frozen meanwhile.
+    """Update G against D, whose weights get no gradient meanwhile.
 
     Args:
         G: generator, in training mode; gradients are averaged over all processes where it is
@@ -132,6 +132,7 @@ def generator_step(
     """
     optimizer.zero_grad(set_to_none=True)
     seen = []
+    trained = [parameter for parameter in D.parameters() if parameter.requires_grad]
     D.requires_grad_(requires_grad=False)
     try:
         with _untouched_on_error(G):
@@ -146,7 +147,8 @@ def generator_step(
             loss = torch.stack(seen).mean()
             norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
     finally:
-        D.requires_grad_(requires_grad=True)
+        for parameter in trained:  # frozen blocks stay frozen
+            parameter.requires_grad = True
     return GeneratorRecord(loss, norm)
 
 
@@ -209,7 +211,7 @@ def _statistics(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
-    """Step the optimiser if all is finite; then let u and v follow the new weights.
+    """Step the optimiser if all is finite; then let u and v follow the weights that changed.
 
     Returns:
         the gradient's norm over all parameters, [].
@@ -220,5 +222,5 @@ def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str,
     if not torch.isfinite(torch.stack(list(facts.values()))).all():
         raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
     optimizer.step()
-    power_iteration(network)
+    power_iteration(network, trained_only=True)
     return norm
