@@ -121,7 +121,7 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
     """
     changed = [
         *(f"data.{line}" for line in differences(before["data"], now["data"])),
-        *differences(before["parameters"], now["parameters"]),
+        *differences(_unset_as_default(before["parameters"], now), now["parameters"]),
     ]
     fixed = [line for line in changed if line.startswith(("data.", "model."))]
     other = [line for line in changed if line not in fixed and not _is_allowed(line, allowed)]
@@ -141,6 +141,13 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
         + "; ".join(remedy)
         + ")"
     )
+
+
+def _unset_as_default(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, with the default of those that an earlier version of the code had not."""
+    defaults = TrainingConfig().dump(affecting="weights")
+    unknown = now["parameters"].keys() & defaults.keys() - before.keys()
+    return {name: defaults[name] for name in unknown} | before
 
 
 def _is_allowed(line: str, allowed: Sequence[str]) -> bool:
