@@ -7,6 +7,7 @@ from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.variants import plan_runs
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import EQUAL, TRAINING, VARIANTS, count_trainings
+from tests.small_world import small_bundle
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,25 @@ def test_variants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
     with pytest.raises(ValueError, match="best: trains exactly as sagan does; leave one"):
         compare(variants=(*VARIANTS, same))
     assert started == []
+
+
+def test_a_variant_may_start_from_a_model(shards, tmp_path):
+    models = [str(small_bundle(tmp_path / name).path) for name in ("a", "b")]
+    variants = [{"name": name, "parameters": {"start_from": name}} for name in models]
+    config = ComparisonConfig(variants=[{"name": "sagan"}, variants[0]], seeds=(0,), total_images=4)
+
+    plain, started = plan_runs(config, TrainingConfig(**TRAINING), shards)
+
+    assert (plain.training.start_from, started.training.start_from) == (None, models[0])
+    with pytest.raises(ValueError, match=r"b: trains exactly as .*a does"):  # the same weights
+        plan_runs(
+            ComparisonConfig(variants=variants, reference=models[0]),
+            TrainingConfig(**TRAINING),
+            shards,
+        )
+    nowhere = {"name": "sagan", "parameters": {"start_from": "nowhere"}}
+    with pytest.raises(ValueError, match=r"sagan: training\.start_from: there is no path"):
+        plan_runs(ComparisonConfig(variants=[nowhere]), TrainingConfig(**TRAINING), shards)
 
 
 def test_runs_at_once_are_a_process_each(compare, monkeypatch):

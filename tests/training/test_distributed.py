@@ -97,6 +97,7 @@ def assert_close_to(alone, workspace: Path) -> None:
     journal, state = alone
     records = [json.loads(line) for line in next(workspace.glob("*/journal.jsonl")).open()]
     numbers = [record for record in records if "event" not in record]
+    journal = [record for record in journal if "event" not in record]
     assert [r["images_seen"] for r in numbers] == [r["images_seen"] for r in journal]
     for ours, theirs in zip(numbers[:20], journal[:20], strict=True):
         for name in ("discriminator_loss", "generator_loss", "gradient_norm/generator"):
@@ -255,6 +256,21 @@ def test_two_processes_augment_with_the_probability_and_averages_of_one(
         == final_state(tmp_path)["augmentation"]["signs"].tolist()
     )
     assert state["augmentation"]["signs"][1] == 8  # of both processes' images
+
+
+def test_all_processes_start_from_the_model_that_the_main_one_reads(pair, shards, tmp_path):
+    """With frozen blocks, which get no gradients to average."""
+    model = distributed_workers.newest_of(pair / "plain")
+    changes = SHARED | distributed_workers.GOES_WELL["started"][0] | {"start_from": str(model)}
+
+    alone = train(TrainingConfig(**(TINY | changes)), shards, tmp_path)
+
+    assert_close_to((alone.journal, final_state(tmp_path)), pair / "started")
+    before = torch.load(model, weights_only=True)["discriminator"]
+    after = final_state(pair / "started")["discriminator"]
+    frozen = [name for name in before if name.startswith(("layers.8x8_b", "layers.8x8_a"))]
+    assert all(torch.equal(after[name], before[name]) for name in frozen)
+    assert not torch.equal(after["head.linear.weight"], before["head.linear.weight"])
 
 
 def test_saving_may_take_longer_than_a_step_may(pair):

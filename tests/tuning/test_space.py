@@ -37,6 +37,7 @@ def space(study, training):
         ),
         ("betas.2", "betas.2: betas has elements 0 to 1, got '2'"),
         ("generator_lr.x", "generator_lr.x: generator_lr is a value, nothing lies below it"),
+        ("start_from", "start_from: the study sets it"),
         ("threads", "threads: the study sets it, or it does not change what is trained"),
     ],
 )

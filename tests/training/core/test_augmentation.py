@@ -10,8 +10,8 @@ from torch.optim import SGD
 
 from sagan.training import train
 from sagan.training.config.augmentation import AugmentationConfig
-from sagan.training.core import ada, diffaugment
-from sagan.training.core.augmentation import Augmentation
+from sagan.training.core.augmentation import ada, diffaugment
+from sagan.training.core.augmentation.methods import Augmentation
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.inputs import Stream, draw_numbers
 from sagan.training.core.loop import InputSampler, training_loop

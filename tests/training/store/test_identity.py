@@ -16,7 +16,7 @@ PACKAGE = Path(sagan.__file__).parent
 DECIDES = ["common/pixels.py", *("training/core/losses.py", "training/core/batches.py")]
 DECIDES += [
     "training/core/exported.py",
-    "training/core/ada.py",
+    "training/core/augmentation/ada.py",
     "models/generator.py",
     "models/ops/spectral_norm.py",
 ]
@@ -108,11 +108,12 @@ def test_every_parameter_of_the_augmentation_makes_another_run(tiny, shards, cha
 
 
 def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_path):
-    """Its identity says nothing of a parameter that was none then."""
+    """Its identity says nothing of the parameters of today, which were as their defaults are."""
     first = train(tiny(total_images=8), shards, tmp_path / "before")
     identity = first.bundle.path.parent / "identity.json"
     before = json.loads(identity.read_text())
-    del before["parameters"]["images_per_pass"]
+    for name in ("images_per_pass", "freeze_discriminator_layers"):
+        del before["parameters"][name]
     identity.write_text(json.dumps(before | {"code": "of another version"}))
 
     options = {"total_images": 12, "continue_from": str(first.bundle.path.parent)}

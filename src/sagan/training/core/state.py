@@ -14,7 +14,7 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
-from sagan.training.core.augmentation import Augmentation
+from sagan.training.core.augmentation.methods import Augmentation
 from sagan.training.core.inputs import Stream, torch_seed
 from sagan.training.core.losses import LeCam
 
@@ -32,6 +32,7 @@ class TrainingState:
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)
+        discriminator.freeze(config.freeze_discriminator_layers)
         # channels_last: images are stored that way, and convolutions are faster
         self.generator = generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

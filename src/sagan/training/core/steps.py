@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from sagan.common.schema import ClearError
 from sagan.models.ops.spectral_norm import power_iteration
-from sagan.training.core.augmentation import unaugmented
+from sagan.training.core.augmentation.methods import unaugmented
 from sagan.training.core.losses import HINGE, LeCam, Objective
 
 Augment = Callable[..., Tensor]
@@ -131,7 +131,7 @@ def generator_step(
     bf16: bool = False,
     passes: int = 1,
 ) -> GeneratorRecord:
-    """Update G against D, whose weights are frozen meanwhile.
+    """Update G against D, whose weights get no gradient meanwhile.
 
     Args:
         G: generator, in training mode; gradients are averaged over all processes where it is
@@ -152,6 +152,7 @@ def generator_step(
     """
     optimizer.zero_grad(set_to_none=True)
     seen = []
+    trained = [parameter for parameter in D.parameters() if parameter.requires_grad]
     D.requires_grad_(requires_grad=False)
     try:
         with _untouched_on_error(G):
@@ -169,7 +170,8 @@ def generator_step(
             loss = torch.stack(seen).mean()
             norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
     finally:
-        D.requires_grad_(requires_grad=True)
+        for parameter in trained:  # frozen blocks stay frozen
+            parameter.requires_grad = True
     return GeneratorRecord(loss, norm)
 
 
@@ -232,7 +234,7 @@ def _statistics(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
-    """Step the optimiser if all is finite; then let u and v follow the new weights.
+    """Step the optimiser if all is finite; then let u and v follow the weights that changed.
 
     Returns:
         the gradient's norm over all parameters, [].
@@ -243,5 +245,5 @@ def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str,
     if not torch.isfinite(torch.stack(list(facts.values()))).all():
         raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
     optimizer.step()
-    power_iteration(network)
+    power_iteration(network, trained_only=True)
     return norm

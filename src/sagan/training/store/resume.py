@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import mark_of
+from sagan.common.schema import deep_merge, mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import differences
@@ -119,9 +119,12 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
     Raises:
         ValueError: with what differs, before -> now.
     """
+    # a parameter that the other run's version did not have was as its default is
+    known = TrainingConfig().dump(affecting="weights")
+    before = before | {"parameters": deep_merge(known, before["parameters"])}
     changed = [
         *(f"data.{line}" for line in differences(before["data"], now["data"])),
-        *differences(_unset_as_default(before["parameters"], now), now["parameters"]),
+        *differences(before["parameters"], now["parameters"]),
     ]
     fixed = [line for line in changed if line.startswith(("data.", "model."))]
     other = [line for line in changed if line not in fixed and not _is_allowed(line, allowed)]
@@ -141,13 +144,6 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
         + "; ".join(remedy)
         + ")"
     )
-
-
-def _unset_as_default(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The parameters, with the default of those that an earlier version of the code had not."""
-    defaults = TrainingConfig().dump(affecting="weights")
-    unknown = now["parameters"].keys() & defaults.keys() - before.keys()
-    return {name: defaults[name] for name in unknown} | before
 
 
 def _is_allowed(line: str, allowed: Sequence[str]) -> bool:

@@ -1,10 +1,10 @@
-"""Augmentation of what the discriminator sees, real and generated images alike."""
+"""Methods of augmentation: none, DiffAugment, or ADA with a probability that adapts."""
 
 import torch
 from torch import Tensor, nn
 
 from sagan.training.config.augmentation import AugmentationConfig
-from sagan.training.core import ada, diffaugment
+from sagan.training.core.augmentation import ada, diffaugment
 from sagan.training.core.inputs import Stream, draw_numbers
 
 
