@@ -14,7 +14,12 @@ from tests.training.whole_runs import Stop
 
 PACKAGE = Path(sagan.__file__).parent
 DECIDES = ["common/pixels.py", *("training/core/losses.py", "training/core/batches.py")]
-DECIDES += ["training/core/exported.py", "models/generator.py", "models/ops/spectral_norm.py"]
+DECIDES += [
+    "training/core/exported.py",
+    "training/core/augmentation/ada.py",
+    "models/generator.py",
+    "models/ops/spectral_norm.py",
+]
 
 
 def files_beside():
@@ -85,6 +90,21 @@ def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
         train(tiny(total_images=4, images_per_pass=images), shards, tmp_path)
 
     assert len(list(tmp_path.glob("*/identity.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"method": "ada"}, {"method": "diffaugment"}, {"policy": ["color"]}, {"target": 0.5}),
+        *({"interval": 8}, {"ramp_images": 1000}, {"lecam_weight": 0.1}, {"lecam_decay": 0.9}),
+        {"lecam_warmup_steps": 10},
+    ],
+    ids=str,
+)
+def test_every_parameter_of_the_augmentation_makes_another_run(tiny, shards, changes):
+    first, other = (run_identity(tiny(augmentation=a), shards) for a in ({}, changes))
+
+    assert identity_hash(first) != identity_hash(other)
 
 
 def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_path):

@@ -13,6 +13,7 @@ from pydantic import (
 
 from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
 from sagan.models.config import ModelConfig
+from sagan.training.config.augmentation import AugmentationConfig
 from sagan.training.config.recipes import RECIPES, apply_recipe
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.config.watch import WatchConfig
@@ -86,6 +87,7 @@ class TrainingConfig(Config):
     real_noise: AffectsWeights[NonNegativeFloat] = Field(
         0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
     )
+    augmentation: AffectsWeights[AugmentationConfig] = AugmentationConfig()
     standing_batches: AffectsWeights[NonNegativeInt] = Field(
         0,
         description="batches over which the exported generator's batch-norm statistics are "
