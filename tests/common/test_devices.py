@@ -59,12 +59,17 @@ def test_one_gpu_of_several_may_be_named(monkeypatch):
         devices.choose_device("cuda:2")
 
 
+@pytest.mark.parametrize("older", [True, False])
 @pytest.mark.parametrize("native", [True, False])
 def test_bfloat16_is_native_where_the_processor_has_instructions_for_it(
-    no_cuda, monkeypatch, native
+    no_cuda, monkeypatch, native, older
 ):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": False}, raising=False)
+    if older:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    else:
+        found = {"avx512_bf16": native, "amx_bf16": False}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     devices.computes_bf16.cache_clear()
     try:
         assert devices.computes_bf16("auto") is native
