@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from sagan import __version__
-from sagan.common.terminal import configure_logging, format_error, wrap_error
+from sagan.common.terminal import configure_logging, format_error, shorten_paths
 
 logger = logging.getLogger(__name__)
 
@@ -113,10 +113,10 @@ class Command(click.Command):
             click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
             raise SystemExit(EXIT_INTERRUPTED) from None
         except ValidationError as error:
-            raise click.ClickException(wrap_error("\n".join(describe_faults(error)))) from None
+            raise click.ClickException(shorten_paths("\n".join(describe_faults(error)))) from None
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
-            raise click.ClickException(wrap_error(format_error(error))) from None
+            raise click.ClickException(shorten_paths(format_error(error))) from None
 
 
 def missing_package(error: ModuleNotFoundError) -> Exception:
@@ -127,7 +127,7 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     extra = _EXTRAS.get(name)
     remedy = f"'sagan[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
-    return click.ClickException(wrap_error(text))
+    return click.ClickException(shorten_paths(text))
 
 
 def example(*lines: str) -> str:

@@ -27,7 +27,7 @@ _TAKE_LABELS = frozenset({"folder", "ilsvrc2012"})
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-    """A list, also as one string: `kedro run --params` cannot pass a list."""
+    """A list, also as one string, which a command line passes with least quoting."""
     if isinstance(value, str):
         return [part.strip() for part in re.split("[,;]", value) if part.strip()]
     return value

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sagan.common.files import disk, require_space
+from sagan.common.files import disk, display_path, require_space
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS, ImageFolder
 from sagan.data.manifest.build import ImageRecord, hash_records
@@ -95,7 +95,7 @@ def build_stores(
         ]
         for made in _make(root, shards, workspace, missing, config) if missing else ():
             stores[made.image_size] = made
-            logger.info("shards of %d px: %s", made.image_size, made.path)
+            logger.info("shards of %d px: %s", made.image_size, display_path(made.path))
     return [store for store in stores.values() if store is not None]
 
 
@@ -161,7 +161,7 @@ def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
         facts = store.index | {"class_titles": titles}
         write_index(folder, facts | {"checksum": index_checksum(facts)})
         return ShardStore.open(folder)
-    logger.info("shards are up to date: %s", folder)
+    logger.info("shards are up to date: %s", display_path(folder))
     return store
 
 
