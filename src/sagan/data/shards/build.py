@@ -23,7 +23,7 @@ from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS, ImageFolder
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.data.shards.writer import Shard, StoreWriter, cut_into_shards, write_index
@@ -182,19 +182,17 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config.resizer, record)
 
-    with _one_torch_thread(), Progress("resizing", count) as bar:
+    with _one_torch_thread():
         every = (record for shard in todo for record in shard.images)
-        rows = ordered_map(load, every, config.workers)
+        loaded = ordered_map(load, every, config.workers)
+        rows = iter(progress_bar("resizing", count, iterable=loaded))
         for shard in todo:
-            _write(shard, writers, islice(rows, len(shard.images)), bar)
+            _write(shard, writers, islice(rows, len(shard.images)))
     return [writer.finish() for writer in writers]
 
 
 def _write(
-    shard: Shard,
-    writers: list[StoreWriter],
-    rows: Iterable[list[NDArray[np.uint8]]],
-    bar: Progress,
+    shard: Shard, writers: list[StoreWriter], rows: Iterable[list[NDArray[np.uint8]]]
 ) -> None:
     """Write one shard of every store that lacks it."""
     with ExitStack() as stack:
@@ -206,7 +204,6 @@ def _write(
             for file, square in zip(files, row, strict=True):
                 if file is not None:
                     file.write(square)
-            bar.advance(1)
 
 
 def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) -> None:
