@@ -65,7 +65,6 @@ _ALLOWED = {name: get_args(f.annotation) for name, f in PreprocessingConfig.mode
     help="Images in a shard.",
 )
 @click.option("--workers", type=int, default=0, help="Threads; 0: one per core.")
-@click.option("--publish-to", metavar="URL", help="Also copy there: s3://bucket/shards.")
 @click.option(
     "--min-classes", type=int, default=2, show_default=True, help="Fewer class folders are refused."
 )
@@ -107,9 +106,9 @@ def data(
         )
     sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
 
-    from sagan.data.shards.build import preprocess  # torch, once the input is known to be good
+    from sagan.data.shards.build import build_stores  # torch, once the input is known to be good
 
-    click.echo(preprocess(folder, sound, out, config).path)
+    click.echo(build_stores(folder.path, sound, out, config, folder.class_titles)[0].path)
 
 
 def _sound_images(

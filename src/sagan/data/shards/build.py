@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from sagan.common.files import disk, display_path, require_space
 from sagan.data.config import PreprocessingConfig
-from sagan.data.image_folder import SPLITS, ImageFolder
+from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import progress_bar
@@ -35,36 +35,6 @@ logger = logging.getLogger(__name__)
 LIBRARIES = ("pillow", "torch", "torchvision")
 
 
-def preprocess(
-    folder: ImageFolder,
-    images: Sequence[ImageRecord],
-    workspace: Path,
-    config: PreprocessingConfig,
-) -> ShardStore:
-    """Make the shard stores of the validated images, and publish them if `config` says so.
-
-    Args:
-        folder: The image folder, with the titles of its classes.
-        images: The validated images.
-        workspace: Folder of the stores, each in a folder named by its key.
-        config: Sizes, resizer, images per shard, workers, address to publish to.
-
-    Returns:
-        The store of `config.image_size`.
-
-    Raises:
-        ValueError: if an image is not the one that was validated.
-        OSError: if the disk is full, now or foreseeably, or the address cannot be written to.
-    """
-    stores = build_stores(folder.path, images, workspace, config, folder.class_titles)
-    if config.publish_to is not None:
-        from sagan.data.shards.transfer import publish_store
-
-        for store in stores:
-            publish_store(store, f"{config.publish_to.rstrip('/')}/{store.key}")
-    return stores[0]
-
-
 def build_stores(
     root: Path,
     images: Sequence[ImageRecord],
@@ -72,9 +42,21 @@ def build_stores(
     config: PreprocessingConfig,
     class_titles: Mapping[str, str] | None = None,
 ) -> list[ShardStore]:
-    """Make the shard stores of these images as far as they are not there, one for each size.
+    """Make the shard stores of the validated images as far as they are not there.
 
-    The same arguments and errors as `preprocess`; `config.sizes` gives the order.
+    Args:
+        root: The image folder.
+        images: The validated images.
+        workspace: Folder of the stores, each in a folder named by its key.
+        config: Sizes, resizer, images per shard, workers.
+        class_titles: Titles of the classes, as far as they are known.
+
+    Returns:
+        A store for each of `config.sizes`, in their order.
+
+    Raises:
+        ValueError: if an image is not the one that was validated.
+        OSError: if the disk is full, now or foreseeably.
     """
     images = sorted(images)
     if not any(image.split == "train" for image in images):
