@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
 from sagan import __version__
 from sagan.common.terminal import configure_logging, format_error, shorten_paths
+
+if TYPE_CHECKING:
+    from sagan.common.schema import Config
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +146,31 @@ def path_argument(name: str, **options: Any) -> Callable[[_Function], _Function]
 def path_option(*names: str, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
     """An option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), **options)
+
+
+def field_option(
+    model: "type[Config]",
+    field: str,
+    *names: str,
+    **options: Any,  # noqa: ANN401
+) -> Callable[[_Function], _Function]:
+    """An option with a configuration field's description, default and choices.
+
+    Args:
+        model: The configuration.
+        field: Name of its field.
+        names: Of the option; none: the field's.
+        **options: Of click, which override those of the field.
+    """
+    info = model.model_fields[field]
+    text, kind = info.description or "", info.annotation
+    taken = {
+        "type": click.Choice(get_args(kind)) if get_origin(kind) is Literal else kind,
+        "default": info.default,
+        "show_default": True,
+        "help": f"{text[:1].upper()}{text[1:]}.",
+    }
+    return click.option(*(names or [f"--{field.replace('_', '-')}"]), **taken | options)
 
 
 def device_option(function: _Function) -> _Function:
