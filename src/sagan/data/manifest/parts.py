@@ -5,8 +5,6 @@ decoder, and every file in it still has its name and time of change. `remove_par
 parts once the manifest is saved.
 """
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sagan.common.files import replacing_file
+from sagan.common.files import json_sha256, replacing_file
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, escape_name, inspect_image
@@ -86,7 +84,7 @@ def _parts_folder(workspace: Path, config: ManifestConfig) -> Path:
     """The folder of parts made with these limits; others are removed."""
     made_by = config.model_dump(exclude={"workers"})
     made_by |= {"columns": COLUMNS, "images": PART_IMAGES, "pillow": version("pillow")}
-    key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+    key = json_sha256(made_by)[:16]
     workspace.mkdir(parents=True, exist_ok=True)
     for other in workspace.iterdir():
         if other.name != key:
