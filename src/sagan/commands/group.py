@@ -5,7 +5,8 @@ without Kedro, DVC, Great Expectations and Optuna.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -107,19 +108,28 @@ class Command(click.Command):
         from pydantic import ValidationError
 
         from sagan.common.schema import ClearError, describe_faults
-        from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
         try:
-            with interrupt_on_signal():
+            with interruptible():
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
-            raise SystemExit(EXIT_INTERRUPTED) from None
         except ValidationError as error:
             raise click.ClickException(shorten_paths("\n".join(describe_faults(error)))) from None
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
             raise click.ClickException(shorten_paths(format_error(error))) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End with status 75 when SIGINT, SIGTERM or SIGUSR1 arrives in the block."""
+    from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
+
+    try:
+        with interrupt_on_signal():
+            yield
+    except KeyboardInterrupt:
+        click.echo("\nStopped. Finished work is kept; the same command continues.", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def missing_package(error: ModuleNotFoundError) -> Exception:

@@ -9,7 +9,6 @@ import os
 import traceback
 from copy import copy
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -21,10 +20,9 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
-from sagan.commands.group import example
+from sagan.commands.group import example, interruptible
 from sagan.commands.run_options import RunCommand, split_params
 from sagan.common.terminal import shorten_paths
-from sagan.processes.signals import EXIT_INTERRUPTED, signal_handler
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -39,13 +37,10 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
         if dry_run:
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
-        with signal_handler(_stop):  # training takes the signals over, and saves
+        with interruptible():  # training takes the signals over, and saves
             result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
-    except KeyboardInterrupt:
-        click.echo("\nStopped. Finished work is kept; the same command continues.", err=True)
-        raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
         logger.debug("kedro run failed", exc_info=True)
         if verbose:
@@ -87,10 +82,6 @@ def _remove_log_files() -> None:
         for handler in logger.handlers[:]:
             if isinstance(handler, logging.FileHandler):
                 logger.removeHandler(handler)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # SIGTERM and SIGUSR1 stop as Ctrl-C does
 
 
 def _configure_log() -> None:
