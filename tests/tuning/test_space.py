@@ -37,6 +37,7 @@ def space(study, training):
         ),
         ("betas.2", "betas.2: betas has elements 0 to 1, got '2'"),
         ("generator_lr.x", "generator_lr.x: generator_lr is a value, nothing lies below it"),
+        ("start_from", "start_from: the study sets it"),
         ("threads", "threads: the study sets it, or it does not change what is trained"),
     ],
 )
@@ -83,6 +84,23 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
     space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
     with pytest.raises(ValueError, match=f"ema_decay: None does not fit .*{said}"):
         space.check()
+
+
+def test_augmentation_can_be_searched(space):
+    policies = [["color"], ["color", "translation", "cutout"]]
+    searched = space(
+        {
+            "augmentation.method": {"type": "categorical", "choices": ["none", "ada"]},
+            "augmentation.policy": {"type": "categorical", "choices": policies},
+            "augmentation.lecam_weight": {"type": "float", "low": 0.0, "high": 0.5},
+        }
+    )
+    searched.check()
+
+    values = {"augmentation.method": "ada", "augmentation.lecam_weight": 0.3}
+    made = searched.training(values).augmentation
+    assert (made.method, made.lecam_weight, made.target) == ("ada", 0.3, 0.6)
+    assert searched.changes(values) == {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
 
 
 def test_what_a_recipe_sets_is_not_searched(space):

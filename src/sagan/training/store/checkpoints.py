@@ -132,6 +132,10 @@ class CheckpointStore:
         """The sound checkpoint with the lowest score; None if none has a score."""
         return next((c.path for c in self._best_first() if self._fault(c) is None), None)
 
+    def newest(self) -> Path | None:
+        """The sound checkpoint that was saved last; None if there is none."""
+        return next((c.path for c in self._newest_first() if self._fault(c) is None), None)
+
     def load(self, path: Path) -> dict[str, Any]:
         """One checkpoint's state, on the CPU.
 
