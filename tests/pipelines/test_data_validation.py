@@ -3,7 +3,7 @@ from kedro.runner import SequentialRunner
 
 from sagan.data.image_folder import ImageFolder
 from sagan.data.validation_status import ValidationFailedError
-from sagan.pipelines.data_validation import create_pipeline
+from sagan.pipelines.data_validation.pipeline import create_pipeline
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites
 from tests.drawn_images import draw_image_folder

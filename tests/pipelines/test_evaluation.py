@@ -9,7 +9,7 @@ from kedro.runner import SequentialRunner
 
 from sagan.datasets import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
 from sagan.metrics.config import EvaluationConfig
-from sagan.pipelines.evaluation import create_pipeline
+from sagan.pipelines.evaluation.pipeline import create_pipeline
 from tests.small_world import small_bundle
 
 

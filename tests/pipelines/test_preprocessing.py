@@ -6,7 +6,7 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, data_hash
 from sagan.data.validation_status import ValidationFailedError
-from sagan.pipelines.preprocessing import create_pipeline
+from sagan.pipelines.preprocessing.pipeline import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 

@@ -7,8 +7,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from sagan.datasets import PNGDataset, SamplesDataset
-from sagan.pipelines.sampling import create_pipeline
 from sagan.pipelines.sampling.nodes import draw_grid
+from sagan.pipelines.sampling.pipeline import create_pipeline
 from sagan.sampling.config import SamplingConfig
 from tests.small_world import small_bundle
 

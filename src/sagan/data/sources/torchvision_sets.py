@@ -21,7 +21,7 @@ from sagan.common.schema import ClearError
 from sagan.data.archives.extraction import finish, is_extracted
 from sagan.data.config import AcquisitionConfig
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.sources.class_folder import unpacked
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.processes.lock import folder_lock
@@ -192,9 +192,8 @@ def _write_pictures(folder: Path, images: NDArray[np.uint8], names: list[str], s
         Image.fromarray(np.ascontiguousarray(images[number])).save(path)
 
     written = ordered_map(write, range(len(names)), workers=0)
-    with Progress(f"writing {split}", len(names)) as bar:
-        for _ in written:
-            bar.advance(1)
+    for _ in progress_bar(f"writing {split}", len(names), iterable=written):
+        pass
 
 
 def _require_space(name: str, root: Path) -> None:
