@@ -48,9 +48,11 @@ def computes_bf16(device: str) -> bool:
         device: auto, cpu or cuda, as `choose_device` takes them.
     """
     if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    arm = getattr(torch.cpu, "get_capabilities", dict)().get("bf16", False)  # from torch 2.12 on
-    return torch.cpu._is_avx512_bf16_supported() or bool(arm)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if hasattr(torch.cpu, "get_capabilities"):  # newer than torch 2.11
+        found = torch.cpu.get_capabilities()
+        return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 @contextmanager
