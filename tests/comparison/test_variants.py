@@ -106,3 +106,15 @@ def test_variants_keep_their_own_parameters_over_the_recipe(shards):
     assert run.training.discriminator_steps == 1
     assert (run.training.seed, run.training.total_images) == (7, 4)
     assert not run.training.export_raw, "runs keep one set of weights"
+
+
+def test_augmentation_makes_a_variant(shards):
+    augmented = {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
+    variants = [{"name": "plain"}, {"name": "augmented", "parameters": augmented}]
+    config = ComparisonConfig(variants=variants, seeds=[0], reference="plain")
+
+    plain, other = plan_runs(config, TrainingConfig(**TRAINING), shards)
+
+    assert plain.training.augmentation.method == "none"
+    assert other.training.augmentation.method == "ada"
+    assert other.training.augmentation.target == plain.training.augmentation.target

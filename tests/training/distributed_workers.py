@@ -15,10 +15,18 @@ from tests.small_world import SCORING
 
 SHORT = {"total_images": 24}
 SCORED = {"scoring": SCORING}
+AUGMENTED = {
+    "method": "ada",
+    "interval": 2,
+    "ramp_images": 40,
+    "lecam_weight": 0.3,
+    "lecam_warmup_steps": 2,
+}
 # what one pair does after another, each in a folder of its own: changes, and what goes wrong
 GOES_WELL = {
     "plain": (SHORT, None),
     "scored": (SHORT | SCORED, None),
+    "augmented": (SHORT | {"augmentation": AUGMENTED, "batch_size": 8}, None),
     "started": (SHORT | {"start_from": "plain", "freeze_discriminator_layers": 1}, None),
     "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_to_save"),
 }

@@ -236,6 +236,28 @@ def test_the_lead_scores_while_the_others_wait(pair):
     assert_equal_states(ours, theirs)
 
 
+def test_two_processes_augment_with_the_probability_and_averages_of_one(
+    pair, tiny, shards, tmp_path
+):
+    augmentation = distributed_workers.AUGMENTED
+    changes = SHARED | distributed_workers.SHORT | {"augmentation": augmentation, "batch_size": 8}
+    alone = train(tiny(**changes), shards, tmp_path)
+
+    lines = next((pair / "augmented").glob("*/journal.jsonl")).open()
+    records = [record for record in map(json.loads, lines) if "event" not in record]
+    for ours, theirs in zip(records, alone.journal, strict=True):
+        assert ours["overfitting/real_signs"] == theirs["overfitting/real_signs"]
+        assert ours["overfitting/probability"] == theirs["overfitting/probability"]
+        for name in ("lecam/real_logits", "lecam/fake_logits", "discriminator_loss"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4)
+    state = final_state(pair / "augmented")
+    assert (
+        state["augmentation"]["signs"].tolist()
+        == final_state(tmp_path)["augmentation"]["signs"].tolist()
+    )
+    assert state["augmentation"]["signs"][1] == 8  # of both processes' images
+
+
 def test_all_processes_start_from_the_model_that_the_main_one_reads(pair, shards, tmp_path):
     """With frozen blocks, which get no gradients to average."""
     model = distributed_workers.newest_of(pair / "plain")

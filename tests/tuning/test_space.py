@@ -86,6 +86,23 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
         space.check()
 
 
+def test_augmentation_can_be_searched(space):
+    policies = [["color"], ["color", "translation", "cutout"]]
+    searched = space(
+        {
+            "augmentation.method": {"type": "categorical", "choices": ["none", "ada"]},
+            "augmentation.policy": {"type": "categorical", "choices": policies},
+            "augmentation.lecam_weight": {"type": "float", "low": 0.0, "high": 0.5},
+        }
+    )
+    searched.check()
+
+    values = {"augmentation.method": "ada", "augmentation.lecam_weight": 0.3}
+    made = searched.training(values).augmentation
+    assert (made.method, made.lecam_weight, made.target) == ("ada", 0.3, 0.6)
+    assert searched.changes(values) == {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
+
+
 def test_what_a_recipe_sets_is_not_searched(space):
     with pytest.raises(ValueError, match=r"training.recipe=sagan sets it itself"):
         space({"generator_lr": RATE}, recipe="sagan").check()
@@ -152,7 +169,7 @@ def test_an_environment_leaves_out_what_base_searches(study):
     assert list(config.warm_starts) == ["default"]
 
 
-@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+@pytest.mark.parametrize("environment", ["base", "cifar10", "tiny_imagenet64", "imagenet128"])
 def test_the_study_of_every_environment_can_begin(environment, monkeypatch):
     from kedro.config import OmegaConfigLoader
 

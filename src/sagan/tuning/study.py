@@ -1,11 +1,9 @@
 """Creation of a study with its warm starts, or continuation of one with the same settings."""
 
-import hashlib
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sagan.common.files import source_hash
+from sagan.common.files import json_sha256, source_hash
 from sagan.common.schema import ClearError
 from sagan.tuning.config import PrunerConfig, SamplerConfig, TuningConfig
 from sagan.tuning.objectives import minimised
@@ -79,7 +77,7 @@ def named_by_content(
         **chosen_by,
         "code": source_hash(*_CODE),
     }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    digest = json_sha256(content)[:8]
     return config.model_copy(update={"study": f"{config.study}-{digest}"})
 
 

@@ -9,12 +9,17 @@ import pytest
 import sagan
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.store.identity import code_hash
+from sagan.training.store.identity import code_hash, identity_hash, run_identity
 from tests.training.whole_runs import Stop
 
 PACKAGE = Path(sagan.__file__).parent
 DECIDES = ["common/pixels.py", *("training/core/losses.py", "training/core/batches.py")]
-DECIDES += ["training/core/exported.py", "models/generator.py", "models/ops/spectral_norm.py"]
+DECIDES += [
+    "training/core/exported.py",
+    "training/core/augmentation/ada.py",
+    "models/generator.py",
+    "models/ops/spectral_norm.py",
+]
 
 
 def files_beside():
@@ -87,6 +92,21 @@ def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
     assert len(list(tmp_path.glob("*/identity.json"))) == 2
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"method": "ada"}, {"method": "diffaugment"}, {"policy": ["color"]}, {"target": 0.5}),
+        *({"interval": 8}, {"ramp_images": 1000}, {"lecam_weight": 0.1}, {"lecam_decay": 0.9}),
+        {"lecam_warmup_steps": 10},
+    ],
+    ids=str,
+)
+def test_every_parameter_of_the_augmentation_makes_another_run(tiny, shards, changes):
+    first, other = (run_identity(tiny(augmentation=a), shards) for a in ({}, changes))
+
+    assert identity_hash(first) != identity_hash(other)
+
+
 def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_path):
     """Its identity says nothing of the parameters of today, which were as their defaults are."""
     first = train(tiny(total_images=8), shards, tmp_path / "before")
@@ -98,3 +118,17 @@ def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_p
 
     options = {"total_images": 12, "continue_from": str(first.bundle.path.parent)}
     assert train(tiny(**options), shards, tmp_path).journal[0]["images_seen"] == 12
+
+
+@pytest.mark.parametrize(("has_bf16", "same"), [(True, "bf16"), (False, "fp32")])
+def test_automatic_precision_is_the_run_of_what_it_means(
+    tiny, shards, tmp_path, monkeypatch, *, has_bf16, same
+):
+    monkeypatch.setattr("sagan.common.devices.computes_bf16", lambda _: has_bf16)
+
+    train(tiny(precision="auto"), shards, tmp_path)
+
+    expected = identity_hash(run_identity(tiny(precision=same), shards))
+    assert [path.parent.name for path in tmp_path.glob("*/summary.json")] == [expected]
+    summary = json.loads((tmp_path / expected / "summary.json").read_text())
+    assert summary["fingerprint"]["precision"] == same

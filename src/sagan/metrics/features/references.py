@@ -12,10 +12,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sagan.common.devices import choose_device
-from sagan.common.files import replacing_file, source_hash
+from sagan.common.files import json_sha256, replacing_file, source_hash
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.features.cache import cache_key
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics, measure_statistics
@@ -215,7 +214,7 @@ def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
 
     The code is not part of the protocol, so scores of two versions may be compared.
     """
-    return cache_key(protocol | {"code": [extractor.code, _CODE]})
+    return json_sha256(protocol | {"code": [extractor.code, _CODE]})[:16]
 
 
 def real_features(
