@@ -1,14 +1,12 @@
 """Trained models that a training starts from: bundles, runs' folders, checkpoint files."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
-from sagan.common.files import file_sha256
+from sagan.common.files import file_sha256, json_sha256
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
@@ -128,8 +126,7 @@ def _bundle_hash(path: Path) -> str:
         names = GeneratorBundle.open(path).class_names
     except ValueError as error:
         raise ValueError(f"training.start_from: {error}") from None
-    content = [file_sha256(path / WEIGHTS), list(names)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return json_sha256([file_sha256(path / WEIGHTS), names])
 
 
 def _chosen_checkpoint(run: Path) -> Path:
