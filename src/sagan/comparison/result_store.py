@@ -1,12 +1,12 @@
 """Results of a comparison's runs: one JSON file a run, named by what the result depends on."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file, source_hash
+from sagan.common.schema import json_hash
 from sagan.comparison.variants import RunSpec
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
@@ -46,7 +46,7 @@ class ResultStore:
     def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
         """Bind to a folder, which need not exist, and to what all results depend on."""
         self._folder, self._shards = folder, shards
-        protocol = _digest(evaluation.dump(affecting="measurement"))
+        protocol = json_hash(evaluation.dump(affecting="measurement"), 16)
         self._measured_by = {"code": source_hash(*_MEASURING), "protocol": protocol}
 
     def path(self, run: RunSpec) -> Path:
@@ -75,12 +75,9 @@ class ResultStore:
         """Hash of what decides the generator and the curve of its training."""
         from sagan.training.store.identity import run_identity
 
-        return _digest(
-            {
-                "run": run_identity(run.training, self._shards),
-                "measurement": run.training.dump(affecting="measurement"),
-            }
-        )
+        identity = run_identity(run.training, self._shards)
+        measurement = run.training.dump(affecting="measurement")
+        return json_hash({"run": identity, "measurement": measurement}, 16)
 
     def _read(self, run: RunSpec) -> RunResult | None:
         """The result by this protocol; else the newest of the same training by another."""
@@ -97,7 +94,3 @@ class ResultStore:
 
     def _is_outdated(self, result: RunResult) -> bool:
         return bool(result["metrics"]) and result.get(MEASURED_BY) != self._measured_by
-
-
-def _digest(depends: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import deep_merge, unknown_key
+from sagan.common.schema import deep_merge, differences, unknown_key
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -66,7 +66,7 @@ def adopt(
     with replacing_file(target) as temporary:
         text = header + yaml.safe_dump(laid, sort_keys=False, default_flow_style=None)
         temporary.write_text(text, encoding="utf-8")
-    return target, _changes(before, tuned)
+    return target, differences(before, deep_merge(before, tuned))
 
 
 def _data_root(conf: Path, source: Path | None) -> Path:
@@ -84,15 +84,3 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
-
-
-def _changes(before: dict[str, Any], tuned: dict[str, Any], prefix: str = "") -> list[str]:
-    """`path: before -> now`, of what the tuned values change."""
-    lines = []
-    for key, value in tuned.items():
-        was = before.get(key)
-        if isinstance(value, dict):
-            lines += _changes(was if isinstance(was, dict) else {}, value, f"{prefix}{key}.")
-        elif was != value:
-            lines.append(f"{prefix}{key}: {was} -> {value}")
-    return lines

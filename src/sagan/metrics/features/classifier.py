@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from sagan.common.files import file_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
+from sagan.common.schema import json_hash
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
-from sagan.metrics.features.cache import cache_key
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def obtain_classifier(
         ValueError: if the shards have no train split.
     """
     identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
-    path = workspace / f"classifier-{cache_key(identity)}.safetensors"
+    path = workspace / f"classifier-{json_hash(identity, 16)}.safetensors"
     network = untrained_classifier(shards, config)
     facts = _load(network, path)
     if facts is None:

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from sagan.common.devices import choose_device
 from sagan.common.files import replacing_file, source_hash
+from sagan.common.schema import differences, json_hash
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.features.cache import cache_key
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics, measure_statistics
@@ -115,22 +115,11 @@ def check_reference(
     expected = {"count": count, **_protocol(shards, split, extractor, part)}
     got = {key: got.get(key) for key in expected}
     if got != expected:
-        lines = list(_differences("", got, expected))[:5]
         raise ValueError(
-            "the reference statistics were made under another protocol:\n"
-            + "\n".join(lines)
+            "the reference statistics were made under another protocol (then -> now):\n  "
+            + "\n  ".join(differences(got, expected)[:5])
             + "\nrun the evaluation from its first node to make them again"
         )
-
-
-def _differences(name: str, got: object, expected: object) -> Iterator[str]:
-    if isinstance(got, dict) and isinstance(expected, dict):
-        for key in {**expected, **got}:
-            yield from _differences(
-                f"{name}.{key}" if name else key, got.get(key), expected.get(key)
-            )
-    elif got != expected:
-        yield f"  {name}: got {got}, expected {expected}"
 
 
 def split_statistics(
@@ -215,7 +204,7 @@ def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
 
     The code is not part of the protocol, so scores of two versions may be compared.
     """
-    return cache_key(protocol | {"code": [extractor.code, _CODE]})
+    return json_hash(protocol | {"code": [extractor.code, _CODE]}, 16)
 
 
 def real_features(

@@ -5,11 +5,8 @@ interrupted run resumes, a changed one starts afresh. The environment (device, p
 versions) is recorded beside it, since bit-exactness is promised within one environment.
 """
 
-import hashlib
-import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import torch
 
 import sagan
 from sagan.common.files import source_hash
+from sagan.common.schema import json_hash
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 
@@ -42,7 +40,7 @@ def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
 
 def identity_hash(identity: dict[str, Any]) -> str:
     """Twelve hexadecimal digits that name a run's folder."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    return json_hash(identity, 12)
 
 
 @cache  # the code that this process runs; its files may be edited meanwhile
@@ -78,15 +76,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What changed between two nested records: 'path: before -> now', sorted by path."""
-    changed = []
-    for key in sorted(before.keys() | now.keys()):
-        was, value = before.get(key), now.get(key)
-        if isinstance(was, Mapping) and isinstance(value, Mapping):
-            changed += differences(was, value, f"{prefix}{key}.")
-        elif was != value:
-            changed.append(f"{prefix}{key}: {json.dumps(was)} -> {json.dumps(value)}")
-    return changed

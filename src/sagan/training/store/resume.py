@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import mark_of
+from sagan.common.schema import differences, mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import differences
 
 IDENTITY = "identity.json"
 _ALWAYS_ALLOWED = tuple(
