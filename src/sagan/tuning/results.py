@@ -2,20 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
+from optuna.trial import FrozenTrial
 
 from sagan.common.files import display_path
 from sagan.tuning.objectives import minimised
 from sagan.tuning.workers.context import StudySpec
-from sagan.tuning.workers.trial_queue import ERROR, NAME, TrialQueue, finished, origin, was_killed
+from sagan.tuning.workers.trial_queue import NAME, TrialQueue, failure_reason, finished, origin
 from sagan.tuning.workers.worker import IMAGES, NUMBERS, STOPPED
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-_KILLED = "its worker was killed"
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def _by_first_objective(name: str) -> Any:  # noqa: ANN401 - a key function
     return lambda trial: (sign * trial.values[0], trial.number)
 
 
-def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
+def _record(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, Any]:
     complete = trial.state.name == "COMPLETE"
     record: dict[str, Any] = {
         "number": trial.number,
@@ -94,7 +90,7 @@ def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
     if complete:
         record["numbers"] = trial.user_attrs.get(NUMBERS)
     if record["state"] == "failed":
-        record["reason"] = _KILLED if was_killed(trial) else trial.user_attrs.get(ERROR)
+        record["reason"] = failure_reason(trial)
     return record
 
 

@@ -6,7 +6,6 @@ unreadable from then on. It has no heartbeat either: a killed process's trial st
 
 import logging
 import os
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from optuna.trial import FrozenTrial, TrialState
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 10  # a lock is held for milliseconds; an older one is a killed process's
-_BLOCK_BYTES = 4096
 
 
 class FileLock(JournalFileOpenLock):  # type: ignore[misc]
@@ -65,18 +63,14 @@ def cut_incomplete_line(path: Path) -> int:
     if not path.exists():
         return 0
     with path.open("rb+") as file:
-        size = end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - _BLOCK_BYTES)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
-            logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        if file.read() in {b"", b"\n"}:
+            return 0
+        file.seek(0)
+        end = file.read().rfind(b"\n") + 1
+        file.truncate(end)
+    logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
     return size - end
 
 
@@ -131,13 +125,10 @@ class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
 
     def _now(self) -> float:
         """The time, by the clock of the file system."""
+        clock = self._heartbeats / "clock"
         self._heartbeats.mkdir(exist_ok=True)
-        probe = self._heartbeats / f"clock-{os.getpid()}-{time.monotonic_ns()}"
-        probe.touch()
-        try:
-            return probe.stat().st_mtime
-        finally:
-            probe.unlink()
+        clock.touch()
+        return clock.stat().st_mtime
 
     def get_heartbeat_interval(self) -> int:
         """Seconds between heartbeats."""

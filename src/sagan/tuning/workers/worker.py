@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+import optuna
+from optuna.trial import Trial
 from pydantic import ValidationError
 
 from sagan.common.schema import ClearError, describe_faults
@@ -20,9 +21,6 @@ from sagan.tuning.storage.location import StorageError, open_storage, storage_ac
 from sagan.tuning.study import make_pruner, make_sampler
 from sagan.tuning.workers.context import Report, StudySpec, TrialContext
 from sagan.tuning.workers.trial_queue import TrialQueue, origin, was_killed
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ class Worker:
         Raises:
             StorageError: the storage cannot be used.
         """
-        import optuna
-
         self._spec, self._deadline = spec, deadline
         self._stop = StopRequest()
         config, self._space = spec.config, spec.space
@@ -79,10 +75,8 @@ class Worker:
             else:
                 return
 
-    def _run(self, trial: "Trial") -> None:
+    def _run(self, trial: Trial) -> None:
         """Run a trial and record how it ended."""
-        import optuna
-
         logger.info("trial %d: %s", trial.number, self._space.decoded(trial.params))
         try:
             with _heartbeats(self.queue, trial):
@@ -104,7 +98,7 @@ class Worker:
             self.queue.note(trial, NUMBERS, finite)
             self.queue.complete(trial, values)
 
-    def _numbers(self, trial: "Trial") -> Mapping[str, float]:
+    def _numbers(self, trial: Trial) -> Mapping[str, float]:
         values = self._space.decoded(trial.params)
         training = evenly_scored(self._space.training(values), self._spec.config.score_every_images)
         context = TrialContext(
@@ -151,12 +145,8 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
     return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
 
 
-def _reporter(
-    spec: StudySpec, queue: TrialQueue, trial: "Trial", training: TrainingConfig
-) -> Report:
+def _reporter(spec: StudySpec, queue: TrialQueue, trial: Trial, training: TrainingConfig) -> Report:
     """A function that passes the scores of a trial to the pruner."""
-    import optuna
-
     reported = set(queue.reported(trial))
 
     def report(images_seen: int, value: float) -> None:
@@ -178,7 +168,7 @@ def _reporter(
 
 
 @contextmanager
-def _heartbeats(queue: TrialQueue, trial: "Trial") -> Iterator[None]:
+def _heartbeats(queue: TrialQueue, trial: Trial) -> Iterator[None]:
     """Record heartbeats while a trial runs; a storage that is down for a while is survived."""
     done = threading.Event()
 
