@@ -1,7 +1,6 @@
 """Results of a comparison's runs: one JSON file a run, named by what the result depends on."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from sagan.metrics.config import EvaluationConfig
 RunResult = dict[str, Any]
 MEASURED_BY = "measured_by"  # the code and the protocol of a result's metrics
 _MEASURING = ("common/pixels.py", "sampling", "metrics")
-_FORMER_KEYS = {"contestant": "variant", "preset": "recipe"}
 
 
 def read_results(path: Path) -> list[RunResult]:
@@ -28,16 +26,11 @@ def read_results(path: Path) -> list[RunResult]:
         results = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if isinstance(results, list) and all(isinstance(result, dict) for result in results):
-        results = with_current_keys(results)
-        if all({"variant", "seed", "status", "metrics"} <= result.keys() for result in results):
-            return results
+    needed = {"variant", "seed", "status", "metrics"}
+    rows: list[Any] = results if isinstance(results, list) else [None]
+    if all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+        return rows
     raise ValueError(f"{path} has no rows of a comparison; name its comparison_rows.json")
-
-
-def with_current_keys(results: Sequence[RunResult]) -> list[RunResult]:
-    """Results that may come from an earlier version, under the keys of this one."""
-    return [{_FORMER_KEYS.get(key, key): result[key] for key in result} for result in results]
 
 
 class ResultStore:
@@ -89,7 +82,7 @@ class ResultStore:
             except (FileNotFoundError, json.JSONDecodeError):
                 continue
             # a variant may have another name by now
-            return with_current_keys([result])[0] | {"variant": run.variant, "recipe": run.recipe}
+            return result | {"variant": run.variant, "recipe": run.recipe}
         return None
 
     def _is_outdated(self, result: RunResult) -> bool:

@@ -92,12 +92,6 @@ def _check_metrics(
             f"the metrics are of other samples than these would be ({', '.join(differing)} "
             "differ): run the evaluation from its first node"
         )
-    nearest = metrics["details"].get("nearest_training_images", {"drawn": []})
-    if "drawn" not in nearest:
-        raise ValueError(
-            "the metrics are of an earlier version, which did not say what to show: run the "
-            "evaluation from its first node"
-        )
 
 
 def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:

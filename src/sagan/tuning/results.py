@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from optuna.trial import FrozenTrial
 
 from sagan.common.files import display_path
+from sagan.html.pages import render
+from sagan.tuning.figures import study_sections
 from sagan.tuning.objectives import minimised
 from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.trial_queue import NAME, TrialQueue, failure_reason, finished, origin
@@ -28,14 +31,16 @@ class StudyResult:
 
 def summarise_study(spec: StudySpec, queue: TrialQueue) -> StudyResult:
     """Summarise a study that has at least one complete trial."""
-    from sagan.tuning.page import render_page
-
     results = study_results(spec, queue)
-    return StudyResult(
-        best_parameters=best_yaml(results),
+    page = render(
+        Path(__file__).parent,
+        "tuning.html.j2",
         results=results,
-        report=render_page(queue, spec.config, results),
+        best=results["best"][0],
+        default=_default_trial(results),
+        sections=list(study_sections(queue.study, spec.config, results)),
     )
+    return StudyResult(best_yaml(results), results, page)
 
 
 def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
@@ -126,10 +131,16 @@ def _format_values(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
+def _default_trial(results: dict[str, Any]) -> dict[str, Any] | None:
+    """The complete trial with the parameter files' own values, if there is one."""
+    own = [trial for trial in results["trials"] if trial["parameters"] == results["own_values"]]
+    return next((trial for trial in own if trial["values"]), None)
+
+
 def _default_lines(results: dict[str, Any], best: dict[str, Any]) -> list[str]:
-    for record in results["trials"]:
-        if record["parameters"] == results["own_values"] and record["values"]:
-            if record["number"] == best["number"]:
-                return ["these are the values of the parameters files: no trial was better"]
-            return [f"the parameters files' own values: {_format_values(record['values'])}"]
-    return []
+    default = _default_trial(results)
+    if default is None:
+        return []
+    if default["number"] == best["number"]:
+        return ["these are the values of the parameters files: no trial was better"]
+    return [f"the parameters files' own values: {_format_values(default['values'])}"]

@@ -75,8 +75,8 @@ def test_named_runs_are_removed_and_no_other(workspace):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["bbb223", "--yes"], "no run 'bbb223'; did you mean bbb222?"),
-        (["ccc33", "--yes"], "no run 'ccc33'; did you mean ccc333?"),
+        (["bbb223", "--yes"], "unknown run 'bbb223'; did you mean 'bbb222'?"),
+        (["ccc33", "--yes"], "unknown run 'ccc33'; did you mean 'ccc333'?"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_removed(workspace, capsys, words, said):

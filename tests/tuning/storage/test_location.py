@@ -11,7 +11,7 @@ import pytest
 
 from sagan.tuning.storage import journal as journal_storage
 from sagan.tuning.storage import location as storage
-from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat, cut_incomplete_line
+from sagan.tuning.storage.journal import JournalWithHeartbeat, RepairingLock, cut_incomplete_line
 from sagan.tuning.storage.location import (
     StorageError,
     StorageLocation,
@@ -220,7 +220,7 @@ def test_a_journal_that_may_not_be_written_is_told(tmp_path):
 def test_a_killed_processs_lock_is_broken(tmp_path, monkeypatch):
     monkeypatch.setattr(journal_storage, "LOCK_SECONDS", 1)
     path = tmp_path / "journal.log"
-    FileLock(path).acquire()  # and never released
+    RepairingLock(path).acquire()  # and never released
     study = optuna.create_study(storage=journal(path), study_name="s")
     assert study.trials == []
     assert not path.with_name("journal.log.lock").exists()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sagan.common.pixels import to_float, to_uint8
 from sagan.data.shards.store import ShardStore
+from sagan.metrics.scores.diversity import mean_pairwise_distance
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
@@ -25,11 +26,7 @@ from sagan.training.monitor.diagnostics import (
     batch_statistics,
     refreshed_spectral_norm,
 )
-from sagan.training.monitor.fixed_batch import (
-    FixedBatch,
-    choose_fixed_batch,
-    mean_pairwise_distance,
-)
+from sagan.training.monitor.fixed_batch import FixedBatch, choose_fixed_batch
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +111,8 @@ class CollapseMonitor:
     def _diversity(self, images: Tensor, name: str) -> dict[str, float]:
         """Mean and minimum over the groups of the pairwise distance relative to real images."""
         ratios = {
-            group: mean_pairwise_distance(images[self._batch.groups == group]) / distance
+            group: mean_pairwise_distance(images[self._batch.groups == group].cpu().numpy())
+            / distance
             for group, distance in self._batch.real_distances.items()
         }
         if not ratios:

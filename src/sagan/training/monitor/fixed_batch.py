@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.scores.diversity import mean_pairwise_distance
 from sagan.training.config import TrainingConfig
 from sagan.training.core.inputs import Stream, draw_latents_and_labels
 
@@ -76,18 +77,6 @@ def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch
     )
 
 
-def mean_pairwise_distance(images: Tensor) -> float:
-    """Mean Euclidean distance between all pairs of images.
-
-    Args:
-        images: uint8 [N, ...], N >= 2.
-
-    Returns:
-        in grey levels, 0 .. 255 * sqrt(values an image).
-    """
-    return torch.pdist(images.flatten(1).float()).mean().item()
-
-
 def _members_by_class(labels: NDArray[np.int64], limit: int) -> dict[int, NDArray[np.int64]]:
     """Image indices of evenly chosen classes, preferably with at least two images each."""
     counts = np.bincount(labels)
@@ -106,4 +95,4 @@ def _distance(split: ShardSplit, indices: NDArray[np.int64]) -> float:
     """Mean pairwise distance of some of these real images; 0 for a single one."""
     if len(indices) < 2:
         return 0.0
-    return mean_pairwise_distance(split.read(_evenly(indices, _MAX_REFERENCE_IMAGES)))
+    return mean_pairwise_distance(split.read(_evenly(indices, _MAX_REFERENCE_IMAGES)).numpy())

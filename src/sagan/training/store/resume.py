@@ -126,20 +126,13 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
     other = [line for line in changed if line not in fixed and not _is_allowed(line, allowed)]
     if not fixed and not other:
         return
-    remedy = []
+    lines = ["the run to continue from differs from this one:", *fixed, *other]
     if fixed:
-        remedy.append("architecture, data and classes must stay as they were")
+        lines.append("architecture, data and classes must stay as they were")
     if other:
         names = ",".join(line.split(":")[0] for line in other)
-        which = "the others" if fixed else "these"
-        remedy.append(f"to change {which} on purpose, list them in allow_changed: [{names}]")
-    raise ValueError(
-        "the run to continue from differs from this one:\n  "
-        + "\n  ".join(fixed + other)
-        + "\n("
-        + "; ".join(remedy)
-        + ")"
-    )
+        lines.append(f"to change parameters on purpose, list them in allow_changed: [{names}]")
+    raise ValueError("\n  ".join(lines))
 
 
 def _is_allowed(line: str, allowed: Sequence[str]) -> bool:

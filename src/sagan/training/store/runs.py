@@ -9,11 +9,11 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from time import time
 
 from sagan.common.files import display_path
+from sagan.common.schema import unknown_key
 from sagan.training.store.resume import IDENTITY
 
 logger = logging.getLogger(__name__)
@@ -83,10 +83,7 @@ def find_runs(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
     by_name = {run.name: run for run in runs}
     for name in names:
         if name not in by_name:
-            near = get_close_matches(name, list(by_name), n=1, cutoff=0.5)
-            known = ", ".join(list(by_name)[:10]) or "none"
-            remedy = f"did you mean {near[0]}?" if near else f"there are: {known}"
-            raise ValueError(f"no run '{name}'; {remedy}")
+            raise ValueError(unknown_key(name, by_name).replace("key", "run"))
         run = by_name[name]
         if not run.complete and time() - run.used < _QUIET_SECONDS:
             raise ValueError(

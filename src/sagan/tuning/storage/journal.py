@@ -20,27 +20,12 @@ logger = logging.getLogger(__name__)
 LOCK_SECONDS = 10  # a lock is held for milliseconds; an older one is a killed process's
 
 
-class FileLock(JournalFileOpenLock):  # type: ignore[misc]
-    """Optuna's lock for files on a shared file system; broken after a while if it is stale."""
+class RepairingLock(JournalFileOpenLock):  # type: ignore[misc]
+    """Optuna's lock for appending lines; acquiring it removes an incomplete last line."""
 
     def __init__(self, path: Path) -> None:
-        """Lock a path, by a file beside it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Lock a journal file, by a file beside it."""
         super().__init__(str(path), grace_period=LOCK_SECONDS)
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-class RepairingLock(FileLock):
-    """The lock for appending lines; acquiring it removes an incomplete last line."""
-
-    def __init__(self, path: Path) -> None:
-        """Lock a journal file."""
-        super().__init__(path)
         self._path = path
 
     def acquire(self) -> bool:

@@ -13,13 +13,14 @@ from typing import Any
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
+from optuna.storages.journal import JournalFileOpenLock
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sagan.common.files import display_path
 from sagan.common.schema import ClearError
-from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat
+from sagan.tuning.storage.journal import LOCK_SECONDS, JournalWithHeartbeat
 
 GRACE_HEARTBEATS = 4
 SQLITE_PATIENCE_SECONDS = 60.0
@@ -148,8 +149,17 @@ def _engine_options(location: StorageLocation) -> dict[str, Any]:
     return options | {"connect_args": {"connect_timeout": _CONNECT_SECONDS}}
 
 
-def _file_lock(file: Path, purpose: str) -> FileLock:
-    return FileLock(file.with_name(f"{file.name}.{purpose}"))
+@contextmanager
+def _file_lock(file: Path, purpose: str) -> Iterator[None]:
+    """Hold a lock file beside a file; one that a killed process left is broken after a while."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    path = file.with_name(f"{file.name}.{purpose}")
+    lock = JournalFileOpenLock(str(path), grace_period=LOCK_SECONDS)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _begin_immediately(engine: Engine) -> None:

@@ -148,11 +148,6 @@ class TrialQueue:
             best: list[FrozenTrial] = study.best_trials
             return best if len(study.directions) > 1 else [study.best_trial]
 
-    @property
-    def heartbeat_seconds(self) -> int:
-        """Between heartbeats [s]."""
-        return self._config.heartbeat_seconds
-
     def running(self) -> int:
         """Number of trials that run."""
         return sum(trial.state.name == "RUNNING" for trial in self.trials())

@@ -79,7 +79,7 @@ class Worker:
         """Run a trial and record how it ended."""
         logger.info("trial %d: %s", trial.number, self._space.decoded(trial.params))
         try:
-            with _heartbeats(self.queue, trial):
+            with _heartbeats(self.queue, trial, self._spec.config.heartbeat_seconds):
                 numbers = self._numbers(trial)
                 values = [float(numbers[name]) for name in self._spec.config.objectives]
                 _require_finite(dict(zip(self._spec.config.objectives, values, strict=True)))
@@ -168,12 +168,12 @@ def _reporter(spec: StudySpec, queue: TrialQueue, trial: Trial, training: Traini
 
 
 @contextmanager
-def _heartbeats(queue: TrialQueue, trial: Trial) -> Iterator[None]:
+def _heartbeats(queue: TrialQueue, trial: Trial, every_seconds: float) -> Iterator[None]:
     """Record heartbeats while a trial runs; a storage that is down for a while is survived."""
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(queue.heartbeat_seconds):
+        while not done.wait(every_seconds):
             try:
                 queue.record_heartbeat(trial)
             except Exception:
@@ -185,7 +185,7 @@ def _heartbeats(queue: TrialQueue, trial: Trial) -> Iterator[None]:
         yield
     finally:
         done.set()
-        thread.join(timeout=2 * queue.heartbeat_seconds)
+        thread.join(timeout=2 * every_seconds)
 
 
 def run_worker(spec: StudySpec, deadline: float | None) -> None:
