@@ -46,7 +46,8 @@ def summarise_study(spec: StudySpec, queue: TrialQueue) -> StudyResult:
 def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
     """The study as JSON: its settings, the best trials, all trials."""
     config, space = spec.config, spec.space
-    best = sorted(queue.best(), key=_by_first_objective(config.objectives[0]))
+    sign = 1 if minimised(config.objectives[0]) else -1
+    best = sorted(queue.best(), key=lambda trial: (sign * trial.values[0], trial.number))
     done = sorted(finished(queue.trials()), key=lambda trial: trial.number)
     records = [_record(trial, config.objectives) for trial in done]
     for record in records:
@@ -73,11 +74,6 @@ def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
         },
         "trials": records,
     }
-
-
-def _by_first_objective(name: str) -> Any:  # noqa: ANN401 - a key function
-    sign = 1 if minimised(name) else -1
-    return lambda trial: (sign * trial.values[0], trial.number)
 
 
 def _record(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, Any]:

@@ -134,19 +134,11 @@ class TrialQueue:
             found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
             return found
 
-    def reported(self, trial: Trial) -> list[int]:
-        """Numbers of the scores that were reported, also before an interruption."""
-        with storage_access(self.location):
-            return list(self._storage.get_trial(trial._trial_id).intermediate_values)
-
     def best(self) -> list[FrozenTrial]:
         """The best complete trial; of several objectives, the Pareto front."""
-        study = self.study
-        if not any(trial.state.name == "COMPLETE" for trial in self.trials()):
-            return []
         with storage_access(self.location):
-            best: list[FrozenTrial] = study.best_trials
-            return best if len(study.directions) > 1 else [study.best_trial]
+            best: list[FrozenTrial] = self.study.best_trials
+        return best if len(self.study.directions) > 1 else best[:1]
 
     def running(self) -> int:
         """Number of trials that run."""

@@ -147,7 +147,6 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
 
 def _reporter(spec: StudySpec, queue: TrialQueue, trial: Trial, training: TrainingConfig) -> Report:
     """A function that passes the scores of a trial to the pruner."""
-    reported = set(queue.reported(trial))
 
     def report(images_seen: int, value: float) -> None:
         queue.note(trial, IMAGES, images_seen)
@@ -156,9 +155,7 @@ def _reporter(spec: StudySpec, queue: TrialQueue, trial: Trial, training: Traini
         _require_finite({spec.config.objectives[0]: value})
         step = -(-images_seen // training.scoring.every_images)
         with storage_access(spec.location):
-            if step not in reported:  # an interrupted trial reports some scores again
-                trial.report(value, step)
-                reported.add(step)
+            trial.report(value, step)  # of an interrupted trial some again, which has no effect
             if images_seen < training.total_images and trial.should_prune():
                 logger.info("trial %d pruned at %d images", trial.number, images_seen)
                 queue.note(trial, STOPPED, images_seen)
