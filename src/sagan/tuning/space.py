@@ -3,8 +3,9 @@
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optuna import distributions as d
 from pydantic import ValidationError
 
 from sagan.common.schema import Settings, deep_merge, describe_faults, mark_of
@@ -19,9 +20,6 @@ from sagan.tuning.config import (
 )
 from sagan.tuning.objectives import COSTS
 from sagan.tuning.parameter_paths import check_path, set_value, value_at
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution, CategoricalChoiceType
 
 
 class SearchSpace:
@@ -151,7 +149,7 @@ class SearchSpace:
             points[name] = {key: _encoded(value) for key, value in values.items()}
         return points
 
-    def distributions(self) -> "dict[str, BaseDistribution]":
+    def distributions(self) -> dict[str, d.BaseDistribution]:
         """The dimensions as Optuna's distributions."""
         return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
 
@@ -217,12 +215,9 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
     return made.model_copy(update={"recipe": training.recipe})
 
 
-def _distribution(dimension: Dimension) -> "BaseDistribution":
-    from optuna import distributions as d
-
+def _distribution(dimension: Dimension) -> d.BaseDistribution:
     if isinstance(dimension, CategoricalDimension):
-        choices: list[CategoricalChoiceType] = [*map(_encoded, dimension.choices)]
-        return d.CategoricalDistribution(choices)
+        return d.CategoricalDistribution([*map(_encoded, dimension.choices)])
     kind = d.FloatDistribution if isinstance(dimension, FloatDimension) else d.IntDistribution
     return kind(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 

@@ -54,15 +54,8 @@ class CollapseMonitor:
         """Choose the fixed batch and measure the diversity of its real images."""
         self._config = config.watch
         self._batch: FixedBatch = choose_fixed_batch(config, shards).to(device)
-        self._lasting: dict[str, int] = {}  # problem -> checks that it has lasted
-
-    def state_dict(self) -> dict[str, int]:
-        """The number of checks that each problem has lasted."""
-        return dict(self._lasting)
-
-    def load_state_dict(self, lasting: dict[str, int]) -> None:
-        """Restore the result of `state_dict`."""
-        self._lasting = dict(lasting)
+        self.lasting: dict[str, int] = {}
+        """Problem -> checks that it has lasted; a part of checkpoints."""
 
     @torch.no_grad()
     def check(self, state: TrainingState) -> Diagnostics:
@@ -87,9 +80,9 @@ class CollapseMonitor:
         gammas = {name: gamma.item() for name, gamma in state.gammas().items()}
         loss = hinge_discriminator_loss(real_logits, fake_logits).item()
         problems = find_problems(scalars, gammas, loss, self._config)
-        self._lasting = {name: self._lasting.get(name, 0) + 1 for name in problems}
+        self.lasting = {name: self.lasting.get(name, 0) + 1 for name in problems}
         warnings = [
-            text for name, text in problems.items() if self._lasting[name] == self._config.patience
+            text for name, text in problems.items() if self.lasting[name] == self._config.patience
         ]
         for warning in warnings:
             logger.warning("%s", warning)

@@ -1,6 +1,7 @@
 """Fixed latents and real images of the collapse monitor, the same throughout a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,14 +38,9 @@ class FixedBatch:
 
     def to(self, device: torch.device) -> "FixedBatch":
         """Copy to a device."""
-        return FixedBatch(
-            self.latents.to(device),
-            self.class_labels.to(device),
-            self.groups.to(device),
-            self.real_images.to(device),
-            self.real_labels.to(device),
-            self.real_distances,
-        )
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: tensor.to(device) for name, tensor in tensors.items()}
+        return replace(self, **moved)
 
 
 def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch:
