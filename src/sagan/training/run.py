@@ -21,12 +21,7 @@ from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import reraise_oom
 from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import (
-    environment,
-    git_commit,
-    identity_hash,
-    run_identity,
-)
+from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
 

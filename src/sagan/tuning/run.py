@@ -13,11 +13,7 @@ from sagan.tuning.config import TuningConfig
 from sagan.tuning.progress import StudyProgress, truncated
 from sagan.tuning.results import StudyResult, summarise_study
 from sagan.tuning.space import SearchSpace, trial_training
-from sagan.tuning.storage.location import (
-    StorageLocation,
-    open_storage,
-    storage_lock,
-)
+from sagan.tuning.storage.location import StorageLocation, open_storage, storage_lock
 from sagan.tuning.study import named_by_content, open_study, study_settings
 from sagan.tuning.study_check import check_study
 from sagan.tuning.workers.context import Objective, StudySpec

@@ -49,8 +49,8 @@ def test_numbers_are_grouped_and_the_rest_is_left_out(tmp_path):
         "logits/real",
         "losses/discriminator",
         "losses/generator",
-        "run/images_seen",
         "run/images_per_second",
+        "run/images_seen",
         "watch/diversity",
     ]
     assert values(events, "losses/generator") == [(3, -0.25)]

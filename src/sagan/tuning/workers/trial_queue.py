@@ -16,11 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace
-from sagan.tuning.storage.location import (
-    StorageLocation,
-    storage_access,
-    storage_lock,
-)
+from sagan.tuning.storage.location import StorageLocation, storage_access, storage_lock
 from sagan.tuning.study import make_sampler
 from sagan.tuning.workers.process_names import has_died, this_process
 
