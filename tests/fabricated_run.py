@@ -36,12 +36,15 @@ def journal(records: int = 400) -> list[dict]:
     lines = older_journal(records)
     for line in lines[1:]:
         step = line["step"]
+        line["overfitting/real_signs"] = 0.7 * (1 - math.exp(-step / 200))
         line["gradient_norm/discriminator"] = 3 + abs(line["real_logits"])
         line["gradient_norm/generator"] = 1.5 + abs(line["generator_loss"])
         if step % 10 == 0:
             line["diversity"] = 0.8 - 0.7 * math.exp(-step / 90)
             line["diversity_min"] = 0.8 * line["diversity"]
             line["margin"] = line["real_logits"] - line["fake_logits"]
+            line["overfitting/train_logits"] = 0.5 + step / records
+            line["overfitting/val_logits"] = 0.5 - step / records / 2
             for network in ("generator", "discriminator"):
                 name = f"attention_entropy/{network}/16x16_attention"
                 line[name] = 1 - step / records / (4 if network == "generator" else 9)

@@ -7,6 +7,7 @@ from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.variants import plan_runs
 from sagan.training.config import TrainingConfig
 from tests.comparison.small_comparison import EQUAL, TRAINING, VARIANTS, count_trainings
+from tests.small_world import small_bundle
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,25 @@ def test_variants_that_would_be_the_same_run_are_refused(compare, monkeypatch):
     assert started == []
 
 
+def test_a_variant_may_start_from_a_model(shards, tmp_path):
+    models = [str(small_bundle(tmp_path / name).path) for name in ("a", "b")]
+    variants = [{"name": name, "parameters": {"start_from": name}} for name in models]
+    config = ComparisonConfig(variants=[{"name": "sagan"}, variants[0]], seeds=(0,), total_images=4)
+
+    plain, started = plan_runs(config, TrainingConfig(**TRAINING), shards)
+
+    assert (plain.training.start_from, started.training.start_from) == (None, models[0])
+    with pytest.raises(ValueError, match=r"b: trains exactly as .*a does"):  # the same weights
+        plan_runs(
+            ComparisonConfig(variants=variants, reference=models[0]),
+            TrainingConfig(**TRAINING),
+            shards,
+        )
+    nowhere = {"name": "sagan", "parameters": {"start_from": "nowhere"}}
+    with pytest.raises(ValueError, match=r"sagan: training\.start_from: there is no path"):
+        plan_runs(ComparisonConfig(variants=[nowhere]), TrainingConfig(**TRAINING), shards)
+
+
 def test_runs_at_once_are_a_process_each(compare, monkeypatch):
     started = count_trainings(monkeypatch)
     two = {"name": "two", "recipe": "sagan", "parameters": {"devices": 2}}
@@ -86,3 +106,15 @@ def test_variants_keep_their_own_parameters_over_the_recipe(shards):
     assert run.training.discriminator_steps == 1
     assert (run.training.seed, run.training.total_images) == (7, 4)
     assert not run.training.export_raw, "runs keep one set of weights"
+
+
+def test_augmentation_makes_a_variant(shards):
+    augmented = {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
+    variants = [{"name": "plain"}, {"name": "augmented", "parameters": augmented}]
+    config = ComparisonConfig(variants=variants, seeds=[0], reference="plain")
+
+    plain, other = plan_runs(config, TrainingConfig(**TRAINING), shards)
+
+    assert plain.training.augmentation.method == "none"
+    assert other.training.augmentation.method == "ada"
+    assert other.training.augmentation.target == plain.training.augmentation.target

@@ -13,6 +13,7 @@ from sagan.preflight.pipeline import (
     check_device,
     check_networks,
     check_source,
+    check_start,
     check_study,
     check_weights,
 )
@@ -118,6 +119,43 @@ def test_networks_that_cannot_be_built_are_refused_before_images_are_made() -> N
     with pytest.raises(ValueError, match=r"comparison\.variants:\n  sagan: model\.generator"):
         check_networks(PIPELINES["compare"], catalog)
     check_networks(PIPELINES["sampling"], catalog)  # builds none of them
+
+
+def test_a_model_to_start_from_is_checked_before_images_are_made(tmp_path: Path) -> None:
+    """By its name in the workspace too; in each study of what it trains."""
+    model = small_bundle(tmp_path / "runs" / "model").path
+    runs = {"type": "sagan.datasets.WorkspaceDataset", "filepath": str(tmp_path / "runs")}
+
+    def begin(start_from: str, **generator: int) -> None:
+        catalog = network_catalog(generator=SMALL | generator)
+        training = catalog.load("params:training") | {"start_from": start_from}
+        catalog["params:training"] = MemoryDataset(training)
+        catalog["params:tuning"] = MemoryDataset(STUDY)
+        catalog["checkpoints_workspace"] = AbstractDataset.from_config("runs", runs)
+        check_start(PIPELINES["train"], catalog)
+        training["start_from"] = str(tmp_path / "runs" / start_from)  # studies know paths only
+        catalog["params:training"] = MemoryDataset(training)
+        check_study(PIPELINES["tune"], catalog)
+        check_networks(PIPELINES["compare"], catalog)
+
+    begin("model")
+    begin(str(model))
+    with pytest.raises(FileNotFoundError, match="there is no path 'modle', nor a run"):
+        begin("modle")
+    with pytest.raises(ValueError, match=r"training\.start_from: model: no weights of the model"):
+        begin("model", base_channels=16)
+    (model / "generator.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="was changed after it was written"):
+        begin("model")
+
+
+def test_frozen_blocks_that_are_not_there_are_refused_before_images_are_made() -> None:
+    catalog = network_catalog()
+    training = catalog.load("params:training") | {"freeze_discriminator_layers": 4}
+    catalog["params:training"] = MemoryDataset(training)
+    for pipeline in ("train", "compare"):
+        with pytest.raises(ValueError, match="has 3 residual blocks"):
+            check_networks(PIPELINES[pipeline], catalog)
 
 
 def test_variants_without_the_average_to_be_measured_are_refused_as_early() -> None:

@@ -24,7 +24,14 @@ def test_what_the_watch_saw_is_drawn_at_the_looks() -> None:
         "Margin",
         "Gradient norms",
         "Entropy of attention",
+        "Overfitting",
+        "Held-out images",
     }
+    assert "towards 1, D overfits" in drawn["Overfitting"].unit
+    assert [curve.name for curve in drawn["Held-out images"].curves] == [
+        "training images",
+        "validation images",
+    ]
     assert drawn["Diversity"].curves[0].x == [640.0 * look for look in range(1, 41)]
     assert len(drawn["Diversity"].curves) == 2  # this run has no averaged generator
     assert [curve.name for curve in drawn["Gradient norms"].curves] == [
@@ -35,6 +42,19 @@ def test_what_the_watch_saw_is_drawn_at_the_looks() -> None:
 
 def test_a_journal_of_an_unwatched_run_has_the_other_charts() -> None:
     assert [chart.title for chart in charts(run.older_journal(), points=1000)] == OLDER
+
+
+def test_the_probability_and_lecams_averages_stand_beside_what_they_follow() -> None:
+    controls = {"overfitting/probability": 0.2, "lecam/real_logits": 1.0, "lecam/fake_logits": -1.0}
+    records = [line | controls for line in run.journal() if "event" not in line]
+    drawn = {chart.title: chart for chart in charts(records, points=1000)}
+    assert [curve.name for curve in drawn["Overfitting"].curves] == [
+        "real images",
+        "probability of augmentation",
+    ]
+    assert [curve.name for curve in drawn["Logits"].curves] == [
+        *("real", "fake", "real, LeCam's average", "fake, LeCam's average")
+    ]
 
 
 def test_thinning_averages_neighbours_and_ends_where_training_ended() -> None:
@@ -61,7 +81,7 @@ def test_plotly_figure_holds_the_same_curves() -> None:
     figure = training_curves_figure(run.journal(), points=50)
     names = [trace.name for trace in figure.data]
     assert "generator/16x16_attention" in names
-    assert len(figure.data) == 14
+    assert len(figure.data) == 17
     assert len(figure.data[0].x) == 50
     shown = [trace.name for trace in figure.data if trace.visible]
     assert shown == ["discriminator", "generator"], "one chart at a time"

@@ -165,6 +165,14 @@ def test_whatever_happened_in_training_is_said_first(record: dict, expected: str
     assert expected in warning_section(page)
 
 
+def test_a_model_that_training_started_from_is_named_and_no_warning() -> None:
+    event = {"event": "started_from", "step": 0, "images_seen": 0, "message": "generator: 41 of 44"}
+    journal = [event | {"start": {"given": "model"}}, *run.older_journal(20)]
+    page = render_report(ReportingConfig(), contents(journal=journal))
+    assert "started from: generator: 41 of 44; step 0, images seen 0" in page
+    assert "generator: 41 of 44" not in warning_section(page)
+
+
 def test_a_resumed_run_is_no_warning() -> None:
     page = render_report(ReportingConfig(), contents(journal=run.older_journal(20)))
     assert "Training" not in warning_section(page)

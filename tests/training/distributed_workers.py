@@ -15,10 +15,19 @@ from tests.small_world import SCORING
 
 SHORT = {"total_images": 24}
 SCORED = {"scoring": SCORING}
+AUGMENTED = {
+    "method": "ada",
+    "interval": 2,
+    "ramp_images": 40,
+    "lecam_weight": 0.3,
+    "lecam_warmup_steps": 2,
+}
 # what one pair does after another, each in a folder of its own: changes, and what goes wrong
 GOES_WELL = {
     "plain": (SHORT, None),
     "scored": (SHORT | SCORED, None),
+    "augmented": (SHORT | {"augmentation": AUGMENTED, "batch_size": 8}, None),
+    "started": (SHORT | {"start_from": "plain", "freeze_discriminator_layers": 1}, None),
     "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_to_save"),
 }
 ENDS_EARLY = {"nowhere": ({"continue_from": "nowhere"}, None)}
@@ -54,9 +63,16 @@ def _one_after_another(scenarios, config, shards, folders, _errors, log_level):
         errors.mkdir(parents=True, exist_ok=True)
         os.environ["MASTER_PORT"] = _port(runs)
         values = config.model_dump(exclude_unset=True) | changes
+        if "start_from" in changes:
+            values["start_from"] = str(newest_of(folders["runs_dir"] / changes["start_from"]))
         with slow_saves() if fault else nullcontext():
             work(type(config)(**values), shards, folders | {"runs_dir": runs}, errors, log_level)
     os.environ["MASTER_PORT"] = launched_port
+
+
+def newest_of(runs):
+    """The newest checkpoint of the one run in a folder of runs."""
+    return max(runs.glob("*/checkpoint-*.pt"))
 
 
 def _port(folder):

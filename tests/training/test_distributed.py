@@ -97,6 +97,7 @@ def assert_close_to(alone, workspace: Path) -> None:
     journal, state = alone
     records = [json.loads(line) for line in next(workspace.glob("*/journal.jsonl")).open()]
     numbers = [record for record in records if "event" not in record]
+    journal = [record for record in journal if "event" not in record]
     assert [r["images_seen"] for r in numbers] == [r["images_seen"] for r in journal]
     for ours, theirs in zip(numbers[:20], journal[:20], strict=True):
         for name in ("discriminator_loss", "generator_loss", "gradient_norm/generator"):
@@ -233,6 +234,43 @@ def test_the_lead_scores_while_the_others_wait(pair):
     assert [r["images_seen"] for r in records if r.get("event") == "score"] == [12, 24]
     ours, theirs = (final_state(pair / side) | {"watched": None} for side in ("scored", "plain"))
     assert_equal_states(ours, theirs)
+
+
+def test_two_processes_augment_with_the_probability_and_averages_of_one(
+    pair, tiny, shards, tmp_path
+):
+    augmentation = distributed_workers.AUGMENTED
+    changes = SHARED | distributed_workers.SHORT | {"augmentation": augmentation, "batch_size": 8}
+    alone = train(tiny(**changes), shards, tmp_path)
+
+    lines = next((pair / "augmented").glob("*/journal.jsonl")).open()
+    records = [record for record in map(json.loads, lines) if "event" not in record]
+    for ours, theirs in zip(records, alone.journal, strict=True):
+        assert ours["overfitting/real_signs"] == theirs["overfitting/real_signs"]
+        assert ours["overfitting/probability"] == theirs["overfitting/probability"]
+        for name in ("lecam/real_logits", "lecam/fake_logits", "discriminator_loss"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4)
+    state = final_state(pair / "augmented")
+    assert (
+        state["augmentation"]["signs"].tolist()
+        == final_state(tmp_path)["augmentation"]["signs"].tolist()
+    )
+    assert state["augmentation"]["signs"][1] == 8  # of both processes' images
+
+
+def test_all_processes_start_from_the_model_that_the_main_one_reads(pair, shards, tmp_path):
+    """With frozen blocks, which get no gradients to average."""
+    model = distributed_workers.newest_of(pair / "plain")
+    changes = SHARED | distributed_workers.GOES_WELL["started"][0] | {"start_from": str(model)}
+
+    alone = train(TrainingConfig(**(TINY | changes)), shards, tmp_path)
+
+    assert_close_to((alone.journal, final_state(tmp_path)), pair / "started")
+    before = torch.load(model, weights_only=True)["discriminator"]
+    after = final_state(pair / "started")["discriminator"]
+    frozen = [name for name in before if name.startswith(("layers.8x8_b", "layers.8x8_a"))]
+    assert all(torch.equal(after[name], before[name]) for name in frozen)
+    assert not torch.equal(after["head.linear.weight"], before["head.linear.weight"])
 
 
 def test_saving_may_take_longer_than_a_step_may(pair):

@@ -70,9 +70,16 @@ def test_going_on_with_other_threads_is_said_and_recorded(
     assert result.summary["fingerprint"]["threads"] == 2
 
 
+# changes of the probability and of LeCam's averages on either side of a stop after two steps
+OVERFITTING = {"interval": 3, "ramp_images": 100, "lecam_weight": 0.3, "lecam_warmup_steps": 1}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"augmentation": {"method": "diffaugment"}},
+        {"augmentation": OVERFITTING | {"method": "ada"}, "recipe": "acgan"},
+        {"augmentation": OVERFITTING | {"method": "ada"}, "precision": "bf16"},
         {"recipe": "sngan_projection"},
         {"recipe": "acgan"},
         {"recipe": "sagan_unconditional"},
@@ -97,6 +104,31 @@ def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
 
     assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
     assert whole.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1])).shape == (2, 3, 16, 16)
+
+
+@pytest.mark.parametrize("forgotten", ["augmentation", "lecam"])
+def test_kept_bug_a_resume_that_forgets_the_probability_or_lecam_is_another_run(
+    tiny, shards, tmp_path, monkeypatch, forgotten
+):
+    from sagan.training.core.state import TrainingState
+
+    config = tiny(augmentation=OVERFITTING | {"method": "ada", "target": -0.9})
+    train(config, shards, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(config, shards, tmp_path / "stopped")
+    original = TrainingState.load_state_dict
+
+    def forget(state, saved):
+        original(state, {name: part for name, part in saved.items() if name != forgotten})
+
+    monkeypatch.setattr(TrainingState, "load_state_dict", forget)
+    train(config, shards, tmp_path / "stopped")
+
+    ours, whole = final_state(tmp_path / "stopped"), final_state(tmp_path / "whole")
+    with pytest.raises(AssertionError):
+        assert_equal_states(ours["discriminator"], whole["discriminator"])
 
 
 @pytest.mark.parametrize(

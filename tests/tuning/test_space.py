@@ -40,6 +40,7 @@ def space(study, training):
         ("threads", "threads: it is the same in all trials, or does not change what is trained"),
         ("total_images", "total_images: it is the same in all trials"),
         ("continue_from", "continue_from: it is the same in all trials"),
+        ("start_from", "start_from: it is the same in all trials"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused(space, path, said):
@@ -85,6 +86,23 @@ def test_a_trial_without_the_average_that_scores_are_to_be_of_is_refused(study, 
     space = SearchSpace(config.search_space, trial_training(config, training(ema_decay=0.9)))
     with pytest.raises(ValueError, match=f"ema_decay: None does not fit .*{said}"):
         space.check()
+
+
+def test_augmentation_can_be_searched(space):
+    policies = [["color"], ["color", "translation", "cutout"]]
+    searched = space(
+        {
+            "augmentation.method": {"type": "categorical", "choices": ["none", "ada"]},
+            "augmentation.policy": {"type": "categorical", "choices": policies},
+            "augmentation.lecam_weight": {"type": "float", "low": 0.0, "high": 0.5},
+        }
+    )
+    searched.check()
+
+    values = {"augmentation.method": "ada", "augmentation.lecam_weight": 0.3}
+    made = searched.training(values).augmentation
+    assert (made.method, made.lecam_weight, made.target) == ("ada", 0.3, 0.6)
+    assert searched.changes(values) == {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
 
 
 def test_what_a_recipe_sets_is_not_searched(space):

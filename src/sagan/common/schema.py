@@ -242,6 +242,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
     return changed
 
 
-def json_hash(content: Mapping[str, Any], digits: int) -> str:
+def json_hash(content: object, digits: int) -> str:
     """Hexadecimal digits of the SHA-256 of JSON-able content, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]

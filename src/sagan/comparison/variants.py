@@ -81,12 +81,16 @@ def build_variants(
     for variant in config.variants:
         try:
             configured[variant.name] = _with_weights(weights, _build(variant, config, training))
-            _check_processes(configured[variant.name], config.workers)
-            found = network_faults(configured[variant.name].model, image_size=image_size)
+            made = configured[variant.name]
+            _check_processes(made, config.workers)
+            frozen = made.freeze_discriminator_layers
+            found = network_faults(made.model, image_size=image_size, frozen_blocks=frozen)
             faults += [f"{variant.name}: {fault}" for fault in found]
+            if not found and made.start_from is not None:
+                _check_start(made, image_size)
         except ValidationError as error:
             faults += [f"{variant.name}: {fault}" for fault in describe_faults(error)]
-        except ValueError as error:
+        except (FileNotFoundError, ValueError) as error:
             faults.append(f"{variant.name}: {error}")
     _raise_faults(faults)
     return configured
@@ -137,6 +141,12 @@ def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore
 def _raise_faults(faults: list[str]) -> None:
     if faults:
         raise ValueError("\n  ".join(["comparison.variants:", *faults]))
+
+
+def _check_start(training: TrainingConfig, image_size: int) -> None:
+    from sagan.training.store.trained_model import check_start
+
+    check_start(training, image_size, None)
 
 
 def _check_processes(training: TrainingConfig, workers: int) -> None:

@@ -91,6 +91,26 @@ class Discriminator(nn.Module):
         self.head: Head = build_head(head, features, num_classes, spectral_norm=spectral_norm)
         initialize(self, conv_gain=conv_gain)
 
+    def freeze(self, blocks: int) -> None:
+        """Exclude the first residual blocks, from the image on, from training (FreezeD).
+
+        Attention that follows a frozen block is frozen with it (Mo et al., 2020).
+
+        Raises:
+            ValueError: if the network has fewer blocks.
+        """
+        available = sum(name.endswith("_block") for name in self.layers)
+        if blocks > available:
+            raise ValueError(
+                f"freeze_discriminator_layers: got {blocks}; at this image size the discriminator "
+                f"has {available} residual blocks"
+            )
+        for name, layer in self.layers.items():
+            blocks -= name.endswith("_block")
+            if blocks < 0:
+                break
+            layer.requires_grad_(requires_grad=False)
+
     def features(self, images: Tensor) -> Tensor:
         """Images [N, 3, H, W], -1..1, to the features [N, C] that the head scores."""
         x = images

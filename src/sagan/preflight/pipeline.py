@@ -106,13 +106,33 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if "training" in running:
         from sagan.training.config.networks import network_faults
 
-        faults = network_faults(training.model, image_size=image_size)
+        frozen = training.freeze_discriminator_layers
+        faults = network_faults(training.model, image_size=image_size, frozen_blocks=frozen)
         if faults:
             listed = "\n".join(f"  training.{fault}" for fault in faults)
             raise ValueError(
                 f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} for images of "
                 f"{image_size} px (conf/*/parameters_training.yml or --params):\n{listed}"
             )
+
+
+def check_start(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse a trained model to start from that cannot be read, or of which nothing fits.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is something else, or damaged.
+    """
+    if "training" not in _namespaces(pipeline):
+        return
+    from sagan.training.config import TrainingConfig
+
+    training = _parameters(catalog, "training", TrainingConfig)
+    if training.start_from is not None:
+        from sagan.training.store.trained_model import check_start as check
+
+        runs_dir = Path(catalog.get("checkpoints_workspace").filepath)
+        check(training, _image_size(pipeline, catalog), runs_dir)
 
 
 def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -216,6 +236,7 @@ CHECKS: tuple[Check, ...] = (
     check_validation_status,
     check_device,
     check_networks,
+    check_start,
     check_weights,
     check_study,
     check_expectations,

@@ -35,7 +35,32 @@ _GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
         "1: uniform, 0: at one location",
         {"attention_entropy/": ""},
     ),
-    ("Logits", "mean of D's output", {"real_logits": "real", "fake_logits": "fake"}),
+    (
+        "Logits",
+        "mean of D's output",
+        {
+            "real_logits": "real",
+            "fake_logits": "fake",
+            "lecam/real_logits": "real, LeCam's average",
+            "lecam/fake_logits": "fake, LeCam's average",
+        },
+    ),
+    (
+        "Overfitting",
+        "mean sign of D's output on real images (r_t); towards 1, D overfits",
+        {
+            "overfitting/real_signs": "real images",
+            "overfitting/probability": "probability of augmentation",
+        },
+    ),
+    (
+        "Held-out images",
+        "mean of D's output on real images; where validation falls below training, D overfits",
+        {
+            "overfitting/train_logits": "training images",
+            "overfitting/val_logits": "validation images",
+        },
+    ),
     ("Margin", "real minus fake logits, fixed batch", {"margin": "margin"}),
     ("Gradient norms", "over all weights", {"gradient_norm/": ""}),
     ("Speed", "images / s", {"images_per_second": "images / s"}),

@@ -22,7 +22,7 @@ _HEADLINE = (
     "diversity_mean",
 )
 # events of a healthy run; any other is a warning, also one that a later version writes
-_ORDINARY_EVENTS = {"resumed", "interrupted", "score"}
+_ORDINARY_EVENTS = {"resumed", "interrupted", "score", "started_from"}
 _WARNINGS_SHOWN = 8  # of the training, at the top of the page; the section Training has all
 
 
@@ -118,7 +118,7 @@ def earlier_pictures(bundle: Facts, drawn_with: Mapping[str, str | None]) -> Ite
 
 def event(record: Facts) -> str:
     """One line about an event of the journal, such as a resume."""
-    rest = {k: v for k, v in record.items() if k not in {"event", "message"}}
+    rest = {k: v for k, v in record.items() if k not in {"event", "message", "start"}}
     facts = ", ".join(f"{words(key)} {format_value(value)}" for key, value in rest.items())
     details = "; ".join(filter(None, (str(record.get("message", "")), facts)))
     return ": ".join(filter(None, (words(str(record["event"])), details)))

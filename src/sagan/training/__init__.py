@@ -36,7 +36,8 @@ def train(
             before an interruption; what it raises ends the run. For a run of one process.
 
     Raises:
-        FileNotFoundError: scores are asked for in Inception's features, without its weights.
+        FileNotFoundError: scores are asked for in Inception's features, without its weights; or the
+            model to start from is missing.
         TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
         OutOfMemoryError: a step did not fit; the last checkpoint stays.
@@ -48,7 +49,7 @@ def train(
 
     require_scoring(config, on_score)
     feature_cache = feature_cache or runs_dir / "features"
-    run = runs_dir / identity_hash(run_identity(config, shards))
+    run = runs_dir / identity_hash(run_identity(config, shards, runs_dir))
     if config.world_size > 1:
         from sagan.training.launch.torchelastic import launch
 

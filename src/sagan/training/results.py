@@ -20,6 +20,7 @@ from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.store.export import export_generator
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.runs import SUMMARY
+from sagan.training.store.start import start_in
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def write_summary(
         "warnings": sum(record.get("event") == "warning" for record in journal),
         "device": next(state.generator.parameters()).device.type,
         "fingerprint": fingerprint,
+        **start_in(journal),
     }
     with replacing_file(run / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

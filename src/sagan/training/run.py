@@ -24,6 +24,7 @@ from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
+from sagan.training.store.start import start_from_model, start_in
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class _Run:
         context: DistributedContext,
     ) -> None:
         self.config, self.shards, self.context = config, shards, context
-        self.identity = run_identity(config, shards)
+        identity = run_identity(config, shards, runs_dir) if context.is_main else None
+        self.identity: dict[str, Any] = context.broadcast_from_main(identity)
         self.name = identity_hash(self.identity)
         self.runs_dir, self.path = runs_dir, runs_dir / self.name
         self.environment = environment(context.device, config)
@@ -88,6 +90,11 @@ class _Run:
         saved = self.context.broadcast_from_main(saved)
         if saved is not None:
             self._load_state(saved)
+        started = None
+        if saved is None and self.config.start_from is not None:
+            started = start_from_model(
+                self.config, self.state, self.shards, self.context, self.runs_dir, self.identity
+            )
         self.saved_images = self.state.images_seen
         if self.context.is_main:
             self.checkpoints.clean()
@@ -95,8 +102,11 @@ class _Run:
                 self.state.state_dict(), scored=self.scorer is not None
             )
             self.checkpoints.require_space(needed)
-            self.journal.rewind(self.state.images_seen)
+            # a run that starts again keeps nothing of a start that was cut before its checkpoint
+            self.journal.rewind(self.state.images_seen if saved is not None else -1)
             self._log_start(fresh=saved is None)
+            if started is not None:
+                self.journal.append(started)
             if saved is not None:
                 self._log_changed_environment(saved["environment"])
             if self.on_score is not None:
@@ -119,6 +129,11 @@ class _Run:
         seen = self.state.images_seen
         if fresh:
             logger.info("run %s starts on %s", self.name, self.context.device)
+            if self.config.freeze_discriminator_layers and self.config.start_from is None:
+                logger.warning(
+                    "training.freeze_discriminator_layers keeps layers at new random weights, as "
+                    "there is no training.start_from"
+                )
         elif seen < self.config.total_images:
             logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:
@@ -203,6 +218,7 @@ class _Run:
                 "identity": self.identity,
                 "environment": self.environment,
                 "watched": observer.watch_state,
+                "class_names": list(self.shards.class_names),  # for a run that starts from it
             }
             self.journal.sync()  # a checkpoint must not outlive its records
             self.checkpoints.save(self.state.state_dict() | facts, self.state.images_seen)
@@ -242,13 +258,8 @@ class _Run:
             "data_hash": self.shards.data_hash,
             **self.environment,
         }
-        write_summary(
-            self.path,
-            self.state,
-            self.config,
-            journal=self.journal.read(),
-            fingerprint=fingerprint,
-        )
+        journal = self.journal.read()
+        write_summary(self.path, self.state, self.config, journal=journal, fingerprint=fingerprint)
         with sync_batch_norm_disabled():  # the other processes wait elsewhere
             export_chosen(
                 self.path,
@@ -256,5 +267,9 @@ class _Run:
                 self.config,
                 self.shards,
                 self.checkpoints,
-                facts={"fingerprint": fingerprint, "recipe": self.config.recipe},
+                facts={
+                    "fingerprint": fingerprint,
+                    "recipe": self.config.recipe,
+                    **start_in(journal),
+                },
             )

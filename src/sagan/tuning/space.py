@@ -9,6 +9,7 @@ from optuna import distributions as d
 from pydantic import ValidationError
 
 from sagan.common.schema import Settings, deep_merge, describe_faults, mark_of
+from sagan.models.config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import recipe_paths
 from sagan.tuning.config import (
@@ -97,12 +98,15 @@ class SearchSpace:
         """
         from sagan.training.config.networks import network_faults
 
-        model = self.training({}).model
-        faults = network_faults(model, image_size=image_size)
+        def built(training: TrainingConfig) -> tuple[ModelConfig, int]:
+            return training.model, training.freeze_discriminator_layers
+
+        model, frozen = base = built(self.training({}))
+        faults = network_faults(model, image_size=image_size, frozen_blocks=frozen)
         for name, value in self._ends() if not faults else ():
-            changed = self.training({name: value}).model
-            if changed != model:
-                found = network_faults(changed, image_size=image_size)
+            changed = model, frozen = built(self.training({name: value}))
+            if changed != base:
+                found = network_faults(model, image_size=image_size, frozen_blocks=frozen)
                 faults += [f"tuning.search_space.{name}: {value!r}: {fault}" for fault in found]
         if faults:
             listed = "\n".join(f"  {fault}" for fault in faults)

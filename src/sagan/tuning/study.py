@@ -43,10 +43,17 @@ def study_settings(config: TuningConfig, space: SearchSpace, data: dict[str, Any
         space: with the training of its trials.
         data: identity of the images.
     """
+    training = space.training({})
+    start = {}
+    if training.start_from is not None:
+        from sagan.training.store.trained_model import find_model
+
+        start = {"start_from": find_model(training.start_from, None).sha256}
     return {
         "objectives": config.objectives,
         "search_space": space.record(),
-        "training": space.training({}).dump(affecting="weights"),
+        "training": training.dump(affecting="weights"),
+        **start,
         "score_every_images": config.score_every_images,
         "evaluation": config.evaluation.dump(affecting="measurement"),
         "data": data,

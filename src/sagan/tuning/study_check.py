@@ -21,7 +21,8 @@ def check_study(
 
     Raises:
         ValueError: parameters that do not go together, naming each.
-        FileNotFoundError: scores are asked for in Inception's features, without its weights.
+        FileNotFoundError: scores are asked for in Inception's features, without its weights; or
+            there is no model to start from.
         StorageError: the storage's address is not valid.
     """
     space = SearchSpace(config.search_space, trial_training(config, training))
@@ -30,6 +31,10 @@ def check_study(
         space.check_networks(image_size)
     space.starting_points(config.warm_starts)
     StorageLocation.of(config.storage, Path())
+    if (start := trial_training(config, training)).start_from is not None:
+        from sagan.training.store.trained_model import check_start
+
+        check_start(start, image_size, None)
     if config.evaluation.features == "inception":
         from sagan.metrics.features.inception import require_weights
 

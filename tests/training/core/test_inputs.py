@@ -57,6 +57,7 @@ def test_no_two_draws_of_a_run_share_entropy(tiny, shards, tmp_path, entropies):
         discriminator_steps=2,
         horizontal_flip=True,
         real_noise=0.01,
+        augmentation={"method": "diffaugment"},
         export_raw=False,  # whose statistics are of the same fakes
         watch={"every_steps": 5},
     )

@@ -11,7 +11,7 @@ from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import SpectralLayer
 from sagan.training.core.distributed import DistributedContext
-from sagan.training.core.losses import hinge_discriminator_loss, objective
+from sagan.training.core.losses import LeCam, hinge_discriminator_loss, objective
 from sagan.training.core.steps import (
     discriminator_step,
     generator_step,
@@ -37,6 +37,7 @@ def test_the_discriminator_step_moves_only_the_discriminator(networks):
     torch.testing.assert_close(record.loss, hinge_discriminator_loss(real, fake))
     torch.testing.assert_close(record.real_logits, real.mean())
     torch.testing.assert_close(record.fake_logits, fake.mean())
+    torch.testing.assert_close(record.real_signs, real.sign().mean())
 
 
 def test_the_generator_step_moves_only_the_generator(networks):
@@ -81,6 +82,23 @@ def test_several_passes_make_the_same_update_of_the_discriminator(networks):
     for other in gradients[1:]:
         for ours, theirs in zip(gradients[0], other, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+def test_lecams_term_is_a_part_of_the_discriminators_loss(networks):
+    lecam = LeCam(0.5, 0.9, 1)
+    lecam.update(torch.tensor([1.0, -1.0]))
+    batch, records = draw(), []
+    for term in (None, lecam):
+        generator, discriminator = copy.deepcopy(networks)
+        optimizer = SGD(discriminator.parameters(), lr=0.1)
+        records.append(discriminator_step(generator, discriminator, optimizer, *batch, lecam=term))
+
+    images, labels, z, y = batch
+    with torch.no_grad():
+        real, _ = networks[1](images, labels)
+        fake, _ = networks[1](copy.deepcopy(networks[0])(z, y), y)
+    torch.testing.assert_close(records[1].loss, records[0].loss + lecam(real, fake))
+    assert records[1].gradient_norm != records[0].gradient_norm
 
 
 def test_several_passes_make_the_same_update_of_the_generator(networks):

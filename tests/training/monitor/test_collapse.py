@@ -19,6 +19,7 @@ from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step
 from sagan.training.monitor.collapse import CollapseMonitor, find_problems
 from sagan.training.monitor.fixed_batch import choose_fixed_batch
+from tests.small_world import small_shards
 
 CPU = torch.device("cpu")
 WATCH = {"classes": 3, "images_per_class": 4, "patience": 1}
@@ -139,6 +140,8 @@ def test_what_a_look_finds(config, shards):
         "diversity_ema",
         "diversity_ema_min",
         "margin",
+        "overfitting/train_logits",
+        "overfitting/val_logits",
         f"attention_entropy/{G_BLOCK}",
         f"attention_entropy/{D_BLOCK}",
     }
@@ -198,6 +201,38 @@ def test_margin_and_entropies_by_the_plain_way(config, shards):
     assert found[f"attention_entropy/{G_BLOCK}"] == pytest.approx(
         rows.mean().item() / math.log(16), rel=1e-5
     )
+
+
+def test_logits_on_training_and_on_validation_images(config, shards):
+    state = TrainingState(config, shards, CPU)
+    with torch.no_grad():
+        means = []
+        for name in ("train", "val"):
+            split = shards.split(name)
+            chosen = np.concatenate(
+                [
+                    np.flatnonzero(split.labels == label)[
+                        np.linspace(0, (split.labels == label).sum() - 1, 4).round().astype(int)
+                    ]
+                    for label in range(3)
+                ]
+            )
+            labels = torch.from_numpy(split.labels[chosen])
+            logits, _ = state.discriminator(to_float(split.read(chosen)), labels)
+            means.append(logits.mean().item())
+
+    found = CollapseMonitor(config, shards, CPU).check(state).scalars
+
+    assert found["overfitting/train_logits"] == pytest.approx(means[0], rel=1e-4)
+    assert found["overfitting/val_logits"] == pytest.approx(means[1], rel=1e-4)
+    assert means[0] != means[1]
+
+
+def test_without_a_validation_split_there_is_nothing_to_compare_with(config, tmp_path):
+    shards = small_shards(tmp_path, val_per_class=0)
+    found = CollapseMonitor(config, shards, CPU).check(TrainingState(config, shards, CPU)).scalars
+
+    assert not any(name.startswith("overfitting/") for name in found)
 
 
 def test_fixed_batch_is_the_same_classes_side_by_side(tiny, shards):

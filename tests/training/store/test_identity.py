@@ -9,12 +9,17 @@ import pytest
 import sagan
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.store.identity import code_hash
+from sagan.training.store.identity import code_hash, identity_hash, run_identity
 from tests.training.whole_runs import Stop
 
 PACKAGE = Path(sagan.__file__).parent
 DECIDES = ["common/pixels.py", *("training/core/losses.py", "training/core/batches.py")]
-DECIDES += ["training/core/exported.py", "models/generator.py", "models/ops/spectral_norm.py"]
+DECIDES += [
+    "training/core/exported.py",
+    "training/core/augmentation/ada.py",
+    "models/generator.py",
+    "models/ops/spectral_norm.py",
+]
 
 
 def files_beside():
@@ -87,12 +92,28 @@ def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
     assert len(list(tmp_path.glob("*/identity.json"))) == 2
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"method": "ada"}, {"method": "diffaugment"}, {"policy": ["color"]}, {"target": 0.5}),
+        *({"interval": 8}, {"ramp_images": 1000}, {"lecam_weight": 0.1}, {"lecam_decay": 0.9}),
+        {"lecam_warmup_steps": 10},
+    ],
+    ids=str,
+)
+def test_every_parameter_of_the_augmentation_makes_another_run(tiny, shards, changes):
+    first, other = (run_identity(tiny(augmentation=a), shards) for a in ({}, changes))
+
+    assert identity_hash(first) != identity_hash(other)
+
+
 def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_path):
-    """Its identity says nothing of a parameter that was none then."""
+    """Its identity says nothing of the parameters of today, which were as their defaults are."""
     first = train(tiny(total_images=8), shards, tmp_path / "before")
     identity = first.bundle.path.parent / "identity.json"
     before = json.loads(identity.read_text())
-    del before["parameters"]["images_per_pass"]
+    for name in ("images_per_pass", "freeze_discriminator_layers"):
+        del before["parameters"][name]
     identity.write_text(json.dumps(before | {"code": "of another version"}))
 
     options = {"total_images": 12, "continue_from": str(first.bundle.path.parent)}

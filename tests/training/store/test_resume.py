@@ -99,6 +99,33 @@ def test_an_average_begun_later_begins_with_the_weights_of_that_moment(tiny, sha
         torch.testing.assert_close(after["ema_generator"][name], expected)
 
 
+def test_augmentation_begun_later_begins_at_0_and_ends_where_it_is_left_out(
+    tiny, shards, tmp_path, short
+):
+    options = {"allow_changed": ["augmentation"], "augmentation": {"method": "ada"}}
+    options["augmentation"] |= {"lecam_weight": 0.1, "ramp_images": 80, "target": -0.9}
+    augmented = train(tiny(continue_from=short, total_images=28, **options), shards, tmp_path)
+    folder = augmented.bundle.path.parent
+    state = final_state_of(folder)
+    assert state["lecam"]["updates"] == 2
+    assert state["augmentation"]["signs"][1] == 8
+
+    plain = {"continue_from": folder.name, "allow_changed": ["augmentation"]}
+    plain = train(tiny(total_images=32, **plain), shards, tmp_path)
+    assert not {"augmentation", "lecam"} & final_state_of(plain.bundle.path.parent).keys()
+
+
+def test_a_run_of_before_there_was_augmentation_goes_on_without_it(tiny, shards, tmp_path, short):
+    identity = tmp_path / short / "identity.json"
+    before = json.loads(identity.read_text())
+    del before["parameters"]["augmentation"]
+    identity.write_text(json.dumps(before))
+
+    train(tiny(continue_from=short, total_images=24), shards, tmp_path)
+    with pytest.raises(ValueError, match=r"augmentation.method: \"none\" -> \"ada\""):
+        train(tiny(continue_from=short, augmentation={"method": "ada"}), shards, tmp_path)
+
+
 def test_a_budget_already_used_is_refused(tiny, shards, tmp_path, short):
     with pytest.raises(ValueError, match=r"has seen 20 images already.*set it higher"):
         train(tiny(continue_from=short, total_images=16), shards, tmp_path)

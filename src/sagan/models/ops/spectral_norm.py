@@ -80,13 +80,16 @@ class SpectralEmbedding(SpectralLayer, nn.Embedding):
 
 
 @torch.no_grad()
-def power_iteration(network: nn.Module, iterations: int = 1) -> None:
+def power_iteration(network: nn.Module, iterations: int = 1, *, trained_only: bool = False) -> None:
     """Move u and v of every spectrally normalised layer towards the leading singular pair.
 
     A network without memory ("meta") has none to move; to go through the motions takes a second.
+    `trained_only` leaves layers alone whose weight needs no gradient.
     """
     for layer in network.modules():
         if isinstance(layer, SpectralLayer) and not layer.weight.is_meta:
+            if trained_only and not layer.weight.requires_grad:
+                continue
             taps = taps_of(layer.weight)  # [out, k*k, in]
             matrix, v = taps.flatten(1), layer.v
             for _ in range(iterations):

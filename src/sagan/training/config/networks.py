@@ -7,12 +7,13 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 
 
-def network_faults(config: ModelConfig, *, image_size: int) -> list[str]:
+def network_faults(config: ModelConfig, *, image_size: int, frozen_blocks: int = 0) -> list[str]:
     """Build both networks without memory; what they refuse, a sentence each.
 
     Args:
         config: of both networks.
         image_size: side of the images [px].
+        frozen_blocks: blocks of the discriminator that are to be frozen.
     """
     sizes = {"image_size": image_size, "num_classes": 1}  # any number of classes will do
     faults = []
@@ -22,7 +23,7 @@ def network_faults(config: ModelConfig, *, image_size: int) -> list[str]:
         except ValueError as error:
             faults.append(str(error))
         try:
-            build_discriminator(config.discriminator, **sizes)
+            build_discriminator(config.discriminator, **sizes).freeze(frozen_blocks)
         except ValueError as error:
             faults.append(str(error))
     return faults

@@ -13,6 +13,7 @@ from pydantic import (
 
 from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
 from sagan.models.config import ModelConfig
+from sagan.training.config.augmentation import AugmentationConfig
 from sagan.training.config.recipes import RECIPES, apply_recipe
 from sagan.training.config.scoring import ScoringConfig
 from sagan.training.config.watch import WatchConfig
@@ -84,6 +85,7 @@ class TrainingConfig(Config):
     real_noise: AffectsWeights[NonNegativeFloat] = Field(
         0.0, description="uniform noise 0 .. real_noise on real images, whose range is -1..1"
     )
+    augmentation: AffectsWeights[AugmentationConfig] = AugmentationConfig()
     standing_batches: AffectsWeights[NonNegativeInt] = Field(
         0,
         description="batches over which the exported generator's batch-norm statistics are "
@@ -115,6 +117,18 @@ class TrainingConfig(Config):
         None,
         description="name (or folder) of another run, whose newest checkpoint this one starts "
         "from; null: new weights",
+    )
+    # what is in the file is part of a run's identity, where it lies is not
+    start_from: AffectsNothing[str | None] = Field(
+        None,
+        description="trained model whose weights this run starts from, as far as they fit, also of "
+        "other images or classes: a generator bundle, a run's folder or name, or a checkpoint "
+        "file; null: new weights",
+    )
+    freeze_discriminator_layers: AffectsWeights[NonNegativeInt] = Field(
+        0,
+        description="residual blocks of D, from the image on, that are not trained (FreezeD); for "
+        "start_from [blocks]",
     )
     allow_changed: AffectsNothing[tuple[str, ...]] = Field(
         (), description="parameters that may differ from that run's, besides total_images"
@@ -150,6 +164,15 @@ class TrainingConfig(Config):
     def _betas_below_one(self) -> Self:
         if max(self.betas) >= 1:
             raise ValueError(f"betas must lie below 1, got {self.betas}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.continue_from is not None and self.start_from is not None:
+            raise ValueError(
+                "continue_from and start_from exclude each other: continue_from goes on with a run "
+                "on the same images, start_from takes a model's weights for a new run"
+            )
         return self
 
     @model_validator(mode="after")

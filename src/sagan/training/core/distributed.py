@@ -58,6 +58,14 @@ class DistributedContext:
         dist.all_reduce(flag, dist.ReduceOp.MAX, group=self.step_group)
         return bool(flag.item())
 
+    def total(self, values: Tensor) -> Tensor:
+        """The tensor summed over all processes, on its device; the same in all of them."""
+        if self.size == 1:
+            return values
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
     def mean(self, values: Sequence[Tensor]) -> list[float]:
         """Scalars averaged over all processes; each tensor []."""
         stacked = torch.stack([value.detach().float() for value in values]).cpu()

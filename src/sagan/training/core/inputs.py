@@ -22,6 +22,9 @@ class Stream(IntEnum):
     GENERATOR_FAKES = 6
     STANDING_STATISTICS = 7  # index: the batch
     COLLAPSE_MONITOR = 8  # index 0
+    AUGMENTED_REAL = 9  # index: images seen, as in the next two
+    AUGMENTED_DISCRIMINATOR_FAKES = 10
+    AUGMENTED_GENERATOR_FAKES = 11
 
 
 def random_source(seed: int, stream: Stream, index: int) -> np.random.Generator:
@@ -49,6 +52,20 @@ def draw_latents_and_labels(
     latents = source.standard_normal((batch_size, latent_dim), dtype=np.float32)
     class_labels = source.integers(num_classes, size=batch_size)
     return torch.from_numpy(latents), torch.from_numpy(class_labels)
+
+
+def draw_numbers(
+    seed: int, stream: Stream, index: int, *, batch_size: int, uniforms: int, normals: int
+) -> Tensor:
+    """Uniform numbers 0..1, then standard normal ones, for each image of a batch.
+
+    Returns:
+        float32 [N, uniforms + normals] on the CPU.
+    """
+    source = random_source(seed, stream, index)
+    uniform = source.random((batch_size, uniforms), dtype=np.float32)
+    normal = source.standard_normal((batch_size, normals), dtype=np.float32)
+    return torch.from_numpy(np.concatenate([uniform, normal], axis=1))
 
 
 def add_real_noise(

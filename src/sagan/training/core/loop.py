@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from sagan.common.pixels import to_float
@@ -25,6 +26,8 @@ from sagan.training.core.steps import (
     discriminator_step,
     generator_step,
 )
+
+_DISCRIMINATORS_IMAGES = (Stream.AUGMENTED_REAL, Stream.AUGMENTED_DISCRIMINATOR_FAKES)
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,22 @@ def training_loop(
                 *inputs.real(state.images_seen),
                 *inputs.fakes(state.images_seen, Stream.DISCRIMINATOR_FAKES, config.batch_size),
                 objective=losses,
+                lecam=state.lecam,
+                augment=state.augmentation,
+                draws=inputs.draws(state, config.batch_size, *_DISCRIMINATORS_IMAGES),
                 bf16=bf16,
                 passes=passes(config, config.batch_size),
             )
             state.images_seen += config.batch_size
+            _adapt(state, discriminator, config, context)
         generator = generator_step(
             shared_G,
             D,
             state.generator_optimizer,
             *inputs.fakes(state.images_seen, Stream.GENERATOR_FAKES, fakes),
             objective=losses,
+            augment=state.augmentation,
+            draws=inputs.draws(state, fakes, Stream.AUGMENTED_GENERATOR_FAKES),
             bf16=bf16,
             passes=passes(config, fakes),
         )
@@ -84,6 +93,28 @@ def training_loop(
         seconds = time.perf_counter() - started
         state.train_seconds += seconds
         yield StepRecord(state.images_seen, discriminator, generator, seconds)
+
+
+def _adapt(
+    state: TrainingState,
+    record: DiscriminatorRecord,
+    config: TrainingConfig,
+    context: DistributedContext,
+) -> None:
+    """Let ADA's probability and LeCam's averages follow an update of D."""
+    if state.lecam is not None:
+        means = torch.stack([record.real_logits, record.fake_logits])
+        state.lecam.update(context.total(means) / context.size)
+    if state.augmentation.adapts:
+        images = config.batch_size // context.size
+        # whole numbers, so that any split of a batch gives the same probability
+        signs = (record.real_signs * images).round()
+        state.augmentation.observe(
+            context.total(torch.stack([signs, torch.full_like(signs, images)]))
+        )
+        between = config.augmentation.interval * images_per_step(config)
+        if state.images_seen // between > (state.images_seen - config.batch_size) // between:
+            state.augmentation.adapt()
 
 
 class InputSampler:
@@ -128,3 +159,12 @@ class InputSampler:
         )
         share, device = self._context.share(batch_size), self._context.device
         return z[share].to(device), y[share].to(device)
+
+    def draws(self, state: TrainingState, batch_size: int, *streams: Stream) -> tuple[Tensor, ...]:
+        """Random numbers of the augmentation, [N, numbers] a stream, on the device; () if off."""
+        share, device = self._context.share(batch_size), self._context.device
+        return tuple(
+            drawn[share].to(device)
+            for stream in streams
+            for drawn in state.augmentation.draw(stream, state.images_seen, batch_size)
+        )

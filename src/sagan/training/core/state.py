@@ -14,7 +14,9 @@ from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
+from sagan.training.core.augmentation.methods import Augmentation
 from sagan.training.core.inputs import Stream, torch_seed
+from sagan.training.core.losses import LeCam
 
 
 class TrainingState:
@@ -30,6 +32,7 @@ class TrainingState:
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)
+        discriminator.freeze(config.freeze_discriminator_layers)
         # channels_last: images are stored that way, and convolutions are faster
         self.generator = generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -46,6 +49,11 @@ class TrainingState:
                 (self.discriminator, config.discriminator_lr),
             )
         )
+        self.augmentation = Augmentation(config.augmentation, config.seed).to(device)
+        self.lecam: LeCam | None = None
+        if weight := config.augmentation.lecam_weight:
+            warmup = config.augmentation.lecam_warmup_steps * config.discriminator_steps
+            self.lecam = LeCam(weight, config.augmentation.lecam_decay, warmup).to(device)
         self.images_seen = 0
         self.train_seconds = 0.0
 
@@ -58,6 +66,16 @@ class TrainingState:
             for block, layer in network.layers.items()
             if isinstance(layer, SelfAttention2d)
         }
+
+    def overfitting_controls(self) -> dict[str, Tensor]:
+        """ADA's probability and LeCam's averages by the journal's names, [] each; those in use."""
+        found = {}
+        if self.augmentation.adapts:
+            found["overfitting/probability"] = self.augmentation.probability
+        if self.lecam is not None:
+            real, fake = self.lecam.averages
+            found |= {"lecam/real_logits": real, "lecam/fake_logits": fake}
+        return found
 
     def not_finite(self) -> dict[str, float]:
         """Of each part that has one, the first value that is NaN or infinite."""
@@ -77,13 +95,16 @@ class TrainingState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what `state_dict` gave; the optimisers' options stay those of this run.
 
-        Where a run with an average continues one without, the average begins with those weights.
+        Where a run with an average continues one without, the average begins with those weights;
+        augmentation and LeCam that the other run was without begin anew.
         """
         for name, part in self._parts().items():
             if isinstance(part, Adam):
                 part.load_state_dict(_with_options_of(part, state[name]))
             elif part is self.ema_generator and name not in state:
                 part.load_state_dict(state["generator"])
+            elif part in (self.augmentation, self.lecam) and name not in state:
+                continue
             else:
                 part.load_state_dict(state[name])
         self.images_seen = state["images_seen"]
@@ -105,9 +126,15 @@ class TrainingState:
     def _parts(self) -> dict[str, nn.Module | Adam]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         average = {} if self.ema_generator is None else {"ema_generator": self.ema_generator}
+        controls: dict[str, nn.Module] = {}
+        if self.augmentation.adapts:
+            controls["augmentation"] = self.augmentation
+        if self.lecam is not None:
+            controls["lecam"] = self.lecam
         return {
             **networks,
             **average,
+            **controls,
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }

@@ -3,7 +3,7 @@
 G, D, z and y are the paper's symbols: networks, latents [N, Z] and class labels int64 [N].
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -15,7 +15,11 @@ from torch.optim import Optimizer
 
 from sagan.common.schema import ClearError
 from sagan.models.ops.spectral_norm import power_iteration
-from sagan.training.core.losses import HINGE, Objective
+from sagan.training.core.augmentation.methods import unaugmented
+from sagan.training.core.losses import HINGE, LeCam, Objective
+
+Augment = Callable[..., Tensor]
+"""Images [N, 3, H, W] and their random numbers -> images that D sees; see `Augmentation`."""
 
 
 class NonFiniteError(ClearError, ArithmeticError):
@@ -37,6 +41,8 @@ class DiscriminatorRecord:
     loss: Tensor
     real_logits: Tensor
     fake_logits: Tensor
+    real_signs: Tensor
+    """Mean sign of the logits on real images, -1..1: r_t of ADA's paper."""
     gradient_norm: Tensor
 
 
@@ -58,6 +64,9 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     y: Tensor,
     *,
     objective: Objective = HINGE,
+    lecam: LeCam | None = None,
+    augment: Augment = unaugmented,
+    draws: Sequence[Tensor] = (),
     bf16: bool = False,
     passes: int = 1,
 ) -> DiscriminatorRecord:
@@ -72,6 +81,9 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
         z: latents of the fakes.
         y: labels of the fakes.
         objective: the losses.
+        lecam: a term of the loss beside them; None: none.
+        augment: what D sees in place of images.
+        draws: its random numbers for the real images and for the fakes, [N, numbers] each.
         bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
             float32.
         passes: forward and backward passes that the update is split into (gradient accumulation).
@@ -82,24 +94,28 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     optimizer.zero_grad(set_to_none=True)
     seen = []
     with _untouched_on_error(G):
-        batch = (real_images, class_labels, z, y)
+        batch = (real_images, class_labels, z, y, *draws)
         for last, part in _parts(batch, passes):
-            images, labels, latents, fake_labels = part
+            images, labels, latents, fake_labels, *drawn = part
             with torch.no_grad(), _autocast(z.device, bf16):
                 fake_images = G(latents, fake_labels)
-            both = torch.cat([images, fake_images]), torch.cat([labels, fake_labels])
+            shown = augment(torch.cat([images, fake_images]), *drawn)
+            both = shown, torch.cat([labels, fake_labels])
             with _gradients_shared(D, last):
                 with _autocast(z.device, bf16):
                     logits, class_logits = D(*both)
                 real_logits, fake_logits = logits.float().split([len(labels), len(fake_labels)])
                 loss = objective.discriminator_loss(real_logits, fake_logits)
                 loss = loss + _both_classified(objective, class_logits, labels, fake_labels)
+                if lecam is not None:
+                    loss = loss + lecam(real_logits, fake_logits)
                 (loss / passes).backward()  # type: ignore[no-untyped-call]
-            seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean()]).detach())
-        loss, real_mean, fake_mean = torch.stack(seen).mean(0).unbind()
+            signs = real_logits.sign().mean()
+            seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean(), signs]).detach())
+        loss, real_mean, fake_mean, signs = torch.stack(seen).mean(0).unbind()
         facts = {"loss": loss, "real_logits": real_mean, "fake_logits": fake_mean}
         norm = _apply(D, optimizer, "discriminator", facts | _statistics(G))
-    return DiscriminatorRecord(loss, real_mean, fake_mean, norm)
+    return DiscriminatorRecord(loss, real_mean, fake_mean, signs, norm)
 
 
 def generator_step(
@@ -110,10 +126,12 @@ def generator_step(
     y: Tensor,
     *,
     objective: Objective = HINGE,
+    augment: Augment = unaugmented,
+    draws: Sequence[Tensor] = (),
     bf16: bool = False,
     passes: int = 1,
 ) -> GeneratorRecord:
-    """Update G against D, whose weights are frozen meanwhile.
+    """Update G against D, whose weights get no gradient meanwhile.
 
     Args:
         G: generator, in training mode; gradients are averaged over all processes where it is
@@ -123,6 +141,8 @@ def generator_step(
         z: latents.
         y: labels.
         objective: the losses.
+        augment: what D sees in place of images.
+        draws: its random numbers, one tensor [N, numbers].
         bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
             float32.
         passes: forward and backward passes that the update is split into (gradient accumulation).
@@ -132,13 +152,17 @@ def generator_step(
     """
     optimizer.zero_grad(set_to_none=True)
     seen = []
+    trained = [parameter for parameter in D.parameters() if parameter.requires_grad]
     D.requires_grad_(requires_grad=False)
     try:
         with _untouched_on_error(G):
-            for last, (latents, labels) in _parts((z, y), passes):
+            for last, (latents, labels, *drawn) in _parts((z, y, *draws), passes):
                 with _gradients_shared(G, last):
                     with _autocast(z.device, bf16):
-                        logits, class_logits = D(G(latents, labels), labels)
+                        images = G(latents, labels)
+                    shown = augment(images, *drawn)
+                    with _autocast(z.device, bf16):
+                        logits, class_logits = D(shown, labels)
                     loss = objective.generator_loss(logits.float())
                     loss = loss + objective.classification_loss(class_logits, labels)
                     (loss / passes).backward()  # type: ignore[no-untyped-call]
@@ -146,7 +170,8 @@ def generator_step(
             loss = torch.stack(seen).mean()
             norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
     finally:
-        D.requires_grad_(requires_grad=True)
+        for parameter in trained:  # frozen blocks stay frozen
+            parameter.requires_grad = True
     return GeneratorRecord(loss, norm)
 
 
@@ -209,7 +234,7 @@ def _statistics(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
-    """Step the optimiser if all is finite; then let u and v follow the new weights.
+    """Step the optimiser if all is finite; then let u and v follow the weights that changed.
 
     Returns:
         the gradient's norm over all parameters, [].
@@ -220,5 +245,5 @@ def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str,
     if not torch.isfinite(torch.stack(list(facts.values()))).all():
         raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
     optimizer.step()
-    power_iteration(network)
+    power_iteration(network, trained_only=True)
     return norm

@@ -1,8 +1,8 @@
 """Collapse monitor: regular diagnostics on fixed latents and real images.
 
 A GAN's losses do not show whether it works. The diagnostics measure the diversity of samples within
-a class, the margin between real and fake logits, and the attention entropies. They read the
-training state and leave it unchanged, bit for bit.
+a class, the margin between real and fake logits, the logits on training and on validation images,
+and the attention entropies. They read the training state and leave it unchanged, bit for bit.
 """
 
 import logging
@@ -71,6 +71,11 @@ class CollapseMonitor:
                 images = to_uint8(self._fakes(state.ema_generator))
             scalars |= self._diversity(images, "diversity_ema")
         scalars["margin"] = (real_logits.mean() - fake_logits.mean()).item()
+        if len(self._batch.val_labels):
+            images_held_out = to_float(self._batch.val_images)
+            val_logits, _ = state.discriminator(images_held_out, self._batch.val_labels)
+            scalars["overfitting/train_logits"] = real_logits.mean().item()
+            scalars["overfitting/val_logits"] = val_logits.mean().item()
         for network, entropies in (
             ("generator", generator_entropies),
             ("discriminator", discriminator_entropies),

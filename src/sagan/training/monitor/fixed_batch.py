@@ -33,6 +33,10 @@ class FixedBatch:
     """uint8 [M, 3, H, W]."""
     real_labels: Tensor
     """int64 [M]."""
+    val_images: Tensor
+    """uint8 [V, 3, H, W]; of the validation split, of the same classes; V is 0 without one."""
+    val_labels: Tensor
+    """int64 [V]."""
     real_distances: dict[int, float]
     """Group -> mean pairwise distance of its real images, grey levels, if positive."""
 
@@ -62,6 +66,7 @@ def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch
     )
     groups = torch.tensor(list(members)).repeat_interleave(size)
     chosen = np.concatenate([_evenly(indices, size) for indices in members.values()])
+    val_images, val_labels = _held_out(config, shards, list(members), size)
     distances = {group: _distance(split, indices) for group, indices in members.items()}
     return FixedBatch(
         latents,
@@ -69,8 +74,25 @@ def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch
         groups=groups,
         real_images=split.read(chosen),
         real_labels=torch.from_numpy(split.labels[chosen].astype(np.int64)),
+        val_images=val_images,
+        val_labels=val_labels,
         real_distances={group: distance for group, distance in distances.items() if distance > 0},
     )
+
+
+def _held_out(
+    config: TrainingConfig, shards: ShardStore, groups: list[int], size: int
+) -> tuple[Tensor, Tensor]:
+    """Images and labels of the validation split, at most `size` of each group."""
+    if "val" not in shards.splits:
+        empty = torch.empty(0, 3, shards.image_size, shards.image_size, dtype=torch.uint8)
+        return empty, torch.empty(0, dtype=torch.int64)
+    split = shards.split("val")
+    members = [np.arange(len(split))]
+    if config.model.generator.class_conditional:
+        members = [np.flatnonzero(split.labels == group) for group in groups]
+    chosen = np.concatenate([_evenly(indices, size) for indices in members])
+    return split.read(chosen), torch.from_numpy(split.labels[chosen].astype(np.int64))
 
 
 def _members_by_class(labels: NDArray[np.int64], limit: int) -> dict[int, NDArray[np.int64]]:

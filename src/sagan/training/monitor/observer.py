@@ -114,9 +114,11 @@ class Observer:
             "generator_loss": record.generator.loss,
             "real_logits": record.discriminator.real_logits,
             "fake_logits": record.discriminator.fake_logits,
+            "overfitting/real_signs": record.discriminator.real_signs,
             "gradient_norm/discriminator": record.discriminator.gradient_norm,
             "gradient_norm/generator": record.generator.gradient_norm,
-        } | self._state.gammas()
+        }
+        tensors |= self._state.overfitting_controls() | self._state.gammas()
         values = self._context.mean(list(tensors.values()))
         entry: dict[str, Any] = {"step": step, "images_seen": record.images_seen}
         entry |= dict(zip(tensors, values, strict=True))

@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, FiniteFloat, ValidationError
 from torch import Tensor
 
-from sagan.common.files import HashingWriter, replacing_file
+from sagan.common.files import HashingWriter, file_sha256, replacing_file
 
 _TENSOR_OVERHEAD_BYTES = 400  # name, header, padding and index entry of one tensor in the file
 _FILE_OVERHEAD_BYTES = 2**15
@@ -55,6 +55,14 @@ class Checkpoint:
             self.facts is not None
             and self.path.is_file()
             and self.path.stat().st_size == self.facts.bytes
+        )
+
+    def is_sound(self) -> bool:
+        """Whether it is complete and the .pt has the checksum that the .json says."""
+        return (
+            self.is_complete
+            and self.facts is not None
+            and file_sha256(self.path) == self.facts.sha256
         )
 
 

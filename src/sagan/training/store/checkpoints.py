@@ -115,6 +115,14 @@ class CheckpointStore:
         else:
             logger.warning("%s has the score %s, which is never chosen as best", path.name, score)
 
+    def best(self) -> Path | None:
+        """The sound checkpoint with the lowest score; None if none has a score."""
+        return next((c.path for c in self._best_first() if c.is_sound()), None)
+
+    def newest(self) -> Path | None:
+        """The sound checkpoint that was saved last; None if there is none."""
+        return next((c.path for c in self._newest_first() if c.is_sound()), None)
+
     def load_newest(self) -> dict[str, Any] | None:
         """The newest sound state; None if there is no checkpoint yet.
 

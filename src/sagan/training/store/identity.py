@@ -19,14 +19,27 @@ from sagan.common.files import source_hash
 from sagan.common.schema import json_hash
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
+from sagan.training.store.trained_model import find_model, recorded_hashes
 
 # the code that decides the weights, as whole files and folders
 _CODE = ("common/pixels.py", "models", "training/core")
 
 
-def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
-    """Parameters, data and code that decide a run's weights, JSON-able."""
-    return {
+def run_identity(
+    config: TrainingConfig, shards: ShardStore, runs_dir: Path | None = None
+) -> dict[str, Any]:
+    """Parameters, data and code that decide a run's weights, JSON-able.
+
+    Args:
+        config: of the run.
+        shards: the images.
+        runs_dir: folder of all runs, where `start_from` may name one.
+
+    Raises:
+        FileNotFoundError: if the model to start from is missing, and no run has started from it.
+        ValueError: if it is not a trained model.
+    """
+    identity = {
         "parameters": config.dump(affecting="weights"),
         "data": {
             "key": shards.key,
@@ -36,6 +49,23 @@ def run_identity(config: TrainingConfig, shards: ShardStore) -> dict[str, Any]:
         },
         "code": code_hash(),
     }
+    if config.start_from is None:
+        return identity
+    return identity | _start_identity(config.start_from, runs_dir, identity)
+
+
+def _start_identity(given: str, runs_dir: Path | None, identity: dict[str, Any]) -> dict[str, str]:
+    """The hash of the trained model; of one that is gone, as the run recorded it."""
+    try:
+        return {"start_from": find_model(given, runs_dir).sha256}
+    except FileNotFoundError:
+        if runs_dir is None:
+            raise
+        for sha256 in recorded_hashes(given, runs_dir):
+            recorded = {"start_from": sha256}
+            if (runs_dir / identity_hash(identity | recorded)).is_dir():
+                return recorded
+        raise
 
 
 def identity_hash(identity: dict[str, Any]) -> str:

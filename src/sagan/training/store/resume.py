@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import differences, mark_of
+from sagan.common.schema import deep_merge, differences, mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
 
@@ -118,6 +118,9 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
     Raises:
         ValueError: with what differs, before -> now.
     """
+    # a parameter that the other run's version did not have was as its default is
+    known = TrainingConfig().dump(affecting="weights")
+    before = before | {"parameters": deep_merge(known, before["parameters"])}
     changed = [
         *(f"data.{line}" for line in differences(before["data"], now["data"])),
         *differences(before["parameters"], now["parameters"]),

@@ -1,0 +1,1 @@
+"""Augmentation of the discriminator's images, for small data sets."""
