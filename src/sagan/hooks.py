@@ -12,8 +12,9 @@ from kedro.pipeline.node import Node
 
 from sagan.common.files import display_path
 from sagan.preflight.catalog import check_catalog
-from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
+from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.preflight.pipeline import CHECKS
+from sagan.training.config.recipes import refuse_replaced
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class ProjectHooks:
         loader = context.config_loader
         check_environment(loader.conf_source, loader.env)
         check_parameters(loader["parameters"], dict(pipelines))
-        check_recipe(loader["parameters"], loader.runtime_params or {})
+        given = (loader.runtime_params or {}).get("training", {})
+        refuse_replaced(loader["parameters"].get("training", {}).get("recipe"), given)
         names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
         artefacts = {name for name in names if not name.startswith("param")}
         check_catalog(loader["catalog"], artefacts)

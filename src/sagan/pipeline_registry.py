@@ -6,18 +6,16 @@ name, so that compositions such as `train` and `evaluate` would fail.
 
 from kedro.pipeline import Pipeline
 
-from sagan.pipelines import (
-    acquisition,
-    comparison,
-    data_validation,
-    evaluation,
-    export,
-    preprocessing,
-    reporting,
-    sampling,
-    training,
-    tuning,
-)
+from sagan.pipelines.acquisition import pipeline as acquisition
+from sagan.pipelines.comparison import pipeline as comparison
+from sagan.pipelines.data_validation import pipeline as data_validation
+from sagan.pipelines.evaluation import pipeline as evaluation
+from sagan.pipelines.export import pipeline as export
+from sagan.pipelines.preprocessing import pipeline as preprocessing
+from sagan.pipelines.reporting import pipeline as reporting
+from sagan.pipelines.sampling import pipeline as sampling
+from sagan.pipelines.training import pipeline as training
+from sagan.pipelines.tuning import pipeline as tuning
 
 # in the order of the data flow
 PIPELINES = {

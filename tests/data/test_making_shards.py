@@ -18,7 +18,7 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import ImageRecord, build_manifest, records
 from sagan.data.shards import build as shard_writer
-from sagan.data.shards.build import build_stores, preprocess
+from sagan.data.shards.build import build_stores
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.writer import JOURNAL
 from sagan.processes.lock import folder_lock
@@ -231,14 +231,14 @@ def test_what_it_takes_is_said_before_it_starts(root, images, tmp_path, caplog):
 
 
 def test_names_of_classes_go_with_the_shards_and_change_no_key(root, images, tmp_path):
-    folder = ImageFolder.open(root)
-    plain = preprocess(folder, images, tmp_path, CONFIG)
+    (plain,) = build_stores(root, images, tmp_path, CONFIG)
     titles = {"00_circle": "a round thing"}
-    named = ImageFolder(folder.path, folder.images, titles)
-    assert preprocess(named, images, tmp_path, CONFIG).class_titles == titles
+    (named,) = build_stores(root, images, tmp_path, CONFIG, titles)
+    assert named.class_titles == titles
     again = ShardStore.open(plain.path)
     assert (again.key, again.class_titles) == (plain.key, titles)
-    assert preprocess(named, images, tmp_path, CONFIG).index == again.index
+    (untitled,) = build_stores(root, images, tmp_path, CONFIG)
+    assert untitled.index == again.index
 
 
 # --- what was verified is not hashed again

@@ -18,7 +18,7 @@ from sagan.export.card import MismatchedImagesError, MismatchedMetricsError
 from sagan.export.config import ExportConfig
 from sagan.export.folder import make_folder
 from sagan.export.program import ProgramMismatchError, largest_difference, write_program
-from sagan.pipelines.export import create_pipeline
+from sagan.pipelines.export.pipeline import create_pipeline
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.latents import sample_latents
 from sagan.sampling.series import draw_series, draw_series_grid

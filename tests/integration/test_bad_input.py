@@ -20,7 +20,8 @@ def refused(project: Path, *options: str) -> str:
 
 def test_unknown_pipeline_names_the_nearest(project: Path) -> None:
     message = refused(project, "--pipeline=trian")
-    assert message == "unknown pipeline 'trian'; did you mean 'train'?\n"
+    assert "pipeline named 'trian'" in message
+    assert "train" in message.split()
 
 
 def test_unknown_environment_names_the_nearest(project: Path) -> None:

@@ -1,7 +1,6 @@
 """The command line: what a run prints, how it ends, and the ways to call it."""
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -13,10 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
-from kedro.pipeline import Pipeline
 
 from sagan import cli
-from sagan.commands import run as run_module
 from tests.integration.conftest import command_in, environment, run_here
 
 
@@ -51,7 +48,7 @@ def test_package_runs_as_a_program(project: Path) -> None:
 def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
     done = command_in(project)(sys.executable, "-m", "sagan", "run", "--pipeline=trian")
     assert done.returncode == 1
-    assert done.stderr == "Error: unknown pipeline 'trian'; did you mean 'train'?\n"
+    assert done.stderr.startswith("Error: Failed to find the pipeline named 'trian'")
 
 
 def test_dry_run_prints_parameters_nodes_and_plan_and_writes_nothing(own_project: Path) -> None:
@@ -141,8 +138,6 @@ def test_both_spellings_of_the_pipeline_option_reach_kedro(
 ) -> None:
     seen = []
     monkeypatch.setattr(kedro_run, "callback", lambda **options: seen.append(options["pipelines"]))
-    known = {"train": Pipeline([]), "evaluate": Pipeline([])}
-    monkeypatch.setattr(run_module, "registered_pipelines", known)
     for words in (["--pipeline=train"], ["--pipelines=train,evaluate"]):
         assert CliRunner().invoke(cli.run, words).exit_code == 0
     assert seen == [["train"], ["train", "evaluate"]]
@@ -173,28 +168,3 @@ def test_lists_reach_the_parameters(project: Path) -> None:
     assert done.exit_code == 1
     assert "1 wrong parameter" in done.stderr
     assert "betas must lie below 1, got (0.0, 2.0)" in done.stderr
-
-
-def test_terminal_of_eighty_columns_is_kept_to(project: Path) -> None:
-    """A real terminal: the message is broken between words, and the path is short."""
-    output = on_a_terminal(project, "kedro", "run", "--pipeline=training")
-    assert "Error: data/05_model_input/image_shards.json does not exist" in output
-    assert max(map(len, output.splitlines())) <= 80
-
-
-def on_a_terminal(project: Path, *words: str) -> str:
-    """What a command prints where its output is a terminal."""
-    reader, writer = pty.openpty()
-    with subprocess.Popen(
-        words, cwd=project, env=environment(project), stdout=writer, stderr=writer
-    ) as process:
-        os.close(writer)
-        parts = []
-        while True:
-            try:
-                parts.append(os.read(reader, 4096))
-            except OSError:  # the other end is closed
-                break
-        process.wait(60)
-    os.close(reader)
-    return b"".join(parts).decode()

@@ -24,8 +24,9 @@ from sagan.cli import run as kedro_run
 from sagan.commands.group import sagan
 from sagan.commands.run_options import RunCommand
 from sagan.pipeline_registry import register_pipelines
-from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
+from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
+from sagan.training.config.recipes import refuse_replaced
 from tests.documented.pages import Command, documented
 from tests.documented.session import lightened
 from tests.integration.conftest import ROOT, command_in, environment
@@ -71,7 +72,7 @@ def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
     )
     parameters = loader["parameters"]
     check_parameters(parameters, pipelines)
-    check_recipe(parameters, given)
+    refuse_replaced(parameters["training"].get("recipe"), given.get("training", {}))
 
 
 @pytest.mark.parametrize("command", of_kind("kedro", "run"), ids=named)

@@ -5,7 +5,7 @@ from kedro.runner import SequentialRunner
 
 from sagan.data.config import AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.pipelines.acquisition import create_pipeline
+from sagan.pipelines.acquisition.pipeline import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 

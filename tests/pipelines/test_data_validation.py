@@ -3,7 +3,7 @@ from kedro.runner import SequentialRunner
 
 from sagan.data.image_folder import ImageFolder
 from sagan.data.validation_status import ValidationFailedError
-from sagan.pipelines.data_validation import create_pipeline
+from sagan.pipelines.data_validation.pipeline import create_pipeline
 from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites
 from tests.drawn_images import draw_image_folder
@@ -28,7 +28,7 @@ def test_kedro_makes_the_config_model_of_the_parameters():
     assert parameter_model(create_pipeline(), "data_validation") is DataValidationConfig
 
 
-@pytest.mark.parametrize("env", ["base", "tiny_imagenet64", "my_images", "imagenet128"])
+@pytest.mark.parametrize("env", ["base", "cifar10", "tiny_imagenet64", "my_images", "imagenet128"])
 def test_committed_parameters_are_sound(env):
     config = DataValidationConfig(**parameters("data_validation", env))
     suites = read_suites(documents(), config)

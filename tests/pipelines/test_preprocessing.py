@@ -6,7 +6,7 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, data_hash
 from sagan.data.validation_status import ValidationFailedError
-from sagan.pipelines.preprocessing import create_pipeline
+from sagan.pipelines.preprocessing.pipeline import create_pipeline
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
 
@@ -36,7 +36,9 @@ def test_kedro_makes_the_config_model_of_the_parameters():
     assert parameter_model(create_pipeline(), "preprocessing") is PreprocessingConfig
 
 
-@pytest.mark.parametrize(("env", "size"), [("tiny_imagenet64", 64), ("imagenet128", 128)])
+@pytest.mark.parametrize(
+    ("env", "size"), [("cifar10", 32), ("tiny_imagenet64", 64), ("imagenet128", 128)]
+)
 def test_environments_have_their_size(env, size):
     assert PreprocessingConfig(**parameters("preprocessing", env)).image_size == size
 

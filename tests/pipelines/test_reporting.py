@@ -7,7 +7,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from sagan.datasets import EvaluationPicturesDataset, JSONDataset
-from sagan.pipelines.reporting import create_pipeline
+from sagan.pipelines.reporting.pipeline import create_pipeline
 from sagan.reporting.config import ReportingConfig
 from tests import fabricated_run as run
 

@@ -38,23 +38,18 @@ def test_a_pattern_of_other_names_is_none() -> None:
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        (
-            PNG | {"type": "sagan.datasets.PNGDatset"},
-            ".type: unknown class 'PNGDatset'; did you mean",
-        ),
-        (
-            PNG | {"type": "sagan.catlog.PNGDataset"},
-            ".type: got 'sagan.catlog.PNGDataset'; the project's",
-        ),
-        (PNG | {"filpath": "x"}, ": unknown key 'filpath'; did you mean 'filepath'?"),
-        ({"type": "sagan.datasets.PNGDataset"}, ": no 'filepath'"),
-        ({"filepath": "x.png"}, ": got {'filepath': 'x.png'}; expected a mapping with a 'type'"),
-        (3, ": got 3; expected a mapping with a 'type'"),
+        (PNG | {"type": "sagan.datasets.PNGDatset"}, "'PNGDatset' not found in 'sagan.datasets'"),
+        (PNG | {"type": "sagan.catlog.PNGDataset"}, "No module named 'sagan.catlog'"),
+        (PNG | {"filpath": "x"}, "unexpected keyword argument 'filpath'"),
+        ({"type": "sagan.datasets.PNGDataset"}, "argument: 'filepath'"),
+        ({"filepath": "x.png"}, "got {'filepath': 'x.png'}; expected a mapping with a 'type'"),
+        (3, "got 3; expected a mapping with a 'type'"),
     ],
 )
 def test_a_faulty_entry_is_told(entry: object, fault: str) -> None:
     (told,) = faults({"sample_grid": entry})
-    assert told.startswith(f"  sample_grid{fault}")
+    assert told.startswith("  sample_grid: ")
+    assert fault in told
 
 
 def test_all_faults_are_told_together() -> None:

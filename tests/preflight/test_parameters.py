@@ -7,7 +7,8 @@ from kedro.pipeline import Node, Pipeline
 from pydantic import Field
 
 from sagan.common.schema import Config
-from sagan.preflight.parameters import check_environment, check_parameters, check_recipe
+from sagan.preflight.parameters import check_environment, check_parameters
+from sagan.training.config.recipes import refuse_replaced
 
 
 class Inner(Config):
@@ -84,21 +85,20 @@ def test_environment_must_have_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_value_that_the_recipe_would_replace_is_refused():
-    parameters = {"training": {"recipe": "sagan_no_attention", "generator_lr": 1.0}}
-    given = {"training": {"generator_lr": 1.0, "recipe": "sagan_no_attention", "seed": 3}}
+    given = {"generator_lr": 1.0, "recipe": "sagan_no_attention", "seed": 3}
 
     with pytest.raises(ValueError, match="recipe=sagan_no_attention sets generator_lr itself"):
-        check_recipe(parameters, given)
+        refuse_replaced("sagan_no_attention", given)
 
 
 @pytest.mark.parametrize(
     ("recipe", "given"),
     [
-        (None, {"training": {"generator_lr": 1.0}}),
-        ("sagan", {"training": {"recipe": "sagan", "total_images": 8}}),
-        ("sagan", {"acquisition": {"source": "digits"}}),
-        ("unheard_of", {"training": {"generator_lr": 1.0}}),  # the model itself refuses that one
+        (None, {"generator_lr": 1.0}),
+        ("sagan", {"recipe": "sagan", "total_images": 8}),
+        ("sagan", {}),
+        ("unheard_of", {"generator_lr": 1.0}),  # the model itself refuses that one
     ],
 )
 def test_what_the_recipe_leaves_alone_may_be_given(recipe, given):
-    check_recipe({"training": {"recipe": recipe}}, given)
+    refuse_replaced(recipe, given)

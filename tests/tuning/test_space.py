@@ -171,7 +171,7 @@ def test_an_environment_leaves_out_what_base_searches(study):
     assert list(config.warm_starts) == ["default"]
 
 
-@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+@pytest.mark.parametrize("environment", ["base", "cifar10", "tiny_imagenet64", "imagenet128"])
 def test_the_study_of_every_environment_can_begin(environment, monkeypatch):
     from kedro.config import OmegaConfigLoader
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from sagan.commands.group import Command, example, path_option
-from sagan.data.config import PreprocessingConfig, Source
+from sagan.commands.group import Command, example, field_option, path_option
+from sagan.data.config import AcquisitionConfig, PreprocessingConfig, Source
 
 if TYPE_CHECKING:
     from sagan.data.config import ManifestConfig
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from sagan.data.manifest.build import ImageRecord
 
 logger = logging.getLogger(__name__)
-_DEFAULT = PreprocessingConfig()
-_ALLOWED = {name: get_args(f.annotation) for name, f in PreprocessingConfig.model_fields.items()}
 
 
 @click.command(
@@ -26,14 +24,7 @@ _ALLOWED = {name: get_args(f.annotation) for name, f in PreprocessingConfig.mode
 )
 @click.argument("images", required=False)
 @path_option("--out", required=True, metavar="DIR", help="Folder for the shards.")
-@click.option(
-    "--source",
-    type=click.Choice(get_args(Source)),
-    default="folder",
-    show_default=True,
-    metavar="KIND",
-    help=f"{', '.join(get_args(Source))}.",
-)
+@field_option(AcquisitionConfig, "source", metavar="KIND", help=f"{', '.join(get_args(Source))}.")
 @path_option("--raw", metavar="DIR", help="For what is extracted or linked; default: raw in --out.")
 @click.option(
     "--set",
@@ -42,30 +33,11 @@ _ALLOWED = {name: get_args(f.annotation) for name, f in PreprocessingConfig.mode
     metavar="KEY=VALUE",
     help="Any other parameter of acquisition, such as classes='goldfish;crane'.",
 )
-@click.option(
-    "--image-size",
-    type=click.Choice(_ALLOWED["image_size"]),
-    default=_DEFAULT.image_size,
-    show_default=True,
-    help="Side of the prepared images [px].",
-)
-@click.option("--also-sizes", default="", metavar="SIZES", help="More in the same pass: '64;32'.")
-@click.option(
-    "--resizer",
-    type=click.Choice(_ALLOWED["resizer"]),
-    default=_DEFAULT.resizer,
-    show_default=True,
-    help="How images are resized.",
-)
-@click.option(
-    "--shard-images",
-    type=int,
-    default=_DEFAULT.shard_images,
-    show_default=True,
-    help="Images in a shard.",
-)
-@click.option("--workers", type=int, default=0, help="Threads; 0: one per core.")
-@click.option("--publish-to", metavar="URL", help="Also copy there: s3://bucket/shards.")
+@field_option(PreprocessingConfig, "image_size")
+@field_option(PreprocessingConfig, "also_sizes", type=str, default="", show_default=False)
+@field_option(PreprocessingConfig, "resizer")
+@field_option(PreprocessingConfig, "shard_images")
+@field_option(PreprocessingConfig, "workers")
 @click.option(
     "--min-classes", type=int, default=2, show_default=True, help="Fewer class folders are refused."
 )
@@ -93,7 +65,7 @@ def data(
     Validation is reduced: there are several classes, each has images, and few images are broken.
     """
     from sagan.common.schema import load_settings
-    from sagan.data.config import AcquisitionConfig, ManifestConfig
+    from sagan.data.config import ManifestConfig
     from sagan.data.sources.acquire import acquire
 
     config = PreprocessingConfig(**settings)
@@ -107,9 +79,9 @@ def data(
         )
     sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
 
-    from sagan.data.shards.build import preprocess  # torch, once the input is known to be good
+    from sagan.data.shards.build import build_stores  # torch, once the input is known to be good
 
-    click.echo(preprocess(folder, sound, out, config).path)
+    click.echo(build_stores(folder.path, sound, out, config, folder.class_titles)[0].path)
 
 
 def _sound_images(

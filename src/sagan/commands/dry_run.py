@@ -1,6 +1,5 @@
 """Dry runs: the resolved configuration, and the plan of a training, without doing anything."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -11,6 +10,7 @@ import yaml
 
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
+from sagan.training.store.journal import JOURNAL, Journal
 from sagan.training.store.resume import read_identity
 from sagan.training.store.runs import format_gigabytes
 
@@ -83,7 +83,7 @@ def _measured_rate(config: TrainingConfig, runs: Path, image_size: int | None) -
     """Images per second of the last run with this model and batch; None where there is none."""
     same = {"model", "batch_size", "discriminator_steps", "precision"}
     wanted = config.model_dump(mode="json", include=same)
-    found = sorted(runs.glob("*/journal.jsonl"), key=lambda path: path.stat().st_mtime)
+    found = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
     for journal in reversed(found):
         try:
             identity = read_identity(journal.parent)
@@ -94,15 +94,8 @@ def _measured_rate(config: TrainingConfig, runs: Path, image_size: int | None) -
         parameters = identity["parameters"]
         if {name: parameters.get(name) for name in wanted} != wanted:
             continue
-        rates = [rate for line in journal.open() if (rate := _rate(line))]
+        records = Journal(journal).read()
+        rates = [rate for record in records if (rate := record.get("images_per_second"))]
         if rates:
-            return median(rates)
+            return float(median(rates))
     return None
-
-
-def _rate(line: str) -> float | None:
-    try:
-        rate = json.loads(line).get("images_per_second")
-    except ValueError:  # torn by a crash
-        return None
-    return float(rate) if rate else None

@@ -17,7 +17,7 @@ from sagan.common.terminal import format_error
 LOG_FILE = "info.log"  # the file handler in conf/logging.yml
 
 # messages for the user as they stand; other errors are shown with their class
-_CLEAR = (ValueError, OSError, DatasetError, ClearError)
+_CLEAR = (ValueError, OSError, DatasetError, MissingConfigException, ClearError)
 
 
 def explain(error: BaseException) -> str:
@@ -73,28 +73,11 @@ def _yaml_fault(path: Path) -> str | None:
 
 
 def _explain_config(error: OmegaConfBaseException) -> str:
-    """OmegaConf's message with the key first, and the file where it keeps no key."""
+    """OmegaConf's message with the key first, where it keeps one."""
     text = str(error.msg or error).split("\n")[0]
     if error.full_key:
         return f"{error.full_key} in conf/: {text}"
-    root = find_kedro_project(Path.cwd()) or Path.cwd()
-    for path in sorted((root / "conf").rglob("parameters*.y*ml")):
-        for name, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
-            if not isinstance(value, dict):
-                kind = type(value).__name__
-                return f"{path.relative_to(root)}: {name}: got {kind}; expected a mapping"
-    return f"the configuration in conf/ cannot be merged: {text}"
-
-
-def _explain_missing(error: MissingConfigException) -> str:
-    """Kedro wants a folder for the environment, even an empty one."""
-    folder = str(error).rpartition(": ")[2]
-    if Path(folder).is_absolute() and not Path(folder).parent.exists():
-        where = "go to the project's folder, or name its configuration with --conf-source"
-        return f"{Path(folder).parent}: no such folder; {where}"
-    if Path(folder).is_absolute() and not Path(folder).exists():
-        return f"{folder}: no such folder of configuration; make it (an empty one will do)"
-    return str(error)
+    return f"the configuration in conf/ cannot be merged: {text}; expected mappings"
 
 
 def _explain_model(error: ValidationError) -> str:
@@ -106,5 +89,4 @@ _EXPLAINED: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (ValidationError, _explain_model),
     (yaml.YAMLError, _explain_yaml),
     (OmegaConfBaseException, _explain_config),
-    (MissingConfigException, _explain_missing),
 )

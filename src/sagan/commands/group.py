@@ -5,16 +5,20 @@ without Kedro, DVC, Great Expectations and Optuna.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
 from sagan import __version__
-from sagan.common.terminal import configure_logging, format_error, wrap_error
+from sagan.common.terminal import configure_logging, format_error, shorten_paths
+
+if TYPE_CHECKING:
+    from sagan.common.schema import Config
 
 logger = logging.getLogger(__name__)
 
@@ -104,19 +108,28 @@ class Command(click.Command):
         from pydantic import ValidationError
 
         from sagan.common.schema import ClearError, describe_faults
-        from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
         try:
-            with interrupt_on_signal():
+            with interruptible():
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("Stopped. Finished work is kept; the same command continues.", err=True)
-            raise SystemExit(EXIT_INTERRUPTED) from None
         except ValidationError as error:
-            raise click.ClickException(wrap_error("\n".join(describe_faults(error)))) from None
+            raise click.ClickException(shorten_paths("\n".join(describe_faults(error)))) from None
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
-            raise click.ClickException(wrap_error(format_error(error))) from None
+            raise click.ClickException(shorten_paths(format_error(error))) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End with status 75 when SIGINT, SIGTERM or SIGUSR1 arrives in the block."""
+    from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
+
+    try:
+        with interrupt_on_signal():
+            yield
+    except KeyboardInterrupt:
+        click.echo("\nStopped. Finished work is kept; the same command continues.", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def missing_package(error: ModuleNotFoundError) -> Exception:
@@ -127,7 +140,7 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     extra = _EXTRAS.get(name)
     remedy = f"'sagan[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
-    return click.ClickException(wrap_error(text))
+    return click.ClickException(shorten_paths(text))
 
 
 def example(*lines: str) -> str:
@@ -143,6 +156,31 @@ def path_argument(name: str, **options: Any) -> Callable[[_Function], _Function]
 def path_option(*names: str, **options: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401
     """An option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), **options)
+
+
+def field_option(
+    model: "type[Config]",
+    field: str,
+    *names: str,
+    **options: Any,  # noqa: ANN401
+) -> Callable[[_Function], _Function]:
+    """An option with a configuration field's description, default and choices.
+
+    Args:
+        model: The configuration.
+        field: Name of its field.
+        names: Of the option; none: the field's.
+        **options: Of click, which override those of the field.
+    """
+    info = model.model_fields[field]
+    text, kind = info.description or "", info.annotation
+    taken = {
+        "type": click.Choice(get_args(kind)) if get_origin(kind) is Literal else kind,
+        "default": info.default,
+        "show_default": True,
+        "help": f"{text[:1].upper()}{text[1:]}.",
+    }
+    return click.option(*(names or [f"--{field.replace('_', '-')}"]), **taken | options)
 
 
 def device_option(function: _Function) -> _Function:

@@ -19,7 +19,6 @@ _ROWS = "rows"  # beside a comparison's runs
 
 @click.command(cls=Command, epilog=example("sagan train prune data/06_models/checkpoints --yes"))
 @path_argument("runs")
-@click.argument("names", nargs=-1, metavar="[RUN]...")
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
@@ -29,13 +28,13 @@ _ROWS = "rows"  # beside a comparison's runs
     help="Complete runs to keep, the last used ones.",
 )
 @click.option("--yes", is_flag=True, help="Remove, instead of listing only.")
-def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
+def prune(*, runs: Path, keep: int, yes: bool) -> None:
     """List the training runs in the folder RUNS, and remove old ones.
 
-    All complete runs except the newest are removed, or exactly those named, complete or not.
-    Without --yes nothing is removed.
+    All complete runs except the newest are removed; without --yes nothing is. An unfinished run,
+    which may be running, is for you to remove.
     """
-    from sagan.training.store.runs import find_runs, format_gigabytes, removable, remove, runs_in
+    from sagan.training.store.runs import format_gigabytes, remove, runs_in
 
     if not runs.is_dir():
         raise FileNotFoundError(f"{runs}: no such folder")
@@ -45,7 +44,7 @@ def prune(*, runs: Path, names: tuple[str, ...], keep: int, yes: bool) -> None:
             f"to start the comparison again, delete {display_path(runs.absolute().parent)}"
         )
     found = runs_in(runs)
-    chosen = find_runs(found, names) if names else removable(found, keep=keep)
+    chosen = [run for run in found if run.complete][keep:]
     lines = [_line(run, going=run in chosen) for run in found]
     for run in chosen if yes else []:
         remove(run)

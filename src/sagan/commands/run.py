@@ -9,23 +9,20 @@ import os
 import traceback
 from copy import copy
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 import yaml
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import configure_logging, configure_project
-from kedro.framework.project import pipelines as registered_pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
-from sagan.commands.group import example
-from sagan.commands.run_options import RunCommand, refuse_unknown, split_params
-from sagan.common.terminal import fit_log_to_terminal, wrap_error
-from sagan.processes.signals import EXIT_INTERRUPTED, signal_handler
+from sagan.commands.group import example, interruptible
+from sagan.commands.run_options import RunCommand, split_params
+from sagan.common.terminal import shorten_paths
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -34,24 +31,23 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
     """Run pipelines."""
     try:
         _configure_log()
-        _name_pipelines(options)
+        if options["pipeline"] and not options["pipelines"]:
+            # Kedro deprecates this spelling, with a warning on every run
+            options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
         if dry_run:
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
-        with signal_handler(_stop):  # training takes the signals over, and saves
+        with interruptible():  # training takes the signals over, and saves
             result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
-    except KeyboardInterrupt:
-        click.echo("\nStopped. Finished work is kept; the same command continues.", err=True)
-        raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
         logger.debug("kedro run failed", exc_info=True)
         if verbose:
             traceback.print_exc()
         from sagan.commands.errors import explain
 
-        raise click.ClickException(wrap_error(explain(error))) from None
+        raise click.ClickException(shorten_paths(explain(error))) from None
     return result
 
 
@@ -88,10 +84,6 @@ def _remove_log_files() -> None:
                 logger.removeHandler(handler)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # SIGTERM and SIGUSR1 stop as Ctrl-C does
-
-
 def _configure_log() -> None:
     """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only."""
     project = find_kedro_project(Path.cwd())
@@ -102,18 +94,6 @@ def _configure_log() -> None:
             if "filename" in handler:
                 handler["filename"] = str(project / handler["filename"])
         configure_logging(config)
-    fit_log_to_terminal()
-
-
-def _name_pipelines(options: dict[str, Any]) -> None:
-    """Take `--pipeline` as `--pipelines`, and refuse unknown names.
-
-    Kedro prints a deprecation warning for the first spelling on every run.
-    """
-    if options["pipeline"] and not options["pipelines"]:
-        options["pipelines"] = [options["pipeline"]]
-        options["pipeline"] = None
-    refuse_unknown(options, registered_pipelines)
 
 
 def _parameter(parameter: click.Parameter) -> click.Parameter:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sagan.commands.group import (
     Command,
     device_option,
     example,
+    field_option,
     path_argument,
     path_option,
     weights_option,
 )
-from sagan.sampling.config import SamplingConfig
+from sagan.sampling.config import AttentionMapsConfig, SamplingConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,31 +25,9 @@ if TYPE_CHECKING:
 
     from sagan.bundle.generator_bundle import GeneratorBundle
 
-_DEFAULT = SamplingConfig()
 _COUNT = click.IntRange(min=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """The options, as click hands them over."""
-
-    bundle: Path
-    out: Path
-    weights: str | None
-    classes: str | None
-    count: int
-    seed: int
-    truncation: float | None
-    same_latents: bool
-    npz: bool
-    latents: Path | None
-    rows: int
-    columns: int
-    tile: int
-    attention_samples: int
-    query_points: int
-    batch_size: int
-    device: str
+# of the latents, which a file of latents has decided already
+_OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 
 
 @click.command(
@@ -60,34 +39,37 @@ class Request:
 @path_option("--out", required=True, metavar="DIR", help="Folder for the images.")
 @weights_option
 @click.option("--classes", help="Names, titles or numbers, comma-separated; default: all.")
-@click.option("--count", type=_COUNT, default=_DEFAULT.samples_per_class, help="Images per class.")
-@click.option("--seed", type=int, default=_DEFAULT.seed, help="Seed of the latents.")
-@click.option("--truncation", type=float, help="Redraw latent components beyond this [std].")
-@click.option(
-    "--same-latents",
-    is_flag=True,
-    help="One latent vector per column, so that only the class differs.",
+@field_option(SamplingConfig, "samples_per_class", "--count", type=_COUNT, help="Images per class.")
+@field_option(SamplingConfig, "seed", help="Seed of the latents.")
+@field_option(
+    SamplingConfig, "truncation", type=float, help="Redraw latent components beyond this [std]."
 )
+@field_option(SamplingConfig, "same_latents", is_flag=True)
 @click.option("--npz", is_flag=True, help="Save all images, labels and latents too.")
-@path_option("--latents", metavar="NPZ", help="Draw the samples of a samples.npz again.")
-@click.option("--rows", type=_COUNT, default=_DEFAULT.classes, help="Classes in the grid at most.")
+@path_option("--latents", "file", metavar="NPZ", help="Draw the samples of a samples.npz again.")
+@field_option(SamplingConfig, "classes", "--rows", type=_COUNT)
 @click.option("--columns", type=_COUNT, default=10, help="Images per class in the grid at most.")
-@click.option("--tile", type=_COUNT, default=_DEFAULT.tile_px, help="Side of a drawn image [px].")
-@click.option(
-    "--attention-samples",
-    type=_COUNT,
-    default=_DEFAULT.attention.samples,
-    help="Samples with attention maps.",
-)
-@click.option(
-    "--query-points",
-    type=_COUNT,
-    default=_DEFAULT.attention.query_points,
-    help="Query points per sample, at most 8.",
-)
-@click.option("--batch-size", type=_COUNT, default=_DEFAULT.batch_size, help="Images at once.")
+@field_option(SamplingConfig, "tile_px", "--tile", type=_COUNT)
+@field_option(AttentionMapsConfig, "samples", "--attention-samples", type=_COUNT)
+@field_option(AttentionMapsConfig, "query_points", type=_COUNT)
+@field_option(SamplingConfig, "batch_size", type=_COUNT)
 @device_option
-def sample(**options: Any) -> None:  # noqa: ANN401
+def sample(
+    *,
+    bundle: Path,
+    out: Path,
+    weights: str | None,
+    npz: bool,
+    file: Path | None,
+    rows: int,
+    columns: int,
+    tile: int,
+    attention_samples: int,
+    query_points: int,
+    batch_size: int,
+    device: str,
+    **drawn: Any,  # noqa: ANN401
+) -> None:
     """Draw samples and attention maps from the generator in the folder BUNDLE."""
     import numpy as np
     import torch
@@ -97,69 +79,71 @@ def sample(**options: Any) -> None:  # noqa: ANN401
     from sagan.sampling.attention_maps import attention_picture
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import choose_classes, class_grid
+    from sagan.sampling.requests import load_latents
 
-    request = Request(**options)
-    bundle = GeneratorBundle.open(request.bundle, request.weights)
-    latents, class_labels = _chosen(request, bundle)
-    device = choose_device(request.device)
-    generator = bundle.load(str(device))
+    opened = GeneratorBundle.open(bundle, weights)
+    if file is None:
+        latents, class_labels = _drawn(opened, **drawn)
+    else:
+        _refuse_beside_latents()
+        latents, class_labels = load_latents(file, opened)
+    chosen = choose_device(device)
+    generator = opened.load(str(chosen))
     classes = list(dict.fromkeys(class_labels.tolist()))
-    batches = generate(generator, latents, class_labels, request.batch_size, device)
+    batches = generate(generator, latents, class_labels, batch_size, chosen)
     images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
 
-    shown = [classes[i] for i in choose_classes(len(classes), request.rows)]
-    kept = np.concatenate([np.flatnonzero(labels == k)[: request.columns] for k in shown])
-    grid = class_grid(images[kept], labels[kept], bundle.shown_names, request.tile)
-    rows = choose_classes(len(classes), request.attention_samples)
-    firsts = [int((labels == classes[row]).argmax()) for row in rows]
+    shown = [classes[i] for i in choose_classes(len(classes), rows)]
+    kept = np.concatenate([np.flatnonzero(labels == k)[:columns] for k in shown])
+    grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
+    explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
+    firsts = [int((labels == k).argmax()) for k in explained]
     attention = attention_picture(
         generator,
         latents[firsts],
         class_labels[firsts],
-        bundle.shown_names,
-        query_points=request.query_points,
-        tile_px=_DEFAULT.attention.tile_px,
-        device=device,
+        opened.shown_names,
+        query_points=query_points,
+        tile_px=AttentionMapsConfig().tile_px,
+        device=chosen,
     )
-    if request.npz:
-        _save_samples(request.out / "samples.npz", images, labels, latents.numpy())
-    _save_png(request.out / "sample_grid.png", grid)
-    _save_png(request.out / "attention_maps.png", attention)
+    if npz:
+        _save_samples(out / "samples.npz", images, labels, latents.numpy())
+    _save_png(out / "sample_grid.png", grid)
+    _save_png(out / "attention_maps.png", attention)
 
 
-def _chosen(request: Request, bundle: GeneratorBundle) -> tuple[Tensor, Tensor]:
+def _drawn(
+    bundle: GeneratorBundle,
+    *,
+    classes: str | None,
+    count: int,
+    seed: int,
+    truncation: float | None,
+    same_latents: bool,
+) -> tuple[Tensor, Tensor]:
     """Latents float32 [N, Z] and labels int64 [N]."""
     import torch
 
     from sagan.sampling.latents import column_latents, sample_latents
-    from sagan.sampling.requests import load_latents, parse_classes
+    from sagan.sampling.requests import parse_classes
 
-    if request.latents is not None:
-        _refuse_beside_latents(request)
-        return load_latents(request.latents, bundle)
-    classes = parse_classes(request.classes, bundle.class_names, bundle.class_titles)
-    arguments = (bundle.latent_dim, request.seed, request.truncation)
-    if request.same_latents:
-        latents = column_latents(len(classes), request.count, *arguments)
+    chosen = parse_classes(classes, bundle.class_names, bundle.class_titles)
+    source = (bundle.latent_dim, seed, truncation)
+    if same_latents:
+        latents = column_latents(len(chosen), count, *source)
     else:
-        latents = sample_latents(len(classes) * request.count, *arguments)
-    return latents, torch.tensor(classes).repeat_interleave(request.count)
+        latents = sample_latents(len(chosen) * count, *source)
+    return latents, torch.tensor(chosen).repeat_interleave(count)
 
 
-def _refuse_beside_latents(request: Request) -> None:
-    """Refuse options that a file of latents has decided already."""
-    given = {
-        "--classes": request.classes is not None,
-        "--count": request.count != _DEFAULT.samples_per_class,
-        "--seed": request.seed != _DEFAULT.seed,
-        "--truncation": request.truncation is not None,
-        "--same-latents": request.same_latents,
-    }
-    if beside := [name for name, is_given in given.items() if is_given]:
-        raise ValueError(
-            f"--latents takes classes and latents from {request.latents}; "
-            f"leave out {', '.join(beside)}"
-        )
+def _refuse_beside_latents() -> None:
+    """Refuse options that the file of latents has decided already."""
+    source, default = click.get_current_context().get_parameter_source, ParameterSource.DEFAULT
+    given = [name for name in _OF_LATENTS if source(name) is not default]
+    if given:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"--latents has the classes and latents; leave out {named}")
 
 
 def _save_samples(

@@ -4,7 +4,6 @@ Each package keeps its models in its `config.py`. A Kedro node's type hint names
 that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -240,8 +239,3 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
         elif was != value:
             changed.append(f"{prefix}{key}: {json.dumps(was)} -> {json.dumps(value)}")
     return changed
-
-
-def json_hash(content: object, digits: int) -> str:
-    """Hexadecimal digits of the SHA-256 of JSON-able content, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:digits]

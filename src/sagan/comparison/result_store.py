@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sagan.common.files import replacing_file, source_hash
-from sagan.common.schema import json_hash
+from sagan.common.files import json_sha256, replacing_file, source_hash
 from sagan.comparison.variants import RunSpec
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
@@ -39,7 +38,7 @@ class ResultStore:
     def __init__(self, folder: Path, shards: ShardStore, evaluation: EvaluationConfig) -> None:
         """Bind to a folder, which need not exist, and to what all results depend on."""
         self._folder, self._shards = folder, shards
-        protocol = json_hash(evaluation.dump(affecting="measurement"), 16)
+        protocol = json_sha256(evaluation.dump(affecting="measurement"))[:16]
         self._measured_by = {"code": source_hash(*_MEASURING), "protocol": protocol}
 
     def path(self, run: RunSpec) -> Path:
@@ -70,7 +69,7 @@ class ResultStore:
 
         identity = run_identity(run.training, self._shards)
         measurement = run.training.dump(affecting="measurement")
-        return json_hash({"run": identity, "measurement": measurement}, 16)
+        return json_sha256({"run": identity, "measurement": measurement})[:16]
 
     def _read(self, run: RunSpec) -> RunResult | None:
         """The result by this protocol; else the newest of the same training by another."""

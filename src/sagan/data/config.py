@@ -27,7 +27,7 @@ _TAKE_LABELS = frozenset({"folder", "ilsvrc2012"})
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-    """A list, also as one string: `kedro run --params` cannot pass a list."""
+    """A list, also as one string, which a command line passes with least quoting."""
     if isinstance(value, str):
         return [part.strip() for part in re.split("[,;]", value) if part.strip()]
     return value
@@ -53,7 +53,7 @@ class AcquisitionConfig(Config):
     path: str | None = Field(
         default=None,
         description="Path of the source: a folder, an archive, or a pattern such as "
-        "'/data/classes-*.tar'; for torchvision's sets, the folder of their files",
+        "'/data/classes-*.tar'; for torchvision's sets, their files, or a copy sorted into classes",
     )
     val_labels: str | None = Field(
         default=None,
@@ -131,11 +131,6 @@ class PreprocessingConfig(Config):
     )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
-    publish_to: str | None = Field(
-        default=None,
-        description="Where finished shards are also copied to, any fsspec address such as "
-        "s3://bucket/shards",
-    )
 
     @property
     def sizes(self) -> tuple[int, ...]:

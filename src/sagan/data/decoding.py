@@ -10,8 +10,6 @@ at a half, a quarter or an eighth of its size, which its decoder makes by leavin
 """
 
 import io
-import struct
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,42 +18,19 @@ from torch import Tensor
 
 from sagan.data.manifest.inspection import ALPHA_MODES, DEEP_MODES, FORMATS, MODES
 
-# markers of a JPEG that begin a frame, and those that stand alone, without a length
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_ALONE = frozenset(range(0xD0, 0xD9)) | {0x01}
+# colours that torchvision converts as the rule says
+_PLAIN_MODES = frozenset({"L", "RGB"})
+_JPEG = frozenset({"JPEG", "MPO"})  # MPO is a JPEG with a second picture behind the first
 
 
-class JpegHeader(NamedTuple):
-    """The header of a JPEG file."""
-
-    width: int
-    height: int
-    components: int
-    bits: int
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is gray or colour of 8 bits, as nearly all are."""
-        return self.bits == 8 and self.components in (1, 3)
+def open_image(data: bytes) -> Image.Image:
+    """An image file, of which Pillow reads the header only until pixels are asked for."""
+    return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
-def jpeg_header(data: bytes) -> JpegHeader | None:
-    """The header of a JPEG file, read without decoding; None if there is none."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    while place + 9 < len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker in _FRAMES:
-            bits, height, width, components = struct.unpack_from(">BHHB", data, place + 4)
-            return JpegHeader(width, height, components, bits)
-        if marker == 0xFF:  # padding
-            place += 1
-        elif marker in _ALONE:
-            place += 2
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return None
+def is_plain_jpeg(image: Image.Image) -> bool:
+    """Whether it is a gray or colour JPEG, as nearly all are."""
+    return image.format in _JPEG and image.mode in _PLAIN_MODES
 
 
 def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
@@ -71,17 +46,12 @@ def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
     Raises:
         OSError, ValueError: if it cannot be decoded.
     """
-    header = jpeg_header(data)
-    if header is not None and header.is_plain:
-        pixels = decode_with_torchvision(data) if reduction == 1 else None
-        if pixels is not None:
-            return pixels
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with open_image(data) as image:
         if reduction > 1:
             image.draft(image.mode, (image.width // reduction, image.height // reduction))
-        elif (
-            image.format in {"JPEG", "MPO", "PNG"}
-            and image.mode in {"L", "RGB"}
+        elif is_plain_jpeg(image) or (
+            image.format == "PNG"
+            and image.mode in _PLAIN_MODES
             and "transparency" not in image.info
         ):
             pixels = decode_with_torchvision(data)

@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from time import monotonic
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,53 +12,33 @@ logger = logging.getLogger(__name__)
 _LINE_SECONDS = 30.0
 
 
-class Progress:
-    """Counts what is done of a total; a context manager."""
+class _Log:
+    """The log as the file that a bar is written to."""
 
-    def __init__(self, what: str, total: int, unit: str = "images") -> None:
-        """Show the start.
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            logger.info("%s", line)
 
-        Args:
-            what: What is being done, such as "extracting train".
-            total: The total, in units.
-            unit: "B" for bytes, else a plural such as "images".
-        """
-        self._what, self._total, self._unit = what, total, unit
-        self._done, self._start = 0, monotonic()
-        self._next_line = self._start + _LINE_SECONDS
-        self._live = sys.stderr.isatty()
-        space = "" if unit == "B" else " "
-        self._bar: tqdm[Any] = tqdm(
-            total=total,
-            desc=what,
-            unit=f"{space}{unit}",
-            unit_scale=unit == "B",
-            dynamic_ncols=True,
-            disable=not self._live,
-        )
+    def flush(self) -> None:
+        pass
 
-    def advance(self, done: int) -> None:
-        """Add what was done since the last call."""
-        self._bar.update(done)
-        self._done += done
-        if not self._live and monotonic() >= self._next_line:
-            self._next_line = monotonic() + _LINE_SECONDS
-            self._log()
 
-    def __enter__(self) -> Self:
-        return self
+def progress_bar(
+    what: str, total: int, unit: str = "images", iterable: Iterable[Any] | None = None
+) -> "tqdm[Any]":
+    """A bar of tqdm; without a terminal a line of the log every 30 seconds.
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def _log(self) -> None:
-        rate = self._done / (monotonic() - self._start)
-        left = (self._total - self._done) / rate if rate else 0
-        logger.info(
-            "%s: %.0f%%, %s%s/s, %s left",
-            self._what,
-            100 * self._done / max(self._total, 1),
-            tqdm.format_sizeof(rate),
-            "B" if self._unit == "B" else f" {self._unit}",
-            tqdm.format_interval(left),
-        )
+    Args:
+        what: What is being done, such as "extracting train".
+        total: The total, in units.
+        unit: "B" for bytes, else a plural such as "images".
+        iterable: What to count; None: the caller updates the bar.
+    """
+    of_bytes = unit == "B"
+    shown: dict[str, Any] = {"dynamic_ncols": True}
+    if not sys.stderr.isatty():
+        shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
+        shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
+        shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_fmt}, {remaining} left"
+    unit = unit if of_bytes else f" {unit}"
+    return tqdm(iterable, what, total, unit=unit, unit_scale=of_bytes, **shown)

@@ -27,7 +27,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sagan.data.decoding import JpegHeader, decode_rgb, jpeg_header
+from sagan.data.decoding import decode_rgb, is_plain_jpeg, open_image
 
 # bumped whenever decoding, crop or interpolation change, so that old shards are not taken for new
 RULE_VERSION = 2
@@ -63,23 +63,19 @@ def squares(data: bytes, sizes: tuple[int, ...], resizer: str) -> list[NDArray[n
     Raises:
         OSError, ValueError: if the file cannot be decoded.
     """
-    rule, header = RESIZERS[resizer], jpeg_header(data)
-    decoded: dict[int, Tensor] = {}
-    made = []
-    for size in sizes:
-        reduction = reduction_of(header, size) if rule.may_reduce else 1
-        if reduction not in decoded:
-            decoded[reduction] = decode_rgb(data, reduction)
-        small = rule.resize(decoded[reduction], size)
-        made.append(np.ascontiguousarray(small.permute(1, 2, 0).numpy()))
-    return made
+    rule = RESIZERS[resizer]
+    with open_image(data) as image:
+        reductions = [reduction_of(image, size) if rule.may_reduce else 1 for size in sizes]
+    decoded = {reduction: decode_rgb(data, reduction) for reduction in set(reductions)}
+    small = (rule.resize(decoded[n], size) for n, size in zip(reductions, sizes, strict=True))
+    return [np.ascontiguousarray(square.permute(1, 2, 0).numpy()) for square in small]
 
 
-def reduction_of(header: JpegHeader | None, size: int) -> int:
-    """By how much a JPEG is reduced as it is decoded: 1, 2, 4 or 8."""
-    if header is None or not header.is_plain:
+def reduction_of(image: Image.Image, size: int) -> int:
+    """By how much a JPEG is reduced as it is decoded: 1, 2, 4 or 8; 1 for other files."""
+    if not is_plain_jpeg(image):
         return 1
-    side, least = min(header.width, header.height), _LEAST_LEFT * max(size, _SHARED_SIZE_PX)
+    side, least = min(image.size), _LEAST_LEFT * max(size, _SHARED_SIZE_PX)
     return next((n for n in _REDUCTIONS if side // n >= least), 1)
 
 

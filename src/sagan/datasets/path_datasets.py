@@ -63,17 +63,14 @@ class ShardStoreDataset(HandleDataset):
 
     HANDLE = "sagan.data.shards.store:ShardStore"
 
-    def __init__(
-        self, *, filepath: str, address: str | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *, address: str | None = None, **options: Any) -> None:  # noqa: ANN401
         """Bind the dataset to its file.
 
         Args:
-            filepath: The JSON that names the store; made absolute to the project by Kedro.
             address: A published store's folder, as fsspec writes it: `s3://bucket/shards/<key>`.
-            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+            **options: Of `AtomicDataset`.
         """
-        super().__init__(filepath=filepath, metadata=metadata)
+        super().__init__(**options)
         self.address = address
 
     def load(self) -> Any:  # noqa: ANN401 - a ShardStore, whose import costs numpy

@@ -14,7 +14,6 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
 from sagan.common.schema import describe_faults, unknown_key
-from sagan.training.config.recipes import refuse_replaced
 
 _SHOWN_FAULTS = 20
 
@@ -64,19 +63,6 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
             f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} "
             f"(conf/*/parameters_*.yml or --params):\n{shown}{more}"
         )
-
-
-def check_recipe(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse values on the command line that the chosen training recipe would replace.
-
-    Args:
-        parameters: The merged configuration, with what `--params` added.
-        given: What `--params` gave alone.
-
-    Raises:
-        ValueError: naming each such parameter.
-    """
-    refuse_replaced(parameters.get("training", {}).get("recipe"), given.get("training", {}))
 
 
 def _parameter_names(pipeline: Pipeline) -> Iterator[str]:

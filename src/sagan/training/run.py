@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from sagan.common.devices import fastest_convolutions
+from sagan.common.devices import computes_bf16, fastest_convolutions
 from sagan.common.files import display_path
 from sagan.common.schema import differences
 from sagan.data.shards.store import ShardStore
@@ -139,6 +139,12 @@ class _Run:
         else:
             logger.info("run %s is complete; another training.seed starts a new one", self.name)
         logger.info("checkpoints: %s", display_path(self.path))
+        if self.config.precision == "bf16" and not computes_bf16(self.context.device.type):
+            logger.warning(
+                "%s has no instructions for bfloat16: precision bf16 is emulated and many times "
+                "slower than fp32; training.precision=auto takes bf16 only where it is fast",
+                self.context.device,
+            )
 
     def _log_changed_environment(self, before: dict[str, Any]) -> None:
         changed = differences(before, self.environment)
@@ -254,7 +260,7 @@ class _Run:
         fingerprint = {
             "run": self.name,
             "git_commit": git_commit(),
-            "precision": self.config.precision,
+            "precision": self.config.resolved().precision,
             "data_hash": self.shards.data_hash,
             **self.environment,
         }

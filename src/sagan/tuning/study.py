@@ -10,8 +10,8 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 
-from sagan.common.files import source_hash
-from sagan.common.schema import ClearError, differences, json_hash
+from sagan.common.files import json_sha256, source_hash
+from sagan.common.schema import ClearError, differences
 from sagan.tuning.config import PrunerConfig, SamplerConfig, TuningConfig
 from sagan.tuning.objectives import minimised
 from sagan.tuning.space import SearchSpace
@@ -78,7 +78,8 @@ def named_by_content(
         **chosen_by,
         "code": source_hash(*_CODE),
     }
-    return config.model_copy(update={"study": f"{config.study}-{json_hash(content, 8)}"})
+    digest = json_sha256(content)[:8]
+    return config.model_copy(update={"study": f"{config.study}-{digest}"})
 
 
 def open_study(

@@ -4,16 +4,13 @@ A duplicate within training gives its image double weight, one of validation in 
 comparison with validation too good, and one in another class has two labels.
 """
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]]":
+def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, pd.Series]":
     """For every image the path of a duplicate, by kind, or None.
 
     Args:
@@ -23,55 +20,31 @@ def find_duplicates(decodable: "pd.DataFrame") -> "dict[str, NDArray[np.object_]
         copy_of: an earlier image of the same split; copy_in_train: for a validation image, one of
         the training split; copy_in_other_class: an earlier one of another class. object [rows].
     """
-    import pandas as pd
-
     # few files are duplicates; a missing hash equals nothing
-    several = (decodable["sha256"].duplicated(keep=False) & decodable["sha256"].notna()).to_numpy()
-    duplicates = decodable[several]
-    paths = duplicates["path"].to_numpy(dtype=object)
-    content = pd.factorize(duplicates["sha256"])[0]
-    in_train = (duplicates["split"] == "train").to_numpy()
-    classes = pd.factorize(duplicates["class_name"])[0]
-
-    rows = np.arange(len(content))
-    first, first_in_split = _first(content), _first(2 * content + in_train)
-    in_training = dict(zip(content[in_train][::-1], rows[in_train][::-1], strict=True))
-    matches = np.array([in_training.get(code, -1) for code in content], dtype=np.int64)
+    several = decodable["sha256"].duplicated(keep=False) & decodable["sha256"].notna()
+    rows = decodable[several]
+    first = rows.groupby("sha256")[["path", "class_name"]].transform("first")
+    in_train = rows["split"] == "train"
+    trained = rows[in_train].drop_duplicates("sha256").set_index("sha256")["path"]
     found = {
-        "copy_of": np.where(first_in_split != rows, first_in_split, -1),
-        "copy_in_train": np.where(in_train, -1, matches),
-        "copy_in_other_class": np.where(classes != classes[first], first, -1),
+        "copy_of": _other_first(rows.groupby(["sha256", "split"])["path"]),
+        "copy_in_train": rows["sha256"].map(trained).mask(in_train),
+        "copy_in_other_class": first["path"].where(first["class_name"] != rows["class_name"]),
     }
-    return {name: _scattered(_named(paths, match), several) for name, match in found.items()}
+    return {name: _scattered(paths, decodable.index) for name, paths in found.items()}
 
 
-def first_with_same_text(texts: "pd.Series", paths: "pd.Series") -> "NDArray[np.object_]":
+def first_with_same_text(texts: "pd.Series", paths: "pd.Series") -> "pd.Series":
     """For every row the path of an earlier one with the same text, or None."""
-    import pandas as pd
-
-    several = texts.duplicated(keep=False).to_numpy()
-    first = _first(pd.factorize(texts[several])[0])
-    matches = np.where(first != np.arange(len(first)), first, -1)
-    return _scattered(_named(paths[several].to_numpy(dtype=object), matches), several)
+    several = texts.duplicated(keep=False)
+    return _scattered(_other_first(paths[several].groupby(texts[several])), paths.index)
 
 
-def _scattered(values: "NDArray[np.object_]", chosen: NDArray[np.bool_]) -> "NDArray[np.object_]":
-    """The values at the chosen rows, None at all others."""
-    scattered = np.full(len(chosen), None, dtype=object)
-    scattered[chosen] = values
-    return scattered
+def _other_first(paths: "pd.api.typing.SeriesGroupBy[str, Any]") -> "pd.Series":
+    """For every row the first path of its group, where that is another row's."""
+    return paths.transform("first").mask(paths.cumcount() == 0)
 
 
-def _first(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the first row with the same code, int64 [rows]."""
-    _, index, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    first: NDArray[np.int64] = index[inverse].astype(np.int64)
-    return first
-
-
-def _named(paths: "NDArray[np.object_]", indices: NDArray[np.int64]) -> "NDArray[np.object_]":
-    """Paths by row, None where the index is -1."""
-    named = np.full(len(indices), None, dtype=object)
-    there = indices >= 0
-    named[there] = paths[indices[there]]
-    return named
+def _scattered(paths: "pd.Series", index: "pd.Index") -> "pd.Series":
+    """The paths at their rows, None at all others."""
+    return paths.astype(object).reindex(index).where(lambda found: found.notna(), None)

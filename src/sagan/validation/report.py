@@ -1,13 +1,12 @@
 """The validation report: all findings as plain JSON, whether it passed or not."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sagan.common.files import json_sha256
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import data_hash
 from sagan.validation.config import DataValidationConfig
@@ -53,7 +52,7 @@ def validate_manifest(
         # without any expectation nothing was checked
         "passed": bool(results) and all(result.severity != "critical" for result in failed),
         "data_hash": data_hash(manifest),
-        "suites_hash": _suites_hash(documents),
+        "suites_hash": json_sha256(documents),
         "counts": totals,
         "expectations": [result.summary() for result in results],
         "skipped": [skipped._asdict() for skipped in suites.skipped],
@@ -74,11 +73,6 @@ def quarantine(manifest: "pd.DataFrame") -> "pd.DataFrame":
     """Every image that cannot be decoded: a table of path, split, class, reason, size and hash."""
     columns = ["path", "split", "class_name", "reason", "bytes", "sha256"]
     return manifest.loc[~manifest["decodable"].astype(bool), columns].reset_index(drop=True)
-
-
-def _suites_hash(documents: Mapping[str, Any]) -> str:
-    text = json.dumps(documents, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sentences(failed: list[ExpectationResult], severity: str) -> list[str]:

@@ -10,7 +10,7 @@ from kedro.io import DatasetError
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
-from sagan.data.shards.build import preprocess
+from sagan.data.shards.build import build_stores
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.data.shards.transfer import TransferError, fetch_store, publish_store
 from sagan.datasets import ShardStoreDataset
@@ -25,7 +25,7 @@ def store(tmp_path_factory) -> ShardStore:
     folder = ImageFolder.open(draw_image_folder(tmp_path_factory.mktemp("t") / "images"))
     images = records(build_manifest(folder, ManifestConfig(workers=1)))
     config = PreprocessingConfig(image_size=16, shard_images=5)
-    return preprocess(folder, images, tmp_path_factory.mktemp("stores"), config)
+    return build_stores(folder.path, images, tmp_path_factory.mktemp("stores"), config)[0]
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -139,21 +139,15 @@ def test_an_address_without_a_store(nowhere, said, tmp_path):
         fetch_store(nowhere, tmp_path)
 
 
-def test_the_station_publishes_and_the_catalog_fetches(store, address, tmp_path):
-    folder = ImageFolder.open(draw_image_folder(tmp_path / "images"))
-    images = records(build_manifest(folder, ManifestConfig(workers=1)))
-    config = PreprocessingConfig(
-        image_size=16, also_sizes=32, shard_images=5, publish_to=f"{address}/"
-    )
-    made = preprocess(folder, images, tmp_path / "stores", config)
-    assert made.key == store.key
+def test_the_catalog_fetches(store, address, tmp_path):
+    publish_store(store, f"{address}/{store.key}")
     dataset = ShardStoreDataset(
-        filepath=str(tmp_path / "data/image_shards.json"), address=f"{address}/{made.key}"
+        filepath=str(tmp_path / "data/image_shards.json"), address=f"{address}/{store.key}"
     )
     assert dataset.exists()
     loaded = dataset.load()
-    assert loaded.path == tmp_path / "data/shards" / made.key
-    assert contents(loaded.path) == contents(made.path)
+    assert loaded.path == tmp_path / "data/shards" / store.key
+    assert contents(loaded.path) == contents(store.path)
     missing = ShardStoreDataset(filepath=str(tmp_path / "x.json"), address=f"{address}/none")
     with pytest.raises(DatasetError, match="there is no shard store at"):
         missing.load()

@@ -67,23 +67,7 @@ def test_complete_runs_but_the_last_used_are_removed(workspace):
     assert names(workspace) == ["bbb222", "ccc333", "features"]
 
 
-def test_named_runs_are_removed_and_no_other(workspace):
-    assert prune([str(workspace), "ccc333", "--yes"]) == 0
-    assert names(workspace) == ["aaa111", "bbb222", "ddd444", "features"]
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["bbb223", "--yes"], "unknown run 'bbb223'; did you mean 'bbb222'?"),
-        (["ccc33", "--yes"], "unknown run 'ccc33'; did you mean 'ccc333'?"),
-    ],
-)
-def test_what_is_wrong_is_said_and_nothing_removed(workspace, capsys, words, said):
-    before = names(workspace)
-    assert prune([str(workspace), *words]) == 1
-    assert said in capsys.readouterr().err
-    assert names(workspace) == before
+def test_a_folder_that_is_not_there_is_told(workspace, capsys):
     assert prune([str(workspace / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
 
@@ -94,13 +78,6 @@ def test_a_comparisons_runs_are_left_to_it(workspace, capsys):
     assert prune([str(workspace), "--yes"]) == 1
     assert "a comparison's runs" in capsys.readouterr().err
     assert names(workspace) == before
-
-
-def test_a_run_that_may_be_running_is_not_removed(workspace, capsys):
-    make_run(workspace, "eee555", complete=False, days_ago=0)
-    assert prune([str(workspace), "eee555", "--yes"]) == 1
-    assert "may be running" in capsys.readouterr().err
-    assert (workspace / "eee555").is_dir()
 
 
 def test_a_removal_that_was_cut_short_is_finished_by_the_next(workspace):

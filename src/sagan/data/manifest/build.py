@@ -10,20 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tqdm import tqdm
-
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, inspect_image
 from sagan.data.manifest.parts import COUNTS, inspect_in_parts
 from sagan.data.parallel import ordered_map
+from sagan.data.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-HASHED_ROWS = 65_536  # at a time
 
 
 class ImageRecord(NamedTuple):
@@ -42,8 +39,7 @@ def scan_images(
     """Inspect every file of the folder, in its order whatever the number of workers."""
     total = sum(folder.facts()["images"].values())
     inspected = ordered_map(partial(inspect_image, folder.path, config), folder, config.workers)
-    # disable=None: no bar without a terminal
-    yield from tqdm(inspected, total=total, desc="checking images", unit=" images", disable=None)
+    yield from progress_bar("checking images", total, iterable=inspected)
 
 
 def build_manifest(
@@ -82,22 +78,15 @@ def data_hash(manifest: "pd.DataFrame") -> str:
 
     The manifest and its validated part have the same hash.
     """
-    import pyarrow as pa
-
-    rows = manifest.loc[manifest["decodable"].astype(bool), ["path", "sha256"]]
-    pairs = pa.table({name: pa.array(rows[name], pa.large_string()) for name in rows.columns})
-    pairs = pairs.sort_by([("path", "ascending"), ("sha256", "ascending")])  # as Python sorts
-    digest = hashlib.sha256()
-    for part in pairs.to_batches(max_chunksize=HASHED_ROWS):
-        columns = (part.column(name).to_pylist() for name in ("path", "sha256"))
-        lines = (f"{path}\0{sha256}\n" for path, sha256 in zip(*columns, strict=True))
-        digest.update("".join(lines).encode())
-    return digest.hexdigest()
+    rows = manifest.loc[manifest["decodable"].astype(bool)]
+    return _hash_pairs(zip(rows["path"], rows["sha256"], strict=True))
 
 
 def hash_records(images: Iterable[ImageRecord]) -> str:
     """`data_hash` of records; 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for path, sha256 in sorted((image.path, image.sha256) for image in images):
-        digest.update(f"{path}\0{sha256}\n".encode())
-    return digest.hexdigest()
+    return _hash_pairs((image.path, image.sha256) for image in images)
+
+
+def _hash_pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    lines = sorted(f"{path}\0{sha256}\n" for path, sha256 in pairs)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sagan.common.files import disk, require_space
+from sagan.common.files import disk, display_path, require_space
 from sagan.data.config import PreprocessingConfig
-from sagan.data.image_folder import SPLITS, ImageFolder
+from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.data.shards.writer import Shard, StoreWriter, cut_into_shards, write_index
@@ -35,36 +35,6 @@ logger = logging.getLogger(__name__)
 LIBRARIES = ("pillow", "torch", "torchvision")
 
 
-def preprocess(
-    folder: ImageFolder,
-    images: Sequence[ImageRecord],
-    workspace: Path,
-    config: PreprocessingConfig,
-) -> ShardStore:
-    """Make the shard stores of the validated images, and publish them if `config` says so.
-
-    Args:
-        folder: The image folder, with the titles of its classes.
-        images: The validated images.
-        workspace: Folder of the stores, each in a folder named by its key.
-        config: Sizes, resizer, images per shard, workers, address to publish to.
-
-    Returns:
-        The store of `config.image_size`.
-
-    Raises:
-        ValueError: if an image is not the one that was validated.
-        OSError: if the disk is full, now or foreseeably, or the address cannot be written to.
-    """
-    stores = build_stores(folder.path, images, workspace, config, folder.class_titles)
-    if config.publish_to is not None:
-        from sagan.data.shards.transfer import publish_store
-
-        for store in stores:
-            publish_store(store, f"{config.publish_to.rstrip('/')}/{store.key}")
-    return stores[0]
-
-
 def build_stores(
     root: Path,
     images: Sequence[ImageRecord],
@@ -72,9 +42,21 @@ def build_stores(
     config: PreprocessingConfig,
     class_titles: Mapping[str, str] | None = None,
 ) -> list[ShardStore]:
-    """Make the shard stores of these images as far as they are not there, one for each size.
+    """Make the shard stores of the validated images as far as they are not there.
 
-    The same arguments and errors as `preprocess`; `config.sizes` gives the order.
+    Args:
+        root: The image folder.
+        images: The validated images.
+        workspace: Folder of the stores, each in a folder named by its key.
+        config: Sizes, resizer, images per shard, workers.
+        class_titles: Titles of the classes, as far as they are known.
+
+    Returns:
+        A store for each of `config.sizes`, in their order.
+
+    Raises:
+        ValueError: if an image is not the one that was validated.
+        OSError: if the disk is full, now or foreseeably.
     """
     images = sorted(images)
     if not any(image.split == "train" for image in images):
@@ -95,7 +77,7 @@ def build_stores(
         ]
         for made in _make(root, shards, workspace, missing, config) if missing else ():
             stores[made.image_size] = made
-            logger.info("shards of %d px: %s", made.image_size, made.path)
+            logger.info("shards of %d px: %s", made.image_size, display_path(made.path))
     return [store for store in stores.values() if store is not None]
 
 
@@ -161,7 +143,7 @@ def _existing(folder: Path, titles: dict[str, str]) -> ShardStore | None:
         facts = store.index | {"class_titles": titles}
         write_index(folder, facts | {"checksum": index_checksum(facts)})
         return ShardStore.open(folder)
-    logger.info("shards are up to date: %s", folder)
+    logger.info("shards are up to date: %s", display_path(folder))
     return store
 
 
@@ -182,19 +164,17 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config.resizer, record)
 
-    with _one_torch_thread(), Progress("resizing", count) as bar:
+    with _one_torch_thread():
         every = (record for shard in todo for record in shard.images)
-        rows = ordered_map(load, every, config.workers)
+        loaded = ordered_map(load, every, config.workers)
+        rows = iter(progress_bar("resizing", count, iterable=loaded))
         for shard in todo:
-            _write(shard, writers, islice(rows, len(shard.images)), bar)
+            _write(shard, writers, islice(rows, len(shard.images)))
     return [writer.finish() for writer in writers]
 
 
 def _write(
-    shard: Shard,
-    writers: list[StoreWriter],
-    rows: Iterable[list[NDArray[np.uint8]]],
-    bar: Progress,
+    shard: Shard, writers: list[StoreWriter], rows: Iterable[list[NDArray[np.uint8]]]
 ) -> None:
     """Write one shard of every store that lacks it."""
     with ExitStack() as stack:
@@ -206,7 +186,6 @@ def _write(
             for file, square in zip(files, row, strict=True):
                 if file is not None:
                     file.write(square)
-            bar.advance(1)
 
 
 def _announce(workspace: Path, shards: list[Shard], writers: list[StoreWriter]) -> None:

@@ -9,7 +9,6 @@ A store is a folder named by its content key:
 The index holds sizes and checksums of all files and everything the key is made of.
 """
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sagan.common.files import file_sha256
+from sagan.common.files import file_sha256, json_sha256
 from sagan.common.naming import short_names
 from sagan.data.parallel import ordered_map
 from sagan.data.shards.checksum_cache import ChecksumCache
@@ -204,8 +203,7 @@ class ShardStore:
 def content_key(facts: dict[str, Any]) -> str:
     """Key of a store: hash of everything that determines its pixels, 16 hexadecimal digits."""
     made_of = {name: facts[name] for name in ("data_hash", "image_size", "resizer", "versions")}
-    text = json.dumps(made_of | {"format": FORMAT_VERSION}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return json_sha256(made_of | {"format": FORMAT_VERSION})[:16]
 
 
 def read_index(path: Path) -> dict[str, Any]:
@@ -234,8 +232,7 @@ def parse_index(text: str, store: str) -> dict[str, Any]:
 
 def index_checksum(index: dict[str, Any]) -> str:
     """Hash of everything in an index but this hash itself."""
-    rest = {name: value for name, value in index.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return json_sha256({name: value for name, value in index.items() if name != "checksum"})
 
 
 def _changed(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sagan.common.files import file_sha256, replacing_file, require_space
 from sagan.common.schema import ClearError
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.processes.lock import folder_lock
 
@@ -47,10 +47,10 @@ def publish_store(store: ShardStore, address: str) -> None:
         left = [file for file in files if there.get(file.file) != file.bytes]
         if left and INDEX in there:
             remote.rm_file(f"{root}/{INDEX}")  # no store until it is whole
-        with Progress(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
+        with progress_bar(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
             for file in left:
                 remote.put_file(str(store.path / file.file), f"{root}/{file.file}")
-                bar.advance(file.bytes)
+                bar.update(file.bytes)
         remote.pipe_file(f"{root}/{INDEX}", (store.path / INDEX).read_bytes())
     except (OSError, ValueError) as error:
         raise TransferError(f"'{address}' cannot be written to: {_first_line(error)}") from error
@@ -95,7 +95,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
     ]
     needed = sum(file.bytes for file in left)
     require_space(folder, needed, remedy="free some space on the local disk")
-    with Progress(f"fetching {root}", needed, "B") as bar:
+    with progress_bar(f"fetching {root}", needed, "B") as bar:
         for file in left:
             with replacing_file(folder / file.file, needed_bytes=file.bytes) as temporary:
                 try:
@@ -109,7 +109,7 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
                         f"'{root}/{file.file}' does not match the index (checksum mismatch): "
                         "publish the store again"
                     )
-            bar.advance(file.bytes)
+            bar.update(file.bytes)
 
 
 def _remote(address: str) -> tuple[Any, str]:

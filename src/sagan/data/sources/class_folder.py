@@ -18,7 +18,7 @@ from sagan.data.archives.extraction import (
 from sagan.data.archives.members import ArchiveError, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.image_folder import ImageFolder
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 from sagan.processes.lock import folder_lock
@@ -109,8 +109,8 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                 owner[member.name] = archive
         needed = sum(member.size_bytes for member, _ in members.values())
         announce(_called(archives), len(members), needed, target.parent)
-        with Progress("extracting", needed, "B") as bar:
-            extract([*members.values()], target, made_of, on_bytes=bar.advance)
+        with progress_bar("extracting", needed, "B") as bar:
+            extract([*members.values()], target, made_of, on_bytes=bar.update)
 
 
 def _called(archives: list[Path]) -> str:

@@ -12,7 +12,9 @@ import tarfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
 
 from sagan.data.archives.extraction import (
     ExtractedMember,
@@ -31,7 +33,7 @@ from sagan.data.archives.members import (
 from sagan.data.class_titles import known_titles
 from sagan.data.image_folder import first_five
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import Progress
+from sagan.data.progress import progress_bar
 from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection
@@ -121,7 +123,7 @@ def _extract_train(
         return chosen
     needed = sum(inner[name].size_bytes for name in left)
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
-    with Progress("extracting train", needed, "B") as bar:
+    with progress_bar("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
         for _ in ordered_map(write, left, WRITERS):
             pass
@@ -143,7 +145,7 @@ def _files_in(total_bytes: int) -> int:
 
 
 def _extract_class(
-    archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: Progress, wnid: str
+    archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: "tqdm[Any]", wnid: str
 ) -> None:
     info, size = inner[wnid].info, inner[wnid].size_bytes
     name = f"{archive}: {wnid}.tar"
@@ -157,7 +159,7 @@ def _extract_class(
                 ExtractedMember(member, _flat(member, name))
                 for member in tar_members(tar, name, size)
             ]
-            extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.advance)
+            extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.update)
     except tarfile.TarError as error:
         raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
 
@@ -176,8 +178,8 @@ def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]
         images = list(_into_classes(members, labels.val, set(chosen), archive))
         needed = sum(member.size_bytes for member, _ in images)
         announce("val", len(images), needed, target.parent)
-        with Progress("extracting val", needed, "B") as bar:
-            extract(images, target, made_of, on_bytes=bar.advance)
+        with progress_bar("extracting val", needed, "B") as bar:
+            extract(images, target, made_of, on_bytes=bar.update)
 
 
 def _into_classes(

@@ -10,7 +10,7 @@ import logging
 import os
 from pathlib import Path
 
-from sagan.common.files import replacing_folder
+from sagan.common.files import display_path, replacing_folder
 from sagan.data.class_titles import CLASS_TITLES
 from sagan.data.image_folder import ImageFolder
 from sagan.data.sources.selection import Selection
@@ -40,7 +40,7 @@ def link_images(
     titles = {name: tree.titles[name] for name in sorted(tree.titles)}
     if not _is_linked(target, links, titles):
         _write(target, links, titles)
-        logger.info("linked, not copied: %s", target)
+        logger.info("linked, not copied: %s", display_path(target))
     return ImageFolder.open(target)
 
 

@@ -17,9 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from sagan.common.files import file_sha256, replacing_file, source_hash
+from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
-from sagan.common.schema import json_hash
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
 
@@ -142,7 +141,7 @@ def obtain_classifier(
         ValueError: if the shards have no train split.
     """
     identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
-    path = workspace / f"classifier-{json_hash(identity, 16)}.safetensors"
+    path = workspace / f"classifier-{json_sha256(identity)[:16]}.safetensors"
     network = untrained_classifier(shards, config)
     facts = _load(network, path)
     if facts is None:

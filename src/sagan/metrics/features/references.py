@@ -12,8 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sagan.common.devices import choose_device
-from sagan.common.files import replacing_file, source_hash
-from sagan.common.schema import differences, json_hash
+from sagan.common.files import json_sha256, replacing_file, source_hash
+from sagan.common.schema import differences
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
@@ -200,7 +200,7 @@ def _key(protocol: dict[str, Any], extractor: FeatureExtractor) -> str:
 
     The code is not part of the protocol, so scores of two versions may be compared.
     """
-    return json_hash(protocol | {"code": [extractor.code, _CODE]}, 16)
+    return json_sha256(protocol | {"code": [extractor.code, _CODE]})[:16]
 
 
 def real_features(

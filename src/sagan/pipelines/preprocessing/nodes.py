@@ -17,10 +17,12 @@ def make_shards(
 ) -> ShardStore:
     """Decode and resize the validated images into shards, unless they exist already."""
     from sagan.data.manifest.build import data_hash, records
-    from sagan.data.shards.build import preprocess
+    from sagan.data.shards.build import build_stores
     from sagan.data.validation_status import require_passed_validation
 
     found = data_hash(validated_manifest)
     require_passed_validation(validation_report, found, "preprocessing does not start")
 
-    return preprocess(image_folder, records(validated_manifest), workspace, config)
+    images = records(validated_manifest)
+    titles = image_folder.class_titles
+    return build_stores(image_folder.path, images, workspace, config, titles)[0]

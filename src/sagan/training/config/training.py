@@ -38,8 +38,10 @@ class TrainingConfig(Config):
     threads: AffectsNothing[NonNegativeInt] = Field(
         0, description="CPU threads of a process; 0: torch's choice"
     )
-    precision: AffectsWeights[Literal["fp32", "bf16"]] = Field(
-        "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
+    precision: AffectsWeights[Literal["fp32", "bf16", "auto"]] = Field(
+        "fp32",
+        description="bf16: forward passes in bfloat16 (autocast), weights in float32; auto: bf16 "
+        "where the device computes in it, else fp32",
     )
     model: AffectsWeights[ModelConfig] = ModelConfig()
     loss: AffectsWeights[Literal["hinge", "bce"]] = Field("hinge", description="adversarial loss")
@@ -219,6 +221,16 @@ class TrainingConfig(Config):
                 "machines meet, the same on each"
             )
         return self
+
+    def resolved(self) -> Self:
+        """The same with the precision that `auto` means on this machine's device."""
+        if self.precision != "auto":
+            return self
+        from sagan.common.devices import computes_bf16
+
+        return self.model_copy(
+            update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
+        )
 
     @property
     def world_size(self) -> int:

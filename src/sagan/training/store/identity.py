@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 import sagan
-from sagan.common.files import source_hash
-from sagan.common.schema import json_hash
+from sagan.common.files import json_sha256, source_hash
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 from sagan.training.store.trained_model import find_model, recorded_hashes
@@ -40,7 +39,7 @@ def run_identity(
         ValueError: if it is not a trained model.
     """
     identity = {
-        "parameters": config.dump(affecting="weights"),
+        "parameters": config.resolved().dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
@@ -70,7 +69,7 @@ def _start_identity(given: str, runs_dir: Path | None, identity: dict[str, Any])
 
 def identity_hash(identity: dict[str, Any]) -> str:
     """Twelve hexadecimal digits that name a run's folder."""
-    return json_hash(identity, 12)
+    return json_sha256(identity)[:12]
 
 
 @cache  # the code that this process runs; its files may be edited meanwhile

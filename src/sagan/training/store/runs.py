@@ -7,13 +7,10 @@ may be continued.
 import json
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
 
 from sagan.common.files import display_path
-from sagan.common.schema import unknown_key
 from sagan.training.store.resume import IDENTITY
 
 logger = logging.getLogger(__name__)
@@ -21,7 +18,6 @@ logger = logging.getLogger(__name__)
 LOGGED_BYTES = 1_000_000_000  # disk usage of all runs below which nothing is logged
 SUMMARY = "summary.json"
 _REMOVING = ".removing"  # suffix of a folder that is being removed
-_QUIET_SECONDS = 600  # an unfinished run modified more recently may be running
 
 
 @dataclass(frozen=True)
@@ -67,31 +63,6 @@ def _read_run(folder: Path) -> Run | None:
     saved = [path.stem.rpartition("-")[2] for path in folder.glob("checkpoint-*.json")]
     newest = max((int(images) for images in saved if images.isdecimal()), default=0)
     return Run(folder, newest if seen is None else seen, seen is not None, max(times), sum(sizes))
-
-
-def removable(runs: Sequence[Run], *, keep: int) -> list[Run]:
-    """All complete runs except the last modified ones; unfinished runs are never removable."""
-    return [run for run in runs if run.complete][keep:]
-
-
-def find_runs(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
-    """The runs with these names, complete or not.
-
-    Raises:
-        ValueError: if a name is unknown, or a run may be running.
-    """
-    by_name = {run.name: run for run in runs}
-    for name in names:
-        if name not in by_name:
-            raise ValueError(unknown_key(name, by_name).replace("key", "run"))
-        run = by_name[name]
-        if not run.complete and time() - run.used < _QUIET_SECONDS:
-            raise ValueError(
-                f"run {name} is unfinished and was written to {time() - run.used:.0f} s ago, so "
-                f"that it may be running; stop it, and try again after {_QUIET_SECONDS // 60} "
-                "minutes"
-            )
-    return [by_name[name] for name in dict.fromkeys(names)]
 
 
 def remove(run: Run) -> None:

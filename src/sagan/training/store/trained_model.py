@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 
 from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
-from sagan.common.files import file_sha256
-from sagan.common.schema import json_hash
+from sagan.common.files import file_sha256, json_sha256
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
@@ -128,7 +127,7 @@ def _bundle_hash(path: Path) -> str:
     except ValueError as error:
         raise ValueError(f"training.start_from: {error}") from None
     content = [file_sha256(path / WEIGHTS), list(names)]
-    return json_hash(content, 64)
+    return json_sha256(content)
 
 
 def _chosen_checkpoint(run: Path) -> Path:
