@@ -54,7 +54,7 @@ def convolution(inputs: int, outputs: int) -> nn.Sequential:
 class ResidualNetwork(nn.Module):
     """Halves the map down to 8x8 with residual blocks, pools to 4C features, a linear head."""
 
-    def __init__(self, num_classes: int, channels: int = CHANNELS) -> None:
+    def __init__(self, num_classes: int, channels: int) -> None:
         """Build for K classes; `channels` of the first map."""
         super().__init__()
         self.body = nn.Sequential(
@@ -96,7 +96,9 @@ def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNe
     weights, facts = folder / f"independent-{key}.safetensors", folder / f"independent-{key}.json"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = ResidualNetwork(shards.num_classes).to(memory_format=torch.channels_last)
+        network = ResidualNetwork(shards.num_classes, CHANNELS).to(
+            memory_format=torch.channels_last
+        )
         if not facts.is_file():
             started = time.perf_counter()
             train(network, shards.split("train"))

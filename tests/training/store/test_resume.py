@@ -103,7 +103,7 @@ def test_augmentation_begun_later_begins_at_0_and_ends_where_it_is_left_out(
     tiny, shards, tmp_path, short
 ):
     options = {"allow_changed": ["augmentation"], "augmentation": {"method": "ada"}}
-    options["augmentation"] |= {"lecam_weight": 0.1, "ramp_images": 80, "target": -0.9}
+    options["augmentation"] |= {"lecam_weight": 0.1, "lecam_warmup_steps": 1, "ramp_images": 80}
     augmented = train(tiny(continue_from=short, total_images=28, **options), shards, tmp_path)
     folder = augmented.bundle.path.parent
     state = final_state_of(folder)

@@ -126,8 +126,7 @@ def _bundle_hash(path: Path) -> str:
         names = GeneratorBundle.open(path).class_names
     except ValueError as error:
         raise ValueError(f"training.start_from: {error}") from None
-    content = [file_sha256(path / WEIGHTS), list(names)]
-    return json_sha256(content)
+    return json_sha256([file_sha256(path / WEIGHTS), names])
 
 
 def _chosen_checkpoint(run: Path) -> Path:
