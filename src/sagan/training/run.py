@@ -6,6 +6,7 @@ from typing import Any
 
 from sagan.common.devices import computes_bf16, fastest_convolutions
 from sagan.common.files import display_path
+from sagan.common.schema import differences
 from sagan.data.shards.store import ShardStore
 from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
 from sagan.processes.signals import StopRequest, TrainingInterrupted
@@ -20,13 +21,7 @@ from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import reraise_oom
 from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import (
-    differences,
-    environment,
-    git_commit,
-    identity_hash,
-    run_identity,
-)
+from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
 from sagan.training.store.start import start_from_model, start_in

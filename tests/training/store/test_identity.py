@@ -96,7 +96,12 @@ def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
     "changes",
     [
         *({"method": "ada"}, {"method": "diffaugment"}, {"policy": ["color"]}, {"target": 0.5}),
-        *({"interval": 8}, {"ramp_images": 1000}, {"lecam_weight": 0.1}, {"lecam_decay": 0.9}),
+        *(
+            {"interval": 8},
+            {"ramp_images": 1000},
+            {"lecam_weight": 0.1, "lecam_warmup_steps": 1},
+            {"lecam_decay": 0.9},
+        ),
         {"lecam_warmup_steps": 10},
     ],
     ids=str,

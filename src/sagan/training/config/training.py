@@ -194,6 +194,17 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _lecam_outlasts_its_warm_up(self) -> Self:
+        steps = -(-self.total_images // (self.batch_size * self.discriminator_steps))
+        warmup = self.augmentation.lecam_warmup_steps
+        if self.augmentation.lecam_weight and warmup >= steps:
+            raise ValueError(
+                f"augmentation.lecam_warmup_steps {warmup} leaves LeCam's term no step of the "
+                f"{steps} that total_images gives; set it lower"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _batches_divide(self) -> Self:
         for name, size in (
             ("batch_size", self.batch_size),

@@ -137,8 +137,8 @@ def _chosen_checkpoint(run: Path) -> Path:
             f"training.start_from: {run} is neither a generator bundle ({CONFIG}, {WEIGHTS}) nor "
             "a run's folder with checkpoints"
         )
-    described = [describe(path.with_suffix(".pt")) for path in found]
-    metric = next((c.scored_by for c in described if c.score is not None), None)
+    facts = [describe(path.with_suffix(".pt")).facts for path in found]
+    metric = next((one.scored_by for one in facts if one and one.score is not None), None)
     store = CheckpointStore(run, keep=1, scored_by=metric)
     chosen = store.best() or store.newest()
     if chosen is None:
