@@ -41,14 +41,14 @@ def progress_bar(
     """A bar of tqdm; without a terminal lines of the log, after 10 seconds and then more rarely.
 
     Args:
-        what: What is being done, such as "extracting train".
+        what: What is being done, such as "extracting train"; empty: nothing is shown.
         total: The total, in units.
         unit: "B" for bytes, else a plural such as "images".
         iterable: What to count; None: the caller updates the bar.
         leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
-    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave}
+    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave, "disable": not what}
     if not sys.stderr.isatty():
         shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
