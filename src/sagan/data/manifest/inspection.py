@@ -61,7 +61,10 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
         if not stat.S_ISREG(status.st_mode):
             return ImageFacts(reason="not a regular file")
         if status.st_size > config.max_file_bytes:
-            return _too_large(path, status.st_size, config.max_file_bytes)
+            reason = (
+                f"file of {status.st_size:,} bytes; max_file_bytes is {config.max_file_bytes:,}"
+            )
+            return ImageFacts(bytes=status.st_size, reason=reason)
         data = path.read_bytes()
     except OSError as error:
         return ImageFacts(reason=f"cannot be read: {error.strerror}")
@@ -69,13 +72,6 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
     if not data:
         return facts._replace(reason="empty file (0 bytes)")
     return _decode(data, facts, config.max_pixels)
-
-
-def _too_large(path: Path, size: int, limit: int) -> ImageFacts:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    reason = f"file of {size:,} bytes; max_file_bytes is {limit:,}"
-    return ImageFacts(bytes=size, sha256=digest, reason=reason)
 
 
 def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
