@@ -60,11 +60,10 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return ImageFacts(reason="not a regular file")
-        if status.st_size > config.max_file_bytes:
-            reason = (
-                f"file of {status.st_size:,} bytes; max_file_bytes is {config.max_file_bytes:,}"
-            )
-            return ImageFacts(bytes=status.st_size, reason=reason)
+        size, limit = status.st_size, config.max_file_bytes
+        if size > limit:
+            reason = f"file of {size:,} bytes; max_file_bytes is {limit:,}"
+            return ImageFacts(bytes=size, reason=reason)
         data = path.read_bytes()
     except OSError as error:
         return ImageFacts(reason=f"cannot be read: {error.strerror}")
