@@ -81,7 +81,9 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 width=image.width, height=image.height, mode=image.mode, format=image.format
             )
             if image.width * image.height > max_pixels:
-                return facts._replace(reason=_bomb(image.width, image.height, max_pixels))
+                declared = f"{image.width:,} x {image.height:,} pixels declared"
+                limit = f"max_pixels is {max_pixels:,}"
+                return facts._replace(reason=f"decompression bomb: {declared}; {limit}")
             if image.mode not in MODES:
                 return facts._replace(
                     reason=f"pixel mode '{image.mode}' has no defined conversion to RGB"
@@ -97,10 +99,6 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
     except Exception as error:
         return facts._replace(reason=f"cannot be decoded: {type(error).__name__}: {error}")
     return facts._replace(decodable=True)
-
-
-def _bomb(width: int, height: int, limit: int) -> str:
-    return f"decompression bomb: {width:,} x {height:,} pixels declared; max_pixels is {limit:,}"
 
 
 def _describe_content(data: bytes) -> str:
