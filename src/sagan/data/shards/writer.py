@@ -125,11 +125,8 @@ class StoreWriter:
             return self._of_index(index["splits"]) if index["key"] == self._facts["key"] else {}
         except (FileNotFoundError, ValueError):
             lines = _read_journal(self.folder / JOURNAL)
-        same = [
-            s
-            for s in self._shards
-            if s.file in lines and hash_records(s.images) == lines[s.file][0]
-        ]
+        known = [shard for shard in self._shards if shard.file in lines]
+        same = [shard for shard in known if hash_records(shard.images) == lines[shard.file][0]]
         return {shard.file: lines[shard.file][1] for shard in same}
 
     def _of_index(self, splits: dict[str, Any]) -> dict[str, ArrayFile]:
