@@ -15,6 +15,12 @@ from tests.costs import SECONDS
 ROOT = Path(__file__).parents[1]
 # whoever calls one of these starts a process; calls through helpers of ours are followed
 STARTERS = {
+    # a whole training: seconds each, hundreds of them
+    *("sagan.training.train", "sagan.training.run.run_training"),
+    *(
+        "sagan.comparison.runner.run_comparison",
+        "sagan.metrics.features.classifier.obtain_classifier",
+    ),
     *("subprocess", "multiprocessing", "multiprocessing.context", "concurrent.futures.process"),
     *("os.fork", "playwright.sync_api"),
     *("nbclient.client.NotebookClient", "sagan.training.launch.torchelastic.launch"),
@@ -35,7 +41,7 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a process as slow; hand out the costliest files first.
+    """Mark what starts a process or trains as slow; hand out the costliest files first.
 
     Files of unknown cost follow in their own order. With `--no-loadscope-reorder` pytest-xdist
     keeps this order; its own would start the files of few tests, the slowest here, last.

@@ -57,3 +57,21 @@ def test_one_gpu_of_several_may_be_named(monkeypatch):
     assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(ValueError, match="cuda:2 was asked for, but there are 2 GPUs"):
         devices.choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("older", [True, False])
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_native_where_the_processor_has_instructions_for_it(
+    no_cuda, monkeypatch, native, older
+):
+    if older:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    else:
+        found = {"avx512_bf16": native, "amx_bf16": False}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    devices.computes_bf16.cache_clear()
+    try:
+        assert devices.computes_bf16("auto") is native
+    finally:
+        devices.computes_bf16.cache_clear()

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import Field, ValidationError
 
-from sagan.common.schema import Config, describe_faults, load_settings, unknown_key
+from sagan.common.schema import Config, describe_faults, differences, load_settings, unknown_key
 
 
 class Inner(Config):
@@ -129,3 +129,10 @@ def test_a_former_name_is_refused_with_the_one_now():
     with pytest.raises(ValidationError, match="'preset' is called 'recipe' now"):
         Renamed.model_validate({"preset": "sagan"})
     assert Renamed(recipe="sagan").model_dump() == {"recipe": "sagan"}
+
+
+def test_differences_are_sorted_paths_with_both_values():
+    before = {"a": {"b": 1, "c": [1, 2]}, "gone": None, "same": "x"}
+    now = {"a": {"b": 2, "c": [1, 2]}, "new": True, "same": "x"}
+
+    assert differences(before, now) == ["a.b: 1 -> 2", "new: null -> true"]

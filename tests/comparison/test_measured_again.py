@@ -113,15 +113,3 @@ def test_another_generator_of_the_same_run_has_a_row_of_its_own(shards, tmp_path
     store.save(last, {"metrics": {}})
     assert store.load(last) is not None
     assert store.load(best) is None
-
-
-def test_a_row_with_the_keys_of_earlier_versions_is_read(shards, tmp_path):
-    store = ResultStore(tmp_path, shards, EvaluationConfig(**PROTOCOL))
-    config = ComparisonConfig(variants=VARIANTS[:1], seeds=[0])
-    (run,) = plan_runs(config, TrainingConfig(**TRAINING), shards)
-
-    store.save(run, {"contestant": "an earlier name", "metrics": {}})
-    loaded = store.load(run)
-
-    assert loaded["variant"] == "sagan"
-    assert "contestant" not in loaded

@@ -8,7 +8,6 @@ from scipy import stats
 
 from sagan.comparison.figures import learning_curves, sample_sheet
 from sagan.comparison.page import markdown_table, render_page, results
-from sagan.comparison.result_store import read_results
 from sagan.comparison.significance import contrasts, holm, sentences
 from sagan.comparison.summary import summarise
 from tests.comparison.fabricated_rows import row
@@ -210,14 +209,6 @@ def test_what_holds_no_rows_is_refused(tmp_path, capsys, text, said):
 
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-def test_rows_of_earlier_versions_are_read(tmp_path, rows):
-    earlier = [{"contestant" if k == "variant" else k: v for k, v in row.items()} for row in rows]
-    path = tmp_path / "comparison_rows.json"
-    path.write_text(json.dumps(earlier))
-
-    assert read_results(path) == rows
 
 
 def test_the_page_needs_nothing_from_elsewhere(rows):

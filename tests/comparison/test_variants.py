@@ -109,7 +109,7 @@ def test_variants_keep_their_own_parameters_over_the_recipe(shards):
 
 
 def test_augmentation_makes_a_variant(shards):
-    augmented = {"augmentation": {"method": "ada", "lecam_weight": 0.3}}
+    augmented = {"augmentation": {"method": "ada", "lecam_weight": 0.3, "lecam_warmup_steps": 0}}
     variants = [{"name": "plain"}, {"name": "augmented", "parameters": augmented}]
     config = ComparisonConfig(variants=variants, seeds=[0], reference="plain")
 

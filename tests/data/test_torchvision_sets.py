@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,68 @@ def test_an_imagenette_whose_unpacking_was_killed_is_not_taken_for_whole(tmp_pat
     with pytest.raises(DownloadError, match="cannot be downloaded"):
         acquire(config, tmp_path / "raw")
     assert not (root / "imagenette2-160").exists()
+
+
+def binary_cifar(folder: Path) -> dict[str, np.ndarray]:
+    """Files of CIFAR-10's binary version, with few images."""
+    folder.mkdir(parents=True)
+    (folder / "batches.meta.txt").write_text("\n".join(NAMES) + "\n\n")
+    pixels = {"train": colours(10, 32, 0), "val": colours(3, 32, 1)}
+    files = {"train": [f"data_batch_{n}.bin" for n in range(1, 6)], "val": ["test_batch.bin"]}
+    for split, images in pixels.items():
+        records = [bytes([n % 3]) + image.tobytes() for n, image in enumerate(images)]
+        each = len(records) // len(files[split])
+        for part, name in enumerate(files[split]):
+            (folder / name).write_bytes(b"".join(records[part * each : (part + 1) * each]))
+    return pixels
+
+
+@pytest.mark.parametrize("given", ["parent", "folder", "archive"])
+def test_cifar10s_binary_version_is_read(given, tmp_path):
+    folder = tmp_path / "root/cifar-10-batches-bin"
+    pixels = binary_cifar(folder)
+    path = {"parent": folder.parent, "folder": folder}.get(given)
+    if path is None:
+        path = tmp_path / "cifar-10-binary.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            archive.add(folder, folder.name)
+    found = acquire(AcquisitionConfig(source="cifar10", path=str(path)), tmp_path / "raw")
+    assert found.class_names == NAMES
+    assert found.facts()["images"] == {"train": 10, "val": 3}
+    for image in found:
+        with Image.open(found.path / image.path) as picture:
+            expected = pixels[image.split][int(Path(image.path).stem)].transpose(1, 2, 0)
+            assert np.array_equal(np.asarray(picture), expected)
+
+
+def test_a_cut_binary_batch_is_refused(tmp_path):
+    folder = tmp_path / "cifar-10-batches-bin"
+    binary_cifar(folder)
+    batch = folder / "data_batch_3.bin"
+    batch.write_bytes(batch.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"data_batch_3.bin' has 6,145 bytes"):
+        acquire(AcquisitionConfig(source="cifar10", path=str(tmp_path)), tmp_path / "raw")
+
+
+@pytest.mark.parametrize("source", ["cifar10", "stl10"])
+def test_a_copy_sorted_into_classes_is_used_as_it_is(source, tmp_path):
+    for name in NAMES:
+        for split in ("train", "val"):
+            (tmp_path / "copy" / split / name).mkdir(parents=True)
+            picture = Image.fromarray(colours(1, 32, 0)[0].transpose(1, 2, 0))
+            picture.save(tmp_path / "copy" / split / name / "0.jpg")
+    found = acquire(AcquisitionConfig(source=source, path=str(tmp_path / "copy")), tmp_path / "raw")
+    assert found.path == tmp_path / "copy"
+    with tarfile.open(tmp_path / "copy.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "copy", "copy")
+    config = AcquisitionConfig(source=source, path=str(tmp_path / "copy.tar.gz"))
+    assert acquire(config, tmp_path / "raw").facts()["images"] == {"train": 3, "val": 3}
+
+
+@pytest.mark.parametrize("source", SETS)
+def test_the_folder_of_a_set_itself_is_a_path_too(source, tmp_path, monkeypatch):
+    write_set, cls = SETS[source]
+    write_set(tmp_path / "root", monkeypatch, cls)
+    path = tmp_path / "root" / cls.base_folder
+    config = AcquisitionConfig(source=source, path=str(path), download=False)
+    assert acquire(config, tmp_path / "raw").facts()["images"] == {"train": 6, "val": 3}

@@ -9,19 +9,17 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from sagan.explorer.candidates import candidates
-from sagan.explorer.explore import HOST, free_port
+from sagan.explorer.explore import launch
+from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
 
 @pytest.fixture(scope="module")
 def address(browser: Browser, both, tmp_path_factory) -> Iterator[str]:
-    from sagan.explorer import page, serving
-
     folder = tmp_path_factory.mktemp("downloads")
-    blocks = page.build(candidates([both]), folder)
-    port = free_port(None)
-    serving.launch(blocks, HOST, port, str(folder))
-    yield f"http://{HOST}:{port}"
+    blocks = ExplorerPage(candidates([both]), folder).blocks()
+    launch(blocks, None, str(folder))
+    yield blocks.local_url.rstrip("/")
     blocks.close(verbose=False)
 
 

@@ -28,6 +28,10 @@ training:
   log_every_steps: 2
   checkpoint_every_images: 128
   standing_batches: 2
+  scoring:
+    evaluation:
+      num_samples: 40
+      classifier: {epochs: 1, base_channels: 4}
 sampling:
   samples_per_class: 2
 evaluation:

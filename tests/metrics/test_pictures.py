@@ -142,10 +142,3 @@ def test_weights_that_the_bundle_has_not_are_refused(bundle, shards, config, wor
 
     with pytest.raises(ValueError, match="no ema weights, but raw"):
         evaluate_generator(bundle, shards, asked, workspace)
-
-
-def test_metrics_of_an_earlier_version_are_refused_in_words(bundle, shards, metrics, config):
-    del metrics["details"]["nearest_training_images"]["drawn"]
-
-    with pytest.raises(ValueError, match=r"earlier version.*from its first node"):
-        evaluation_pictures(bundle, shards, metrics, config)

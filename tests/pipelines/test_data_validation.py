@@ -28,7 +28,7 @@ def test_kedro_makes_the_config_model_of_the_parameters():
     assert parameter_model(create_pipeline(), "data_validation") is DataValidationConfig
 
 
-@pytest.mark.parametrize("env", ["base", "tiny_imagenet64", "my_images", "imagenet128"])
+@pytest.mark.parametrize("env", ["base", "cifar10", "tiny_imagenet64", "my_images", "imagenet128"])
 def test_committed_parameters_are_sound(env):
     config = DataValidationConfig(**parameters("data_validation", env))
     suites = read_suites(documents(), config)

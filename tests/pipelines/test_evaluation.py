@@ -109,6 +109,7 @@ def test_parameters_are_checked_by_the_model():
     ("environment", "features", "count"),
     [
         ("base", "classifier", 1000),
+        ("cifar10", "classifier", 10_000),
         ("tiny_imagenet64", "classifier", 5000),
         ("imagenet128", "inception", 50_000),
     ],

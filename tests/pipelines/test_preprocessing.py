@@ -36,7 +36,9 @@ def test_kedro_makes_the_config_model_of_the_parameters():
     assert parameter_model(create_pipeline(), "preprocessing") is PreprocessingConfig
 
 
-@pytest.mark.parametrize(("env", "size"), [("tiny_imagenet64", 64), ("imagenet128", 128)])
+@pytest.mark.parametrize(
+    ("env", "size"), [("cifar10", 32), ("tiny_imagenet64", 64), ("imagenet128", 128)]
+)
 def test_environments_have_their_size(env, size):
     assert PreprocessingConfig(**parameters("preprocessing", env)).image_size == size
 

@@ -66,7 +66,7 @@ def test_parameters_are_checked_by_the_model():
         assert get_type_hints(node.func)["config"] is SamplingConfig
 
 
-@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+@pytest.mark.parametrize("environment", ["base", "cifar10", "tiny_imagenet64", "imagenet128"])
 def test_parameter_files_are_valid(environment):
     loader = OmegaConfigLoader(
         "conf", base_env="base", env=environment, merge_strategy={"parameters": "soft"}

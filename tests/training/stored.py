@@ -14,7 +14,9 @@ def state(images_seen):
 def filled(path, keep, scores):
     store = CheckpointStore(path, keep=keep)
     for images_seen, score in scores.items():
-        store.save(state(images_seen), images_seen, score=score)
+        store.save(state(images_seen), images_seen)
+        if score is not None:
+            store.rate(store.path_of(images_seen), score)
     return store
 
 

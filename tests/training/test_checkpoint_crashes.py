@@ -65,15 +65,12 @@ def die_at(call, store, images_seen):
     Path.unlink = deadly(Path.unlink)
     Path.open = deadly(Path.open)
     HashingWriter.write = deadly(HashingWriter.write)
-    again = state(images_seen) | {"train_seconds": 1.5}  # not the bytes of one that stands already
-    store.save(again, images_seen, score=images_seen)
+    store.save(state(images_seen), images_seen)
 
 
-@pytest.mark.parametrize(
-    ("keep", "images_seen"),
-    [(2, 16), (1, 16), (1, 12)],  # the last one over the newest good one
-)
-def test_a_crash_at_every_single_moment_of_a_save(tmp_path, keep, images_seen):
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_crash_at_every_single_moment_of_a_save(tmp_path, keep):
+    images_seen = 16
     filled(tmp_path / "before", keep, {4: 4.0, 8: 8.0, 12: 12.0})  # the best is 4
     statuses = []
     for call in range(1, 200):
@@ -88,7 +85,7 @@ def test_a_crash_at_every_single_moment_of_a_save(tmp_path, keep, images_seen):
         assert store.load_best()["images_seen"] == 4
         store.require_space(0)
         standing(store)  # nothing but checkpoints
-        store.save(state(20), 20, score=20.0)
+        store.save(state(20), 20)
         assert standing(store) == ([4, newest, 20] if keep == 2 else [4, 20])
         assert store.load_newest()["images_seen"] == 20
         if statuses[-1] == 0:

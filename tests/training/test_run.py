@@ -179,3 +179,11 @@ def test_a_recipe_that_would_replace_a_given_parameter_is_refused(shards, tmp_pa
 
     assert main([*words, "--set", "generator_lr=1"]) == 1
     assert "training.recipe=sagan sets generator_lr itself" in capsys.readouterr().err
+
+
+def test_emulated_bfloat16_is_warned_of(tiny, shards, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("sagan.training.run.computes_bf16", lambda _: False)
+
+    train(tiny(precision="bf16", total_images=8), shards, tmp_path)
+
+    assert "no instructions for bfloat16" in caplog.text

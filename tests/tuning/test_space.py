@@ -37,8 +37,10 @@ def space(study, training):
         ),
         ("betas.2", "betas.2: betas has elements 0 to 1, got '2'"),
         ("generator_lr.x", "generator_lr.x: generator_lr is a value, nothing lies below it"),
-        ("start_from", "start_from: the study sets it"),
-        ("threads", "threads: the study sets it, or it does not change what is trained"),
+        ("threads", "threads: it is the same in all trials, or does not change what is trained"),
+        ("total_images", "total_images: it is the same in all trials"),
+        ("continue_from", "continue_from: it is the same in all trials"),
+        ("start_from", "start_from: it is the same in all trials"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused(space, path, said):
@@ -169,7 +171,7 @@ def test_an_environment_leaves_out_what_base_searches(study):
     assert list(config.warm_starts) == ["default"]
 
 
-@pytest.mark.parametrize("environment", ["base", "tiny_imagenet64", "imagenet128"])
+@pytest.mark.parametrize("environment", ["base", "cifar10", "tiny_imagenet64", "imagenet128"])
 def test_the_study_of_every_environment_can_begin(environment, monkeypatch):
     from kedro.config import OmegaConfigLoader
 

@@ -40,6 +40,21 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
     return torch.device("cuda" if name == "auto" else name)
 
 
+@cache
+def computes_bf16(device: str) -> bool:
+    """Whether a device has instructions for bfloat16; others emulate them, many times slower.
+
+    Args:
+        device: auto, cpu or cuda, as `choose_device` takes them.
+    """
+    if device != "cpu" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if hasattr(torch.cpu, "get_capabilities"):  # newer than torch 2.11
+        found = torch.cpu.get_capabilities()
+        return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
 @contextmanager
 def fastest_convolutions(device: torch.device) -> Iterator[None]:
     """Let cuDNN choose the fastest algorithm at a shape's first batch, inside the block.

@@ -4,7 +4,8 @@ Each package keeps its models in its `config.py`. A Kedro node's type hint names
 that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -226,3 +227,15 @@ def deep_merge(base: Settings, override: Settings) -> Settings:
         else:
             merged[key] = value
     return merged
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What changed between two nested records: 'path: before -> now', sorted by path."""
+    changed = []
+    for key in sorted(before.keys() | now.keys()):
+        was, value = before.get(key), now.get(key)
+        if isinstance(was, Mapping) and isinstance(value, Mapping):
+            changed += differences(was, value, f"{prefix}{key}.")
+        elif was != value:
+            changed.append(f"{prefix}{key}: {json.dumps(was)} -> {json.dumps(value)}")
+    return changed

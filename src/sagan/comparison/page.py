@@ -1,6 +1,7 @@
 """The comparison as tables in Markdown and as one HTML page that opens offline."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def results(rows: Sequence[RunResult], reference: str) -> dict[str, Any]:
         "verdict": list(sentences(judged, reference)) or [nothing_to_judge(summary, reference)],
         "metrics": names,
         "variants": summary,
-        "contrasts": [one.record() for one in judged],
+        "contrasts": [asdict(one) for one in judged],
         "protocol": trained[0]["protocol"] if trained else None,
         "fingerprint": trained[0]["fingerprint"] if trained else None,
     }

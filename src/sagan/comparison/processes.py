@@ -37,7 +37,7 @@ def measure_in_processes(
             while waiting and len(children) < workers:
                 run = waiting.popleft()
                 running[run.name] = run
-                children.start(_task(run, context))
+                children.start(Task(run.name, _measure, (run, context)))
             on_poll()
             for ended in children.wait():
                 run = running.pop(ended.name)
@@ -48,13 +48,6 @@ def measure_in_processes(
     if stop:
         logger.warning("%s: saved; the same command continues", stop.signal_name)
         raise TrainingInterrupted
-
-
-def _task(run: RunSpec, context: ComparisonContext) -> Task:
-    training = run.training
-    devices = (training.device, training.scoring.evaluation.device, context.evaluation.device)
-    one_gpu = not any(":" in device for device in devices)  # else they name it themselves
-    return Task(run.name, _measure, (run, context), one_gpu=one_gpu)
 
 
 def _measure(run: RunSpec, context: ComparisonContext) -> None:

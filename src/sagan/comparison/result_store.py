@@ -1,7 +1,6 @@
 """Results of a comparison's runs: one JSON file a run, named by what the result depends on."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from sagan.metrics.config import EvaluationConfig
 RunResult = dict[str, Any]
 MEASURED_BY = "measured_by"  # the code and the protocol of a result's metrics
 _MEASURING = ("common/pixels.py", "sampling", "metrics")
-_FORMER_KEYS = {"contestant": "variant", "preset": "recipe"}
 
 
 def read_results(path: Path) -> list[RunResult]:
@@ -27,16 +25,11 @@ def read_results(path: Path) -> list[RunResult]:
         results = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if isinstance(results, list) and all(isinstance(result, dict) for result in results):
-        results = with_current_keys(results)
-        if all({"variant", "seed", "status", "metrics"} <= result.keys() for result in results):
-            return results
+    needed = {"variant", "seed", "status", "metrics"}
+    rows: list[Any] = results if isinstance(results, list) else [None]
+    if all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+        return rows
     raise ValueError(f"{path} has no rows of a comparison; name its comparison_rows.json")
-
-
-def with_current_keys(results: Sequence[RunResult]) -> list[RunResult]:
-    """Results that may come from an earlier version, under the keys of this one."""
-    return [{_FORMER_KEYS.get(key, key): result[key] for key in result} for result in results]
 
 
 class ResultStore:
@@ -74,12 +67,9 @@ class ResultStore:
         """Hash of what decides the generator and the curve of its training."""
         from sagan.training.store.identity import run_identity
 
-        return json_sha256(
-            {
-                "run": run_identity(run.training, self._shards),
-                "measurement": run.training.dump(affecting="measurement"),
-            }
-        )[:16]
+        identity = run_identity(run.training, self._shards)
+        measurement = run.training.dump(affecting="measurement")
+        return json_sha256({"run": identity, "measurement": measurement})[:16]
 
     def _read(self, run: RunSpec) -> RunResult | None:
         """The result by this protocol; else the newest of the same training by another."""
@@ -91,7 +81,7 @@ class ResultStore:
             except (FileNotFoundError, json.JSONDecodeError):
                 continue
             # a variant may have another name by now
-            return with_current_keys([result])[0] | {"variant": run.variant, "recipe": run.recipe}
+            return result | {"variant": run.variant, "recipe": run.recipe}
         return None
 
     def _is_outdated(self, result: RunResult) -> bool:

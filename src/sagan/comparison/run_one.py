@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.comparison.result_store import ResultStore, RunResult
+from sagan.comparison.summary import COST
 from sagan.comparison.variants import RunSpec
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
@@ -14,10 +15,6 @@ from sagan.metrics.config import EvaluationConfig
 logger = logging.getLogger(__name__)
 
 _COLLAPSE = "collapse:"  # prefix of the warnings of it
-_OF_SUMMARY = (
-    *("train_seconds", "images_per_second", "parameters_generator"),
-    *("parameters_discriminator", "fingerprint"),
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
         "bundle": trained.bundle.path.relative_to(runs_dir).as_posix(),
         "warnings": warnings,
         "collapsed": any(message.startswith(_COLLAPSE) for message in warnings),
-        **{name: trained.summary[name] for name in _OF_SUMMARY},
+        **{name: trained.summary[name] for name in (*COST, "fingerprint")},
         "metrics": _finite_numbers(found),
         "protocol": found["protocol"],
         "curve": [

@@ -15,6 +15,7 @@ from sagan.comparison.run_one import ComparisonContext, measure_run
 from sagan.comparison.variants import RunSpec, plan_runs
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
+from sagan.metrics.features.references import cache_references
 from sagan.processes.child import describe_failure
 from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
@@ -65,7 +66,9 @@ def run_comparison(
     open_runs = [run for run in planned if store.load(run) is None]
     _log_plan(planned, open_runs, store)
     if open_runs:
-        _cache_references(open_runs[0], context, in_child=config.workers > 1)
+        scoring = open_runs[0].training.scoring
+        protocols = [evaluation, *([scoring.evaluation] if scoring.every_images else [])]
+        cache_references(shards, protocols, features, in_child=config.workers > 1)
     failures = []
     with (
         tqdm(
@@ -99,14 +102,6 @@ def _log_plan(planned: list[RunSpec], open_runs: list[RunSpec], store: ResultSto
             "measured again without training",
             again,
         )
-
-
-def _cache_references(run: RunSpec, context: ComparisonContext, *, in_child: bool) -> None:
-    from sagan.metrics.features.references import cache_references
-
-    scoring = run.training.scoring
-    protocols = [context.evaluation, *([scoring.evaluation] if scoring.every_images else [])]
-    cache_references(context.shards, protocols, context.feature_cache, in_child=in_child)
 
 
 def _outcomes(

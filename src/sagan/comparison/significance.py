@@ -1,7 +1,7 @@
 """Significance of differences between variants over seeds, with sentences that state it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,6 @@ class Contrast:
     """Welch's t-test, corrected by Holm over the variants; None where it cannot be made."""
     reference_is: str
     """`better`, `worse`, `within noise`, or `too few seeds`."""
-
-    def record(self) -> dict[str, Any]:
-        """JSON-able."""
-        return asdict(self)
 
 
 def contrasts(

@@ -52,7 +52,7 @@ def _record(rows: Sequence[RunResult]) -> dict[str, Any]:
         "collapsed": sum(row["collapsed"] for row in trained),
         "warned": sum(bool(row["warnings"]) for row in trained),
         "metrics": {name: _of_seeds(trained, name) for name in names},
-        "cost": _cost(trained),
+        "cost": {name: float(np.mean([row[name] for row in trained])) for name in COST if trained},
     }
 
 
@@ -73,7 +73,3 @@ def _of_seeds(rows: Sequence[RunResult], name: str) -> dict[str, Any]:
             "std": float(np.std(values, ddof=1)),
         }
     return record
-
-
-def _cost(rows: Sequence[RunResult]) -> dict[str, float]:
-    return {name: float(np.mean([row[name] for row in rows])) for name in COST} if rows else {}

@@ -87,7 +87,9 @@ def build_variants(
             found = network_faults(made.model, image_size=image_size, frozen_blocks=frozen)
             faults += [f"{variant.name}: {fault}" for fault in found]
             if not found and made.start_from is not None:
-                _check_start(made, image_size)
+                from sagan.training.store.trained_model import check_start
+
+                check_start(made, image_size, None)
         except ValidationError as error:
             faults += [f"{variant.name}: {fault}" for fault in describe_faults(error)]
         except (FileNotFoundError, ValueError) as error:
@@ -141,12 +143,6 @@ def _check_runs_differ(configured: dict[str, TrainingConfig], shards: ShardStore
 def _raise_faults(faults: list[str]) -> None:
     if faults:
         raise ValueError("\n  ".join(["comparison.variants:", *faults]))
-
-
-def _check_start(training: TrainingConfig, image_size: int) -> None:
-    from sagan.training.store.trained_model import check_start
-
-    check_start(training, image_size, None)
 
 
 def _check_processes(training: TrainingConfig, workers: int) -> None:

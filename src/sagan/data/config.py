@@ -43,7 +43,7 @@ class AcquisitionConfig(Config):
     path: str | None = Field(
         default=None,
         description="Path of the source: a folder, an archive, or a pattern such as "
-        "'/data/classes-*.tar'; for torchvision's sets, the folder of their files",
+        "'/data/classes-*.tar'; for torchvision's sets, their files, or a copy sorted into classes",
     )
     val_labels: str | None = Field(
         default=None,

@@ -1,6 +1,6 @@
 """The attention explorer: a local page that shows where each point of a sample attends.
 
-`kedro explore`, or `sagan explore BUNDLE`. All but `page` and `serving` works without Gradio.
+`kedro explore`, or `sagan explore BUNDLE`. All but `page` and `explore` works without Gradio.
 """
 
 import os

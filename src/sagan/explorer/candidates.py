@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sagan.bundle.generator_bundle import EMA, RAW, GeneratorBundle
+from sagan.common.files import display_path
 from sagan.explorer.views import Explorer
 
 SPOKEN = {EMA: "averaged", RAW: "raw"}
@@ -36,11 +36,10 @@ def candidates(
     """
     check_alike(bundles)
     found = []
-    for path, bundle in zip(
-        _short_paths([bundle.path for bundle in bundles]), bundles, strict=True
-    ):
+    for bundle in bundles:
+        where = f"{display_path(bundle.path)}, " if len(bundles) > 1 else ""
         for kind in bundle.available if weights is None else (weights,):
-            name = ", ".join(filter(None, [path, SPOKEN.get(kind, kind)]))
+            name = where + SPOKEN[kind]
             shown = kind in {weights, bundle.available[0]}
             found.append(Candidate(name, Explorer(bundle.choose(kind), device), shown))
     return found
@@ -60,15 +59,3 @@ def check_alike(bundles: Sequence[GeneratorBundle]) -> None:
                     f"--compare {other.path}: its {name} differ from those of {first.path}; "
                     "compare generators of the same images"
                 )
-
-
-def _short_paths(paths: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that tell them apart; nothing for one alone."""
-    if len(paths) == 1:
-        return [""]
-    parts = [path.resolve().parts for path in paths]
-    for length in range(1, max(map(len, parts)) + 1):
-        ends = ["/".join(part[-length:]) for part in parts]
-        if len(set(ends)) == len(ends):
-            return ends
-    return [f"{path.name} {number}" for number, path in enumerate(paths, 1)]

@@ -1,13 +1,41 @@
-"""Serving the explorer's page on this machine, until Ctrl-C."""
+"""Serving the explorer's page on this machine alone, without network access, until Ctrl-C."""
 
 import logging
-import socket
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
+import gradio as gr
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
+from sagan.explorer.candidates import candidates
+from sagan.explorer.page import Page
+
 logger = logging.getLogger(__name__)
+
 HOST = "127.0.0.1"
+FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
+MONO = ["ui-monospace", "Consolas", "monospace"]
+CSS = """
+.gradio-container {max-width: 1180px !important; margin: 0 auto !important}
+.sample img, .map img {image-rendering: pixelated}
+.sample img {cursor: crosshair}
+#gallery, #gallery .gallery-container, #gallery .grid-wrap {
+  min-height: 0 !important; height: auto !important; overflow: hidden; min-width: 0
+}
+#gallery .grid-container {
+  grid-template-columns: repeat(8, minmax(0, 1fr)); grid-auto-rows: auto; gap: 6px; height: auto
+}
+#gallery button.thumbnail-item {min-width: 0; height: auto; aspect-ratio: 1; width: 100%}
+@media (max-width: 640px) {
+  #gallery .grid-container {grid-template-columns: repeat(4, minmax(0, 1fr))}
+  /* the samples come before the interpolation, or a phone shows none of them at first */
+  #controls {display: contents}
+  #interpolation {order: 2}
+}
+#description {min-height: 1.6em}
+footer {display: none !important}
+"""
 
 
 def explore(
@@ -30,44 +58,45 @@ def explore(
         open_browser: Open a tab there.
 
     Raises:
-        ModuleNotFoundError: without Gradio.
         OSError: when a bundle is missing or the port is taken.
         ValueError: when a bundle is damaged or has no such weights, or the two do not go together.
     """
-    if find_spec("gradio") is None:
-        raise ModuleNotFoundError("No module named 'gradio'", name="gradio")
-    from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.common.devices import choose_device
-    from sagan.explorer.candidates import candidates
-
-    port = free_port(port)
     bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
     found = candidates(bundles, str(choose_device(device)), weights)
-    from sagan.explorer import page, serving
-
     with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
-        blocks = page.build(found, Path(folder))
-        serving.launch(blocks, HOST, port, folder, inbrowser=open_browser)
+        blocks = Page(found, Path(folder)).blocks()
+        launch(blocks, port, folder, inbrowser=open_browser)
         try:
-            logger.info("http://%s:%d (Ctrl-C ends it)", HOST, port)
+            logger.info("%s (Ctrl-C ends it)", blocks.local_url)
             blocks.block_thread()
         except KeyboardInterrupt:  # a moment before Gradio waits for it
             blocks.close(verbose=False)
 
 
-def free_port(port: int | None) -> int:
-    """The port asked for, or the first free one from 7860.
+def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool = False) -> None:
+    """Start the server in a thread, without sharing, telemetry or network access.
 
     Raises:
-        OSError: when it is taken.
+        OSError: when the port is taken.
     """
-    for candidate in [port] if port is not None else range(7860, 7960):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    asked = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
-    raise OSError(f"{asked}; choose another with --port, or leave it out")
+    theme = gr.themes.Default(
+        primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=MONO
+    )  # light or dark as the system is set
+    try:
+        blocks.launch(
+            server_name=HOST,
+            server_port=port,
+            share=False,
+            inbrowser=inbrowser,
+            ssr_mode=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            allowed_paths=[folder],
+            footer_links=[],
+            enable_monitoring=False,
+            theme=theme,
+            css=CSS,
+        )
+    except OSError:
+        which = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
+        raise OSError(f"{which}; choose another with --port, or leave it out") from None

@@ -16,20 +16,16 @@ SAMPLES = 8
 HINT = "**Attention maps**: click on any point of the sample"
 
 
-def build(candidates: Sequence[Candidate], folder: Path) -> gr.Blocks:
-    """The page.
-
-    Args:
-        candidates: The generators, side by side at the same latents and the same point.
-        folder: Where downloads are written.
-    """
-    return _Page(candidates, folder).blocks()
-
-
-class _Page:
+class Page:
     """The widgets and their callbacks."""
 
     def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
+        """Show the generators side by side, at the same latents and the same point.
+
+        Args:
+            candidates: The generators.
+            folder: Where downloads are written.
+        """
         self._candidates = list(candidates)
         self._first = candidates[0].explorer.bundle
         self._names = list(full_names(self._first.class_names, self._first.class_titles))

@@ -1,6 +1,5 @@
 """Pictures of a view: the sample with the query point, and an attention map of that point."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +74,9 @@ def write_latents(path: Path, explorer: Explorer, latent_point: LatentPoint) -> 
     label = latent_point.label
     if label is None:
         raise ValueError("between two classes there is no label to save; move the slider to 0 or 1")
-    content = io.BytesIO()
-    np.savez(
-        content,
-        latents=explorer.latents(latent_point).numpy(),
-        class_labels=np.array([label]),
-    )
-    with replacing_file(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+    latents = explorer.latents(latent_point).numpy()
+    with replacing_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, latents=latents, class_labels=np.array([label]))
 
 
 def _pixel(point: Point, width: int) -> tuple[int, int]:

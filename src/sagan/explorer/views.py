@@ -4,8 +4,8 @@ A sample is identified by what `sagan sample` needs to draw it again: class, see
 truncation. `Explorer` keeps the last few, so that a click costs no pass of the network.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -70,7 +70,7 @@ class Explorer:
         self.bundle, self.device = bundle, device
         self._generator = bundle.load(device)
         _add_class(self._generator)
-        self._kept: OrderedDict[LatentPoint, View] = OrderedDict()
+        self._kept = lru_cache(KEPT_VIEWS)(self._draw)
         self._lock = Lock()
 
     @property
@@ -92,12 +92,7 @@ class Explorer:
             ValueError: For an unknown class, or a wrong seed or truncation.
         """
         with self._lock:
-            if point not in self._kept:
-                self._kept[point] = self._draw(point)
-                if len(self._kept) > KEPT_VIEWS:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(point)
-            return self._kept[point]
+            return self._kept(point)
 
     def samples(self, end: Endpoint, count: int, truncation: float | None) -> np.ndarray:
         """The first samples of a seed, as `sagan sample` numbers them: uint8 [N, 3, H, W]."""

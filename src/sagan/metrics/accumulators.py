@@ -14,6 +14,7 @@ from sagan.metrics.features.reservoir import ReservoirSampler
 from sagan.metrics.features.statistics import StreamingStatistics
 from sagan.metrics.scores.diversity import diversity
 from sagan.metrics.scores.label_scores import ClassCoverage, StreamingLabelScore
+from sagan.sampling.grids import choose_classes
 
 
 class SampleAccumulators:
@@ -59,9 +60,8 @@ class DiversityAccumulator:
         """Choose evenly spaced classes."""
         self._split = shards.split(config.reference_split)
         self._max_images = config.diversity_images
-        count = min(shards.num_classes, config.diversity_classes)
-        chosen = np.linspace(0, shards.num_classes - 1, count)
-        self._images: dict[int, list[np.ndarray]] = {round(float(k)): [] for k in chosen}
+        chosen = choose_classes(shards.num_classes, config.diversity_classes)
+        self._images: dict[int, list[np.ndarray]] = {label: [] for label in chosen}
 
     def update(self, images: Tensor, class_labels: Tensor) -> None:
         """Take in uint8 [N, 3, H, W] and int64 [N]."""

@@ -182,12 +182,6 @@ class EvaluationConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _check_accuracy_samples(self) -> Self:
-        if self.accuracy_samples and self.classifier is None:
-            raise ValueError("accuracy_samples needs the block 'classifier', got null")
-        return self
-
-    @model_validator(mode="after")
     def _check_counts(self) -> Self:
         for name in ("accuracy_samples", "bootstrap_resamples", "extrapolation_points"):
             if getattr(self, name) == 1:
@@ -195,7 +189,11 @@ class EvaluationConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _check_features(self) -> Self:
-        if self.features == "classifier" and self.classifier is None:
-            raise ValueError("features: classifier needs the block 'classifier', got null")
+    def _check_classifier(self) -> Self:
+        for name, needs_it in (
+            ("accuracy_samples", self.accuracy_samples > 0),
+            ("features: classifier", self.features == "classifier"),
+        ):
+            if needs_it and self.classifier is None:
+                raise ValueError(f"{name} needs the block 'classifier', got null")
         return self

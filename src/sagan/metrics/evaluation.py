@@ -17,7 +17,7 @@ from sagan.metrics.context import EvaluationContext
 from sagan.metrics.features.extractor import Batch, feature_extractor
 from sagan.metrics.features.inception import WEIGHTS_SHA256
 from sagan.metrics.features.references import check_reference, self_test
-from sagan.metrics.features.statistics import Statistics, few_samples_warning
+from sagan.metrics.features.statistics import Statistics, few_samples_warnings
 from sagan.metrics.measures import Measurements, measure, real_baseline
 from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
 from sagan.metrics.scores.intervals import repeated_interval
@@ -95,7 +95,7 @@ def evaluate(
         | real_baseline(context),
         "warnings": _log_warnings(
             measured.warnings
-            + _few_samples_warnings(samples, reference)
+            + few_samples_warnings(samples=samples, reference=reference)
             + _inception_warnings(reference)
         ),
         "protocol": {
@@ -205,11 +205,6 @@ def _protocol(
         },
         "named": None if config.protocol is None else PROTOCOLS[config.protocol].model_dump(),
     }
-
-
-def _few_samples_warnings(samples: Statistics, reference: Statistics) -> list[str]:
-    sides = (("samples", samples), ("reference", reference))
-    return [warning for side in sides if (warning := few_samples_warning(*side))]
 
 
 def _inception_warnings(reference: Statistics) -> list[str]:

@@ -46,11 +46,9 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
     measured, features = Measurements(), samples.features.result()
     measured.scores[context.extractor.metric] = context.distance(statistics)
     _add_distance_interval(context, features, measured)
-    if context.config.kernel is not None:
-        _add_kernel_distance(context, features, measured)
+    _add_kernel_distance(context, features, measured)
     _add_label_score(context, samples, measured)
-    if context.config.neighbours is not None:
-        _add_prdc(context, features, measured)
+    _add_prdc(context, features, measured)
     _add_class_coverage(context, samples, measured)
     measured.scores |= samples.diversity.result()
     if context.config.intra_class:
@@ -67,10 +65,8 @@ def real_baseline(context: EvaluationContext) -> dict[str, Any]:
     if context.other_split is None:
         return {}
     measured, features = Measurements(), context.real_features(context.other_split)
-    if context.config.kernel is not None:
-        _add_kernel_distance(context, features, measured)
-    if context.config.neighbours is not None:
-        _add_prdc(context, features, measured)
+    _add_kernel_distance(context, features, measured)
+    _add_prdc(context, features, measured)
     deviations = {
         f"{name}_std": detail["std"] for name, detail in measured.details.items() if "std" in detail
     }

@@ -40,26 +40,21 @@ class NamedProtocol(Config):
     )
 
 
+# Zhang et al. 2019, section 4, and the released code
+_FID50K_TRAIN = NamedProtocol(
+    num_samples=50_000,
+    reference_split="train",
+    features="inception",
+    weights_sha256="6726825d",
+    resizer=INCEPTION_RESIZER,
+    generator_weights="raw",
+    batch_norm_statistics="running averages",
+)
 PROTOCOLS = {
-    # Zhang et al. 2019, section 4, and the released code
-    "fid50k_train": NamedProtocol(
-        num_samples=50_000,
-        reference_split="train",
-        features="inception",
-        weights_sha256="6726825d",
-        resizer=INCEPTION_RESIZER,
-        generator_weights="raw",
-        batch_norm_statistics="running averages",
-    ),
+    "fid50k_train": _FID50K_TRAIN,
     # for monitoring a run, against held-out images
-    "fid10k_val": NamedProtocol(
-        num_samples=10_000,
-        reference_split="val",
-        features="inception",
-        weights_sha256="6726825d",
-        resizer=INCEPTION_RESIZER,
-        generator_weights="raw",
-        batch_norm_statistics="running averages",
+    "fid10k_val": _FID50K_TRAIN.model_copy(
+        update={"num_samples": 10_000, "reference_split": "val"}
     ),
     # the default run: Inception knows photographs, not digits
     "digits_classifier": NamedProtocol(

@@ -50,7 +50,8 @@ def evaluation_pictures(
     _check_metrics(metrics, bundle, config)
     details = metrics["details"]
     pairs = _pairs(details.get("nearest_training_images"))
-    classes = _classes(details.get("intra_class"), shards.class_names)
+    distances = _class_distances(details.get("intra_class"), shards.class_names)
+    classes = np.array(list(distances), dtype=np.int64)
     class_samples = _first_samples(classes, bundle.num_classes, config.num_samples)
     indices = np.concatenate([pairs["pair_sample_indices"], class_samples])
     images = _samples(bundle, indices, config)
@@ -67,7 +68,7 @@ def evaluation_pictures(
         .reshape(*neighbours.shape, *images.shape[1:]),
         "pair_neighbour_labels": train.labels[neighbours],
         "class_labels": classes,
-        "class_distances": _distances(details.get("intra_class"), shards.class_names, classes),
+        "class_distances": np.array(list(distances.values()), dtype=np.float64),
         "class_samples": images[count:],
         "class_sample_labels": class_samples % bundle.num_classes,
         **_real_images(shards.split(config.reference_split), classes),
@@ -92,12 +93,6 @@ def _check_metrics(
             f"the metrics are of other samples than these would be ({', '.join(differing)} "
             "differ): run the evaluation from its first node"
         )
-    nearest = metrics["details"].get("nearest_training_images", {"drawn": []})
-    if "drawn" not in nearest:
-        raise ValueError(
-            "the metrics are of an earlier version, which did not say what to show: run the "
-            "evaluation from its first node"
-        )
 
 
 def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:
@@ -115,20 +110,14 @@ def _pairs(nearest: Mapping[str, Any] | None) -> Arrays:
     }
 
 
-def _classes(intra_class: Mapping[str, Any] | None, names: Sequence[str]) -> np.ndarray:
-    """Labels of the worst and the best classes, worst first, without duplicates."""
+def _class_distances(
+    intra_class: Mapping[str, Any] | None, names: Sequence[str]
+) -> dict[int, float]:
+    """Distances of the worst and the best classes by label, worst first, without duplicates."""
     if intra_class is None:
-        return np.zeros(0, dtype=np.int64)
+        return {}
     ordered = dict.fromkeys([*intra_class["worst"], *reversed(intra_class["best"])])
-    labels = {name: label for label, name in enumerate(names)}
-    return np.array([labels[name] for name in ordered], dtype=np.int64)
-
-
-def _distances(
-    intra_class: Mapping[str, Any] | None, names: Sequence[str], classes: np.ndarray
-) -> np.ndarray:
-    table = intra_class["table"] if intra_class else {}
-    return np.array([table[names[label]] for label in classes], dtype=np.float64)
+    return {names.index(name): intra_class["table"][name] for name in ordered}
 
 
 def _first_samples(classes: np.ndarray, num_classes: int, num_samples: int) -> np.ndarray:

@@ -31,8 +31,6 @@ class Task(NamedTuple):
     arguments: tuple[Any, ...] = ()
     log_file: Path | None = None
     """Takes the log and all other output; None: warnings go to the log of the parent."""
-    one_gpu: bool = True
-    """It sees one of the visible GPUs, another one in each slot."""
     progress_bars: bool = False
     """It may draw them on the terminal, as long as it runs alone."""
 

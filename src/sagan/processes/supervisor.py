@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -152,7 +152,7 @@ class _Child:
         self.process: SpawnProcess = context.Process(  # a daemon: none outlives an ordinary end
             target=run_task, args=(task, sent), name=task.name, daemon=True
         )
-        with signals_blocked(), _one_gpu(slot) if task.one_gpu else nullcontext():
+        with signals_blocked(), _one_gpu(slot):
             self.process.start()
         sent.close()  # the child has its own: the pipe ends when the child does
         self._error = ""

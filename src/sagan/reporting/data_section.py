@@ -1,6 +1,5 @@
 """The report's section on the data: images by class, and the validation's findings."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sagan.common.naming import full_names
@@ -26,6 +25,7 @@ def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any
         name: sum(splits.values()) for name, splits in zip(names, histogram.values(), strict=True)
     }
     few = len(by_class) <= classes_listed
+    failed = sum(not outcome["passed"] for outcome in report.get("expectations", ()))
     return {
         "classes": bars(by_class) if few else [],
         "class_summary": [] if few else table_rows(class_summary(by_class)),
@@ -42,16 +42,11 @@ def data_summary(validation_report: Facts, classes_listed: int) -> dict[str, Any
             }
             for outcome in report.get("expectations", ())
         ],
-        "outcome": _outcome(report.get("expectations", ())),
+        "outcome": f", {failed} of them failed" if failed else ", all passed",
         "skipped": report.get("skipped", []),
         "pictures": report.get("pictures", []),
         "quarantine": report.get("quarantine", []),
     }
-
-
-def _outcome(expectations: Sequence[Facts]) -> str:
-    failed = sum(not outcome["passed"] for outcome in expectations)
-    return f", {failed} of them failed" if failed else ", all passed"
 
 
 def class_summary(images_by_class: Facts) -> Facts:

@@ -127,7 +127,9 @@ def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str,
     right = details.get("recognised_by_class", {})
     shown = full_names((name for name, _ in known), titles)
     texts = [
-        format_score("distance", value) + _recognised(right.get(name)) for name, value in known
+        format_score("distance", value)
+        + (f", {right[name]:.0%} recognised" if right.get(name) is not None else "")
+        for name, value in known
     ]
     distances = (value for _, value in known)
     return bars(dict(zip(shown, distances, strict=True)), dict(zip(shown, texts, strict=True)))
@@ -203,7 +205,3 @@ def _missing(scores: Facts) -> Iterator[str]:
     for family, beginnings in _FAMILIES.items():
         if not any(name.startswith(beginnings) for name in scores):
             yield family
-
-
-def _recognised(share: float | None) -> str:
-    return "" if share is None else f", {share:.0%} recognised"

@@ -74,6 +74,8 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
 
 def _summary(c: Contents) -> dict[str, Any]:
     shown = None if c.pictures is None else pictures.origin(c.pictures)
+    drawn = {"samples by class": c.sample_grid, "attention maps": c.attention_maps}
+    drawn_with = {name: getattr(picture, "drawn_with", None) for name, picture in drawn.items()}
     return {
         "run": c.summary.get("fingerprint", {}).get("run"),
         "headline": summary_section.headline(c.bundle, c.summary, c.metrics),
@@ -81,15 +83,9 @@ def _summary(c: Contents) -> dict[str, Any]:
             *summary_section.warnings(
                 c.validation_report, c.bundle, c.journal, c.summary, c.metrics, pictures=shown
             ),
-            *summary_section.earlier_pictures(c.bundle, _drawn_with(c)),
+            *summary_section.earlier_pictures(c.bundle, drawn_with),
         ],
     }
-
-
-def _drawn_with(c: Contents) -> dict[str, str | None]:
-    """SHA-256 of the weights that each picture was drawn with, where it is known."""
-    drawn = {"samples by class": c.sample_grid, "attention maps": c.attention_maps}
-    return {name: getattr(picture, "drawn_with", None) for name, picture in drawn.items()}
 
 
 def _training(config: ReportingConfig, c: Contents) -> dict[str, Any]:

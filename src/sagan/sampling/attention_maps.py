@@ -135,9 +135,8 @@ def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
 def _detail(image: np.ndarray) -> np.ndarray:
     """Local contrast (standard deviation of grey) at each candidate: float [16, 16], 0..1."""
     grey = torch.from_numpy(image).float().mean(dim=0)[None, None] / 255  # [1, 1, H, W]
-    reach = max(
-        1, image.shape[-1] // POINT_GRID
-    )  # pixels per candidate; the window covers its neighbours too
+    # pixels per candidate; the window covers its neighbours too
+    reach = max(1, image.shape[-1] // POINT_GRID)
     window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
     mean = F.avg_pool2d(grey, **window, count_include_pad=False)
     square = F.avg_pool2d(grey**2, **window, count_include_pad=False)

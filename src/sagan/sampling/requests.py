@@ -42,8 +42,7 @@ def parse_classes(
     asked = [_named(part, labels, titled) for part in asked]
     unknown = [name for name in asked if name not in labels]
     if unknown or not asked:
-        known = [*class_names, *titled]
-        near = get_close_matches(unknown[0], known, n=1) if unknown else []
+        near = get_close_matches(unknown[0], [*class_names, *titled], n=1) if unknown else []
         raise ValueError(
             f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
             + (f"did you mean {near[0]}? " if near else "")

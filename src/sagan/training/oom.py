@@ -13,6 +13,9 @@ _ALLOCATOR = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
+    # oneDNN's words for its out_of_memory too; it has no others for it
+    "could not create a primitive",
+    "could not create a memory",
     # of a GPU outside torch's allocator: a CUDA context, a library's workspace
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",

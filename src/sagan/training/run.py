@@ -4,8 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from sagan.common.devices import fastest_convolutions
+from sagan.common.devices import computes_bf16, fastest_convolutions
 from sagan.common.files import display_path
+from sagan.common.schema import differences
 from sagan.data.shards.store import ShardStore
 from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
 from sagan.processes.signals import StopRequest, TrainingInterrupted
@@ -20,13 +21,7 @@ from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import reraise_oom
 from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import (
-    differences,
-    environment,
-    git_commit,
-    identity_hash,
-    run_identity,
-)
+from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
 from sagan.training.store.start import start_from_model, start_in
@@ -144,6 +139,12 @@ class _Run:
         else:
             logger.info("run %s is complete; another training.seed starts a new one", self.name)
         logger.info("checkpoints: %s", display_path(self.path))
+        if self.config.precision == "bf16" and not computes_bf16(self.context.device.type):
+            logger.warning(
+                "%s has no instructions for bfloat16: precision bf16 is emulated and many times "
+                "slower than fp32; training.precision=auto takes bf16 only where it is fast",
+                self.context.device,
+            )
 
     def _log_changed_environment(self, before: dict[str, Any]) -> None:
         changed = differences(before, self.environment)
@@ -259,7 +260,7 @@ class _Run:
         fingerprint = {
             "run": self.name,
             "git_commit": git_commit(),
-            "precision": self.config.precision,
+            "precision": self.config.resolved().precision,
             "data_hash": self.shards.data_hash,
             **self.environment,
         }

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import deep_merge, unknown_key
+from sagan.common.schema import deep_merge, differences, unknown_key
 
 BEST = Path("08_reporting/best_parameters.yml")
 FILE = "parameters_training.yml"
@@ -32,19 +32,20 @@ def adopt(
         ValueError: If the environment exists already, or cannot be the target.
         FileNotFoundError: Without best parameters, or without such an environment.
     """
-    source = conf / tuned_env if tuned_env else None
-    if not (conf / "base").is_dir():
+    base, source = conf / "base", conf / (tuned_env or "base")
+    if not base.is_dir():
         raise FileNotFoundError(
-            f"{conf / 'base'}: no such folder; go to the project's folder, or name its "
+            f"{base}: no such folder; go to the project's folder, or name its "
             "configuration with --conf"
         )
-    if source is not None and not source.is_dir():
+    if not source.is_dir():
         known = [path.name for path in conf.iterdir() if path.is_dir()]
         phrase = unknown_key(source.name, known).replace("unknown key", "no such environment")
         raise FileNotFoundError(phrase.replace("known keys", "there are"))
     if name in {"base", "local", tuned_env}:
         raise ValueError(f"--as {name}: choose a name of its own, such as tuned")
-    found = best or _data_root(conf, source) / BEST
+    settings = deep_merge(_read(base / "globals.yml"), _read(source / "globals.yml"))
+    found = best or conf.parent / str(settings["data_root"]) / BEST
     if not found.is_file():
         raise FileNotFoundError(f"{found} does not exist; run `kedro run --pipeline=tune` first")
     target = conf / name / FILE
@@ -55,25 +56,16 @@ def adopt(
         raise ValueError(
             f"{found} has no parameters of training; expected the best_parameters.yml of a study"
         )
-    before = deep_merge(_read(conf / "base" / FILE), _read(source / FILE) if source else {})
-    if source is not None:
+    before, laid = deep_merge(_read(base / FILE), _read(source / FILE)), tuned
+    if tuned_env:
         shutil.copytree(source, target.parent, dirs_exist_ok=True)
         laid = deep_merge(_read(source / FILE), tuned)
-    else:
-        laid = tuned
     lines = found.read_text(encoding="utf-8").splitlines(keepends=True)
     header = "".join(line for line in lines if line.startswith("#"))
     with replacing_file(target) as temporary:
         text = header + yaml.safe_dump(laid, sort_keys=False, default_flow_style=None)
         temporary.write_text(text, encoding="utf-8")
-    return target, _changes(before, tuned)
-
-
-def _data_root(conf: Path, source: Path | None) -> Path:
-    settings = deep_merge(
-        _read(conf / "base" / "globals.yml"), _read(source / "globals.yml") if source else {}
-    )
-    return conf.parent / str(settings["data_root"])
+    return target, differences(before, deep_merge(before, tuned))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -84,15 +76,3 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
-
-
-def _changes(before: dict[str, Any], tuned: dict[str, Any], prefix: str = "") -> list[str]:
-    """`path: before -> now`, of what the tuned values change."""
-    lines = []
-    for key, value in tuned.items():
-        was = before.get(key)
-        if isinstance(value, dict):
-            lines += _changes(was if isinstance(was, dict) else {}, value, f"{prefix}{key}.")
-        elif was != value:
-            lines.append(f"{prefix}{key}: {was} -> {value}")
-    return lines

@@ -5,14 +5,14 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from optuna import Study
+from optuna.importance import get_param_importances
 
 from sagan.html.charts import NEUTRAL, Chart, Curve
 from sagan.html.format import bars, format_value
 from sagan.tuning.config import CategoricalDimension, Dimension, TuningConfig
-
-if TYPE_CHECKING:
-    from optuna import Study
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Section(NamedTuple):
 
 
 def study_sections(
-    study: "Study", config: TuningConfig, results: Mapping[str, Any]
+    study: Study, config: TuningConfig, results: Mapping[str, Any]
 ) -> Iterator[Section]:
     """Pareto front, history, importance, slices, parallel coordinates and learning curves.
 
@@ -90,8 +90,7 @@ def _history(complete: Sequence[Trial], name: str, *, lower: bool) -> Section:
     return Section(f"History of {name}", "Each complete trial, and the best so far.", [chart])
 
 
-def _importance(study: "Study", number: int, name: str) -> Iterator[Section]:
-    from optuna.importance import get_param_importances
+def _importance(study: Study, number: int, name: str) -> Iterator[Section]:
 
     try:
         with warnings.catch_warnings():

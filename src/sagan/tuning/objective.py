@@ -20,7 +20,9 @@ def train_trial(context: TrialContext) -> Mapping[str, float]:
     Returns:
         The last score's numbers, with `train_seconds` and `parameters`.
     """
-    _free_memory()
+    gc.collect()  # what the trial before held, on the device too
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
     def on_score(score: Score) -> None:
         context.report(score.images_seen, score.value)
@@ -38,10 +40,3 @@ def train_trial(context: TrialContext) -> Mapping[str, float]:
         "train_seconds": summary["train_seconds"],
         "parameters": summary["parameters_generator"] + summary["parameters_discriminator"],
     }
-
-
-def _free_memory() -> None:
-    """Free what the trial before held, on the device too."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

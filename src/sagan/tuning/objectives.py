@@ -11,54 +11,41 @@ COSTS = {
     "parameters": "numbers that training adjusts, of both networks [count]",
 }
 
-# which scores a protocol measures, and what to set where it does not
-_MEASURED: tuple[tuple[frozenset[str], Callable[[EvaluationConfig], bool], str], ...] = (
+_MEASURED: tuple[tuple[str, Callable[[EvaluationConfig], bool], str], ...] = (
     (
-        frozenset({"fid", "kid", "fid_infinity", "intra_fid", "inception_score"}),
-        lambda protocol: protocol.features == "inception",
         "evaluation.features: inception",
+        lambda protocol: protocol.features == "inception",
+        "fid kid fid_infinity intra_fid inception_score",
     ),
     (
-        frozenset(
-            {
-                *("fd_classifier", "kd_classifier", "fd_classifier_infinity"),
-                *("intra_fd_classifier", "classifier_score"),
-            }
-        ),
-        lambda protocol: protocol.features == "classifier",
         "evaluation.features: classifier",
+        lambda protocol: protocol.features == "classifier",
+        "fd_classifier kd_classifier fd_classifier_infinity intra_fd_classifier classifier_score",
     ),
     (
-        frozenset({"fd_classifier", "recognised", "classes_hit", "class_entropy"}),
-        lambda protocol: protocol.classifier is not None,
         "evaluation.classifier",
+        lambda protocol: protocol.classifier is not None,
+        "fd_classifier recognised classes_hit class_entropy",
     ),
     (
-        frozenset({"precision", "recall", "density", "coverage"}),
-        lambda protocol: protocol.neighbours is not None,
         "evaluation.neighbours",
+        lambda protocol: protocol.neighbours is not None,
+        "precision recall density coverage",
     ),
+    ("evaluation.kernel", lambda protocol: protocol.kernel is not None, "kid kd_classifier"),
     (
-        frozenset({"kid", "kd_classifier"}),
-        lambda protocol: protocol.kernel is not None,
-        "evaluation.kernel",
-    ),
-    (
-        frozenset({"intra_fid", "intra_fd_classifier"}),
-        lambda protocol: protocol.intra_class,
         "evaluation.intra_class: true",
+        lambda protocol: protocol.intra_class,
+        "intra_fid intra_fd_classifier",
     ),
     (
-        frozenset({"fid_infinity", "fd_classifier_infinity"}),
-        lambda protocol: protocol.extrapolation_points > 0,
         "evaluation.extrapolation_points",
+        lambda protocol: protocol.extrapolation_points > 0,
+        "fid_infinity fd_classifier_infinity",
     ),
-    (
-        frozenset({"near_copies"}),
-        lambda protocol: protocol.memorisation,
-        "evaluation.memorisation: true",
-    ),
+    ("evaluation.memorisation: true", lambda protocol: protocol.memorisation, "near_copies"),
 )
+"""A setting, whether a protocol has it, and the scores that are measured only then."""
 
 
 def minimised(objective: str) -> bool:
@@ -80,9 +67,9 @@ def check_objective(name: str, protocol: EvaluationConfig) -> None:
         cost = unknown_key(name, COSTS)
         message = cost.replace("key", "score") if "did you mean" in cost else str(error)
         raise ValueError(f"objectives: {message}") from None
-    for names, measured, remedy in _MEASURED:
-        if name in names and not measured(protocol):
+    for setting, is_set, names in _MEASURED:
+        if name in names.split() and not is_set(protocol):
             raise ValueError(
-                f"objectives: '{name}' is not measured by this protocol; set {remedy}, or choose "
+                f"objectives: '{name}' is not measured by this protocol; set {setting}, or choose "
                 "another score"
             )

@@ -6,17 +6,15 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from sagan.common.terminal import log_above_bars
 from sagan.tuning.objectives import minimised
-from sagan.tuning.workers.trial_queue import ERROR, TrialQueue, finished, was_killed
+from sagan.tuning.workers.trial_queue import TrialQueue, failure_reason, finished
 from sagan.tuning.workers.worker import STOPPED
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ class StudyProgress:
             self._bar.update(min(len(done), self._total) - self._bar.n)
             self._bar.refresh()
 
-    def _summary(self, done: int, best: "Sequence[FrozenTrial]") -> str:
+    def _summary(self, done: int, best: Sequence[FrozenTrial]) -> str:
         if not best:
             return f"{self._queue.running()} running, {self._left(done)}"
         if len(self._objectives) > 1:
@@ -77,7 +75,7 @@ class StudyProgress:
         seconds = (time.monotonic() - self._start_seconds) / since * max(0, self._total - done)
         return f"{tqdm.format_interval(seconds)} left"
 
-    def _log_trial(self, trial: "FrozenTrial", *, is_record: bool) -> None:
+    def _log_trial(self, trial: FrozenTrial, *, is_record: bool) -> None:
         number, state = trial.number, trial.state.name
         if state == "COMPLETE":
             star = ", the best so far" if is_record and len(self._objectives) == 1 else ""
@@ -87,18 +85,15 @@ class StudyProgress:
             logger.info(
                 "trial %d: pruned at %s images after %s", number, f"{images:,}", _duration(trial)
             )
-        elif was_killed(trial):
-            logger.warning("trial %d: its worker was killed", number)
         else:
-            reason = str(trial.user_attrs.get(ERROR, "no reason is known"))
-            logger.warning("trial %d failed: %s", number, truncated(reason))
+            logger.warning("trial %d failed: %s", number, truncated(failure_reason(trial)))
 
-    def _values(self, trial: "FrozenTrial") -> str:
+    def _values(self, trial: FrozenTrial) -> str:
         pairs = zip(self._objectives, trial.values, strict=True)
         return ", ".join(f"{name} {value:.4g}" for name, value in pairs)
 
 
-def _records(done: "Sequence[FrozenTrial]", objective: str) -> set[int]:
+def _records(done: Sequence[FrozenTrial], objective: str) -> set[int]:
     """Numbers of the trials that were the best so far when they ended."""
     sign = 1 if minimised(objective) else -1
     records, least = set(), math.inf
@@ -114,5 +109,5 @@ def truncated(text: str) -> str:
     return text if len(text) <= _REASON_CHARACTERS else f"{text[:_REASON_CHARACTERS]} ..."
 
 
-def _duration(trial: "FrozenTrial") -> str:
+def _duration(trial: FrozenTrial) -> str:
     return tqdm.format_interval(trial.duration.total_seconds()) if trial.duration else "?"

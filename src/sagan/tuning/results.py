@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
+from optuna.trial import FrozenTrial
 
 from sagan.common.files import display_path
+from sagan.html.pages import render
+from sagan.tuning.figures import study_sections
 from sagan.tuning.objectives import minimised
 from sagan.tuning.workers.context import StudySpec
-from sagan.tuning.workers.trial_queue import ERROR, NAME, TrialQueue, finished, origin, was_killed
+from sagan.tuning.workers.trial_queue import NAME, TrialQueue, failure_reason, finished, origin
 from sagan.tuning.workers.worker import IMAGES, NUMBERS, STOPPED
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-_KILLED = "its worker was killed"
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,23 @@ class StudyResult:
 
 def summarise_study(spec: StudySpec, queue: TrialQueue) -> StudyResult:
     """Summarise a study that has at least one complete trial."""
-    from sagan.tuning.page import render_page
-
     results = study_results(spec, queue)
-    return StudyResult(
-        best_parameters=best_yaml(results),
+    page = render(
+        Path(__file__).parent,
+        "tuning.html.j2",
         results=results,
-        report=render_page(queue, spec.config, results),
+        best=results["best"][0],
+        default=_default_trial(results),
+        sections=list(study_sections(queue.study, spec.config, results)),
     )
+    return StudyResult(best_yaml(results), results, page)
 
 
 def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
     """The study as JSON: its settings, the best trials, all trials."""
     config, space = spec.config, spec.space
-    best = sorted(queue.best(), key=_by_first_objective(config.objectives[0]))
+    sign = 1 if minimised(config.objectives[0]) else -1
+    best = sorted(queue.best(), key=lambda trial: (sign * trial.values[0], trial.number))
     done = sorted(finished(queue.trials()), key=lambda trial: trial.number)
     records = [_record(trial, config.objectives) for trial in done]
     for record in records:
@@ -74,12 +76,7 @@ def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
     }
 
 
-def _by_first_objective(name: str) -> Any:  # noqa: ANN401 - a key function
-    sign = 1 if minimised(name) else -1
-    return lambda trial: (sign * trial.values[0], trial.number)
-
-
-def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
+def _record(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, Any]:
     complete = trial.state.name == "COMPLETE"
     record: dict[str, Any] = {
         "number": trial.number,
@@ -94,7 +91,7 @@ def _record(trial: "FrozenTrial", objectives: Sequence[str]) -> dict[str, Any]:
     if complete:
         record["numbers"] = trial.user_attrs.get(NUMBERS)
     if record["state"] == "failed":
-        record["reason"] = _KILLED if was_killed(trial) else trial.user_attrs.get(ERROR)
+        record["reason"] = failure_reason(trial)
     return record
 
 
@@ -130,10 +127,16 @@ def _format_values(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
+def _default_trial(results: dict[str, Any]) -> dict[str, Any] | None:
+    """The complete trial with the parameter files' own values, if there is one."""
+    own = [trial for trial in results["trials"] if trial["parameters"] == results["own_values"]]
+    return next((trial for trial in own if trial["values"]), None)
+
+
 def _default_lines(results: dict[str, Any], best: dict[str, Any]) -> list[str]:
-    for record in results["trials"]:
-        if record["parameters"] == results["own_values"] and record["values"]:
-            if record["number"] == best["number"]:
-                return ["these are the values of the parameters files: no trial was better"]
-            return [f"the parameters files' own values: {_format_values(record['values'])}"]
-    return []
+    default = _default_trial(results)
+    if default is None:
+        return []
+    if default["number"] == best["number"]:
+        return ["these are the values of the parameters files: no trial was better"]
+    return [f"the parameters files' own values: {_format_values(default['values'])}"]

@@ -13,16 +13,12 @@ from sagan.tuning.config import TuningConfig
 from sagan.tuning.progress import StudyProgress, truncated
 from sagan.tuning.results import StudyResult, summarise_study
 from sagan.tuning.space import SearchSpace, trial_training
-from sagan.tuning.storage.location import (
-    StorageLocation,
-    open_storage,
-    storage_lock,
-)
+from sagan.tuning.storage.location import StorageLocation, open_storage, storage_lock
 from sagan.tuning.study import named_by_content, open_study, study_settings
 from sagan.tuning.study_check import check_study
 from sagan.tuning.workers.context import Objective, StudySpec
 from sagan.tuning.workers.pool import WorkerPool
-from sagan.tuning.workers.trial_queue import ERROR, TrialQueue, finished
+from sagan.tuning.workers.trial_queue import TrialQueue, failure_reason, finished
 
 logger = logging.getLogger(__name__)
 
@@ -199,8 +195,6 @@ def _failure_reasons(queue: TrialQueue) -> str:
     first: dict[str, int] = {}
     for trial in finished(queue.trials()):
         if trial.state.name == "FAIL":
-            first.setdefault(
-                str(trial.user_attrs.get(ERROR, "its worker was killed")), trial.number
-            )
+            first.setdefault(failure_reason(trial), trial.number)
     lines = [f"\n  trial {number}: {truncated(text)}" for text, number in first.items()]
     return ":" + "".join(lines[-3:]) if lines else ""

@@ -3,11 +3,12 @@
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from optuna import distributions as d
 from pydantic import ValidationError
 
-from sagan.common.schema import Settings, deep_merge, describe_faults
+from sagan.common.schema import Settings, deep_merge, describe_faults, mark_of
 from sagan.models.config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import recipe_paths
@@ -19,10 +20,7 @@ from sagan.tuning.config import (
     check_contains,
 )
 from sagan.tuning.objectives import COSTS
-from sagan.tuning.parameter_paths import check_path, value_at, with_value
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution, CategoricalChoiceType
+from sagan.tuning.parameter_paths import check_path, set_value, value_at
 
 
 class SearchSpace:
@@ -33,7 +31,12 @@ class SearchSpace:
         self.dimensions = dict(dimensions)
         self.base: Settings = base.model_dump(mode="json") | {"recipe": None}
         self._recipe = base.recipe
-        self._searchable = base.dump(affecting="weights").keys()
+        # what decides the weights, but for how long and from where a run trains
+        self._searchable = [
+            name
+            for name in base.dump(affecting="weights")
+            if not (mark := mark_of(TrainingConfig.model_fields[name])) or not mark.may_change
+        ]
 
     def check(self) -> None:
         """Check every path and every end of a range against the training's model.
@@ -51,7 +54,7 @@ class SearchSpace:
         for name in self.dimensions:
             for path in self.paths(name):
                 try:
-                    check_path(path, TrainingConfig, self.base)
+                    check_path(path, self.base)
                     self._check_searchable(path)
                 except ValueError as error:
                     faults.append(str(error))
@@ -62,7 +65,9 @@ class SearchSpace:
 
     def _check_searchable(self, path: str) -> None:
         if path.split(".", maxsplit=1)[0] not in self._searchable:
-            raise ValueError(f"{path}: the study sets it, or it does not change what is trained")
+            raise ValueError(
+                f"{path}: it is the same in all trials, or does not change what is trained"
+            )
         if self._recipe and any(
             path == fixed or path.startswith(f"{fixed}.") for fixed in recipe_paths(self._recipe)
         ):
@@ -74,7 +79,7 @@ class SearchSpace:
     def _value_faults(self) -> list[str]:
         """Faults of the training with one dimension at one of its ends."""
         faults = []
-        for name, value in self._all_ends():
+        for name, value in self._ends():
             try:
                 self.training({name: value})
             except ValidationError as error:
@@ -98,7 +103,7 @@ class SearchSpace:
 
         model, frozen = base = built(self.training({}))
         faults = network_faults(model, image_size=image_size, frozen_blocks=frozen)
-        for name, value in self._all_ends() if not faults else ():
+        for name, value in self._ends() if not faults else ():
             changed = model, frozen = built(self.training({name: value}))
             if changed != base:
                 found = network_faults(model, image_size=image_size, frozen_blocks=frozen)
@@ -109,19 +114,25 @@ class SearchSpace:
                 f"networks that cannot be built for images of {image_size} px:\n{listed}"
             )
 
-    def _all_ends(self) -> Iterator[tuple[str, Any]]:
-        """Each dimension with one of its ends."""
+    def _ends(self) -> Iterator[tuple[str, Any]]:
+        """Each dimension with one of its ends, or of its choices."""
         for name, dimension in self.dimensions.items():
-            for value in _ends(dimension):
-                yield name, value
+            if isinstance(dimension, CategoricalDimension):
+                ends = dimension.choices
+            else:
+                ends = [dimension.low, dimension.high]
+            yield from ((name, value) for value in ends)
 
     def paths(self, name: str) -> tuple[str, ...]:
         """The training parameters that a dimension sets."""
         return self.dimensions[name].paths or (name,)
 
-    def _apply(self, name: str, value: Any, settings: Settings) -> Settings:  # noqa: ANN401
-        for path in self.paths(name):
-            settings = with_value(settings, path, value)
+    def _applied(self, values: Mapping[str, Any]) -> Settings:
+        """All parameters of the training with values of dimensions."""
+        settings = copy.deepcopy(self.base)
+        for name, value in values.items():
+            for path in self.paths(name):
+                set_value(settings, path, value)
         return settings
 
     def own_values(self) -> dict[str, Any]:
@@ -139,10 +150,10 @@ class SearchSpace:
             values = self.own_values() | dict(given)
             for key, value in values.items():
                 check_contains(self.dimensions[key], value, f"tuning.warm_starts.{name}: {key}")
-            points[name] = {k: _encoded(self.dimensions[k], v) for k, v in values.items()}
+            points[name] = {key: _encoded(value) for key, value in values.items()}
         return points
 
-    def distributions(self) -> "dict[str, BaseDistribution]":
+    def distributions(self) -> dict[str, d.BaseDistribution]:
         """The dimensions as Optuna's distributions."""
         return {name: _distribution(dimension) for name, dimension in self.dimensions.items()}
 
@@ -156,22 +167,17 @@ class SearchSpace:
         Raises:
             pydantic.ValidationError: if they do not go together.
         """
-        settings = self.base
-        for name, value in values.items():
-            settings = self._apply(name, value, settings)
-        return TrainingConfig.model_validate(settings)
+        return TrainingConfig.model_validate(self._applied(values))
 
     def changes(self, values: Mapping[str, Any]) -> Settings:
         """Nested training parameters with only the values; a list is given whole."""
         changed: Settings = {}
-        settings = self.base
-        for name, value in values.items():
-            settings = self._apply(name, value, settings)
+        settings = self._applied(values)
         for name in values:
             for path in self.paths(name):
-                whole = _without_indices(path, self.base)
-                layer: Any = copy.deepcopy(value_at(settings, whole))
-                for part in reversed(whole.split(".")):
+                parts = [part for part in path.split(".") if not part.isdecimal()]
+                layer: Any = value_at(settings, ".".join(parts))
+                for part in reversed(parts):
                     layer = {part: layer}
                 changed = deep_merge(changed, layer)
         return changed
@@ -213,26 +219,16 @@ def trial_training(config: TuningConfig, training: TrainingConfig) -> TrainingCo
     return made.model_copy(update={"recipe": training.recipe})
 
 
-def _ends(dimension: Dimension) -> list[Any]:
+def _distribution(dimension: Dimension) -> d.BaseDistribution:
     if isinstance(dimension, CategoricalDimension):
-        return list(dimension.choices)
-    return list(dict.fromkeys([dimension.low, dimension.high]))
-
-
-def _distribution(dimension: Dimension) -> "BaseDistribution":
-    from optuna import distributions as d
-
-    if isinstance(dimension, CategoricalDimension):
-        choices: list[CategoricalChoiceType] = [_encoded(dimension, c) for c in dimension.choices]
-        return d.CategoricalDistribution(choices)
+        return d.CategoricalDistribution([*map(_encoded, dimension.choices)])
     kind = d.FloatDistribution if isinstance(dimension, FloatDimension) else d.IntDistribution
     return kind(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
 
-def _encoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a parameter
+def _encoded(value: Any) -> Any:  # noqa: ANN401 - a parameter
     """A value as Optuna stores it: numbers, texts, None; lists as JSON text."""
-    listed = isinstance(dimension, CategoricalDimension) and isinstance(value, list | tuple)
-    return json.dumps(list(value)) if listed else value
+    return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _decoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a parameter
@@ -240,15 +236,3 @@ def _decoded(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - a param
         texts = {json.dumps(c): c for c in dimension.choices if isinstance(c, list)}
         return texts.get(value, value) if isinstance(value, str) else value
     return value
-
-
-def _without_indices(path: str, settings: Settings) -> str:
-    """The path up to the first list, which is a parameter as a whole."""
-    node: Any = settings
-    parents: list[str] = []
-    for part in path.split("."):
-        if isinstance(node, list):
-            break
-        parents.append(part)
-        node = node[part]
-    return ".".join(parents)

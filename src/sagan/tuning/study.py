@@ -1,19 +1,20 @@
 """Creation of a study with its warm starts, or continuation of one with the same settings."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
+
+import optuna
+from optuna import Study, pruners, samplers
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 
 from sagan.common.files import json_sha256, source_hash
-from sagan.common.schema import ClearError
+from sagan.common.schema import ClearError, differences
 from sagan.tuning.config import PrunerConfig, SamplerConfig, TuningConfig
 from sagan.tuning.objectives import minimised
 from sagan.tuning.space import SearchSpace
-
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-    from optuna.storages import BaseStorage
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ def named_by_content(
 
 
 def open_study(
-    config: TuningConfig, storage: "BaseStorage", settings: dict[str, Any], points: dict[str, Any]
-) -> "Study":
+    config: TuningConfig, storage: BaseStorage, settings: dict[str, Any], points: dict[str, Any]
+) -> Study:
     """Load the study, or create it with its warm starts first in the queue.
 
     The caller holds `sagan.tuning.storage.location.storage_lock`.
@@ -97,8 +98,6 @@ def open_study(
     Raises:
         OtherStudyError: it has other settings; lists the differences.
     """
-    import optuna
-
     directions = ["minimize" if minimised(name) else "maximize" for name in config.objectives]
     study = optuna.create_study(
         study_name=config.study,
@@ -108,9 +107,9 @@ def open_study(
         sampler=make_sampler(config.sampler, 0),
         pruner=make_pruner(config.pruner),
     )
-    _require_directions(study, directions)
     known = study.user_attrs.get(_SETTINGS)
-    if known is None and not study.get_trials(deepcopy=False):
+    as_now = [direction.name.lower() for direction in study.directions] == directions
+    if known is None and as_now and not study.get_trials(deepcopy=False):
         study.set_metric_names(config.objectives)
         study.set_user_attr(_SETTINGS, settings)
     else:
@@ -122,18 +121,11 @@ def open_study(
     return study
 
 
-def _require_same(study: "Study", known: dict[str, Any] | None, settings: dict[str, Any]) -> None:
-    from sagan.training.store.identity import differences
-
+def _require_same(study: Study, known: dict[str, Any] | None, settings: dict[str, Any]) -> None:
     if known is None:
         raise OtherStudyError(
             f"tuning.study: the storage has a study '{study.study_name}' that this project did "
             f"not make; {_remedy(study)}"
-        )
-    if "protocol" in known:  # the former key of `evaluation`, when trials drew otherwise
-        raise OtherStudyError(
-            f"tuning.study: '{study.study_name}' was started by an earlier version, whose trials "
-            f"cannot be compared with new ones; {_remedy(study)}"
         )
     changed = differences(known, settings)
     if changed:
@@ -145,30 +137,17 @@ def _require_same(study: "Study", known: dict[str, Any] | None, settings: dict[s
         )
 
 
-def _require_directions(study: "Study", directions: list[str]) -> None:
-    before = [direction.name.lower() for direction in study.directions]
-    if before != directions:
-        raise OtherStudyError(
-            f"tuning.study: '{study.study_name}' was started with the directions "
-            f"{', '.join(before)}, now they are {', '.join(directions)}; {_remedy(study)}"
-        )
-
-
-def _remedy(study: "Study") -> str:
+def _remedy(study: Study) -> str:
     return f"set them back, or give another name, for example tuning.study={study.study_name}_2"
 
 
-def make_sampler(config: SamplerConfig, trials_before: int) -> "BaseSampler":
+def make_sampler(config: SamplerConfig, trials_before: int) -> BaseSampler:
     """The sampler for the next trial: the same history gives the same draw in every process.
 
     Args:
         config: which.
         trials_before: trials in the study so far.
     """
-    import warnings
-
-    from optuna import samplers
-
     seed = config.seed + 1_000_003 * trials_before  # each trial draws anew
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls some arguments experimental
@@ -185,10 +164,8 @@ def make_sampler(config: SamplerConfig, trials_before: int) -> "BaseSampler":
         )
 
 
-def make_pruner(config: PrunerConfig | None) -> "BasePruner":
+def make_pruner(config: PrunerConfig | None) -> BasePruner:
     """The pruner; its steps are numbers of scores, from 1 on."""
-    from optuna import pruners
-
     if config is None:
         return pruners.NopPruner()
     if config.type == "successive_halving":

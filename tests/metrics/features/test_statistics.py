@@ -5,7 +5,7 @@ import torch
 from sagan.metrics.features.statistics import (
     Statistics,
     StreamingStatistics,
-    few_samples_warning,
+    few_samples_warnings,
     measure_statistics,
 )
 
@@ -58,8 +58,8 @@ def test_says_when_samples_are_fewer_than_dimensions():
     few = measure_statistics([torch.eye(4)])
     enough = measure_statistics([torch.eye(4), torch.ones(2, 4)])
 
-    assert "4 images for 4 feature dimensions" in few_samples_warning("samples", few)
-    assert few_samples_warning("samples", enough) is None
+    (said,) = few_samples_warnings(samples=few, reference=enough)
+    assert "samples: 4 images for 4 feature dimensions" in said
 
 
 def test_round_trip(tmp_path, features):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from sagan.metrics.scores.distances import distance_blocks, nearest, radii
+from sagan.metrics.scores.distances import distance_blocks, nearest
 
 
 def gaussian(count, dimensions=5, seed=0, dtype=torch.float64):
@@ -50,12 +50,12 @@ def test_nearest_equals_sklearn(k, monkeypatch):
     assert np.allclose(found.distances, distances, rtol=1e-10)
 
 
-def test_radii_equal_sklearn_and_leave_the_vector_itself_out():
+def test_distances_within_a_set_equal_sklearn_and_leave_the_vector_itself_out():
     features = gaussian(50)
 
     expected, _ = NearestNeighbors(n_neighbors=3).fit(features.numpy()).kneighbors()
 
-    assert np.allclose(radii(features, 3), expected[:, -1], rtol=1e-10)
+    assert np.allclose(nearest(features, features, 3, same=True).distances, expected, rtol=1e-10)
 
 
 def test_a_copy_elsewhere_is_a_neighbour():
@@ -80,7 +80,7 @@ def test_float32_features_are_compared_in_float64():
 
 def test_more_neighbours_than_vectors_are_refused():
     with pytest.raises(ValueError, match="5 nearest neighbours asked for, of 4 vectors"):
-        radii(gaussian(5), 5)
+        nearest(gaussian(5), gaussian(5), 5, same=True)
 
 
 def test_broken_features_are_refused():

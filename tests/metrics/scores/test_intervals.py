@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from sagan.metrics.features.statistics import Statistics
+from sagan.metrics.features.statistics import Statistics, statistics_of_rows
 from sagan.metrics.scores.frechet import frechet_distance
 from sagan.metrics.scores.intervals import bootstrap_interval, repeated_interval, wilson_interval
 
@@ -55,6 +55,11 @@ def test_repeats_equal_scipys_t():
         repeated_interval(values[:1])
 
 
+def bootstrap(features, **options):
+    estimate = to_truth(statistics_of_rows(features))
+    return bootstrap_interval(features, to_truth, estimate=estimate, **options)
+
+
 def test_bootstrap_deviation_is_that_of_fresh_draws():
     """The distance of N(1, I) to N(0, I) in two dimensions is 2."""
     fresh = [
@@ -62,14 +67,14 @@ def test_bootstrap_deviation_is_that_of_fresh_draws():
         for x in (shifted(400, seed) for seed in range(1, 200))
     ]
 
-    found = bootstrap_interval(shifted(400, 0), to_truth, resamples=200)
+    found = bootstrap(shifted(400, 0), resamples=200)
 
     assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * np.std(fresh), rel=0.25)
     assert found["method"] == "bootstrap deviation, 200 resamples of 400 samples"
 
 
 def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
-    found = [bootstrap_interval(shifted(200, s), to_truth, resamples=40) for s in range(60)]
+    found = [bootstrap(shifted(200, s), resamples=40) for s in range(60)]
 
     covering = np.mean([interval["low"] <= 2 <= interval["high"] for interval in found])
 
@@ -79,10 +84,10 @@ def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
 def test_bootstrap_is_the_same_again_and_never_negative():
     features = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
 
-    found = bootstrap_interval(features, to_truth, resamples=10)
+    found = bootstrap(features, resamples=10)
 
-    assert found == bootstrap_interval(features, to_truth, resamples=10)
-    assert found != bootstrap_interval(features, to_truth, resamples=10, seed=1)
+    assert found == bootstrap(features, resamples=10)
+    assert found != bootstrap(features, resamples=10, seed=1)
     assert found["low"] >= 0
     with pytest.raises(ValueError, match="at least two resamples, got 1"):
-        bootstrap_interval(features, to_truth, resamples=1)
+        bootstrap(features, resamples=1)

@@ -1,6 +1,7 @@
 """Published configurations by name, and what they build."""
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from sagan.models.discriminator import build_discriminator
@@ -22,10 +23,11 @@ GOLDEN = {
 
 def parameters(config: TrainingConfig) -> tuple[int, int]:
     sizes = {"image_size": 128, "num_classes": 1000}
-    networks = (
-        build_generator(config.model.generator, **sizes),
-        build_discriminator(config.model.discriminator, **sizes),
-    )
+    with torch.device("meta"):
+        networks = (
+            build_generator(config.model.generator, **sizes),
+            build_discriminator(config.model.discriminator, **sizes),
+        )
     return tuple(sum(p.numel() for p in network.parameters()) for network in networks)
 
 

@@ -443,3 +443,11 @@ def test_samples_come_unaugmented_from_the_generator(tiny, shards, tmp_path, met
 def test_parameters_that_make_no_sense_are_refused(changes, said):
     with pytest.raises(ValidationError, match=said):
         AugmentationConfig(**changes)
+
+
+def test_a_run_too_short_for_lecam_is_refused(tiny):
+    """Ten steps of four images."""
+    with pytest.raises(ValidationError, match=r"lecam_warmup_steps 10 leaves .* no step of the 10"):
+        tiny(augmentation={"lecam_weight": 0.1, "lecam_warmup_steps": 10})
+    tiny(augmentation={"lecam_weight": 0.1, "lecam_warmup_steps": 9})
+    tiny(augmentation={"lecam_warmup_steps": 10})

@@ -36,7 +36,7 @@ def test_without_augmentation_the_state_has_nothing_of_it(tiny, shards):
 
 
 def test_the_probability_and_lecams_averages_are_saved_and_told(tiny, shards):
-    config = tiny(augmentation={"method": "ada", "lecam_weight": 0.1})
+    config = tiny(augmentation={"method": "ada", "lecam_weight": 0.1, "lecam_warmup_steps": 1})
     state, again = (TrainingState(config, shards, CPU) for _ in range(2))
     state.augmentation.probability.fill_(0.25)
     state.augmentation.signs.copy_(torch.tensor([3.0, 8.0]))

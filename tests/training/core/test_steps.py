@@ -7,9 +7,12 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam
 
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
+from sagan.models.config import ModelConfig
+from sagan.models.discriminator import Discriminator, build_discriminator
+from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.spectral_norm import SpectralLayer
+from sagan.training.config import TrainingConfig
+from sagan.training.config.recipes import RECIPES
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.losses import LeCam, hinge_discriminator_loss, objective
 from sagan.training.core.steps import (
@@ -141,6 +144,44 @@ def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
     assert rough.loss.dtype == torch.float32
     assert rough.loss.item() == pytest.approx(exact.loss.item(), rel=0.05)
     assert rough.loss.item() != exact.loss.item()  # it did compute in bfloat16
+
+
+@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains_in_both_precisions(recipe, form):
+    config = TrainingConfig(recipe=recipe)
+    gradients = {}
+    for bf16 in (False, True):
+        torch.manual_seed(0)
+        generator, discriminator = small_networks(config.model, form)
+        chosen = objective(config.loss, config.classifier_weight)
+        images, labels, z, y = draw(16)
+        for network, step, batch in (
+            (discriminator, discriminator_step, (images, labels, z, y)),
+            (generator, generator_step, (z, y)),
+        ):
+            optimizer = SGD(network.parameters(), lr=0.0)
+            step(generator, discriminator, optimizer, *batch, objective=chosen, bf16=bf16)
+            made = [p.grad.flatten() for p in network.parameters()]
+            assert {g.dtype for g in made} == {torch.float32}
+            gradients[step.__name__, bf16] = torch.cat(made)
+    for step, error in (("discriminator_step", 0.1), ("generator_step", 0.25)):
+        exact, rough = gradients[step, False], gradients[step, True]
+        assert torch.isfinite(rough).all()
+        assert torch.linalg.vector_norm(rough - exact) < error * torch.linalg.vector_norm(exact)
+        assert not torch.equal(rough, exact)
+
+
+def small_networks(config: ModelConfig, form: str) -> tuple[Generator, Discriminator]:
+    """Networks of 16 px with the switches of a configuration and attention, if any, at 8 px."""
+    small = {"attention_form": form, "base_channels": 8}
+    if config.generator.attention_resolutions:
+        small["attention_resolutions"] = (8,)
+    shape = {"image_size": 16, "num_classes": 3}
+    return (
+        build_generator(config.generator.model_copy(update=small | {"latent_dim": 8}), **shape),
+        build_discriminator(config.discriminator.model_copy(update=small), **shape),
+    )
 
 
 def test_an_auxiliary_classifier_learns_the_classes():

@@ -11,13 +11,14 @@ import torch
 
 from sagan.common.pixels import to_float, to_uint8
 from sagan.metrics.scores import diversity as metrics_diversity
+from sagan.metrics.scores.diversity import mean_pairwise_distance
 from sagan.training.config.watch import WatchConfig
 from sagan.training.core.batches import Batches
 from sagan.training.core.inputs import Stream, draw_latents_and_labels
 from sagan.training.core.state import TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step
 from sagan.training.monitor.collapse import CollapseMonitor, find_problems
-from sagan.training.monitor.fixed_batch import choose_fixed_batch, mean_pairwise_distance
+from sagan.training.monitor.fixed_batch import choose_fixed_batch
 from tests.small_world import small_shards
 
 CPU = torch.device("cpu")
@@ -252,7 +253,7 @@ def test_an_unconditional_generator_is_measured_over_the_whole_batch(uncondition
     assert found.images.shape[0] == 12
     assert "diversity_min" not in found.scalars
     everything = split.read(np.arange(len(split)))
-    assert batch.real_distances == {0: mean_pairwise_distance(everything)}
+    assert batch.real_distances == {0: mean_pairwise_distance(everything.numpy())}
 
 
 def test_a_collapsed_generator_is_noticed_once_while_it_lasts_and_again(config, shards, caplog):

@@ -96,7 +96,12 @@ def test_images_per_pass_make_another_run(tiny, shards, tmp_path):
     "changes",
     [
         *({"method": "ada"}, {"method": "diffaugment"}, {"policy": ["color"]}, {"target": 0.5}),
-        *({"interval": 8}, {"ramp_images": 1000}, {"lecam_weight": 0.1}, {"lecam_decay": 0.9}),
+        *(
+            {"interval": 8},
+            {"ramp_images": 1000},
+            {"lecam_weight": 0.1, "lecam_warmup_steps": 1},
+            {"lecam_decay": 0.9},
+        ),
         {"lecam_warmup_steps": 10},
     ],
     ids=str,
@@ -118,3 +123,17 @@ def test_a_run_of_a_version_without_a_parameter_is_continued(tiny, shards, tmp_p
 
     options = {"total_images": 12, "continue_from": str(first.bundle.path.parent)}
     assert train(tiny(**options), shards, tmp_path).journal[0]["images_seen"] == 12
+
+
+@pytest.mark.parametrize(("has_bf16", "same"), [(True, "bf16"), (False, "fp32")])
+def test_automatic_precision_is_the_run_of_what_it_means(
+    tiny, shards, tmp_path, monkeypatch, *, has_bf16, same
+):
+    monkeypatch.setattr("sagan.common.devices.computes_bf16", lambda _: has_bf16)
+
+    train(tiny(precision="auto"), shards, tmp_path)
+
+    expected = identity_hash(run_identity(tiny(precision=same), shards))
+    assert [path.parent.name for path in tmp_path.glob("*/summary.json")] == [expected]
+    summary = json.loads((tmp_path / expected / "summary.json").read_text())
+    assert summary["fingerprint"]["precision"] == same

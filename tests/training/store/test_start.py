@@ -294,7 +294,7 @@ def test_names_of_classes_come_from_the_bundle_where_a_checkpoint_has_none(
 
     state = torch.load(newest(model), weights_only=True)
     assert state.pop("class_names") == list(shards.class_names)
-    write_checkpoint(newest(model), state, {"images_seen": 20})
+    write_checkpoint(newest(model), state, {"images_seen": 20, "number": 1})
     assert find_model(str(model), None).load().class_names == shards.class_names
 
     shutil.rmtree(model / "generator")

@@ -11,7 +11,7 @@ import pytest
 
 from sagan.tuning.storage import journal as journal_storage
 from sagan.tuning.storage import location as storage
-from sagan.tuning.storage.journal import FileLock, JournalWithHeartbeat, cut_incomplete_line
+from sagan.tuning.storage.journal import JournalWithHeartbeat, RepairingLock, cut_incomplete_line
 from sagan.tuning.storage.location import (
     StorageError,
     StorageLocation,
@@ -24,12 +24,13 @@ URL = "postgresql://ann:s3cr%40t@db.example/studies"
 
 
 def test_a_place_is_a_journal_or_a_url(tmp_path, monkeypatch):
-    assert StorageLocation.of(None, tmp_path).journal == tmp_path / "journal.log"
-    assert str(StorageLocation.of("runs/study.log", tmp_path).journal) == "runs/study.log"
+    assert StorageLocation.of(None, tmp_path).where == tmp_path / "journal.log"
+    assert str(StorageLocation.of("runs/study.log", tmp_path).where) == "runs/study.log"
     monkeypatch.setenv("TUNING_STORAGE", URL)
     location = StorageLocation.of("env:TUNING_STORAGE", tmp_path)
-    assert location.url == "postgresql+psycopg://ann:s3cr%40t@db.example/studies"
-    assert location.dialect == "postgresql"
+    assert location.where.drivername == "postgresql+psycopg"
+    assert (location.where.username, location.where.password) == ("ann", "s3cr@t")
+    assert location.file is None
 
 
 def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
@@ -204,8 +205,8 @@ def test_mending_leaves_whole_files_and_no_file_alone(tmp_path):
 
 def test_a_journal_damaged_in_its_midst_is_told(tmp_path):
     location = StorageLocation.of(None, tmp_path)
-    optuna.create_study(storage=journal(location.journal), study_name="s")
-    location.journal.write_bytes(b"oops\n" + location.journal.read_bytes())
+    optuna.create_study(storage=journal(location.where), study_name="s")
+    location.where.write_bytes(b"oops\n" + location.where.read_bytes())
     with pytest.raises(StorageError, match=r"journal.log is damaged .*remove the line"):
         open_storage(location, 5)
 
@@ -219,7 +220,7 @@ def test_a_journal_that_may_not_be_written_is_told(tmp_path):
 def test_a_killed_processs_lock_is_broken(tmp_path, monkeypatch):
     monkeypatch.setattr(journal_storage, "LOCK_SECONDS", 1)
     path = tmp_path / "journal.log"
-    FileLock(path).acquire()  # and never released
+    RepairingLock(path).acquire()  # and never released
     study = optuna.create_study(storage=journal(path), study_name="s")
     assert study.trials == []
     assert not path.with_name("journal.log.lock").exists()
@@ -260,4 +261,4 @@ def test_signs_of_life_are_told_by_the_file_systems_clock(tmp_path):
     assert unknown not in {silent}
     study.tell(silent, 1.0)
     assert not (signs / str(silent)).exists()
-    assert sorted(path.name for path in signs.iterdir()) == [str(alive)]
+    assert sorted(path.name for path in signs.iterdir()) == [str(alive), "clock"]

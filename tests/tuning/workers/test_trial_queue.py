@@ -161,7 +161,7 @@ def test_a_silent_trial_of_another_machine_is_given_up(queue, storage, tmp_path)
 
 def silence(queue, trial, tmp_path):
     """Its last sign of life was an hour ago."""
-    if queue.location.journal:
+    if not queue.location.is_sqlite:
         os.utime(tmp_path / "journal.log.alive" / str(trial._trial_id), (1.0, 1.0))
         return
     from sqlalchemy import text

@@ -16,7 +16,7 @@ from sagan.data.sources.kaggle import read_kaggle
 from sagan.data.sources.linked_folder import link_images
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tiny_imagenet import read_tiny_imagenet
-from sagan.data.sources.torchvision_sets import acquire_from_torchvision
+from sagan.data.sources.torchvision_sets import acquire_from_torchvision, original_archives
 from sagan.data.sources.tree import SourceTree
 
 _NEEDS_A_PATH = {
@@ -52,8 +52,10 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
 
 
 def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
-    selection = Selection.of(config)
     path = source_path(config)
+    if config.source in TORCHVISION_SETS and path and _is_class_folder(path):
+        config = config.model_copy(update={"source": "folder"})
+    selection = Selection.of(config)
     if config.source == "digits" and selection.is_everything:
         return write_digits(workspace / "digits")
     in_place = config.source == "folder" and selection.is_everything and not config.val_labels
@@ -66,6 +68,13 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
         return ImageFolder.open(workspace / config.source)
     target = workspace / f"{config.source}_links"
     return link_images(tree, selection, target, each_image=written)
+
+
+def _is_class_folder(path: Path) -> bool:
+    """Whether a copy of one of torchvision's sets is not in its original form but sorted."""
+    if archives_of(path):
+        return path.name not in original_archives()
+    return (path / "train").is_dir()
 
 
 def source_path(config: AcquisitionConfig) -> Path | None:

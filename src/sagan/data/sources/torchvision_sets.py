@@ -22,6 +22,7 @@ from sagan.data.archives.extraction import finish, is_extracted
 from sagan.data.config import AcquisitionConfig
 from sagan.data.parallel import ordered_map
 from sagan.data.progress import progress_bar
+from sagan.data.sources.class_folder import unpacked
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.processes.lock import folder_lock
 
@@ -34,6 +35,17 @@ _NEEDED_BYTES = {
     "imagenette-320px": 700_000_000,
     "imagenette-160px": 220_000_000,
 }
+
+# published archives, and the folder that each holds
+_ORIGINALS = {
+    "cifar-10-python.tar.gz": "cifar-10-batches-py",
+    "cifar-10-binary.tar.gz": "cifar-10-batches-bin",
+    "cifar-100-python.tar.gz": "cifar-100-python",
+    "stl10_binary.tar.gz": "stl10_binary",
+}
+
+
+_RECORD_BYTES = 1 + 3 * 32 * 32  # of CIFAR-10's binary version
 
 
 class DownloadError(ClearError, OSError):
@@ -55,7 +67,14 @@ def acquire_from_torchvision(config: AcquisitionConfig, target: Path) -> SourceT
         root = Path(config.path).expanduser().absolute() if config.path else target / "download"
         if config.source == "imagenette":
             return _imagenette(config, root)
+        if root.name in {*_ORIGINALS, *_ORIGINALS.values()}:
+            root = root.parent  # where torchvision looks for it
         return _from_arrays(config, root, target)
+
+
+def original_archives() -> frozenset[str]:
+    """Names of the archives in which the sets of arrays were published."""
+    return frozenset(_ORIGINALS)
 
 
 def _imagenette(config: AcquisitionConfig, root: Path) -> SourceTree:
@@ -86,12 +105,46 @@ def _from_arrays(config: AcquisitionConfig, root: Path, target: Path) -> SourceT
             continue
         if config.download and not root.exists():
             _require_space(config.source, root)
-        images, labels, classes = _arrays(_open(config, root, _opener(config.source, split)))
+        images, labels, classes = _read(config, root, target, split)
         partial_folder = target / f".{split}.partial"
         shutil.rmtree(partial_folder, ignore_errors=True)
         _write_pictures(partial_folder, images, [classes[label] for label in labels], split)
         finish(partial_folder, target / split, made_of)
     return SourceTree(folders={name: class_folders(target / name) for name in ("train", "val")})
+
+
+def _read(
+    config: AcquisitionConfig, root: Path, target: Path, split: str
+) -> tuple[NDArray[np.uint8], list[int], list[str]]:
+    """Images uint8 [N, H, W, 3], labels and class names of a split."""
+    binary = root / "cifar-10-batches-bin"
+    archive = root / "cifar-10-binary.tar.gz"
+    if config.source == "cifar10" and not (root / "cifar-10-batches-py").exists():
+        if not binary.is_dir() and archive.is_file():
+            binary = unpacked(archive, target / "download" / "binary")
+        if binary.is_dir():
+            return _cifar10_binary(binary, split)
+    return _arrays(_open(config, root, _opener(config.source, split)))
+
+
+def _cifar10_binary(folder: Path, split: str) -> tuple[NDArray[np.uint8], list[int], list[str]]:
+    """A split of CIFAR-10's binary version: records of a label and 3 x 32 x 32 bytes of pixels."""
+    names = [f"data_batch_{n}.bin" for n in range(1, 6)] if split == "train" else ["test_batch.bin"]
+    classes = (folder / "batches.meta.txt").read_text().split()
+    parts = []
+    for name in names:
+        content = np.fromfile(folder / name, dtype=np.uint8)
+        if len(content) % _RECORD_BYTES or not len(content):
+            raise ValueError(
+                f"'{folder / name}' has {len(content):,} bytes, which are not whole records of "
+                f"{_RECORD_BYTES:,}: it is damaged; download it again"
+            )
+        parts.append(content.reshape(-1, _RECORD_BYTES))
+    records = np.concatenate(parts)
+    labels = records[:, 0].astype(int).tolist()
+    if max(labels) >= len(classes):
+        raise ValueError(f"'{folder}': label {max(labels)}, but {len(classes)} classes are named")
+    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, classes
 
 
 def _opener(source: str, split: str) -> Callable[..., Any]:

@@ -91,9 +91,13 @@ class ClassifierFeatures:
     """The penultimate layer of a trained classifier."""
 
     code = CODE
+    """Hash of the source files that compute them, part of the cache key."""
     metric = "fd_classifier"
+    """Key of the Fréchet distance in the metrics file."""
     kernel_metric = "kd_classifier"
+    """Key of the kernel distance."""
     label_score = "classifier_score"
+    """Key of the score computed from the logits."""
 
     def __init__(self, classifier: TrainedClassifier) -> None:
         """Use this classifier."""

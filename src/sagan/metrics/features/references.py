@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from sagan.common.devices import choose_device
 from sagan.common.files import json_sha256, replacing_file, source_hash
+from sagan.common.schema import differences
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
@@ -72,11 +73,7 @@ def cache_references(
         if in_child and device.type == "cuda":
             run_in_child(
                 Task(
-                    "statistics of real images",
-                    reference_statistics,
-                    arguments,
-                    one_gpu=device.index is None,
-                    progress_bars=True,
+                    "statistics of real images", reference_statistics, arguments, progress_bars=True
                 )
             )
         else:
@@ -114,22 +111,11 @@ def check_reference(
     expected = {"count": count, **_protocol(shards, split, extractor, part)}
     got = {key: got.get(key) for key in expected}
     if got != expected:
-        lines = list(_differences("", got, expected))[:5]
         raise ValueError(
-            "the reference statistics were made under another protocol:\n"
-            + "\n".join(lines)
+            "the reference statistics were made under another protocol (then -> now):\n  "
+            + "\n  ".join(differences(got, expected)[:5])
             + "\nrun the evaluation from its first node to make them again"
         )
-
-
-def _differences(name: str, got: object, expected: object) -> Iterator[str]:
-    if isinstance(got, dict) and isinstance(expected, dict):
-        for key in {**expected, **got}:
-            yield from _differences(
-                f"{name}.{key}" if name else key, got.get(key), expected.get(key)
-            )
-    elif got != expected:
-        yield f"  {name}: got {got}, expected {expected}"
 
 
 def split_statistics(

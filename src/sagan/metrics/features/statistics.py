@@ -171,12 +171,11 @@ def statistics_of_rows(
     return measure_statistics(features[block] for block in blocks)
 
 
-def few_samples_warning(what: str, statistics: Statistics) -> str | None:
-    """A warning if the covariance is singular for lack of samples, which biases the distance."""
-    dimensions = len(statistics.mean)
-    if statistics.count > dimensions:
-        return None
-    return (
-        f"{what}: {statistics.count} images for {dimensions} feature dimensions; the covariance is "
+def few_samples_warnings(**sides: Statistics) -> list[str]:
+    """A warning for each side whose covariance is singular, which biases the distance."""
+    return [
+        f"{name}: {side.count} images for {len(side.mean)} feature dimensions; the covariance is "
         "singular and the distance biased upwards: compare it only at the same counts"
-    )
+        for name, side in sides.items()
+        if side.count <= len(side.mean)
+    ]

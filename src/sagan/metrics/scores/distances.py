@@ -97,15 +97,6 @@ def nearest(
     return Neighbours(indices, best.sqrt())
 
 
-def radii(features: Tensor, k: int, *, what: str = "") -> Tensor:
-    """Distance of each vector to its k-th nearest other one: float64 [N].
-
-    Raises:
-        ValueError: if there are not more than k vectors.
-    """
-    return nearest(features, features, k, same=True, what=what).distances[:, -1]
-
-
 def _squared(x: Tensor, y: Tensor) -> Tensor:
     lengths = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)[None, :]
     squared = torch.addmm(lengths, x, y.T, alpha=-2)

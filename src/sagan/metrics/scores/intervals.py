@@ -49,7 +49,7 @@ def bootstrap_interval(
     distance: Callable[[Statistics], float],
     *,
     resamples: int,
-    estimate: float | None = None,
+    estimate: float,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Interval of a distance: the estimate +- 1.96 standard deviations over resamples.
@@ -62,8 +62,7 @@ def bootstrap_interval(
         features: float [N, D] of the samples.
         distance: from the samples' statistics to the reference.
         resamples: how many times N features are drawn with replacement.
-        estimate: centre of the interval, if the features are a part of the samples; None: the
-            distance of the features.
+        estimate: centre of the interval: the distance of all samples.
         seed: of the resampling.
 
     Raises:
@@ -72,8 +71,6 @@ def bootstrap_interval(
     if resamples < 2:
         raise ValueError(f"a deviation needs at least two resamples, got {resamples}")
     random, count = np.random.default_rng(seed), len(features)
-    if estimate is None:
-        estimate = distance(statistics_of_rows(features))
     values = [
         distance(statistics_of_rows(features, random.integers(0, count, count)))
         for _ in range(resamples)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sagan.metrics.scores.distances import distance_blocks, nearest, radii
+from sagan.metrics.scores.distances import distance_blocks, nearest
 
 # tolerance, so that rounding does not exclude a vector on a ball's border
 BORDER = 1e-9
@@ -62,7 +62,8 @@ def compute_prdc(
     if real_radii is None:
         real_radii = manifold_radii(real, precision_recall_k, density_coverage_k, what=what)
     real_squared, dense_squared = (_squared(radius) for radius in real_radii)
-    sample_squared = _squared(radii(samples, precision_recall_k, what=what))
+    sample_radii, _ = manifold_radii(samples, precision_recall_k, precision_recall_k, what=what)
+    sample_squared = _squared(sample_radii)
     precise = torch.zeros(len(samples), dtype=torch.bool, device=samples.device)
     recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     covered, inside = torch.zeros_like(recalled), 0
@@ -81,11 +82,12 @@ def compute_prdc(
 
 
 def manifold_radii(
-    real: Tensor, precision_recall_k: int, density_coverage_k: int, *, what: str = ""
+    features: Tensor, precision_recall_k: int, density_coverage_k: int, *, what: str = ""
 ) -> tuple[Tensor, Tensor]:
-    """Radii of the real images' balls for both k: float64 [M] each, feature units."""
+    """Radii of the vectors' balls for both k: float64 [M] each, feature units."""
     k = max(precision_recall_k, density_coverage_k)
-    distances = nearest(real, real, k, same=True, what=what).distances  # [M, k], nearest first
+    # [M, k], nearest first
+    distances = nearest(features, features, k, same=True, what=what).distances
     return distances[:, precision_recall_k - 1], distances[:, density_coverage_k - 1]
 
 

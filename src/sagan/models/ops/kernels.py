@@ -154,7 +154,9 @@ def _make(
 
 def _place(taps: Tensor, matrix: Tensor | None, sigma: Tensor | None, out: Tensor) -> None:
     """out[o] = matrix @ taps[o] / sigma; [O, P, I] by [Q, P] -> [O, Q, I], in out's precision."""
-    factor = taps.new_ones(()) if sigma is None else sigma.reciprocal()
+    # a gradient comes in bfloat16 and leaves in the weight's precision; the product is in the wider
+    wide = torch.promote_types(taps.dtype, out.dtype)
+    factor = taps.new_ones((), dtype=wide) if sigma is None else sigma.reciprocal()
     for part, target in _chunks(taps, out):
         exact = part.to(factor.dtype)
         if matrix is None:

@@ -26,9 +26,10 @@ class SpectralLayer(nn.Module):
     v: Tensor  # [in * kernel area]
 
     def _add_vectors(self) -> None:
-        rows, columns = self.weight.flatten(1).shape
-        self.register_buffer("u", F.normalize(torch.randn(rows), dim=0))
-        self.register_buffer("v", F.normalize(torch.randn(columns), dim=0))
+        for name, length in zip("uv", self.weight.flatten(1).shape, strict=True):
+            vector = torch.randn(length)
+            # without memory ("meta") torch would import its compiler for it, seconds of work
+            self.register_buffer(name, vector if vector.is_meta else F.normalize(vector, dim=0))
 
     def sigma(self) -> Tensor:
         """Estimate of the weight's largest singular value, differentiable in the weight; []."""

@@ -43,11 +43,9 @@ def summarise_comparison(
     """
     from sagan.comparison.figures import NOTHING_TRAINED, sample_sheet
     from sagan.comparison.page import render_page, results
-    from sagan.comparison.result_store import with_current_keys
     from sagan.sampling.drawing import text_picture
 
-    rows = with_current_keys(comparison_rows)
-    found = results(rows, config.reference)
-    sheet = sample_sheet(rows, comparison_workspace / "runs")
-    page = render_page(rows, found, sheet)
+    found = results(comparison_rows, config.reference)
+    sheet = sample_sheet(comparison_rows, comparison_workspace / "runs")
+    page = render_page(comparison_rows, found, sheet)
     return found, text_picture(NOTHING_TRAINED) if sheet is None else sheet, page

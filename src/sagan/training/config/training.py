@@ -38,8 +38,10 @@ class TrainingConfig(Config):
     threads: AffectsNothing[NonNegativeInt] = Field(
         0, description="CPU threads of a process; 0: torch's choice"
     )
-    precision: AffectsWeights[Literal["fp32", "bf16"]] = Field(
-        "fp32", description="bf16: forward passes in bfloat16 (autocast), weights in float32"
+    precision: AffectsWeights[Literal["fp32", "bf16", "auto"]] = Field(
+        "fp32",
+        description="bf16: forward passes in bfloat16 (autocast), weights in float32; auto: bf16 "
+        "where the device computes in it, else fp32",
     )
     model: AffectsWeights[ModelConfig] = ModelConfig()
     loss: AffectsWeights[Literal["hinge", "bce"]] = Field("hinge", description="adversarial loss")
@@ -192,6 +194,17 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _lecam_outlasts_its_warm_up(self) -> Self:
+        steps = -(-self.total_images // (self.batch_size * self.discriminator_steps))
+        warmup = self.augmentation.lecam_warmup_steps
+        if self.augmentation.lecam_weight and warmup >= steps:
+            raise ValueError(
+                f"augmentation.lecam_warmup_steps {warmup} leaves LeCam's term no step of the "
+                f"{steps} that total_images gives; set it lower"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _batches_divide(self) -> Self:
         for name, size in (
             ("batch_size", self.batch_size),
@@ -219,6 +232,16 @@ class TrainingConfig(Config):
                 "machines meet, the same on each"
             )
         return self
+
+    def resolved(self) -> Self:
+        """The same with the precision that `auto` means on this machine's device."""
+        if self.precision != "auto":
+            return self
+        from sagan.common.devices import computes_bf16
+
+        return self.model_copy(
+            update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
+        )
 
     @property
     def world_size(self) -> int:

@@ -56,7 +56,7 @@ def training_loop(
     sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
     inputs = InputSampler(shards, config, context, **sizes)
     losses = objective(config.loss, config.classifier_weight)
-    bf16, fakes = config.precision == "bf16", fakes_per_update(config)
+    bf16, fakes = config.resolved().precision == "bf16", fakes_per_update(config)
     while state.images_seen < config.total_images:
         started = time.perf_counter()
         state.set_rates(config)

@@ -40,7 +40,7 @@ class WorkerErrorFiles:
     @property
     def is_final(self) -> bool:
         """Whether restarting the processes would be useless."""
-        return self.interrupted or self._permanent() is not None
+        return self.interrupted or self.permanent_failure() is not None
 
     def record_failure(self, rank: int, error: Exception) -> None:
         """Record the failure of the process of this rank; a permanent one is never overwritten."""
@@ -72,14 +72,11 @@ class WorkerErrorFiles:
 
     def permanent_failure(self) -> NonFiniteError | str | None:
         """A failure that a restart cannot fix: diverged losses, or its reason."""
-        failure = self._permanent()
-        if failure is None:
-            return None
-        not_finite = failure["not_finite"]
-        return NonFiniteError(**not_finite) if not_finite else str(failure["reason"])
-
-    def _permanent(self) -> dict[str, Any] | None:
-        return next((each for each in self._failures() if each["permanent"]), None)
+        for failure in self._failures():
+            if failure["permanent"]:
+                not_finite = failure["not_finite"]
+                return NonFiniteError(**not_finite) if not_finite else str(failure["reason"])
+        return None
 
     def _failures(self) -> list[dict[str, Any]]:
         """All failures, the first one first."""

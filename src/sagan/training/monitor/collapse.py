@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sagan.common.pixels import to_float, to_uint8
 from sagan.data.shards.store import ShardStore
+from sagan.metrics.scores.diversity import mean_pairwise_distance
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.config import TrainingConfig
@@ -25,11 +26,7 @@ from sagan.training.monitor.diagnostics import (
     batch_statistics,
     refreshed_spectral_norm,
 )
-from sagan.training.monitor.fixed_batch import (
-    FixedBatch,
-    choose_fixed_batch,
-    mean_pairwise_distance,
-)
+from sagan.training.monitor.fixed_batch import FixedBatch, choose_fixed_batch
 
 logger = logging.getLogger(__name__)
 
@@ -57,15 +54,8 @@ class CollapseMonitor:
         """Choose the fixed batch and measure the diversity of its real images."""
         self._config = config.watch
         self._batch: FixedBatch = choose_fixed_batch(config, shards).to(device)
-        self._lasting: dict[str, int] = {}  # problem -> checks that it has lasted
-
-    def state_dict(self) -> dict[str, int]:
-        """The number of checks that each problem has lasted."""
-        return dict(self._lasting)
-
-    def load_state_dict(self, lasting: dict[str, int]) -> None:
-        """Restore the result of `state_dict`."""
-        self._lasting = dict(lasting)
+        self.lasting: dict[str, int] = {}
+        """Problem -> checks that it has lasted; a part of checkpoints."""
 
     @torch.no_grad()
     def check(self, state: TrainingState) -> Diagnostics:
@@ -95,9 +85,9 @@ class CollapseMonitor:
         gammas = {name: gamma.item() for name, gamma in state.gammas().items()}
         loss = hinge_discriminator_loss(real_logits, fake_logits).item()
         problems = find_problems(scalars, gammas, loss, self._config)
-        self._lasting = {name: self._lasting.get(name, 0) + 1 for name in problems}
+        self.lasting = {name: self.lasting.get(name, 0) + 1 for name in problems}
         warnings = [
-            text for name, text in problems.items() if self._lasting[name] == self._config.patience
+            text for name, text in problems.items() if self.lasting[name] == self._config.patience
         ]
         for warning in warnings:
             logger.warning("%s", warning)
@@ -119,7 +109,8 @@ class CollapseMonitor:
     def _diversity(self, images: Tensor, name: str) -> dict[str, float]:
         """Mean and minimum over the groups of the pairwise distance relative to real images."""
         ratios = {
-            group: mean_pairwise_distance(images[self._batch.groups == group]) / distance
+            group: mean_pairwise_distance(images[self._batch.groups == group].cpu().numpy())
+            / distance
             for group, distance in self._batch.real_distances.items()
         }
         if not ratios:

@@ -1,6 +1,7 @@
 """Fixed latents and real images of the collapse monitor, the same throughout a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.scores.diversity import mean_pairwise_distance
 from sagan.training.config import TrainingConfig
 from sagan.training.core.inputs import Stream, draw_latents_and_labels
 
@@ -40,16 +42,9 @@ class FixedBatch:
 
     def to(self, device: torch.device) -> "FixedBatch":
         """Copy to a device."""
-        return FixedBatch(
-            self.latents.to(device),
-            self.class_labels.to(device),
-            self.groups.to(device),
-            self.real_images.to(device),
-            self.real_labels.to(device),
-            self.val_images.to(device),
-            self.val_labels.to(device),
-            self.real_distances,
-        )
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: tensor.to(device) for name, tensor in tensors.items()}
+        return replace(self, **moved)
 
 
 def choose_fixed_batch(config: TrainingConfig, shards: ShardStore) -> FixedBatch:
@@ -100,18 +95,6 @@ def _held_out(
     return split.read(chosen), torch.from_numpy(split.labels[chosen].astype(np.int64))
 
 
-def mean_pairwise_distance(images: Tensor) -> float:
-    """Mean Euclidean distance between all pairs of images.
-
-    Args:
-        images: uint8 [N, ...], N >= 2.
-
-    Returns:
-        in grey levels, 0 .. 255 * sqrt(values an image).
-    """
-    return torch.pdist(images.flatten(1).float()).mean().item()
-
-
 def _members_by_class(labels: NDArray[np.int64], limit: int) -> dict[int, NDArray[np.int64]]:
     """Image indices of evenly chosen classes, preferably with at least two images each."""
     counts = np.bincount(labels)
@@ -130,4 +113,4 @@ def _distance(split: ShardSplit, indices: NDArray[np.int64]) -> float:
     """Mean pairwise distance of some of these real images; 0 for a single one."""
     if len(indices) < 2:
         return 0.0
-    return mean_pairwise_distance(split.read(_evenly(indices, _MAX_REFERENCE_IMAGES)))
+    return mean_pairwise_distance(split.read(_evenly(indices, _MAX_REFERENCE_IMAGES)).numpy())

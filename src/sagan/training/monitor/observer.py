@@ -50,12 +50,12 @@ class Observer:
     @property
     def watch_state(self) -> dict[str, int]:
         """State of the collapse monitor, for checkpoints; empty outside the main process."""
-        return {} if self._monitor is None else self._monitor.state_dict()
+        return {} if self._monitor is None else self._monitor.lasting
 
     @watch_state.setter
     def watch_state(self, state: dict[str, int]) -> None:
         if self._monitor is not None:
-            self._monitor.load_state_dict(state)
+            self._monitor.lasting = dict(state)
 
     def __enter__(self) -> Self:
         if self._context.is_main:

@@ -7,24 +7,15 @@ otherwise. The journal is the record of a run; these files are for viewing only.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from math import ceil, isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-# groups of the journal's names by suffix; names with a '/' have a group already
-_GROUPS = {
-    "_loss": "losses",
-    "_logits": "logits",
-    "_gradient_norm": "gradient_norm",
-    "_per_second": "speed",
-}
-_WATCHED = ("diversity", "margin")  # prefixes of the group 'watch'
 _FLUSH_SECONDS = 10
 _GAP_PX, _GREY = 2, 127
 _TILE_PX = 64  # smaller images are enlarged, by an integer factor, to about this side
@@ -69,14 +60,14 @@ class TensorBoardWriter:
                 if is_number and isfinite(value) and name != "step":
                     self._writer.add_scalar(tag(name), value, step)
 
-    def images(self, name: str, images: Tensor, step: int, *, columns: int | None = None) -> None:
+    def images(self, name: str, images: Tensor, step: int, *, columns: int) -> None:
         """Write images as one grid.
 
         Args:
             name: of the grid.
             images: uint8 [N, 3, H, W].
             step: of the run.
-            columns: images in a row; None: about as many as rows.
+            columns: images in a row; N is a multiple of it.
         """
         if self._writer is not None:
             with self._disable_on_error():
@@ -102,28 +93,25 @@ def tag(name: str) -> str:
     """TensorBoard's tag of a number in the journal: '<group>/<name>'."""
     if "/" in name:
         return name
-    for ending, group in _GROUPS.items():
+    for ending, group in (("_loss", "losses"), ("_logits", "logits")):
         if name.endswith(ending):
-            return f"{group}/{name if group == 'speed' else name.removesuffix(ending)}"
-    return f"watch/{name}" if name.startswith(_WATCHED) else f"run/{name}"
+            return f"{group}/{name.removesuffix(ending)}"
+    return f"watch/{name}" if name.startswith(("diversity", "margin")) else f"run/{name}"
 
 
-def grid(images: Tensor, columns: int | None = None) -> Tensor:
+def grid(images: Tensor, columns: int) -> Tensor:
     """Arrange images in a grid with grey gaps.
 
     Args:
-        images: uint8 [N, 3, H, W], N >= 1; small ones are enlarged, pixel by pixel.
-        columns: images in a row; None: about as many as rows.
+        images: uint8 [N, 3, H, W], N a multiple of columns; small ones are enlarged by pixels.
+        columns: images in a row.
 
     Returns:
         uint8 [3, height, width], on the CPU.
     """
     factor = max(1, _TILE_PX // images.shape[-1])
     tiles = images.cpu().repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
-    columns = min(len(tiles), columns or ceil(sqrt(len(tiles))))
-    rows = ceil(len(tiles) / columns)
-    blank = torch.full((rows * columns - len(tiles), *tiles.shape[1:]), _GREY, dtype=torch.uint8)
-    tiles = F.pad(torch.cat([tiles, blank]), (0, _GAP_PX, 0, _GAP_PX), value=_GREY)
+    tiles = F.pad(tiles, (0, _GAP_PX, 0, _GAP_PX), value=_GREY)
     _, channels, height, width = tiles.shape
-    page = tiles.view(rows, columns, channels, height, width).permute(2, 0, 3, 1, 4)
-    return page.reshape(channels, rows * height, columns * width)[:, :-_GAP_PX, :-_GAP_PX]
+    page = tiles.view(-1, columns, channels, height, width).permute(2, 0, 3, 1, 4)
+    return page.reshape(channels, -1, columns * width)[:, :-_GAP_PX, :-_GAP_PX]

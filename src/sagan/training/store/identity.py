@@ -5,10 +5,8 @@ interrupted run resumes, a changed one starts afresh. The environment (device, p
 versions) is recorded beside it, since bit-exactness is promised within one environment.
 """
 
-import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,7 +39,7 @@ def run_identity(
         ValueError: if it is not a trained model.
     """
     identity = {
-        "parameters": config.dump(affecting="weights"),
+        "parameters": config.resolved().dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
@@ -107,15 +105,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What changed between two nested records: 'path: before -> now', sorted by path."""
-    changed = []
-    for key in sorted(before.keys() | now.keys()):
-        was, value = before.get(key), now.get(key)
-        if isinstance(was, Mapping) and isinstance(value, Mapping):
-            changed += differences(was, value, f"{prefix}{key}.")
-        elif was != value:
-            changed.append(f"{prefix}{key}: {json.dumps(was)} -> {json.dumps(value)}")
-    return changed

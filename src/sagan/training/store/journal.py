@@ -1,15 +1,14 @@
 """The journal of a run: one JSON object per line, appended during training.
 
-A crash may truncate the last line, and a power loss may leave NUL bytes; all intact records around
-such damage are still read.
+A crash may truncate the last line, and a power loss may leave NUL bytes at the end. Records are
+forced to disk before each checkpoint, and a run that resumes removes all later lines.
 """
 
 import json
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sagan.common.files import replacing_file
 
@@ -33,12 +32,9 @@ class Journal:
         Raises:
             OSError: with the file's name, if it cannot be written.
         """
-        line = json.dumps(record).encode() + b"\n"
         try:
-            with self.path.open("ab+") as file:
-                if not _at_line_start(file):
-                    line = b"\n" + line  # after a truncated line
-                file.write(line)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
         except OSError as error:
             reason = f"{error.strerror} while adding a record; the run resumes from its checkpoint"
             raise OSError(error.errno, reason, str(self.path)) from error
@@ -55,13 +51,12 @@ class Journal:
             return []
         records: list[Record] = []
         damaged = []
-        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             try:
-                records.append(_record(line))
+                records.append(json.loads(line))
             except ValueError:
-                records += _recover_records(line)
-                damaged += [str(number)] if line else []
+                damaged.append(str(number))
         if damaged:
             logger.warning("%s is damaged in line %s", self.path, ", ".join(damaged))
         return records
@@ -72,32 +67,3 @@ class Journal:
         text = "".join(json.dumps(record) + "\n" for record in kept)
         with replacing_file(self.path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def _record(line: str) -> Record:
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise ValueError(f"expected an object, got {type(record).__name__}")
-    return record
-
-
-def _recover_records(line: str) -> Iterator[Record]:
-    """Yield the intact records of a damaged line."""
-    decoder, start = json.JSONDecoder(), line.find("{")
-    while start >= 0:
-        end = start + 1
-        try:
-            found, end = decoder.raw_decode(line, start)
-            if "images_seen" in found:  # not a fragment of a truncated record
-                yield found
-        except ValueError:
-            pass
-        start = line.find("{", end)
-
-
-def _at_line_start(file: IO[bytes]) -> bool:
-    """Whether the file, opened as "ab+", is empty or ends with a newline."""
-    if file.seek(0, os.SEEK_END) == 0:
-        return True
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import replacing_file
-from sagan.common.schema import deep_merge, mark_of
+from sagan.common.schema import deep_merge, differences, mark_of
 from sagan.training.config import TrainingConfig
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import differences
 
 IDENTITY = "identity.json"
 _ALWAYS_ALLOWED = tuple(
@@ -130,20 +129,13 @@ def check_same(before: dict[str, Any], now: dict[str, Any], allowed: Sequence[st
     other = [line for line in changed if line not in fixed and not _is_allowed(line, allowed)]
     if not fixed and not other:
         return
-    remedy = []
+    lines = ["the run to continue from differs from this one:", *fixed, *other]
     if fixed:
-        remedy.append("architecture, data and classes must stay as they were")
+        lines.append("architecture, data and classes must stay as they were")
     if other:
         names = ",".join(line.split(":")[0] for line in other)
-        which = "the others" if fixed else "these"
-        remedy.append(f"to change {which} on purpose, list them in allow_changed: [{names}]")
-    raise ValueError(
-        "the run to continue from differs from this one:\n  "
-        + "\n  ".join(fixed + other)
-        + "\n("
-        + "; ".join(remedy)
-        + ")"
-    )
+        lines.append(f"to change parameters on purpose, list them in allow_changed: [{names}]")
+    raise ValueError("\n  ".join(lines))
 
 
 def _is_allowed(line: str, allowed: Sequence[str]) -> bool:

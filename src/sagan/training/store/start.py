@@ -29,15 +29,7 @@ def start_from_model(  # noqa: PLR0917 - what a run consists of
     runs_dir: Path,
     identity: dict[str, Any],
 ) -> Record:
-    """Take the weights of `config.start_from`, which the main process reads for all.
-
-    Args:
-        config: of the run.
-        state: freshly initialised; its networks are changed.
-        shards: the images to train on.
-        context: this process among those that train together.
-        runs_dir: folder of all runs.
-        identity: of the run, with the hash of the model.
+    """Take the weights of `config.start_from` into a fresh state; the main process reads for all.
 
     Returns:
         the journal's record of what was taken and what was left.

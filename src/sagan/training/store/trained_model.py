@@ -1,14 +1,12 @@
 """Trained models that a training starts from: bundles, runs' folders, checkpoint files."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
-from sagan.common.files import file_sha256
+from sagan.common.files import file_sha256, json_sha256
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.training.config import TrainingConfig
@@ -128,8 +126,7 @@ def _bundle_hash(path: Path) -> str:
         names = GeneratorBundle.open(path).class_names
     except ValueError as error:
         raise ValueError(f"training.start_from: {error}") from None
-    content = [file_sha256(path / WEIGHTS), list(names)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return json_sha256([file_sha256(path / WEIGHTS), names])
 
 
 def _chosen_checkpoint(run: Path) -> Path:
@@ -140,8 +137,8 @@ def _chosen_checkpoint(run: Path) -> Path:
             f"training.start_from: {run} is neither a generator bundle ({CONFIG}, {WEIGHTS}) nor "
             "a run's folder with checkpoints"
         )
-    described = [describe(path.with_suffix(".pt")) for path in found]
-    metric = next((c.scored_by for c in described if c.score is not None), None)
+    facts = [describe(path.with_suffix(".pt")).facts for path in found]
+    metric = next((one.scored_by for one in facts if one and one.score is not None), None)
     store = CheckpointStore(run, keep=1, scored_by=metric)
     chosen = store.best() or store.newest()
     if chosen is None:

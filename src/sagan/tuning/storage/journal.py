@@ -6,7 +6,6 @@ unreadable from then on. It has no heartbeat either: a killed process's trial st
 
 import logging
 import os
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,30 +18,14 @@ from optuna.trial import FrozenTrial, TrialState
 logger = logging.getLogger(__name__)
 
 LOCK_SECONDS = 10  # a lock is held for milliseconds; an older one is a killed process's
-_BLOCK_BYTES = 4096
 
 
-class FileLock(JournalFileOpenLock):  # type: ignore[misc]
-    """Optuna's lock for files on a shared file system; broken after a while if it is stale."""
+class RepairingLock(JournalFileOpenLock):  # type: ignore[misc]
+    """Optuna's lock for appending lines; acquiring it removes an incomplete last line."""
 
     def __init__(self, path: Path) -> None:
-        """Lock a path, by a file beside it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Lock a journal file, by a file beside it."""
         super().__init__(str(path), grace_period=LOCK_SECONDS)
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-class RepairingLock(FileLock):
-    """The lock for appending lines; acquiring it removes an incomplete last line."""
-
-    def __init__(self, path: Path) -> None:
-        """Lock a journal file."""
-        super().__init__(path)
         self._path = path
 
     def acquire(self) -> bool:
@@ -65,18 +48,14 @@ def cut_incomplete_line(path: Path) -> int:
     if not path.exists():
         return 0
     with path.open("rb+") as file:
-        size = end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - _BLOCK_BYTES)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
-            logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        if file.read() in {b"", b"\n"}:
+            return 0
+        file.seek(0)
+        end = file.read().rfind(b"\n") + 1
+        file.truncate(end)
+    logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
     return size - end
 
 
@@ -131,13 +110,10 @@ class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]
 
     def _now(self) -> float:
         """The time, by the clock of the file system."""
+        clock = self._heartbeats / "clock"
         self._heartbeats.mkdir(exist_ok=True)
-        probe = self._heartbeats / f"clock-{os.getpid()}-{time.monotonic_ns()}"
-        probe.touch()
-        try:
-            return probe.stat().st_mtime
-        finally:
-            probe.unlink()
+        clock.touch()
+        return clock.stat().st_mtime
 
     def get_heartbeat_interval(self) -> int:
         """Seconds between heartbeats."""

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from optuna.storages.journal import JournalFileOpenLock
+from sqlalchemy import Engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sagan.common.files import display_path
 from sagan.common.schema import ClearError
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-    from sqlalchemy import Engine
-
-    from sagan.tuning.storage.journal import FileLock
+from sagan.tuning.storage.journal import LOCK_SECONDS, JournalWithHeartbeat
 
 GRACE_HEARTBEATS = 4
 SQLITE_PATIENCE_SECONDS = 60.0
@@ -25,8 +28,6 @@ _CONNECT_SECONDS = 10
 _LOCK_NUMBER = 7_246_361  # of PostgreSQL's advisory lock: any number that others do not use
 _FROM_ENVIRONMENT = "env:"
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(@)|(password=)[^&\s'\"]*")
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_DIALECTS = ("postgresql", "sqlite")
 
 
 class StorageError(ClearError, OSError):
@@ -40,11 +41,10 @@ def mask_passwords(text: str) -> str:
 
 @dataclass(frozen=True)
 class StorageLocation:
-    """A journal file or a database."""
+    """A journal file, or a database by its URL."""
 
-    journal: Path | None
-    url: str | None
-    """With its password: never print it, print `str(location)`."""
+    where: Path | URL
+    """A URL has its password: never print it, print `str(location)`."""
 
     @classmethod
     def of(cls, storage: str | None, workspace: Path) -> "StorageLocation":
@@ -66,56 +66,52 @@ class StorageLocation:
                     f"{name} is not set; export {name}=postgresql://user:password@host/database"
                 )
         if storage is None:
-            return cls(workspace / "journal.log", None)
-        if "://" not in storage:
-            return cls(Path(storage), None)
-        return cls(None, _known_url(storage))
+            return cls(workspace / "journal.log")
+        return cls(_known_url(storage) if "://" in storage else Path(storage))
 
     @property
-    def dialect(self) -> str:
-        """journal, sqlite or postgresql."""
-        return "journal" if self.url is None else _scheme(self.url).partition("+")[0]
+    def is_sqlite(self) -> bool:
+        """Whether it is an SQLite file."""
+        return isinstance(self.where, URL) and self.where.get_backend_name() == "sqlite"
 
     @property
     def file(self) -> Path | None:
         """The journal or the SQLite file; None for a server."""
-        if self.url is None or self.dialect != "sqlite":
-            return self.journal
-        from sqlalchemy.engine import make_url
-
-        database = make_url(self.url).database
-        if not database or database == ":memory:":
+        if isinstance(self.where, Path):
+            return self.where
+        if not self.is_sqlite:
+            return None
+        if self.where.database in {None, "", ":memory:"}:
             raise StorageError("tuning.storage: a study of several processes cannot be in memory")
-        return Path(database)
+        return Path(str(self.where.database))
 
     def __str__(self) -> str:
-        return mask_passwords(self.url) if self.url else str(display_path(self.journal or Path()))
+        if isinstance(self.where, Path):
+            return str(display_path(self.where))
+        return mask_passwords(str(self.where))
 
     def __repr__(self) -> str:
         return f"StorageLocation({self})"
 
 
-def _scheme(url: str) -> str:
-    return url.partition("://")[0]
-
-
-def _known_url(url: str) -> str:
-    scheme, rest = _scheme(url), url.partition("://")[2]
-    url = f"{_DRIVERS.get(scheme, scheme)}://{rest}"
-    shown = mask_passwords(url)
-    if rest.partition("/")[0].count("@") > 1:
+def _known_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise StorageError("tuning.storage: this is no URL of a database") from None
+    if "@" in (url.host or ""):
+        raise StorageError("tuning.storage: write an @ inside of a user's name or password as %40")
+    if url.drivername in {"postgresql", "postgres"}:
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername.partition("+")[0] not in {"postgresql", "sqlite"}:
         raise StorageError(
-            f"tuning.storage: {shown}: write an @ inside of a user's name or password as %40"
-        )
-    if _scheme(url).partition("+")[0] not in _DIALECTS:
-        raise StorageError(
-            f"tuning.storage: {shown} is not supported; expected the path of a journal file, or a "
-            "URL that begins with sqlite:/// or postgresql://"
+            f"tuning.storage: {mask_passwords(str(url))} is not supported; expected the path of a "
+            "journal file, or a URL that begins with sqlite:/// or postgresql://"
         )
     return url
 
 
-def open_storage(location: StorageLocation, heartbeat_seconds: int) -> "BaseStorage":
+def open_storage(location: StorageLocation, heartbeat_seconds: int) -> BaseStorage:
     """Open the storage; create it if it is new.
 
     Args:
@@ -125,51 +121,53 @@ def open_storage(location: StorageLocation, heartbeat_seconds: int) -> "BaseStor
     Raises:
         StorageError: it is unreachable, locked, damaged or may not be written.
     """
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     grace_seconds = GRACE_HEARTBEATS * heartbeat_seconds
     with storage_access(location):
-        if location.journal is not None:
-            from sagan.tuning.storage.journal import JournalWithHeartbeat
-
+        if isinstance(location.where, Path):
             return JournalWithHeartbeat(
-                location.journal, interval_seconds=heartbeat_seconds, grace_seconds=grace_seconds
+                location.where, interval_seconds=heartbeat_seconds, grace_seconds=grace_seconds
             )
         # one process at a time creates SQLite's tables; PostgreSQL has locks of its own
         file = location.file
         with _file_lock(file, "creation") if file is not None else nullcontext():
             storage = optuna.storages.RDBStorage(
-                str(location.url),
+                location.where.render_as_string(hide_password=False),
                 engine_kwargs=_engine_options(location),
                 heartbeat_interval=heartbeat_seconds,
                 grace_period=grace_seconds,
             )
-        if location.dialect == "sqlite":
+        if location.is_sqlite:
             _begin_immediately(storage.engine)
         return optuna.storages.get_storage(storage)
 
 
 def _engine_options(location: StorageLocation) -> dict[str, Any]:
-    if location.dialect == "sqlite":
+    if location.is_sqlite:
         return {"connect_args": {"timeout": SQLITE_PATIENCE_SECONDS}}
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
     return options | {"connect_args": {"connect_timeout": _CONNECT_SECONDS}}
 
 
-def _file_lock(file: Path, purpose: str) -> "FileLock":
-    from sagan.tuning.storage.journal import FileLock
+@contextmanager
+def _file_lock(file: Path, purpose: str) -> Iterator[None]:
+    """Hold a lock file beside a file; one that a killed process left is broken after a while."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    path = file.with_name(f"{file.name}.{purpose}")
+    lock = JournalFileOpenLock(str(path), grace_period=LOCK_SECONDS)
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
-    return FileLock(file.with_name(f"{file.name}.{purpose}"))
 
-
-def _begin_immediately(engine: "Engine") -> None:
+def _begin_immediately(engine: Engine) -> None:
     """Start each SQLite transaction with a write lock.
 
     One that starts by reading fails when it writes after another process has written, whatever the
     timeout; transactions that start with the lock wait for one another.
     """
-    from sqlalchemy import event
 
     @event.listens_for(engine, "connect")
     def _no_implicit_begin(connection: Any, _record: object) -> None:  # noqa: ANN401
@@ -183,7 +181,7 @@ def _begin_immediately(engine: "Engine") -> None:
 
 
 @contextmanager
-def storage_lock(location: StorageLocation, storage: "BaseStorage") -> Iterator[None]:
+def storage_lock(location: StorageLocation, storage: BaseStorage) -> Iterator[None]:
     """Hold a lock over all processes of all machines, to count trials and take one.
 
     A lock file beside a journal or an SQLite file; PostgreSQL's own lock, which ends with the
@@ -196,9 +194,7 @@ def storage_lock(location: StorageLocation, storage: "BaseStorage") -> Iterator[
 
 
 @contextmanager
-def _database_lock(storage: "BaseStorage") -> Iterator[None]:
-    from sqlalchemy import text
-
+def _database_lock(storage: BaseStorage) -> Iterator[None]:
     with engine_of(storage).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
         try:
@@ -207,7 +203,7 @@ def _database_lock(storage: "BaseStorage") -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _LOCK_NUMBER})
 
 
-def engine_of(storage: Any) -> "Engine":  # noqa: ANN401 - Optuna's storage, perhaps in its cache
+def engine_of(storage: Any) -> Engine:  # noqa: ANN401 - Optuna's storage, perhaps in its cache
     """The database connections of a storage."""
     engine: Engine = getattr(storage, "_backend", storage).engine
     return engine
@@ -222,9 +218,6 @@ def storage_access(location: StorageLocation) -> Iterator[None]:
     Raises:
         StorageError: for every error of the storage.
     """
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -237,12 +230,12 @@ def storage_access(location: StorageLocation) -> Iterator[None]:
             "install psycopg[binary]"
         ) from None
     except OSError as error:
-        if isinstance(error, StorageError) or location.journal is None:
+        if isinstance(error, StorageError) or isinstance(location.where, URL):
             raise
         raise StorageError(f"tuning.storage: {location}: {error.strerror or error}") from error
     except ValueError as error:
         damaged = isinstance(error, json.JSONDecodeError) or "Invalid log format" in str(error)
-        if location.journal is None or not damaged:
+        if isinstance(location.where, URL) or not damaged:
             raise
         raise StorageError(
             f"tuning.storage: {location} is damaged ({error}); remove the line that is not JSON, "
@@ -260,7 +253,7 @@ def _reason(location: StorageLocation, error: BaseException) -> str:
             f"another process has locked it for {SQLITE_PATIENCE_SECONDS:.0f} s; end that one "
             "(a dashboard, a database browser), or use a journal file or PostgreSQL"
         )
-    elif location.dialect == "sqlite":
+    elif location.is_sqlite:
         remedy = "check that the folder exists and can be written, and that it is an Optuna file"
     else:
         remedy = "check host, port, database, user and password, and that the server runs"

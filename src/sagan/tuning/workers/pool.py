@@ -31,12 +31,10 @@ class WorkerPool(Supervisor):
         self._spec, self._count, self._deadline = spec, count, deadline
 
     def __enter__(self) -> Self:
-        devices = (self._spec.training.device, self._spec.config.evaluation.device)
-        one_gpu = not any(":" in device for device in devices)  # else they name it themselves
         for number in range(self._count):
             log_file = self._spec.logs / f"{machine()}-{number}.log"
             arguments = (self._spec, self._deadline)
-            self.start(Task(f"worker {number}", run_worker, arguments, log_file, one_gpu=one_gpu))
+            self.start(Task(f"worker {number}", run_worker, arguments, log_file))
         return self
 
     def working(self) -> bool:

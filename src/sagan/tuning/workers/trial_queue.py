@@ -7,21 +7,18 @@ queue under its own number.
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from optuna import Study
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sagan.tuning.config import TuningConfig
 from sagan.tuning.space import SearchSpace
-from sagan.tuning.storage.location import (
-    StorageLocation,
-    storage_access,
-    storage_lock,
-)
+from sagan.tuning.storage.location import StorageLocation, storage_access, storage_lock
 from sagan.tuning.study import make_sampler
 from sagan.tuning.workers.process_names import has_died, this_process
-
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import FrozenTrial, Trial
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +29,13 @@ class TrialQueue:
     """The trials of one study."""
 
     def __init__(
-        self, study: "Study", location: StorageLocation, config: TuningConfig, space: SearchSpace
+        self, study: Study, location: StorageLocation, config: TuningConfig, space: SearchSpace
     ) -> None:
         """Wrap an open study."""
         self.study, self.location, self._config, self._space = study, location, config, space
         self._storage: Any = study._storage
 
-    def claim(self) -> "Trial | None":
+    def claim(self) -> Trial | None:
         """Take the next trial of the queue, or a new one; None if none is left.
 
         Raises:
@@ -56,7 +53,7 @@ class TrialQueue:
             self.record_heartbeat(trial)
             return trial
 
-    def record_heartbeat(self, trial: "Trial") -> None:
+    def record_heartbeat(self, trial: Trial) -> None:
         """Record that the worker of a trial is alive."""
         self._storage.record_heartbeat(trial._trial_id)
 
@@ -66,9 +63,6 @@ class TrialQueue:
             self._recover()
 
     def _recover(self) -> None:
-        import optuna
-        from optuna.trial import TrialState
-
         optuna.storages.fail_stale_trials(self.study)
         for trial in self.trials():
             worker = trial.user_attrs.get(WORKER)
@@ -81,9 +75,7 @@ class TrialQueue:
             if was_killed(trial) and trial.number not in replaced:
                 self._requeue(trial)
 
-    def _requeue(self, trial: "FrozenTrial") -> None:
-        import optuna
-
+    def _requeue(self, trial: FrozenTrial) -> None:
         attempts = 1 + len([t for t in self.trials() if origin(t) == origin(trial)])
         if attempts > 1 + self._config.retries:
             return
@@ -99,70 +91,50 @@ class TrialQueue:
             )
         )
 
-    def put_back(self, trial: "Trial") -> None:
+    def put_back(self, trial: Trial) -> None:
         """Queue a trial again whose worker was asked to stop."""
-        from optuna.exceptions import UpdateFinishedTrialError
-        from optuna.trial import TrialState
-
         with storage_access(self.location):
             try:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             except UpdateFinishedTrialError:  # given up by others, who have queued it
                 logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
-    def complete(self, trial: "Trial", values: Sequence[float]) -> None:
+    def complete(self, trial: Trial, values: Sequence[float]) -> None:
         """Record a trial's objectives."""
-        self._finish(trial, "COMPLETE", list(values))
+        self._finish(trial, TrialState.COMPLETE, list(values))
 
-    def prune(self, trial: "Trial") -> None:
+    def prune(self, trial: Trial) -> None:
         """Record that a trial was stopped early."""
-        self._finish(trial, "PRUNED")
+        self._finish(trial, TrialState.PRUNED)
 
-    def fail(self, trial: "Trial", reason: str) -> None:
+    def fail(self, trial: Trial, reason: str) -> None:
         """Record that a trial failed by itself, and why; it is not tried again."""
         self.note(trial, ERROR, reason)
-        self._finish(trial, "FAIL")
+        self._finish(trial, TrialState.FAIL)
 
-    def _finish(self, trial: "Trial", state: str, values: list[float] | None = None) -> None:
-        from optuna.trial import TrialState
-
+    def _finish(self, trial: Trial, state: TrialState, values: list[float] | None = None) -> None:
         with storage_access(self.location):
-            self.study.tell(trial, values, TrialState[state], skip_if_finished=True)
+            self.study.tell(trial, values, state, skip_if_finished=True)
 
-    def note(self, trial: "Trial", name: str, value: Any) -> None:  # noqa: ANN401 - JSON-able
+    def note(self, trial: Trial, name: str, value: Any) -> None:  # noqa: ANN401 - JSON-able
         """Store an attribute of a trial."""
-        from optuna.exceptions import UpdateFinishedTrialError
-
         with storage_access(self.location):
             try:
                 trial.set_user_attr(name, value)
             except UpdateFinishedTrialError:
                 logger.warning("trial %d was meanwhile marked as failed", trial.number)
 
-    def trials(self) -> "list[FrozenTrial]":
+    def trials(self) -> list[FrozenTrial]:
         """All trials in their present state."""
         with storage_access(self.location):
             found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
             return found
 
-    def reported(self, trial: "Trial") -> list[int]:
-        """Numbers of the scores that were reported, also before an interruption."""
-        with storage_access(self.location):
-            return list(self._storage.get_trial(trial._trial_id).intermediate_values)
-
-    def best(self) -> "list[FrozenTrial]":
+    def best(self) -> list[FrozenTrial]:
         """The best complete trial; of several objectives, the Pareto front."""
-        study = self.study
-        if not any(trial.state.name == "COMPLETE" for trial in self.trials()):
-            return []
         with storage_access(self.location):
-            best: list[FrozenTrial] = study.best_trials
-            return best if len(study.directions) > 1 else [study.best_trial]
-
-    @property
-    def heartbeat_seconds(self) -> int:
-        """Between heartbeats [s]."""
-        return self._config.heartbeat_seconds
+            best: list[FrozenTrial] = self.study.best_trials
+        return best if len(self.study.directions) > 1 else best[:1]
 
     def running(self) -> int:
         """Number of trials that run."""
@@ -173,27 +145,32 @@ class TrialQueue:
         return max(0, self._config.trials - len(finished(self.trials())))
 
 
-def _replaced(trials: "Sequence[FrozenTrial]") -> set[int]:
+def _replaced(trials: Sequence[FrozenTrial]) -> set[int]:
     return {t.user_attrs[RETRY_OF] for t in trials if RETRY_OF in t.user_attrs}
 
 
-def counted(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Trials that count towards the total: those that no other one replaces."""
     replaced = _replaced(trials)
     return [trial for trial in trials if trial.number not in replaced]
 
 
-def finished(trials: "Sequence[FrozenTrial]") -> "list[FrozenTrial]":
+def finished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Finished trials that count, in the order in which they ended."""
     done = [trial for trial in counted(trials) if trial.state.is_finished()]
     return sorted(done, key=lambda t: (t.datetime_complete is not None, t.datetime_complete))
 
 
-def was_killed(trial: "FrozenTrial") -> bool:
+def was_killed(trial: FrozenTrial) -> bool:
     """Whether a failed trial's worker died before it could say why."""
     return trial.state.name == "FAIL" and ERROR not in trial.user_attrs
 
 
-def origin(trial: "FrozenTrial") -> int:
+def failure_reason(trial: FrozenTrial) -> str:
+    """Why a trial failed."""
+    return str(trial.user_attrs.get(ERROR, "its worker was killed"))
+
+
+def origin(trial: FrozenTrial) -> int:
     """Number of the trial that this one is another attempt at; its own for a first one."""
     return int(trial.user_attrs.get(ORIGIN, trial.number))

@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+import optuna
+from optuna.trial import Trial
 from pydantic import ValidationError
 
 from sagan.common.schema import ClearError, describe_faults
@@ -20,9 +21,6 @@ from sagan.tuning.storage.location import StorageError, open_storage, storage_ac
 from sagan.tuning.study import make_pruner, make_sampler
 from sagan.tuning.workers.context import Report, StudySpec, TrialContext
 from sagan.tuning.workers.trial_queue import TrialQueue, origin, was_killed
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ class Worker:
         Raises:
             StorageError: the storage cannot be used.
         """
-        import optuna
-
         self._spec, self._deadline = spec, deadline
         self._stop = StopRequest()
         config, self._space = spec.config, spec.space
@@ -79,13 +75,11 @@ class Worker:
             else:
                 return
 
-    def _run(self, trial: "Trial") -> None:
+    def _run(self, trial: Trial) -> None:
         """Run a trial and record how it ended."""
-        import optuna
-
         logger.info("trial %d: %s", trial.number, self._space.decoded(trial.params))
         try:
-            with _heartbeats(self.queue, trial):
+            with _heartbeats(self.queue, trial, self._spec.config.heartbeat_seconds):
                 numbers = self._numbers(trial)
                 values = [float(numbers[name]) for name in self._spec.config.objectives]
                 _require_finite(dict(zip(self._spec.config.objectives, values, strict=True)))
@@ -104,7 +98,7 @@ class Worker:
             self.queue.note(trial, NUMBERS, finite)
             self.queue.complete(trial, values)
 
-    def _numbers(self, trial: "Trial") -> Mapping[str, float]:
+    def _numbers(self, trial: Trial) -> Mapping[str, float]:
         values = self._space.decoded(trial.params)
         training = evenly_scored(self._space.training(values), self._spec.config.score_every_images)
         context = TrialContext(
@@ -151,13 +145,8 @@ def evenly_scored(training: TrainingConfig, every_images: int) -> TrainingConfig
     return training.model_copy(update={"scoring": training.scoring.model_copy(update=interval)})
 
 
-def _reporter(
-    spec: StudySpec, queue: TrialQueue, trial: "Trial", training: TrainingConfig
-) -> Report:
+def _reporter(spec: StudySpec, queue: TrialQueue, trial: Trial, training: TrainingConfig) -> Report:
     """A function that passes the scores of a trial to the pruner."""
-    import optuna
-
-    reported = set(queue.reported(trial))
 
     def report(images_seen: int, value: float) -> None:
         queue.note(trial, IMAGES, images_seen)
@@ -166,9 +155,7 @@ def _reporter(
         _require_finite({spec.config.objectives[0]: value})
         step = -(-images_seen // training.scoring.every_images)
         with storage_access(spec.location):
-            if step not in reported:  # an interrupted trial reports some scores again
-                trial.report(value, step)
-                reported.add(step)
+            trial.report(value, step)  # of an interrupted trial some again, which has no effect
             if images_seen < training.total_images and trial.should_prune():
                 logger.info("trial %d pruned at %d images", trial.number, images_seen)
                 queue.note(trial, STOPPED, images_seen)
@@ -178,12 +165,12 @@ def _reporter(
 
 
 @contextmanager
-def _heartbeats(queue: TrialQueue, trial: "Trial") -> Iterator[None]:
+def _heartbeats(queue: TrialQueue, trial: Trial, every_seconds: float) -> Iterator[None]:
     """Record heartbeats while a trial runs; a storage that is down for a while is survived."""
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(queue.heartbeat_seconds):
+        while not done.wait(every_seconds):
             try:
                 queue.record_heartbeat(trial)
             except Exception:
@@ -195,7 +182,7 @@ def _heartbeats(queue: TrialQueue, trial: "Trial") -> Iterator[None]:
         yield
     finally:
         done.set()
-        thread.join(timeout=2 * queue.heartbeat_seconds)
+        thread.join(timeout=2 * every_seconds)
 
 
 def run_worker(spec: StudySpec, deadline: float | None) -> None:

@@ -1,0 +1,151 @@
+"""Photographs of an environment's last run, measured: `python -m benchmarks.photographs`.
+
+10,000 samples, evenly over the classes, beside the real images:
+
+- `recognised`: share that shows its class, says a residual network trained on the real training
+  images alone (`benchmarks.independent_classifier`), beside the same share of real validation
+  images. A network that recognises less than 80% of those judges nothing.
+- `recall`, `precision`: in that network's features, 10,000 samples against 10,000 training images,
+  in neighbourhoods of 3 (Kynkäänniemi et al. 2019), beside real validation images' own.
+- `near_copies`: share of samples as near to a training image as the nearest 5% of validation images
+  are; 0.05 is what new photographs would have.
+- `fd`: Fréchet distance in the same features, beside that of the validation images.
+
+Ends with one JSON line; `--out` also writes it to a file.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.counts import positive
+from benchmarks.digits_quality import shards_path
+from benchmarks.independent_classifier import ResidualNetwork, independent_classifier
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.scores.distances import nearest
+from sagan.metrics.scores.intervals import wilson_interval
+from sagan.metrics.scores.intra_class import frechet_distance_of_features
+from sagan.metrics.scores.memorisation import memorisation
+from sagan.metrics.scores.prdc import compute_prdc
+from sagan.sampling.generate import generate
+from sagan.sampling.latents import sample_latents
+
+LEAST_ACCURACY = 0.8
+COMPARED = 10_000  # images on either side of neighbourhoods, at most
+
+
+def measure(
+    bundle: GeneratorBundle, shards: ShardStore, folder: Path, *, samples: int, seed: int = 0
+) -> dict[str, Any]:
+    """The scores of one generator.
+
+    Args:
+        bundle: the generator.
+        shards: the real images, `train` and `val`.
+        folder: where the independent classifier is kept.
+        samples: number of samples, evenly over the classes.
+        seed: of their latents.
+    """
+    network, real_accuracy = independent_classifier(shards, folder)
+    if real_accuracy < LEAST_ACCURACY:
+        raise SystemExit(
+            f"the independent classifier recognises {real_accuracy:.1%} of the real validation "
+            f"images, less than {LEAST_ACCURACY:.0%}: it cannot judge samples"
+        )
+    labels = torch.arange(samples) % bundle.num_classes
+    latents = sample_latents(samples, bundle.latent_dim, seed)
+    images = torch.cat(list(generate(bundle.load(), latents, labels, batch_size=100)))
+    fake, found = network.judge(images)
+    train = features_of(network, shards.split("train"))
+    val = features_of(network, shards.split("val"))
+    correct = found == labels
+    held_out, generated = (nearest(part, train).distances[:, 0].numpy() for part in (val, fake))
+    prdc, real_prdc = (compute_prdc(part[:COMPARED], drawn(train)) for part in (fake, val))
+    by_class = {
+        name: round(correct[labels == label].float().mean().item(), 4)
+        for label, name in enumerate(bundle.class_names)
+    }
+    return {
+        "recognised": correct.float().mean().item(),
+        "recognised_interval": wilson_interval(int(correct.sum()), samples),
+        "recognised_real": real_accuracy,
+        "recall": prdc.recall,
+        "recall_real": real_prdc.recall,
+        "precision": prdc.precision,
+        "precision_real": real_prdc.precision,
+        "fd": frechet_distance_of_features(fake, train),
+        "fd_real": frechet_distance_of_features(val, train),
+        "near_copies": memorisation(generated, held_out).near_copies,
+        "samples": samples,
+        "classes": by_class,
+    }
+
+
+def features_of(network: ResidualNetwork, images: ShardSplit) -> Tensor:
+    """Features of all images of a split, float32 [M, D]."""
+    parts = np.array_split(np.arange(len(images)), max(1, len(images) // 5000))
+    return torch.cat([network.judge(images.read(part))[0] for part in parts])
+
+
+def drawn(features: Tensor) -> Tensor:
+    """A random part of the real images, equally large for all runs."""
+    chosen = np.random.default_rng(0).permutation(len(features))[:COMPARED]
+    return features[torch.from_numpy(np.sort(chosen))]
+
+
+def main() -> None:
+    """Measure, print the table, then the JSON line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.photographs", description=__doc__)
+    parser.add_argument("--env", default="cifar10", help="environment of the run")
+    parser.add_argument("--data-root", type=Path, help="its data; default: data/ENV")
+    parser.add_argument("--samples", type=positive, default=10_000)
+    parser.add_argument("--out", type=Path, help="file for the JSON")
+    options = parser.parse_args()
+    root: Path = options.data_root or Path("data") / options.env
+    summary_json = root / "08_reporting/training_summary.json"
+    if not summary_json.is_file():
+        train = f"kedro run --pipeline=train --env={options.env}"
+        raise SystemExit(f"{summary_json} is not there; train first: {train}")
+    summary = json.loads(summary_json.read_text())
+    shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
+    bundle = GeneratorBundle.open(root / "06_models/generator")
+    result = measure(bundle, shards, root / "06_models", samples=options.samples)
+    result |= {
+        "train_seconds": summary["train_seconds"],
+        "images": summary["images_seen"],
+        "cores": os.cpu_count(),
+        "weights_sha256": bundle.weights_sha256,
+    }
+    print(table(result))
+    line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()})
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(json.loads(line), indent=2) + "\n")
+    print(line)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The scores beside those of the real validation images."""
+    names = ("recognised", "precision", "recall", "fd")
+    rows = [(name, result[name], result[f"{name}_real"]) for name in names]
+    rows.append(("near_copies", result["near_copies"], 0.05))
+    lines = [f"{'':24}{'samples':>10}{'real val':>10}"]
+    lines += [f"{name:24}{score:>10.3f}{real:>10.3f}" for name, score, real in rows]
+    lines += [f"  {name:22}{share:>10.3f}" for name, share in result["classes"].items()]
+    rate = result["images"] / result["train_seconds"]
+    lines.append(
+        f"{result['images']:,} images in {result['train_seconds'] / 60:.0f} minutes "
+        f"({rate:.0f}/s), {result['cores']} cores"
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
