@@ -108,14 +108,10 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                 members[member.name] = ExtractedMember(member, member.name)
                 owner[member.name] = archive
         needed = sum(member.size_bytes for member, _ in members.values())
-        announce(_called(archives), len(members), needed, target.parent)
+        more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
+        announce(f"{archives[0].name}{more}", len(members), needed, target.parent)
         with progress_bar("extracting", needed, "B") as bar:
             extract([*members.values()], target, made_of, on_bytes=bar.update)
-
-
-def _called(archives: list[Path]) -> str:
-    more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
-    return f"{archives[0].name}{more}"
 
 
 def _below_one_folder(folder: Path) -> Path:
