@@ -98,7 +98,7 @@ def test_even_where_the_network_fails(config, shards, monkeypatch):
         raise torch.OutOfMemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(state.generator, "_to_image", failing)
+        patch.setattr(state.generator.to_rgb, "forward", failing)
         with pytest.raises(torch.OutOfMemoryError):
             watch.check(state)
 

@@ -125,7 +125,7 @@ def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch,
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files._writer, "add_scalar", full)
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", full)
     with caplog.at_level(logging.WARNING):
         for step in (1, 2):
             files.scalars(RECORD, step)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from sagan.training.store import checkpoint_files
+from sagan.common.files import disk
 from sagan.training.store.checkpoints import CheckpointStore
 from tests.training.stored import facts_of, filled, path_of, standing, state
 
@@ -76,13 +76,14 @@ def test_one_that_is_damaged_while_it_is_written_does_not_push_out_the_good_one(
     tmp_path, monkeypatch
 ):
     store = filled(tmp_path, 1, {4: None})
-    original = checkpoint_files._write_facts
+    original = disk.replace
 
-    def tear(path, facts):
-        path.write_bytes(path.read_bytes()[:-1])
-        original(path, facts)
+    def tear(source, target):
+        original(source, target)
+        if target.suffix == ".pt":
+            target.write_bytes(target.read_bytes()[:-1])
 
-    monkeypatch.setattr(checkpoint_files, "_write_facts", tear)
+    monkeypatch.setattr(disk, "replace", tear)
     store.save(state(8), 8)
 
     assert store.load_newest()["images_seen"] == 4
