@@ -233,7 +233,7 @@ def test_training_keeps_the_largest_singular_values_at_one(networks):
     def tops():  # judged by their mean: where a layer's two largest change places, u and v lag
         return torch.tensor(
             [
-                torch.linalg.matrix_norm(layer.normalized_weight().flatten(1), ord=2).item()
+                torch.linalg.matrix_norm((layer.weight / layer.sigma()).flatten(1), ord=2).item()
                 for network in networks
                 for layer in network.modules()
                 if isinstance(layer, SpectralLayer)

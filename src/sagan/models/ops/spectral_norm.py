@@ -38,11 +38,6 @@ class SpectralLayer(nn.Module):
             sigma: Tensor = torch.dot(self.u, torch.mv(self.weight.flatten(1), self.v))
         return sigma
 
-    def normalized_weight(self) -> Tensor:
-        """The weight divided by `sigma`; same shape."""
-        weight: Tensor = self.weight / self.sigma()
-        return weight
-
 
 class SpectralConv2d(SpectralLayer, nn.Conv2d):
     """Convolution with a spectrally normalised kernel."""
