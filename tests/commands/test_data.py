@@ -89,7 +89,8 @@ def test_every_source_and_parameter_of_acquisition_serves(tmp_path, capsys):
     from tests.data.published import write_kaggle
 
     place = write_kaggle(tmp_path / "published")
-    options = ["--source", "kaggle", "--set", "classes=goldfish;crane", "--also-sizes", "32;64"]
+    options = ["--source=kaggle", "--set=classes=goldfish;crane"]
+    options += ["--also-sizes=32", "--also-sizes=64"]
     assert main([*command(place), *options]) == 0
     store = ShardStore.open(Path(capsys.readouterr().out.strip()))
     assert store.class_titles == {"n01443537": "goldfish, Carassius auratus", "n02012849": "crane"}

@@ -185,7 +185,9 @@ def test_several_sizes_in_one_pass_are_the_stores_of_as_many(
 ):
     read: list[str] = []
     killed_after(1000, monkeypatch, read)
-    stores = build_stores(root, images, tmp_path / "together", with_changes(also_sizes="64;32;16"))
+    stores = build_stores(
+        root, images, tmp_path / "together", with_changes(also_sizes=[64, 32, 16])
+    )
     assert [store.image_size for store in stores] == [16, 64, 32]
     assert len(read) == len(images)
     assert contents(stores[0].path) == whole
@@ -203,12 +205,11 @@ def test_a_size_that_is_there_is_not_made_again(root, images, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in first.path.iterdir()} == before
 
 
-@pytest.mark.parametrize("given", [32, "32", [32], "32,", (32,)])
-def test_more_sizes_in_any_form(given):
-    assert with_changes(also_sizes=given).sizes == (16, 32)
+def test_each_size_is_made_once():
+    assert with_changes(also_sizes=[32, 16, 32]).sizes == (16, 32)
 
 
-@pytest.mark.parametrize("given", [17, "small", [16, 17], "16;17", 1.5])
+@pytest.mark.parametrize("given", [17, "small", [16, 17], "16;32", 1.5])
 def test_more_sizes_that_are_none_are_refused(given):
     with pytest.raises(ValueError, match=r"also_sizes"):
         with_changes(also_sizes=given)
@@ -225,7 +226,7 @@ def test_two_processes_that_want_the_same_shards_make_them_once(root, images, tm
 
 def test_what_it_takes_is_said_before_it_starts(root, images, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        build_stores(root, images, tmp_path, with_changes(also_sizes=32))
+        build_stores(root, images, tmp_path, with_changes(also_sizes=[32]))
     assert "30 images at 16 and 32 px take 116kB" in caplog.text
     assert "are free" in caplog.text
 

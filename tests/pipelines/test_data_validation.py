@@ -8,7 +8,7 @@ from sagan.validation.config import DataValidationConfig
 from sagan.validation.suites import read_suites
 from tests.drawn_images import draw_image_folder
 from tests.pipelines.data_pipelines import catalog_below, parameter_model, parameters
-from tests.validation.suites import documents, entry_of, small_config
+from tests.validation.suites import documents, small_config
 
 
 @pytest.fixture
@@ -58,13 +58,3 @@ def test_a_failed_gate_leaves_report_and_docs_but_no_validated_manifest(root):
     assert not catalog.load("validation_report")["passed"]
     assert "class_count" in catalog.load("data_docs")
     assert not catalog.exists("validated_manifest")
-
-
-def test_a_faulty_suite_is_refused_before_any_image_is_read(root):
-    catalog = catalog_for(root)
-    suites = documents()
-    entry_of(suites, "images", "path_once")["type"] = "expect_wonders"
-    catalog["expectation_suites"] = suites
-    with pytest.raises(ValueError, match=r"images\.json, path_once: unknown expectation type"):
-        SequentialRunner().run(create_pipeline(), catalog)
-    assert not catalog.exists("manifest")

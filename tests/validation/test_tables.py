@@ -176,7 +176,7 @@ def test_offenders_are_shown_beside_what_they_copy(root):
         ("content_once_in_split", "train/00_circle/0000.png"),
     ]
     kind, _, data = report["pictures"][0]["picture"].partition(";base64,")
-    assert kind == "data:image/jpeg"
+    assert kind == "data:image/webp"
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         assert picture.size == (24, 24)
 

@@ -34,7 +34,13 @@ logger = logging.getLogger(__name__)
     help="Any other parameter of acquisition, such as classes='goldfish;crane'.",
 )
 @field_option(PreprocessingConfig, "image_size")
-@field_option(PreprocessingConfig, "also_sizes", type=str, default="", show_default=False)
+@click.option(
+    "--also-sizes",
+    type=int,
+    multiple=True,
+    metavar="SIZE",
+    help="Another size in the same pass; can be repeated.",
+)
 @field_option(PreprocessingConfig, "resizer")
 @field_option(PreprocessingConfig, "shard_images")
 @field_option(PreprocessingConfig, "workers")

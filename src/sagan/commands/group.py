@@ -183,32 +183,21 @@ def field_option(
     return click.option(*(names or [f"--{field.replace('_', '-')}"]), **taken | options)
 
 
-def device_option(function: _Function) -> _Function:
-    """The option `--device`."""
-    return click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."
-    )(function)
-
-
-def config_option(function: _Function) -> _Function:
-    """The option `--config`, which can be repeated."""
-    return click.option(
-        "--config",
-        "files",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        metavar="YML",
-        help="Parameters file; of several, later ones override earlier ones.",
-    )(function)
-
-
-def weights_option(function: _Function) -> _Function:
-    """The option `--weights`."""
-    return click.option(
-        "--weights",
-        type=click.Choice(["ema", "raw"]),
-        help="Averaged or raw weights; default: averaged where the bundle has them.",
-    )(function)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."
+)
+config_option = path_option(
+    "--config",
+    "files",
+    multiple=True,
+    metavar="YML",
+    help="Parameters file; of several, later ones override earlier ones.",
+)
+weights_option = click.option(
+    "--weights",
+    type=click.Choice(["ema", "raw"]),
+    help="Averaged or raw weights; default: averaged where the bundle has them.",
+)
 
 
 @click.group(name="sagan", cls=LazyGroup, invoke_without_command=True)

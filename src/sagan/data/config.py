@@ -33,16 +33,6 @@ def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
     return value
 
 
-def _listed_numbers(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
-    """As `_listed`, of whole numbers; a single one comes from the command line as a number."""
-    if isinstance(value, int):
-        return (value,)
-    parts = _listed(value)
-    if isinstance(value, str):
-        return tuple(int(part) if part.isdecimal() else part for part in parts)
-    return parts
-
-
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
@@ -114,17 +104,14 @@ class ManifestConfig(Config):
 
 
 ImageSize = Literal[16, 32, 64, 128, 256]
-Sizes = Annotated[tuple[ImageSize, ...], BeforeValidator(_listed_numbers)]
 
 
 class PreprocessingConfig(Config):
     """Preprocessing: how images become shards."""
 
     image_size: ImageSize = Field(default=128, description="Side of the square images, pixels")
-    also_sizes: Sizes = Field(
-        default=(),
-        description="More sizes that the same pass writes, each a store of its own; "
-        "a list, or one string separated by ; or ,",
+    also_sizes: tuple[ImageSize, ...] = Field(
+        default=(), description="More sizes that the same pass writes, each a store of its own"
     )
     resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
         default="bicubic_antialias", description="Crop and interpolation, by name"

@@ -28,7 +28,6 @@ def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     workers: int,
-    initializer: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
     """Yield `function(item)` for every item, in the items' order.
 
@@ -36,14 +35,13 @@ def ordered_map(
         function: called in worker threads.
         items: consumed only a little ahead of the results.
         workers: number of threads; 0 takes all cores.
-        initializer: called once in each thread.
 
     Raises:
         Exception: the first one that `function` raised; work not begun is dropped.
     """
     threads = resolve_workers(workers)
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, initializer=initializer) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))

@@ -32,11 +32,8 @@ class ParquetDataset(AtomicDataset):
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.filepath) as file:
-            batch = next(file.iter_batches(batch_size=nrows), None)
-            columns = file.schema_arrow.names
-        if batch is None:
-            return TablePreview({"index": [], "columns": columns, "data": []})
-        return _as_preview(batch.to_pandas())
+            rows = next(file.iter_batches(batch_size=nrows), file.schema_arrow.empty_table())
+        return _as_preview(rows.to_pandas())
 
 
 def _as_preview(table: "pd.DataFrame") -> TablePreview:

@@ -54,8 +54,11 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         for name in sorted(models.keys() - parameters.keys())
     ]
     for name, model in models.items():
-        if name in parameters:
-            faults += _faults(name, model, parameters[name])
+        try:
+            if name in parameters:
+                model.model_validate(parameters[name])
+        except ValidationError as error:
+            faults += describe_faults(error, name)
     if faults:
         shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN_FAULTS])
         more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
@@ -69,11 +72,3 @@ def _parameter_names(pipeline: Pipeline) -> Iterator[str]:
     for name in pipeline.inputs():
         if name.startswith("params:"):
             yield name.removeprefix("params:").split(".")[0]
-
-
-def _faults(name: str, model: Any, value: Any) -> list[str]:  # noqa: ANN401 - raw configuration
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        return list(describe_faults(error, name))
-    return []

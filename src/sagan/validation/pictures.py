@@ -1,14 +1,14 @@
 """Thumbnails of the images that failed an expectation, as data URLs."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from sagan.data.manifest.inspection import FORMATS
+from sagan.html.images import data_uri
 
 SIDE_PX = 112
 EACH = 6  # per expectation, so that no single fault takes the whole page
@@ -36,7 +36,7 @@ def offender_pictures(
 
 
 def _thumbnail(path: Path) -> str | None:
-    """A small JPEG as a data URL; None if the file is gone, broken or too large."""
+    """A small picture as a data URL; None if the file is gone, broken or too large."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
@@ -45,9 +45,8 @@ def _thumbnail(path: Path) -> str | None:
             small = image.convert("RGBA")
         small.thumbnail((SIDE_PX, SIDE_PX))
         ground = Image.new("RGBA", small.size, "white")
-        buffer = io.BytesIO()
-        Image.alpha_composite(ground, small).convert("RGB").save(buffer, "JPEG", quality=80)
+        shown = np.asarray(Image.alpha_composite(ground, small).convert("RGB"))
+        return data_uri(shown, lossless_bytes=0)
     # the fault of the file is reported elsewhere; the page does without its picture
     except Exception:
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -60,8 +60,10 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return ImageFacts(reason="not a regular file")
-        if status.st_size > config.max_file_bytes:
-            return _too_large(path, status.st_size, config.max_file_bytes)
+        size, limit = status.st_size, config.max_file_bytes
+        if size > limit:
+            reason = f"file of {size:,} bytes; max_file_bytes is {limit:,}"
+            return ImageFacts(bytes=size, reason=reason)
         data = path.read_bytes()
     except OSError as error:
         return ImageFacts(reason=f"cannot be read: {error.strerror}")
@@ -69,13 +71,6 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
     if not data:
         return facts._replace(reason="empty file (0 bytes)")
     return _decode(data, facts, config.max_pixels)
-
-
-def _too_large(path: Path, size: int, limit: int) -> ImageFacts:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    reason = f"file of {size:,} bytes; max_file_bytes is {limit:,}"
-    return ImageFacts(bytes=size, sha256=digest, reason=reason)
 
 
 def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
@@ -86,7 +81,9 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 width=image.width, height=image.height, mode=image.mode, format=image.format
             )
             if image.width * image.height > max_pixels:
-                return facts._replace(reason=_bomb(image.width, image.height, max_pixels))
+                declared = f"{image.width:,} x {image.height:,} pixels declared"
+                limit = f"max_pixels is {max_pixels:,}"
+                return facts._replace(reason=f"decompression bomb: {declared}; {limit}")
             if image.mode not in MODES:
                 return facts._replace(
                     reason=f"pixel mode '{image.mode}' has no defined conversion to RGB"
@@ -102,10 +99,6 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
     except Exception as error:
         return facts._replace(reason=f"cannot be decoded: {type(error).__name__}: {error}")
     return facts._replace(decodable=True)
-
-
-def _bomb(width: int, height: int, limit: int) -> str:
-    return f"decompression bomb: {width:,} x {height:,} pixels declared; max_pixels is {limit:,}"
 
 
 def _describe_content(data: bytes) -> str:

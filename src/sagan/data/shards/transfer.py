@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import file_sha256, replacing_file, require_space
+from sagan.common.progress import progress_bar
 from sagan.common.schema import ClearError
-from sagan.data.progress import progress_bar
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.processes.lock import folder_lock
 
@@ -43,7 +43,9 @@ def publish_store(store: ShardStore, address: str) -> None:
     try:
         if fsspec.utils.get_protocol(address) not in _OBJECT_STORES:
             remote.makedirs(root, exist_ok=True)
-        there = {name.rstrip("/").rsplit("/", 1)[-1]: size for name, size in _sizes(remote, root)}
+        remote.invalidate_cache()
+        found = remote.find(root, maxdepth=1, detail=True)
+        there = {name.rsplit("/", 1)[-1]: entry["size"] for name, entry in found.items()}
         left = [file for file in files if there.get(file.file) != file.bytes]
         if left and INDEX in there:
             remote.rm_file(f"{root}/{INDEX}")  # no store until it is whole
@@ -121,15 +123,6 @@ def _remote(address: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise TransferError(f"'{address}' is not a valid address: {error}") from error
     return remote, root.rstrip("/")
-
-
-def _sizes(remote: Any, root: str) -> list[tuple[str, int]]:  # noqa: ANN401 - fsspec is untyped
-    """Name and size of the files at an address; object stores have no empty folders."""
-    remote.invalidate_cache()
-    try:
-        return [(entry["name"], entry["size"]) for entry in remote.ls(root, detail=True)]
-    except FileNotFoundError:
-        return []
 
 
 def _first_line(error: Exception) -> str:

@@ -78,16 +78,14 @@ class StoreWriter:
 
     def finish(self) -> ShardStore:
         """Write labels and index, which make the folder a store."""
-        facts = self._facts | {"splits": {name: self._entry(name) for name in self._splits()}}
+        splits = dict.fromkeys(shard.split for shard in self._shards)
+        facts = self._facts | {"splits": {name: self._entry(name) for name in splits}}
         facts["checksum"] = index_checksum(facts)
         write_index(self.folder, facts)
         (self.folder / JOURNAL).unlink(missing_ok=True)
         store = ShardStore.open(self.folder, verify_checksums=False)
         ChecksumCache(self.folder, facts["checksum"]).add(self._finished)
         return store
-
-    def _splits(self) -> list[str]:
-        return list(dict.fromkeys(shard.split for shard in self._shards))
 
     def _entry(self, split: str) -> dict[str, Any]:
         mine = [shard for shard in self._shards if shard.split == split]
@@ -102,7 +100,7 @@ class StoreWriter:
 
     def _record(self, shard: Shard, written: ArrayFile) -> None:
         self._finished[shard.file] = written
-        line = json.dumps({"made_of": _made_of(shard), **written._asdict()})
+        line = json.dumps({"made_of": hash_records(shard.images), **written._asdict()})
         with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
             journal.write(f"{line}\n")
             journal.flush()
@@ -127,7 +125,8 @@ class StoreWriter:
             return self._of_index(index["splits"]) if index["key"] == self._facts["key"] else {}
         except (FileNotFoundError, ValueError):
             lines = _read_journal(self.folder / JOURNAL)
-        same = [s for s in self._shards if s.file in lines and _made_of(s) == lines[s.file][0]]
+        known = [shard for shard in self._shards if shard.file in lines]
+        same = [shard for shard in known if hash_records(shard.images) == lines[shard.file][0]]
         return {shard.file: lines[shard.file][1] for shard in same}
 
     def _of_index(self, splits: dict[str, Any]) -> dict[str, ArrayFile]:
@@ -143,10 +142,6 @@ def write_index(folder: Path, facts: dict[str, Any]) -> None:
     """Write a store's index atomically."""
     with replacing_file(folder / INDEX) as temporary:
         temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-
-
-def _made_of(shard: Shard) -> str:
-    return hash_records(shard.images)
 
 
 def _is_sound(path: Path, file: ArrayFile) -> bool:

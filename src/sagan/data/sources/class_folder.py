@@ -8,6 +8,7 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
+from sagan.common.progress import progress_bar
 from sagan.data.archives.extraction import (
     ExtractedMember,
     announce,
@@ -18,7 +19,6 @@ from sagan.data.archives.extraction import (
 from sagan.data.archives.members import ArchiveError, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.image_folder import ImageFolder
-from sagan.data.progress import progress_bar
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 from sagan.processes.lock import folder_lock
@@ -108,14 +108,10 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                 members[member.name] = ExtractedMember(member, member.name)
                 owner[member.name] = archive
         needed = sum(member.size_bytes for member, _ in members.values())
-        announce(_called(archives), len(members), needed, target.parent)
+        more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
+        announce(f"{archives[0].name}{more}", len(members), needed, target.parent)
         with progress_bar("extracting", needed, "B") as bar:
             extract([*members.values()], target, made_of, on_bytes=bar.update)
-
-
-def _called(archives: list[Path]) -> str:
-    more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
-    return f"{archives[0].name}{more}"
 
 
 def _below_one_folder(folder: Path) -> Path:

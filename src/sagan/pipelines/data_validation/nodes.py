@@ -9,19 +9,11 @@ from sagan.validation.config import DataValidationConfig
 
 
 def make_manifest(
-    config: DataValidationConfig,
-    expectation_suites: dict[str, Any],
-    image_folder: ImageFolder,
-    workspace: Path,
+    config: DataValidationConfig, image_folder: ImageFolder, workspace: Path
 ) -> DataFrame:
-    """Read every image, after the suites were found usable."""
+    """Read every image."""
     from sagan.data.manifest.build import build_manifest
-    from sagan.validation.known_classes import read_known_classes
-    from sagan.validation.suite import build_expectations
-    from sagan.validation.suites import read_suites
 
-    build_expectations(read_suites(expectation_suites, config).expected)
-    read_known_classes(config.known_classes)
     return build_manifest(image_folder, config.manifest, workspace)
 
 

@@ -14,12 +14,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 make_manifest,
-                inputs=[
-                    "params:data_validation",
-                    "expectation_suites",
-                    "image_folder",
-                    "manifest_workspace",
-                ],
+                inputs=["params:data_validation", "image_folder", "manifest_workspace"],
                 outputs="manifest",
                 name="make_manifest",
             ),
