@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
+from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.context import EvaluationContext
@@ -39,7 +39,7 @@ class SampleAccumulators:
         """
         extractor, predict = self._context.extractor, self._context.predict
         total = self._context.config.num_samples
-        with tqdm(total=total, desc="samples", unit=" images", disable=None) as bar:
+        with progress_bar("measuring samples", total) as bar:
             for images, class_labels in batches:
                 features = extractor(images)
                 self.statistics.update(features)

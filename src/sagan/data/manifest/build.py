@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sagan.common.progress import progress_bar
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, inspect_image
 from sagan.data.manifest.parts import COUNTS, inspect_in_parts
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagan.common.files import json_sha256, replacing_file
+from sagan.common.progress import progress_bar
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, escape_name, inspect_image
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import progress_bar
 
 if TYPE_CHECKING:
     import pyarrow as pa

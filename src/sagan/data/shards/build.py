@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sagan.common.files import disk, display_path, require_space
+from sagan.common.progress import progress_bar
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import progress_bar
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
 from sagan.data.shards.writer import Shard, StoreWriter, cut_into_shards, write_index

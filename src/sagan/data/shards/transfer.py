@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.files import file_sha256, replacing_file, require_space
+from sagan.common.progress import progress_bar
 from sagan.common.schema import ClearError
-from sagan.data.progress import progress_bar
 from sagan.data.shards.store import INDEX, ArrayFile, ShardStore, parse_index
 from sagan.processes.lock import folder_lock
 

@@ -8,6 +8,7 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
+from sagan.common.progress import progress_bar
 from sagan.data.archives.extraction import (
     ExtractedMember,
     announce,
@@ -18,7 +19,6 @@ from sagan.data.archives.extraction import (
 from sagan.data.archives.members import ArchiveError, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.image_folder import ImageFolder
-from sagan.data.progress import progress_bar
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 from sagan.processes.lock import folder_lock

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
+from sagan.common.progress import progress_bar
 from sagan.data.archives.extraction import (
     ExtractedMember,
     announce,
@@ -33,7 +34,6 @@ from sagan.data.archives.members import (
 from sagan.data.class_titles import known_titles
 from sagan.data.image_folder import first_five
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import progress_bar
 from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels
 from sagan.data.sources.selection import Selection

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sagan.common.files import require_space
+from sagan.common.progress import progress_bar
 from sagan.common.schema import ClearError
 from sagan.data.archives.extraction import finish, is_extracted
 from sagan.data.config import AcquisitionConfig
 from sagan.data.parallel import ordered_map
-from sagan.data.progress import progress_bar
 from sagan.data.sources.class_folder import unpacked
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.processes.lock import folder_lock

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
+from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
 
@@ -231,16 +232,19 @@ def fit(
     labels = torch.from_numpy(images.labels)
     network.train()
     logger.info("training the classifier: %s images, %d epochs", f"{len(indices):,}", config.epochs)
-    for _ in range(config.epochs):
-        shuffled = order.permutation(indices)
-        for start in range(0, len(shuffled), config.batch_size):
-            batch = shuffled[start : start + config.batch_size]
-            x = to_float(images.read(batch).to(device))
-            loss = F.cross_entropy(network(x), labels[batch].to(device))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+    shown = config.epochs * len(indices)
+    with progress_bar("training the classifier", shown, leave=False) as bar:
+        for _ in range(config.epochs):
+            shuffled = order.permutation(indices)
+            for start in range(0, len(shuffled), config.batch_size):
+                batch = shuffled[start : start + config.batch_size]
+                x = to_float(images.read(batch).to(device))
+                loss = F.cross_entropy(network(x), labels[batch].to(device))
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+                bar.update(len(batch))
     network.eval()
 
 

@@ -9,10 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from sagan.common.devices import choose_device
 from sagan.common.files import json_sha256, replacing_file, source_hash
+from sagan.common.progress import progress_bar
 from sagan.common.schema import differences
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import EvaluationConfig
@@ -252,7 +252,7 @@ def _features(
     batch_size: int,
     what: str,
 ) -> Iterator[Tensor]:
-    with tqdm(total=len(indices), desc=what, unit=" images", disable=None, leave=False) as bar:
+    with progress_bar(f"features of {what}", len(indices), leave=False) as bar:
         for start in range(0, len(indices), batch_size):
             batch = indices[start : start + batch_size]
             yield extractor(images.read(batch))

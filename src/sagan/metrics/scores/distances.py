@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
+
+from sagan.common.progress import progress_bar
 
 ROWS, COLUMNS = 1024, 8192  # of a block: 64 MiB in float64
 # squared distances below this share of the squared lengths are rounding: the vectors are equal
@@ -52,10 +53,7 @@ def distance_blocks(
     _check(first, second)
     rows, columns = rows or ROWS, columns or COLUMNS
     centre = second.to(torch.float64).mean(dim=0)
-    bar = tqdm(
-        total=len(first), desc=what, unit=" rows", leave=False, disable=None if what else True
-    )
-    with bar:
+    with progress_bar(what, len(first), "rows", leave=False) as bar:
         for top in range(0, len(first), rows):
             x = first[top : top + rows].to(torch.float64) - centre  # [rows, D]
             for left in range(0, len(second), columns):

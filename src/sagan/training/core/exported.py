@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import nn
 
+from sagan.common.progress import progress_bar
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import power_iteration
 from sagan.training.config import TrainingConfig
@@ -46,7 +47,8 @@ def take_standing_statistics(generator: Generator, config: TrainingConfig) -> No
         norm.momentum = None  # a cumulative mean
     device = next(generator.parameters()).device
     generator.train()
-    for batch in range(config.standing_batches):
+    count = config.standing_batches
+    for batch in progress_bar("batch-norm statistics", count, "batches", range(count), leave=False):
         z, y = draw_latents_and_labels(
             config.seed,
             Stream.STANDING_STATISTICS,

@@ -1,8 +1,9 @@
 import logging
+from types import SimpleNamespace
 
 import pytest
 
-from sagan.data.progress import progress_bar
+from sagan.common.progress import progress_bar
 
 
 @pytest.fixture
@@ -10,19 +11,30 @@ def clock(monkeypatch):
     """Seconds that pass only when told to."""
     now = [100.0]
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    monkeypatch.setattr("sagan.common.progress.time", SimpleNamespace(time=lambda: now[0]))
     return now
 
 
 def test_a_batch_jobs_log_has_a_line_now_and_then(clock, caplog):
     with caplog.at_level(logging.INFO), progress_bar("resizing", 1000) as bar:
         for _ in range(10):
-            clock[0] += 10
+            clock[0] += 5
             bar.update(100)
     assert caplog.messages == [
-        "resizing: 30%, 10.00 images/s, 01:10 left",
-        "resizing: 60%, 10.00 images/s, 00:40 left",
-        "resizing: 90%, 10.00 images/s, 00:10 left",
+        "resizing: 20%, 20.00 images/s, 00:40 left",
+        "resizing: 40%, 20.00 images/s, 00:30 left",
+        "resizing: 60%, 20.00 images/s, 00:20 left",
+        "resizing: 80%, 20.00 images/s, 00:10 left",
+        "resizing: 100%, 20.00 images/s, 00:00 left",
     ]
+
+
+def test_a_long_pass_writes_lines_ever_more_rarely(clock, caplog):
+    with caplog.at_level(logging.INFO), progress_bar("resizing", 3600) as bar:
+        for _ in range(3600):
+            clock[0] += 1
+            bar.update(1)
+    assert len(caplog.messages) < 50
 
 
 def test_bytes_are_told_as_bytes_and_nothing_as_nothing(clock, caplog):

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,33 +10,45 @@ from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
-_LINE_SECONDS = 30.0
+_LINE_SECONDS = 10.0  # between lines of the log, at first
+_LINE_SHARE = 0.1  # of the time passed, later
 
 
 class _Log:
     """The log as the file that a bar is written to."""
 
+    def __init__(self) -> None:
+        self._started = self._next = time.time()
+
     def write(self, text: str) -> None:
-        if line := text.strip():
+        line, now = text.strip(), time.time()
+        if line and now >= self._next:
             logger.info("%s", line)
+            self._next = now + max(_LINE_SECONDS, _LINE_SHARE * (now - self._started))
 
     def flush(self) -> None:
         pass
 
 
 def progress_bar(
-    what: str, total: int, unit: str = "images", iterable: Iterable[Any] | None = None
+    what: str,
+    total: int,
+    unit: str = "images",
+    iterable: Iterable[Any] | None = None,
+    *,
+    leave: bool = True,
 ) -> "tqdm[Any]":
-    """A bar of tqdm; without a terminal a line of the log every 30 seconds.
+    """A bar of tqdm; without a terminal lines of the log, after 10 seconds and then more rarely.
 
     Args:
-        what: What is being done, such as "extracting train".
+        what: What is being done, such as "extracting train"; empty: nothing is shown.
         total: The total, in units.
         unit: "B" for bytes, else a plural such as "images".
         iterable: What to count; None: the caller updates the bar.
+        leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
-    shown: dict[str, Any] = {"dynamic_ncols": True}
+    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave, "disable": not what}
     if not sys.stderr.isatty():
         shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
