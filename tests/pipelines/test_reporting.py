@@ -37,7 +37,7 @@ def report(metrics: object, pictures: object) -> str:
         }
     )
     SequentialRunner().run(create_pipeline(), catalog)
-    assert len(catalog["training_curves_plot"].load().data) == 14
+    assert len(catalog["training_curves_plot"].load().data) == 17
     assert catalog["scores"].load()["images_seen"] == run.summary()["images_seen"]
     return catalog["report"].load()
 
