@@ -116,13 +116,14 @@ def train(network: ResidualNetwork, images: ShardSplit) -> None:
     order = np.random.default_rng(0)
     parameters = network.parameters()
     optimizer = torch.optim.SGD(parameters, lr=PEAK_LR, momentum=0.9, weight_decay=WEIGHT_DECAY)
-    steps = EPOCHS * (len(images) // BATCH_SIZE)
+    size = min(BATCH_SIZE, len(images))
+    steps = EPOCHS * (len(images) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
     labels = torch.from_numpy(images.labels)
     network.train()
     with tqdm(total=steps, desc="independent classifier", unit=" steps") as bar:
         for _ in range(EPOCHS):
-            shuffled = order.permutation(len(images))[: steps // EPOCHS * BATCH_SIZE]
+            shuffled = order.permutation(len(images))[: steps // EPOCHS * size]
             for indices in np.split(shuffled, steps // EPOCHS):
                 batch = changed(to_float(images.read(indices)))
                 logits = network(batch.contiguous(memory_format=torch.channels_last))

@@ -41,6 +41,7 @@ FETCHES_PACKAGES = {
 # what stands for the user's own: a phrase -> with what it is filled, a method of `world.World`
 PLACES = {
     "/path/to/images": "images",
+    "/path/to/cifar10": "cifar10",
     "/my/images": "images",
     "benchmarks.preprocessing DIR": "benchmark_images",
     "/path/to/the/archives": "archives",
@@ -117,7 +118,11 @@ SERVERS = {
 }
 
 # how a command begins whose status 1 is an answer and no failure: small budgets decide nothing
-ANSWERS = ("python -m benchmarks.bf16_quality", "python -m benchmarks.tuning")
+ANSWERS = (
+    "python -m benchmarks.bf16_quality",
+    "python -m benchmarks.photographs",
+    "python -m benchmarks.tuning",
+)
 
 # first lines of what happens elsewhere than in the project's folder
 ELSEWHERE = {

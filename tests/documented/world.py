@@ -53,6 +53,14 @@ class World:
         return str(drawn)
 
     @cached_property
+    def cifar10(self) -> str:
+        """A class folder of drawn images as large as CIFAR-10's."""
+        drawn = draw_image_folder(
+            self.folder / "cifar10", classes=2, per_class=100, size=32, val_per_class=10
+        )
+        return str(drawn)
+
+    @cached_property
     def photos(self) -> str:
         """A small class folder."""
         return str(draw_image_folder(self.folder / "photos", classes=2, per_class=4))
