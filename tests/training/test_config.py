@@ -13,7 +13,7 @@ from sagan.training.core.sizes import fakes_per_update, passes
         ({"generator_lr": float("nan")}, "finite number"),
         ({"discriminator_lr": float("inf")}, "finite number"),
         ({"ema_decay": 1.0}, "less than 1"),
-        ({"precision": "fp16"}, "'fp32' or 'bf16'"),
+        ({"precision": "fp16"}, "'fp32', 'bf16' or 'auto'"),
         ({"lerning_rate": 1}, "unknown key 'lerning_rate'"),
         ({"devices": 3}, "batch_size 256 cannot be shared evenly by 3 processes"),
         ({"devices": 2, "nnodes": 3, "rdzv_endpoint": "a:1"}, "evenly by 6 processes"),

@@ -93,7 +93,8 @@ OVERFITTING = {"interval": 3, "ramp_images": 100, "lecam_weight": 0.3, "lecam_wa
 def test_every_kind_of_run_stops_and_goes_on_bit_for_bit(
     tiny, shards, tmp_path, monkeypatch, changes
 ):
-    changes = changes | {"total_images": 4 * images_per_step(tiny(**changes))}
+    steps = images_per_step(tiny(**changes | {"total_images": 10_000}))
+    changes = changes | {"total_images": 4 * steps}
     changes |= {"checkpoint_every_images": images_per_step(tiny(**changes))}
     whole = train(tiny(**changes), shards, tmp_path / "whole")
     with monkeypatch.context() as patch:
