@@ -28,7 +28,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
 test: $(READY)
 	$(PYTEST)
 
-# all that trains nothing and starts no process, browser or database
+# without training, processes, browsers, databases and files of ten seconds
 test-fast: $(READY)
 	$(PYTEST) -m "not slow"
 

@@ -10,7 +10,7 @@ from types import CodeType, ModuleType
 
 import pytest
 
-from tests.costs import SECONDS
+from tests.costs import SECONDS, SLOW_FILE
 
 ROOT = Path(__file__).parents[1]
 # whoever calls one of these starts a process; calls through helpers of ours are followed
@@ -41,13 +41,14 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a process or trains as slow; hand out the costliest files first.
+    """Mark what starts a process, trains or is costly as slow; costly files are handed out first.
 
     Files of unknown cost follow in their own order. With `--no-loadscope-reorder` pytest-xdist
     keeps this order; its own would start the files of few tests, the slowest here, last.
     """
     for item in items:
-        if isinstance(item, pytest.Function) and _starts_a_process(item):
+        costly = SECONDS.get(_file(item.nodeid), 0) >= SLOW_FILE
+        if costly or (isinstance(item, pytest.Function) and _starts_a_process(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: -SECONDS.get(_file(item.nodeid), 0))
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import pytest
 import torch
 from torchvision.io import decode_image
 
@@ -33,6 +34,7 @@ def test_shards_hold_the_same_images_in_as_many_files_as_asked_for(tmp_path):
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow  # workers of a data loader
 def test_a_reader_reads_on_and_tells_images_a_second(tmp_path):
     root = batches.draw_images(tmp_path / "images", size=16, count=12)
     ours = batches.make_batches(root, tmp_path / "shards", 16)
@@ -47,6 +49,7 @@ def test_a_reader_reads_on_and_tells_images_a_second(tmp_path):
     assert min(min(values) for values in rates.values()) > 0
 
 
+@pytest.mark.slow  # workers of a data loader
 def test_prints_a_table_and_one_json_line(capsys, monkeypatch):
     words = ["--sizes", "16", "32", "--count=8", "--batch-size=4", "--rounds=1", "--seconds=0"]
     words += ["--base-channels=8", "--step-batch-size=2"]
