@@ -44,3 +44,10 @@ def test_bytes_are_told_as_bytes_and_nothing_as_nothing(clock, caplog):
     assert caplog.messages == ["extracting: 25%, 25.0kB/s, 02:00 left"]
     with progress_bar("nothing", 0):
         pass
+
+
+def test_without_a_title_nothing_is_shown(clock, caplog):
+    with caplog.at_level(logging.INFO), progress_bar("", 100) as bar:
+        clock[0] += 40
+        bar.update(50)
+    assert not caplog.messages

@@ -48,10 +48,11 @@ def progress_bar(
         leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
-    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave, "disable": not what}
+    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave}
     if not sys.stderr.isatty():
         shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
         shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_fmt}, {remaining} left"
     unit = unit if of_bytes else f" {unit}"
-    return tqdm(iterable, what, total, unit=unit, unit_scale=of_bytes, **shown)
+    options = shown | {"unit": unit, "unit_scale": of_bytes, "disable": not what}
+    return tqdm(iterable, what, total, **options)
