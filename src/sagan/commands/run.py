@@ -22,7 +22,7 @@ from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
 from sagan.commands.run_options import RunCommand, runtime_params, split_params
-from sagan.common.terminal import shorten_paths
+from sagan.common.terminal import guard_log, log_handlers, shorten_paths
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -79,10 +79,9 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
 
 
 def _remove_log_files() -> None:
-    for logger in (logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)):
-        for handler in logger.handlers[:]:
-            if isinstance(handler, logging.FileHandler):
-                logger.removeHandler(handler)
+    for logger, handler in log_handlers():
+        if isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
 
 
 def _configure_log() -> None:
@@ -95,6 +94,7 @@ def _configure_log() -> None:
             if "filename" in handler:
                 handler["filename"] = str(project / handler["filename"])
         configure_logging(config)
+    guard_log()
 
 
 def _parameter(parameter: click.Parameter) -> click.Parameter:
