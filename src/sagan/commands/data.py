@@ -73,12 +73,13 @@ def data(
     This is acquisition, validation and preprocessing without Kedro, Great Expectations and pandas.
     Validation is reduced: there are several classes, each has images, and few images are broken.
     """
-    from sagan.common.schema import load_settings
+    from sagan.common.parameters import load_settings
     from sagan.data.config import ManifestConfig
     from sagan.data.sources.acquire import acquire
 
     config = PreprocessingConfig(**settings)
-    acquisition = load_settings("acquisition", [], assignments) | {"source": source, "path": images}
+    given = load_settings("acquisition", [], assignments, AcquisitionConfig)
+    acquisition = given | {"source": source, "path": images}
     folder = acquire(AcquisitionConfig(**acquisition), raw or out / "raw")
     if len(folder.class_names) < min_classes:
         raise ValueError(

@@ -4,6 +4,7 @@ A class's name is its folder's. Its title, if known, is what people call it, wit
 commas as ImageNet's publishers list them: `goldfish, Carassius auratus`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -34,6 +35,23 @@ def by_title(class_names: Iterable[str], titles: Mapping[str, str]) -> dict[str,
         for title in {part.strip().lower() for part in titles.get(name, "").split(",")} - {""}:
             found.setdefault(title, []).append(name)
     return found
+
+
+def split_names(text: str, separators: str = ",") -> list[str]:
+    """Names in a text; one with a separator in it stands in quotes: `"Smith, Anna",Ben`.
+
+    Raises:
+        ValueError: a quote that is not closed, or closed before the name ends.
+    """
+    one = re.compile(rf'\s*(?:"((?:[^"]|"")*)"|((?!")[^{separators}]*?))\s*([{separators}]|$)')
+    names, at = [], 0
+    while at < len(text):
+        found = one.match(text, at)
+        if found is None:
+            raise ValueError(f"expected names, one with a comma in quotes, got {text[at:]}")
+        names.append((found[1] or "").replace('""', '"') or found[2] or "")
+        at = found.end()
+    return [name for name in names if name]
 
 
 def _first(title: str) -> str:
