@@ -117,8 +117,19 @@ class PreprocessingConfig(Config):
     resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
         default="bicubic_antialias", description="Crop and interpolation, by name"
     )
+    orientation: Literal["upright", "as_stored"] | None = Field(
+        default=None,
+        description="upright: images are turned by their EXIF orientation, in every format; "
+        "as_stored: not, as ImageNet's loaders leave them; null: upright for source folder, "
+        "as_stored for the published sets",
+    )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
+
+    def oriented(self, *, published: bool) -> Self:
+        """The same, with the default orientation of a published set or of a user's own images."""
+        default = "as_stored" if published else "upright"
+        return self.model_copy(update={"orientation": self.orientation or default})
 
     @property
     def sizes(self) -> tuple[int, ...]:

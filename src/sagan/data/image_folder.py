@@ -41,6 +41,8 @@ class ImageFolder:
     """Number of files by split and class."""
     class_titles: dict[str, str] = field(default_factory=dict)
     """Titles of classes, as far as they are known."""
+    published: bool = False
+    """Whether it is a published set, whose images are used as its publishers' loaders do."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -83,7 +85,7 @@ class ImageFolder:
     def facts(self) -> dict[str, Any]:
         """Number of classes and of files by split, and titles of classes."""
         counts = {split: sum(classes.values()) for split, classes in self.images.items()}
-        facts = {"classes": len(self.class_names), "images": counts}
+        facts = {"classes": len(self.class_names), "images": counts, "published": self.published}
         return facts | ({"class_titles": self.class_titles} if self.class_titles else {})
 
     def __iter__(self) -> Iterator[ImagePath]:
