@@ -45,7 +45,7 @@ def test_a_residual_block_leaves_its_input_alone_and_adds_to_it():
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
-@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+@pytest.mark.parametrize("form", ["released", "scaled", "paper", "residual"])
 def test_attention_or_a_residual_block_at_any_list_of_resolutions(network, form):
     built = network(**SIZES, attention_resolutions=(8, 16), attention_form=form)
     kind = "residual" if form == "residual" else "attention"

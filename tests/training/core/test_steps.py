@@ -146,7 +146,7 @@ def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
     assert rough.loss.item() != exact.loss.item()  # it did compute in bfloat16
 
 
-@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+@pytest.mark.parametrize("form", ["released", "scaled", "paper", "residual"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_trains_in_both_precisions(recipe, form):
     config = TrainingConfig(recipe=recipe)
