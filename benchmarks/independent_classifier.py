@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.features.fitting import accuracy_of
 
 EPOCHS = 6
 BATCH_SIZE = 128
@@ -85,7 +86,7 @@ class ResidualNetwork(nn.Module):
 
 
 def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNetwork, float]:
-    """The classifier of these images and its accuracy on the real `val` split, 0..1.
+    """The classifier of these images and its balanced accuracy on the real `val` split, 0..1.
 
     Args:
         shards: trained on `train`; `val` is looked at only to measure.
@@ -106,9 +107,11 @@ def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNe
             save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
             accuracy = accuracy_on(network.eval(), shards.split("val"))
             seconds = round(time.perf_counter() - started, 1)
-            facts.write_text(json.dumps({"val_accuracy": accuracy, "seconds": seconds}) + "\n")
+            facts.write_text(
+                json.dumps({"val_balanced_accuracy": accuracy, "seconds": seconds}) + "\n"
+            )
     network.load_state_dict(load_file(weights))
-    return network.eval(), float(json.loads(facts.read_text())["val_accuracy"])
+    return network.eval(), float(json.loads(facts.read_text())["val_balanced_accuracy"])
 
 
 def train(network: ResidualNetwork, images: ShardSplit) -> None:
@@ -146,6 +149,6 @@ def changed(images: Tensor) -> Tensor:
 
 
 def accuracy_on(network: ResidualNetwork, images: ShardSplit) -> float:
-    """Share of a split's images whose class is recognised."""
+    """Share of a split's images whose class is recognised, mean over the classes."""
     _, found = network.judge(images.read(np.arange(len(images))))
-    return float((found.numpy() == images.labels).mean())
+    return accuracy_of(found.numpy() == images.labels, images.labels).balanced
