@@ -132,7 +132,7 @@ def measure(
     bundle: GeneratorBundle, condition: str, shards: Path, workspace: Path
 ) -> tuple[str | None, dict[str, float]]:
     """The protocol's name, and the scores of a generator under one condition."""
-    from sagan.common.schema import load_settings
+    from sagan.common.parameters import load_settings
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.config import EvaluationConfig
     from sagan.metrics.evaluate_generator import evaluate_generator

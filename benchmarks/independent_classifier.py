@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.features.fitting import accuracy_of
 
 STEPS = 2340  # 6 epochs of CIFAR-10; fewer images are seen more often
 BATCH_SIZE = 128
@@ -86,7 +87,7 @@ class ResidualNetwork(nn.Module):
 
 
 def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNetwork, float]:
-    """The classifier of these images and its accuracy on the real `val` split, 0..1.
+    """The classifier of these images and its balanced accuracy on the real `val` split, 0..1.
 
     Args:
         shards: trained on `train`; `val` is looked at only to measure.
@@ -107,9 +108,11 @@ def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNe
             save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
             accuracy = accuracy_on(network.eval(), shards.split("val"))
             seconds = round(time.perf_counter() - started, 1)
-            facts.write_text(json.dumps({"val_accuracy": accuracy, "seconds": seconds}) + "\n")
+            facts.write_text(
+                json.dumps({"val_balanced_accuracy": accuracy, "seconds": seconds}) + "\n"
+            )
     network.load_state_dict(load_file(weights))
-    return network.eval(), float(json.loads(facts.read_text())["val_accuracy"])
+    return network.eval(), float(json.loads(facts.read_text())["val_balanced_accuracy"])
 
 
 def train(network: ResidualNetwork, images: ShardSplit) -> None:
@@ -149,6 +152,6 @@ def changed(images: Tensor) -> Tensor:
 
 
 def accuracy_on(network: ResidualNetwork, images: ShardSplit) -> float:
-    """Share of a split's images whose class is recognised."""
+    """Share of a split's images whose class is recognised, mean over the classes."""
     _, found = network.judge(images.read(np.arange(len(images))))
-    return float((found.numpy() == images.labels).mean())
+    return accuracy_of(found.numpy() == images.labels, images.labels).balanced

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
-from sagan.common.schema import load_settings
+from sagan.common.parameters import load_settings
 from sagan.common.terminal import format_error
 from sagan.comparison.transforms import transform_for
 from sagan.metrics.config import EvaluationConfig

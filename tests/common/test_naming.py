@@ -1,6 +1,8 @@
 """What people call the classes."""
 
-from sagan.common.naming import by_title, full_names, short_names
+import pytest
+
+from sagan.common.naming import by_title, full_names, short_names, split_names
 
 NAMES = ("n01443537", "n02012849", "n03126707", "plain")
 TITLES = {
@@ -34,3 +36,10 @@ def test_classes_are_found_by_any_synonym():
     found = by_title(NAMES, TITLES)
     assert found["carassius auratus"] == ["n01443537"]
     assert found["crane"] == ["n02012849", "n03126707"]
+
+
+def test_names_are_split_outside_of_quotes():
+    assert split_names('a, "b, c" ;"d;"",e"; f g,', ",;") == ["a", "b, c", 'd;",e', "f g"]
+    for broken in ('"a, b', '"a"b'):
+        with pytest.raises(ValueError, match="in quotes"):
+            split_names(broken)

@@ -1,7 +1,8 @@
 import pytest
+import yaml
 from pydantic import Field, ValidationError
 
-from sagan.common.schema import Config, describe_faults, differences, load_settings, unknown_key
+from sagan.common.schema import Config, describe_faults, differences, unknown_key
 
 
 class Inner(Config):
@@ -59,54 +60,6 @@ def test_nobody_near():
     assert unknown_key("x", ["one", "two"]) == "unknown key 'x'; known keys: one, two"
 
 
-def test_files_are_laid_over_one_another_then_assignments(tmp_path):
-    below, above = tmp_path / "below.yml", tmp_path / "above.json"
-    below.write_text("training:\n  model: {channels: 4, depth: 2}\n  seed: 0\n")
-    above.write_text('{"training": {"model": {"channels": 8}}}')
-
-    settings = load_settings("training", [below, above], ["model.width=3", "seed=7"])
-
-    assert settings == {"model": {"channels": 8, "depth": 2, "width": 3}, "seed": 7}
-
-
-def test_settings_that_cannot_be_read(tmp_path):
-    other, broken = tmp_path / "other.yml", tmp_path / "broken.yml"
-    other.write_text("sampling: {}\n")
-    broken.write_text("training: [\n")
-
-    with pytest.raises(FileNotFoundError, match=r"missing\.yml"):
-        load_settings("training", [tmp_path / "missing.yml"], [])
-    with pytest.raises(ValueError, match=r"other\.yml has no top key 'training'"):
-        load_settings("training", [other], [])
-    with pytest.raises(ValueError, match=r"broken\.yml is not valid YAML"):
-        load_settings("training", [broken], [])
-    for content, fault in (
-        ("training:\n", "expected parameters below 'training', got nothing"),
-        ("training: [1]\n", "expected parameters below 'training', got list"),
-        ("training: {seed: 1, seed: 2}\n", r"not valid YAML: found the key 'seed' twice"),
-        ("training: {[1, 2]: 3}\n", r"(?s)not valid YAML: .*unhashable key"),
-    ):
-        broken.write_text(content)
-        with pytest.raises(ValueError, match=fault):
-            load_settings("training", [broken], [])
-    with pytest.raises(ValueError, match="expected KEY=VALUE"):
-        load_settings("training", [], ["seed"])
-    with pytest.raises(ValueError, match=r"--set betas=\[0: the value is not valid YAML"):
-        load_settings("training", [], ["betas=[0"])
-
-
-def test_what_is_merged_into_a_mapping_may_be_overridden_there(tmp_path):
-    """Wherever it is merged further: there it is looked at once more, laid out flat."""
-    file = tmp_path / "training.yml"
-    file.write_text(
-        "few: &few {steps: 1, seed: 0}\n"
-        "deep: {more: &more {<<: *few, steps: 2}}\n"
-        "training: {<<: *more, seed: 3}\n"
-    )
-
-    assert load_settings("training", [file], []) == {"steps": 2, "seed": 3}
-
-
 def test_a_list_is_called_a_list():
     class Pair(Config):
         betas: tuple[float, float] = (0.0, 0.9)
@@ -118,6 +71,23 @@ def test_a_list_is_called_a_list():
         "betas: got 0.1; input should be a list",
         "seeds: got []; list should have at least 1 item after validation, not 0",
     ]
+
+
+def test_a_text_that_yaml_read_as_something_else_is_to_be_put_in_quotes():
+    class Named(Config):
+        path: str | None = None
+        classes: tuple[str, ...] = ()
+
+    written = yaml.safe_load("{path: 2024-01-01, classes: [yes, 001, n01440764]}")
+    with pytest.raises(ValidationError) as caught:
+        Named(**written)
+    faults = list(describe_faults(caught.value))
+    assert [fault.partition(";")[0] for fault in faults] == [
+        'path: got "2024-01-01"',
+        "classes.0: got true",
+        "classes.1: got 1",
+    ]
+    assert all("put it in quotes" in fault for fault in faults)
 
 
 def test_a_former_name_is_refused_with_the_one_now():

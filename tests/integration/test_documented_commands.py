@@ -22,7 +22,7 @@ from kedro.pipeline import Pipeline
 
 from sagan.cli import run as kedro_run
 from sagan.commands.group import sagan
-from sagan.commands.run_options import RunCommand
+from sagan.commands.run_options import RunCommand, runtime_params
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
@@ -66,7 +66,7 @@ def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
     if environment in ADOPTED:
         environment = None
     check_environment(str(ROOT / "conf"), environment)
-    given = options["params"] or {}
+    given = runtime_params(options["params"])
     loader = OmegaConfigLoader(
         str(ROOT / "conf"), env=environment, runtime_params=given, **CONFIG_LOADER_ARGS
     )

@@ -174,6 +174,9 @@ def test_a_missing_bundle_is_named(tmp_path, capsys):
 def test_names_win_over_numbers():
     assert parse_classes("1, 2", ["2", "1", "0"]) == [1, 0]
     assert parse_classes(None, CLASSES) == [0, 1, 2]
+    with_commas = ["Smith, Anna", "yes", 'a "b", c']
+    assert parse_classes("Smith, Anna", with_commas) == [0]
+    assert parse_classes('yes,"Smith, Anna","a ""b"", c"', with_commas) == [1, 0, 2]
 
 
 TITLES = {"a": "goldfish, Carassius auratus", "b": "crane", "c": "crane, machine"}

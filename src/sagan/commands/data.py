@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
     help="Another size in the same pass; can be repeated.",
 )
 @field_option(PreprocessingConfig, "resizer")
+@field_option(
+    PreprocessingConfig, "orientation", type=click.Choice(["upright", "as_stored"]), default=None
+)
 @field_option(PreprocessingConfig, "shard_images")
 @field_option(PreprocessingConfig, "workers")
 @click.option(
@@ -70,12 +73,13 @@ def data(
     This is acquisition, validation and preprocessing without Kedro, Great Expectations and pandas.
     Validation is reduced: there are several classes, each has images, and few images are broken.
     """
-    from sagan.common.schema import load_settings
+    from sagan.common.parameters import load_settings
     from sagan.data.config import ManifestConfig
     from sagan.data.sources.acquire import acquire
 
     config = PreprocessingConfig(**settings)
-    acquisition = load_settings("acquisition", [], assignments) | {"source": source, "path": images}
+    given = load_settings("acquisition", [], assignments, AcquisitionConfig)
+    acquisition = given | {"source": source, "path": images}
     folder = acquire(AcquisitionConfig(**acquisition), raw or out / "raw")
     if len(folder.class_names) < min_classes:
         raise ValueError(
@@ -83,6 +87,7 @@ def data(
             f"expected at least {min_classes}: is there one folder level too many, or is the set "
             "incomplete? For one class on purpose give --min-classes 1"
         )
+    config = config.oriented(published=folder.published)
     sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
 
     from sagan.data.shards.build import build_stores  # torch, once the input is known to be good
@@ -97,10 +102,11 @@ def _sound_images(
     from sagan.data.image_folder import first_five
     from sagan.data.manifest.build import ImageRecord, scan_images
 
-    images, bad = [], []
+    images, bad, turned = [], [], 0
     for place, facts in scan_images(folder, config):
         if facts.decodable and facts.sha256:
             images.append(ImageRecord(place.path, place.split, place.class_name, facts.sha256))
+            turned += facts.orientation != 1
         else:
             bad.append(f"{place.path} ({facts.reason})")
     if bad:
@@ -109,6 +115,8 @@ def _sound_images(
         if not len(bad) <= max_bad_fraction * (len(images) + len(bad)):  # NaN allows none
             raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
         logger.warning("left out: %s", text)
+    if turned:
+        logger.warning("%s images are not stored upright; see --orientation", f"{turned:,}")
     for split in folder.splits:
         filled = {image.class_name for image in images if image.split == split}
         lost = sorted(set(folder.class_names) - filled)

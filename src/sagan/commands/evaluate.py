@@ -45,7 +45,7 @@ def evaluate(
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
     from sagan.common.files import replacing_file
-    from sagan.common.schema import load_settings
+    from sagan.common.parameters import load_settings
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.config import ClassifierConfig, EvaluationConfig
     from sagan.metrics.evaluate_file import evaluate_file

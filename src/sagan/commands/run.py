@@ -21,8 +21,8 @@ from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
-from sagan.commands.run_options import RunCommand, split_params
-from sagan.common.terminal import shorten_paths
+from sagan.commands.run_options import RunCommand, runtime_params, split_params
+from sagan.common.terminal import guard_log, log_handlers, shorten_paths
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -38,6 +38,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
         with interruptible():  # training takes the signals over, and saves
+            options["params"] = runtime_params(options["params"])
             result: dict[str, Any] = kedro_run.callback(**options)
     except (SystemExit, click.ClickException, click.exceptions.Exit):
         raise  # a training that was asked to stop ends with its own status
@@ -78,10 +79,9 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
 
 
 def _remove_log_files() -> None:
-    for logger in (logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)):
-        for handler in logger.handlers[:]:
-            if isinstance(handler, logging.FileHandler):
-                logger.removeHandler(handler)
+    for logger, handler in log_handlers():
+        if isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
 
 
 def _configure_log() -> None:
@@ -94,19 +94,20 @@ def _configure_log() -> None:
             if "filename" in handler:
                 handler["filename"] = str(project / handler["filename"])
         configure_logging(config)
+    guard_log()
 
 
 def _parameter(parameter: click.Parameter) -> click.Parameter:
-    """Kedro's option; `--params` takes lists too."""
+    """Kedro's option; `--params` is read by this project."""
     if parameter.name != "params":
         return parameter
-    taking_lists = copy(parameter)
-    taking_lists.callback = split_params
-    taking_lists.help = (
-        "Parameters for this run only, comma-separated; dots separate nested keys, values are "
-        "YAML: training.seed=1,training.betas=[0.0,0.9]"
+    ours = copy(parameter)
+    ours.callback = split_params
+    ours.help = (
+        "Parameters for this run only, comma-separated; dots separate nested keys, a list or "
+        "text with a comma is written as in YAML: training.seed=1,training.betas=[0.0,0.9]"
     )
-    return taking_lists
+    return ours
 
 
 PARAMETERS: list[click.Parameter] = [

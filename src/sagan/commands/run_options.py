@@ -1,14 +1,12 @@
-"""Options of `kedro run`: lists in `--params`, and refusals of the command line in words."""
+"""Options of `kedro run`: the values of `--params`, and refusals of the command line in words."""
 
-import re
-from typing import Any, cast
+from typing import Any
 
 import click
-import yaml
+from kedro.framework.project import pipelines as registered
+from kedro.validation.type_extractor import TypeExtractor
 
-# a comma ends a value where the next name follows: Kedro splits at every one, so that no list can
-# be given
-_NEXT = re.compile(r",(?=\s*[\w.]+\s*=|\s*$)")
+from sagan.common.parameters import Assignment, merge_assignments, split_assignments
 
 
 class RunCommand(click.Command):
@@ -35,25 +33,27 @@ class RunCommand(click.Command):
             raise click.UsageError(text, getattr(error, "ctx", None)) from None
 
 
-def split_params(_context: click.Context, _option: click.Parameter, value: Any) -> dict[str, Any]:  # noqa: ANN401
-    """`a.b=1,c=[2,3]` as nested mappings; values are YAML.
+def split_params(
+    _context: click.Context,
+    _option: click.Parameter,
+    value: str | dict[str, Any] | None,
+) -> list[Assignment] | dict[str, Any]:
+    """The option's assignments; a mapping, of the file of `--config`, as it is.
 
     Raises:
-        click.UsageError: an item without a name or a value, or a value that is not YAML.
+        click.UsageError: an item without a name or a value, an unclosed quote or bracket.
     """
-    if isinstance(value, dict):  # from `--config`
+    if isinstance(value, dict):
         return value
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    items = [item.strip() for item in _NEXT.split(value or "") if item.strip()]
-    for item in items:
-        name, equals, _ = item.partition("=")
-        if not (name.strip() and equals):
-            raise click.UsageError(f"--params: expected NAME=VALUE, got '{item}'")
     try:
-        given = OmegaConf.to_container(OmegaConf.from_dotlist(items))
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        fault = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise click.UsageError(f"--params: '{value}' is not valid: {fault}") from None
-    return cast(dict[str, Any], given)
+        return split_assignments(value or "")
+    except ValueError as error:
+        raise click.UsageError(f"--params: {error}") from None
+
+
+def runtime_params(given: list[Assignment] | dict[str, Any]) -> dict[str, Any]:
+    """Nested parameters; the models of all pipelines decide where a number is meant as text."""
+    if isinstance(given, dict):
+        return given
+    pipelines = dict(registered) if given else {}  # which imports them
+    return merge_assignments(given, TypeExtractor(pipelines).extract_types_from_pipelines())

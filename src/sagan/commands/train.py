@@ -72,13 +72,16 @@ def _configured(
 ) -> TrainingConfig:
     from pydantic import ValidationError
 
-    from sagan.common.schema import describe_faults, load_settings
+    from sagan.common.parameters import load_settings
+    from sagan.common.schema import describe_faults
     from sagan.training.config import TrainingConfig
     from sagan.training.config.recipes import refuse_replaced
 
     chosen = [f"recipe={recipe}"] if recipe else []
-    settings = load_settings("training", files, [*chosen, *assignments])
-    refuse_replaced(settings.get("recipe"), load_settings("training", [], assignments))
+    settings = load_settings("training", files, [*chosen, *assignments], TrainingConfig)
+    refuse_replaced(
+        settings.get("recipe"), load_settings("training", [], assignments, TrainingConfig)
+    )
     try:
         return TrainingConfig(**settings)
     except ValidationError as error:

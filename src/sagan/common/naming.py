@@ -4,8 +4,11 @@ A class's name is its folder's. Its title, if known, is what people call it, wit
 commas as ImageNet's publishers list them: `goldfish, Carassius auratus`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+
+from sagan.common.text import visible
 
 
 def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -17,14 +20,14 @@ def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[
     words = [_first(titles.get(name, "")) or name for name in class_names]
     count = Counter(words) + Counter(set(class_names))  # nor is a title another class's name
     return tuple(
-        word if word == name or count[word] == 1 else _both(word, name)
+        visible(word if word == name or count[word] == 1 else _both(word, name))
         for word, name in zip(words, class_names, strict=True)
     )
 
 
 def full_names(class_names: Iterable[str], titles: Mapping[str, str]) -> tuple[str, ...]:
     """Short title and name of each class: `goldfish (n01443537)`, or the name alone."""
-    return tuple(_both(_first(titles.get(name, "")) or name, name) for name in class_names)
+    return tuple(visible(_both(_first(titles.get(name, "")) or name, name)) for name in class_names)
 
 
 def by_title(class_names: Iterable[str], titles: Mapping[str, str]) -> dict[str, list[str]]:
@@ -34,6 +37,23 @@ def by_title(class_names: Iterable[str], titles: Mapping[str, str]) -> dict[str,
         for title in {part.strip().lower() for part in titles.get(name, "").split(",")} - {""}:
             found.setdefault(title, []).append(name)
     return found
+
+
+def split_names(text: str, separators: str = ",") -> list[str]:
+    """Names in a text; one with a separator in it stands in quotes: `"Smith, Anna",Ben`.
+
+    Raises:
+        ValueError: a quote that is not closed, or closed before the name ends.
+    """
+    one = re.compile(rf'\s*(?:"((?:[^"]|"")*)"|((?!")[^{separators}]*?))\s*([{separators}]|$)')
+    names, at = [], 0
+    while at < len(text):
+        found = one.match(text, at)
+        if found is None:
+            raise ValueError(f"expected names, one with a comma in quotes, got {text[at:]}")
+        names.append((found[1] or "").replace('""', '"') or found[2] or "")
+        at = found.end()
+    return [name for name in names if name]
 
 
 def _first(title: str) -> str:

@@ -1,17 +1,16 @@
-"""Base class of configuration models, their error messages, and parameter files without Kedro.
+"""Base class of configuration models, their error messages, and nested settings.
 
 Each package keeps its models in its `config.py`. A Kedro node's type hint names one of them, so
 that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -125,6 +124,9 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     return f"unknown key '{key}'; {remedy}"
 
 
+_UNQUOTED = "as YAML reads an unquoted yes, 001 or 2024-01-01 as something else"
+
+
 def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
     """One line per fault of a configuration model.
 
@@ -140,6 +142,9 @@ def describe_faults(error: ValidationError, prefix: str = "") -> Iterator[str]:
             yield f"{where}missing"
         elif fault["type"] == "value_error":  # the message of a custom check has the value
             yield f"{where}{message}"
+        elif fault["type"] == "string_type" and isinstance(fault["input"], int | float | date):
+            got = json.dumps(fault["input"], default=str)
+            yield f"{where}got {got}; expected text: put it in quotes, {_UNQUOTED}"
         else:
             yield f"{where}got {fault['input']!r}; {_in_yaml(message)}"
 
@@ -149,72 +154,6 @@ def _in_yaml(message: str) -> str:
     message = message.replace("a valid tuple", "a list").replace("a valid dictionary", "a mapping")
     message = message.partition(" or instance of ")[0].replace("Tuple should", "List should")
     return f"{message[:1].lower()}{message[1:]}"
-
-
-class UniqueKeyLoader(yaml.SafeLoader):
-    """Safe loader that refuses a repeated key; YAML would silently drop the first."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - untyped
-        """Refuse a repeated key as written; keys merged by `<<` may be overridden."""
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue  # refused when the mapping is constructed
-            if (key.tag, key.value) in seen:
-                fault = f"found the key '{key.value}' twice"
-                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
-            seen.add((key.tag, key.value))
-        return node
-
-
-def load_settings(section: str, files: Sequence[Path], assignments: Sequence[str]) -> Settings:
-    """Parameters for a command without Kedro: files merged in order, then assignments.
-
-    Args:
-        section: the files' top key, such as 'training'.
-        files: YAML or JSON, later ones win.
-        assignments: 'key.path=value', the value in YAML.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a file without the section, an assignment without '=', or invalid YAML.
-    """
-    settings: Settings = {}
-    for file in files:
-        settings = deep_merge(settings, _read_section(section, file))
-    for assignment in assignments:
-        settings = deep_merge(settings, _parse_assignment(assignment))
-    return settings
-
-
-def _read_section(section: str, file: Path) -> Settings:
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is not valid YAML: {error}") from None
-    if not isinstance(content, dict) or section not in content:
-        raise ValueError(f"{file} has no top key '{section}'")
-    values = content[section]
-    if not isinstance(values, dict):
-        got = "nothing" if values is None else type(values).__name__
-        raise ValueError(f"{file}: expected parameters below '{section}', got {got}")
-    return values
-
-
-def _parse_assignment(assignment: str) -> Settings:
-    path, equals, value = assignment.partition("=")
-    if not equals:
-        raise ValueError(f"--set {assignment}: expected KEY=VALUE")
-    try:
-        layer = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        fault = getattr(error, "problem", None) or error
-        raise ValueError(f"--set {assignment}: the value is not valid YAML: {fault}") from None
-    for key in reversed(path.split(".")):
-        layer = {key: layer}
-    settings: Settings = layer
-    return settings
 
 
 def deep_merge(base: Settings, override: Settings) -> Settings:

@@ -1,10 +1,11 @@
 """Parameters of acquisition, of the manifest and of preprocessing."""
 
-import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from sagan.common.naming import split_names
 from sagan.common.schema import Config
 
 # Pillow refuses to open anything larger than twice its own warning limit
@@ -29,8 +30,8 @@ _TAKE_LABELS = frozenset({"folder", "ilsvrc2012"})
 def _listed(value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
     """A list, also as one string, which a command line passes with least quoting."""
     if isinstance(value, str):
-        return [part.strip() for part in re.split("[,;]", value) if part.strip()]
-    return value
+        return split_names(value, separators=",;")
+    return value if isinstance(value, Sequence) or value is None else [value]
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
@@ -53,7 +54,7 @@ class AcquisitionConfig(Config):
     classes: Names | None = Field(
         default=None,
         description="Only these classes, by folder name or human name; a list, or one string "
-        "separated by ; or , or @FILE with one per line",
+        "separated by ; or , (a name with one of these in quotes), or @FILE with one per line",
     )
     first_classes: int | None = Field(
         default=None, ge=1, description="Only the first n classes by folder name"
@@ -116,8 +117,19 @@ class PreprocessingConfig(Config):
     resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
         default="bicubic_antialias", description="Crop and interpolation, by name"
     )
+    orientation: Literal["upright", "as_stored"] | None = Field(
+        default=None,
+        description="upright: images are turned by their EXIF orientation, in every format; "
+        "as_stored: not, as ImageNet's loaders leave them; null: upright for source folder, "
+        "as_stored for the published sets",
+    )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
+
+    def oriented(self, *, published: bool) -> Self:
+        """The same, with the default orientation of a published set or of a user's own images."""
+        default = "as_stored" if published else "upright"
+        return self.model_copy(update={"orientation": self.orientation or default})
 
     @property
     def sizes(self) -> tuple[int, ...]:

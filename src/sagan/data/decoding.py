@@ -2,7 +2,8 @@
 
 The rule. Grayscale is repeated over the three channels; CMYK is converted by Pillow; of 16 bits the
 high byte is kept; palettes are looked up; transparent pixels are laid over white; of an animation
-the first frame counts; colour profiles and EXIF orientation are ignored, as ImageNet's loaders do.
+the first frame counts; colour profiles are ignored. EXIF orientation is applied on request, in
+every format alike; else pixels are as stored, as ImageNet's loaders leave them.
 
 JPEG and PNG files of 8-bit gray or RGB, nearly all there are, are decoded by torchvision, which is
 the fastest; everything else, and what torchvision refuses, by Pillow. A large JPEG may be asked for
@@ -16,11 +17,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sagan.data.manifest.inspection import ALPHA_MODES, DEEP_MODES, FORMATS, MODES
+from sagan.data.manifest.inspection import (
+    ALPHA_MODES,
+    DEEP_MODES,
+    FORMATS,
+    MODES,
+    orientation_of,
+)
 
 # colours that torchvision converts as the rule says
 _PLAIN_MODES = frozenset({"L", "RGB"})
 _JPEG = frozenset({"JPEG", "MPO"})  # MPO is a JPEG with a second picture behind the first
+
+_INVERSE = {6: 8, 8: 6}  # orientations that undo others; the rest undo themselves
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -33,12 +42,13 @@ def is_plain_jpeg(image: Image.Image) -> bool:
     return image.format in _JPEG and image.mode in _PLAIN_MODES
 
 
-def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
+def decode_rgb(data: bytes, reduction: int = 1, *, upright: bool = False) -> Tensor:
     """Decode an image file that validation found sound.
 
     Args:
         data: the file's bytes.
         reduction: 1, 2, 4 or 8; above 1 only for a plain JPEG.
+        upright: Whether to turn the image by its EXIF orientation.
 
     Returns:
         uint8 [3, H, W], 0..255.
@@ -47,17 +57,32 @@ def decode_rgb(data: bytes, reduction: int = 1) -> Tensor:
         OSError, ValueError: if it cannot be decoded.
     """
     with open_image(data) as image:
-        if reduction > 1:
-            image.draft(image.mode, (image.width // reduction, image.height // reduction))
-        elif is_plain_jpeg(image) or (
-            image.format == "PNG"
-            and image.mode in _PLAIN_MODES
-            and "transparency" not in image.info
-        ):
-            pixels = decode_with_torchvision(data)
-            if pixels is not None:
-                return pixels
-        return _decode_with_pillow(image)
+        turned_by_pillow = image.format == "TIFF"
+        orientation = orientation_of(image, data) if upright or turned_by_pillow else 1
+        pixels = _as_decoded(image, data, reduction)
+    if turned_by_pillow:
+        return pixels if upright else turn_upright(pixels, _INVERSE.get(orientation, orientation))
+    return turn_upright(pixels, orientation)
+
+
+def turn_upright(pixels: Tensor, orientation: int) -> Tensor:
+    """Turn and mirror an image [..., H, W] by its EXIF orientation, 1..8 (EXIF 2.3, 4.6.4)."""
+    if orientation >= 5:
+        pixels = pixels.transpose(-2, -1)
+    flipped = {2: (-1,), 3: (-2, -1), 4: (-2,), 6: (-1,), 7: (-2, -1), 8: (-2,)}.get(orientation)
+    return pixels.flip(flipped) if flipped else pixels
+
+
+def _as_decoded(image: Image.Image, data: bytes, reduction: int) -> Tensor:
+    if reduction > 1:
+        image.draft(image.mode, (image.width // reduction, image.height // reduction))
+    elif is_plain_jpeg(image) or (
+        image.format == "PNG" and image.mode in _PLAIN_MODES and "transparency" not in image.info
+    ):
+        pixels = decode_with_torchvision(data)
+        if pixels is not None:
+            return pixels
+    return _decode_with_pillow(image)
 
 
 def decode_with_torchvision(data: bytes) -> Tensor | None:

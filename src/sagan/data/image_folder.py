@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from sagan.common.text import visible
 from sagan.data.class_titles import find_titles
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class ImageFolder:
     """Number of files by split and class."""
     class_titles: dict[str, str] = field(default_factory=dict)
     """Titles of classes, as far as they are known."""
+    published: bool = False
+    """Whether it is a published set, whose images are used as its publishers' loaders do."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -82,7 +85,7 @@ class ImageFolder:
     def facts(self) -> dict[str, Any]:
         """Number of classes and of files by split, and titles of classes."""
         counts = {split: sum(classes.values()) for split, classes in self.images.items()}
-        facts = {"classes": len(self.class_names), "images": counts}
+        facts = {"classes": len(self.class_names), "images": counts, "published": self.published}
         return facts | ({"class_titles": self.class_titles} if self.class_titles else {})
 
     def __iter__(self) -> Iterator[ImagePath]:
@@ -96,7 +99,7 @@ class ImageFolder:
 def first_five(names: list[str]) -> str:
     """The first five names, and the total if there are more."""
     more = f", ... ({len(names):,} in all)" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+    return visible(", ".join(names[:5])) + more
 
 
 def _layout(root: Path) -> str:
@@ -189,7 +192,7 @@ def _class_set_problems(images: dict[str, dict[str, int]]) -> list[str]:
     for here, there in (("train", "val"), ("val", "train")):
         only = sorted(images[here].keys() - images[there].keys())
         if only:
-            named = ", ".join(only[:10]) + (", ..." if len(only) > 10 else "")
+            named = visible(", ".join(only[:10])) + (", ..." if len(only) > 10 else "")
             problems.append(f"{len(only):,} classes of {here}/ are missing in {there}/: {named}")
     return problems
 

@@ -49,13 +49,16 @@ class Resizer(NamedTuple):
     """Whether a large JPEG may be decoded at a fraction of its size."""
 
 
-def squares(data: bytes, sizes: tuple[int, ...], resizer: str) -> list[NDArray[np.uint8]]:
+def squares(
+    data: bytes, sizes: tuple[int, ...], resizer: str, *, upright: bool = False
+) -> list[NDArray[np.uint8]]:
     """Decode an image file and make its small squares.
 
     Args:
         data: the file's bytes.
         sizes: sides of the squares, pixels.
         resizer: a name that `PreprocessingConfig.resizer` allows.
+        upright: whether to turn the image by its EXIF orientation first.
 
     Returns:
         uint8 [side, side, 3] for each side, contiguous; each as if it were made alone.
@@ -66,7 +69,7 @@ def squares(data: bytes, sizes: tuple[int, ...], resizer: str) -> list[NDArray[n
     rule = RESIZERS[resizer]
     with open_image(data) as image:
         reductions = [reduction_of(image, size) if rule.may_reduce else 1 for size in sizes]
-    decoded = {reduction: decode_rgb(data, reduction) for reduction in set(reductions)}
+    decoded = {n: decode_rgb(data, n, upright=upright) for n in set(reductions)}
     small = (rule.resize(decoded[n], size) for n, size in zip(reductions, sizes, strict=True))
     return [np.ascontiguousarray(square.permute(1, 2, 0).numpy()) for square in small]
 

@@ -6,6 +6,7 @@ one.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, ClassVar
@@ -52,6 +53,11 @@ class ImageFolderDataset(HandleDataset):
     """An image folder, `train/<class>/*` and optionally `val/<class>/*`."""
 
     HANDLE = "sagan.data.image_folder:ImageFolder"
+
+    def read(self, path: Path) -> Any:  # noqa: ANN401 - an ImageFolder
+        """Open the folder, and say whether it is of a published set."""
+        published = JSONDataset.read(self, path).get("published", True)  # 0.1.0 did not record it
+        return replace(super().read(path), published=published)
 
 
 class ShardStoreDataset(HandleDataset):

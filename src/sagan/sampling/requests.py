@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sagan.common.naming import by_title
+from sagan.common.naming import by_title, split_names
+from sagan.common.text import visible
 
 if TYPE_CHECKING:
     from sagan.bundle.generator_bundle import GeneratorBundle
@@ -22,6 +23,8 @@ def parse_classes(
     text: str | None, class_names: Sequence[str], titles: Mapping[str, str] | None = None
 ) -> list[int]:
     """Labels of comma-separated classes, by name, number or title; all if nothing is given.
+
+    A name with a comma stands in quotes beside others.
 
     Args:
         text: As the user gave it; None: all classes.
@@ -38,15 +41,15 @@ def parse_classes(
     labels = {str(label): label for label in range(len(class_names))}
     labels |= {name: label for label, name in enumerate(class_names)}
     titled = by_title(class_names, titles or {})
-    asked = [part.strip() for part in text.split(",") if part.strip()]
+    asked = [text] if text in class_names else split_names(text)  # a name may have commas
     asked = [_named(part, labels, titled) for part in asked]
     unknown = [name for name in asked if name not in labels]
     if unknown or not asked:
         near = get_close_matches(unknown[0], [*class_names, *titled], n=1) if unknown else []
         raise ValueError(
             f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
-            + (f"did you mean {near[0]}? " if near else "")
-            + f"expected names such as {', '.join(class_names[:5])}, "
+            + (f"did you mean {visible(near[0])}? " if near else "")
+            + f"expected names such as {visible(', '.join(class_names[:5]))}, "
             f"or numbers 0..{len(class_names) - 1}"
         )
     return [labels[name] for name in asked]

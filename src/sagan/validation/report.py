@@ -91,7 +91,7 @@ def _facts(decodable: "pd.DataFrame") -> dict[str, Any]:
     """Formats, modes and ranges of the decodable images."""
     facts: dict[str, Any] = {
         name: {str(kind): int(count) for kind, count in decodable[name].value_counts().items()}
-        for name in ("format", "mode")
+        for name in ("format", "mode", "orientation")
     }
     for name in ("width", "height", "bytes"):
         values = decodable[name].dropna().to_numpy(dtype="int64")

@@ -40,6 +40,7 @@ def test_a_row_tells_all_about_an_image(root):
         "height": 24,
         "mode": "RGB",
         "format": "PNG",
+        "orientation": 1,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "decodable": True,

@@ -1,17 +1,23 @@
 """Members of tar and zip archives, checked before a byte of them is written.
 
 An archive from the network is not trusted: a member that leads outside, is not a plain file, or
-lies about its size refuses the whole archive.
+lies about its size refuses the whole archive. A tar is read to its end: every header and the blocks
+of zeros at the end must be there, and a compressed one must match its checksums. The contents of
+zip members are checked as they are written; those of an uncompressed tar have no checksum.
 """
 
+import errno
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self, cast
 
 from sagan.common.schema import ClearError
 
@@ -20,6 +26,11 @@ MAX_RATIO = 100
 _MAX_NAME_BYTES = 255
 _ENCRYPTED = 0x1
 _UNIX_TYPE, _UNIX_FILE, _UNIX_FOLDER = 0o170000, 0o100000, 0o040000
+_ZIP_END_BYTES, _ZIP64_END_BYTES = 22, 56 + 20  # without comment; with the locator behind it
+_COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZ": "bz2", b"\xfd7": "xz"}
+_CHUNK_BYTES = 1 << 20
+# what the decoders raise on a damaged stream; gzip's own error is an OSError without a number
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, struct.error)
 
 
 class ArchiveError(ClearError, ValueError):
@@ -52,25 +63,67 @@ def open_archive(path: Path) -> Iterator[list[ArchiveMember]]:
                 with zipfile.ZipFile(file) as opened:
                     yield _zip_members(opened, path)
             else:
-                file.seek(0)
-                with tarfile.open(fileobj=file) as tar:
+                with open_tar(file) as tar:
                     yield tar_members(tar, str(path), path.stat().st_size)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-            raise ArchiveError(f"'{path}' is not a valid tar or zip archive: {error}") from error
+        except (*_DAMAGE, OSError) as error:
+            # EINVAL: a damaged length led to a place before the file
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
+            raise ArchiveError(
+                f"'{path}' is damaged or truncated, or no tar or zip archive: {error}; "
+                "download or copy it again"
+            ) from error
+        except NotImplementedError as error:
+            raise ArchiveError(
+                f"'{path}' cannot be read here: {error}; extract it first"
+            ) from error
+
+
+class _Header(tarfile.TarInfo):
+    """A header that must be valid: tarfile takes an invalid one for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise  # the first block of the end
+            found = f"a header is damaged ({error})" if buf else "its end is missing"
+            raise tarfile.ReadError(found) from error
+
+
+def open_tar(file: IO[bytes]) -> tarfile.TarFile:
+    """A tar archive, plain or compressed, of which a damaged header is an error.
+
+    Raises:
+        tarfile.TarError, EOFError, OSError: if it is none, or its first header is damaged.
+    """
+    file.seek(0)
+    compression = _COMPRESSIONS.get(file.read(2), "")
+    file.seek(0)
+    # mode is a literal for mypy, which knows each by name
+    return tarfile.open(fileobj=file, mode=f"r:{compression}", tarinfo=_Header)  # type: ignore[call-overload, no-any-return]
 
 
 def tar_members(tar: tarfile.TarFile, name: str, archive_bytes: int) -> list[ArchiveMember]:
-    """Read and check all headers of a tar archive, also of one inside another.
+    """Read a tar archive to its end and check all headers, also of one inside another.
 
     Args:
-        tar: The open archive.
+        tar: The archive, opened by `open_tar` and not read yet.
         name: What to call it in messages.
         archive_bytes: Its own size [bytes], compressed if it is.
+
+    Raises:
+        ArchiveError: if it is damaged, truncated or hostile.
     """
     try:
         infos = tar.getmembers()
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
+        _require_end(tar)
+    except (*_DAMAGE, OSError, ValueError) as error:
+        raise ArchiveError(
+            f"'{name}' is damaged or truncated: {error}; download or copy it again"
+        ) from error
     faults = [text for info in infos if (text := _tar_fault(info))]
     members = [
         ArchiveMember(_plain(info.name), info.size, info, partial(open_tar_member, tar, info))
@@ -79,6 +132,23 @@ def tar_members(tar: tarfile.TarFile, name: str, archive_bytes: int) -> list[Arc
     ]
     _refuse(name, faults + _shared_faults(members, archive_bytes))
     return members
+
+
+def _require_end(tar: tarfile.TarFile) -> None:
+    """Read what follows the last header: one more block of zeros at least, and nothing else.
+
+    To read to the end lets a decoder compare its checksum. The first block of zeros, at which
+    tarfile stops, has been read.
+    """
+    zeros = 0
+    while chunk := cast("IO[bytes]", tar.fileobj).read(_CHUNK_BYTES):
+        if chunk.count(0) != len(chunk):
+            raise tarfile.ReadError(
+                "something follows its end: a part is overwritten by zeros, or archives were joined"
+            )
+        zeros += len(chunk)
+    if zeros < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("its end is incomplete")
 
 
 def open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -90,6 +160,7 @@ def open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
+    _require_all_entries(opened, path.stat().st_size)
     infos = [info for info in opened.infolist() if not info.is_dir()]
     faults = [text for info in infos if (text := _zip_fault(info))]
     members = [
@@ -101,6 +172,25 @@ def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
         faults.append("its entries overlap one another")
     _refuse(str(path), faults + _shared_faults(members, archive_bytes))
     return members
+
+
+def _require_all_entries(opened: zipfile.ZipFile, archive_bytes: int) -> None:
+    """Compare the number of entries with the one at the end of the archive.
+
+    The lengths in the directory have no checksum: a damaged one hides entries from zipfile.
+    """
+    file = cast("IO[bytes]", opened.fp)
+    file.seek(archive_bytes - len(opened.comment) - _ZIP_END_BYTES)
+    end = file.read(_ZIP_END_BYTES)
+    (count,) = struct.unpack_from("<H", end, 10)
+    if count == 0xFFFF:  # the number is in the 64-bit record, before its locator
+        file.seek(archive_bytes - len(opened.comment) - _ZIP_END_BYTES - _ZIP64_END_BYTES)
+        record = file.read(_ZIP64_END_BYTES)
+        if record.startswith(b"PK\6\6"):
+            (count,) = struct.unpack_from("<Q", record, 32)
+    found = len(opened.infolist())
+    if not end.startswith(b"PK\5\6") or count != found:
+        raise zipfile.BadZipFile(f"{found:,} entries in its directory, and its end says {count:,}")
 
 
 def _tar_fault(member: tarfile.TarInfo) -> str | None:

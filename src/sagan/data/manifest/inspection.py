@@ -8,9 +8,9 @@ import hashlib
 import io
 import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImagePath
@@ -21,6 +21,8 @@ ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 MODES = ALPHA_MODES | DEEP_MODES | {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
+_PNG_EXIF = (b"eXIf", b"Raw profile type", b"tiff:Orientation")  # forms that Pillow reads
+
 
 class ImageFacts(NamedTuple):
     """Facts of one file; None if the file could not be read that far."""
@@ -29,6 +31,8 @@ class ImageFacts(NamedTuple):
     height: int | None = None
     mode: str | None = None
     format: str | None = None
+    orientation: int | None = None
+    """EXIF orientation: 1 is upright, 2..8 are mirrored or turned."""
     bytes: int | None = None
     sha256: str | None = None
     decodable: bool = False
@@ -88,7 +92,9 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 return facts._replace(
                     reason=f"pixel mode '{image.mode}' has no defined conversion to RGB"
                 )
+            orientation = orientation_of(image, data)
             image.load()
+            facts = facts._replace(orientation=orientation)
     except UnidentifiedImageError:
         return facts._replace(reason=_describe_content(data))
     except Image.DecompressionBombError as error:
@@ -99,6 +105,24 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
     except Exception as error:
         return facts._replace(reason=f"cannot be decoded: {type(error).__name__}: {error}")
     return facts._replace(decodable=True)
+
+
+def orientation_of(image: Image.Image, data: bytes) -> int:
+    """EXIF orientation of an opened image file, 1..8; 1 where it has none that can be read.
+
+    Args:
+        image: The image, whose pixels were not read yet.
+        data: The file's bytes.
+    """
+    if image.format == "PNG":
+        if not any(mark in data for mark in _PNG_EXIF):
+            return 1
+        image.load()  # its EXIF may follow the pixels
+    try:
+        value: Any = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged metadata of a sound image
+        return 1
+    return int(value) if value in range(1, 9) else 1
 
 
 def _describe_content(data: bytes) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PART_IMAGES = 4096
 COLUMNS = (*ImagePath._fields, *ImageFacts._fields)
-COUNTS = ("width", "height", "bytes")
+COUNTS = ("width", "height", "orientation", "bytes")
 CHANGED = "changed_ns"  # only in the parts: the file's time of change
 
 

@@ -48,7 +48,7 @@ def build_stores(
         root: The image folder.
         images: The validated images.
         workspace: Folder of the stores, each in a folder named by its key.
-        config: Sizes, resizer, images per shard, workers.
+        config: Sizes, resizer, images per shard, workers; without an orientation, upright.
         class_titles: Titles of the classes, as far as they are known.
 
     Returns:
@@ -63,6 +63,7 @@ def build_stores(
         raise ValueError(
             f"no training image in the manifest ({len(images)} rows); expected at least one"
         )
+    config = config.oriented(published=False)
     titles = dict(class_titles or {})
     facts = _facts(images, config, titles)
     with folder_lock(workspace):
@@ -82,7 +83,7 @@ def build_stores(
 
 
 def load_resized(
-    root: Path, sizes: tuple[int, ...], resizer: str, record: ImageRecord
+    root: Path, sizes: tuple[int, ...], config: PreprocessingConfig, record: ImageRecord
 ) -> list[NDArray[np.uint8]]:
     """Read, verify, decode and resize one image.
 
@@ -104,7 +105,7 @@ def load_resized(
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
-        return squares(data, sizes, resizer)
+        return squares(data, sizes, config.resizer, upright=config.orientation == "upright")
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
 
@@ -120,6 +121,7 @@ def _facts(
         "versions": {name: version(name) for name in LIBRARIES} | {"rule": str(RULE_VERSION)},
         "class_names": sorted({image.class_name for image in images}),
     }
+    shared |= {"orientation": "upright"} if config.orientation == "upright" else {}
     shared |= {"class_titles": titles} if titles else {}
     every = [shared | {"image_size": size} for size in config.sizes]
     return [facts | {"key": content_key(facts)} for facts in every]
@@ -162,7 +164,7 @@ def _make(
     count = sum(len(shard.images) for shard in todo)
 
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
-        return load_resized(root, sizes, config.resizer, record)
+        return load_resized(root, sizes, config, record)
 
     with _one_torch_thread():
         every = (record for shard in todo for record in shard.images)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 INDEX = "index.json"
+# what the key is a hash of; orientation is there only if images were turned
+_MADE_OF = ("data_hash", "image_size", "resizer", "versions", "orientation")
 REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
 
 
@@ -189,10 +191,11 @@ class ShardStore:
 
     def facts(self) -> dict[str, Any]:
         """Key, what the key is made of, and counts."""
-        made_of = ("key", "data_hash", "image_size", "resizer", "versions", "class_names")
+        made_of = [name for name in _MADE_OF if name in self.index]
         counts = {split: self._files(split)[0].images for split in self.splits}
         stored = sum(file.bytes for file in self.files())
-        return {name: self.index[name] for name in made_of} | {"images": counts, "bytes": stored}
+        facts = {name: self.index[name] for name in ("key", *made_of, "class_names")}
+        return facts | {"images": counts, "bytes": stored}
 
     def _files(self, split: str) -> list[ArrayFile]:
         """The labels' file, then the shards in order."""
@@ -202,7 +205,7 @@ class ShardStore:
 
 def content_key(facts: dict[str, Any]) -> str:
     """Key of a store: hash of everything that determines its pixels, 16 hexadecimal digits."""
-    made_of = {name: facts[name] for name in ("data_hash", "image_size", "resizer", "versions")}
+    made_of = {name: facts[name] for name in _MADE_OF if name in facts}
     return json_sha256(made_of | {"format": FORMAT_VERSION})[:16]
 
 

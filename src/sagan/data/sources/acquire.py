@@ -5,6 +5,7 @@ copied without need: a class folder is used where it lies, and similar layouts a
 """
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 from sagan.data.config import TORCHVISION_SETS, AcquisitionConfig
@@ -43,7 +44,8 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
         OSError: if there is too little space, or a needed network is not reachable.
     """
     try:
-        return _acquired(config, workspace)
+        folder = _acquired(config, workspace)
+        return replace(folder, published=config.source != "folder")
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename:
             raise

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sagan.common.progress import progress_bar
+from sagan.data.archives.checksums import verify_checksum
 from sagan.data.archives.extraction import (
     ExtractedMember,
     announce,
@@ -110,6 +111,8 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
         needed = sum(member.size_bytes for member, _ in members.values())
         more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
         announce(f"{archives[0].name}{more}", len(members), needed, target.parent)
+        for archive in archives:
+            verify_checksum(archive)
         with progress_bar("extracting", needed, "B") as bar:
             extract([*members.values()], target, made_of, on_bytes=bar.update)
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import IO
 
+from sagan.data.archives.checksums import verify_checksum
 from sagan.data.archives.members import ArchiveError, open_archive
 
 WNID = re.compile(r"n\d{8}")
@@ -50,6 +51,7 @@ def _devkit_files(path: Path) -> tuple[bytes, bytes]:
             places = sorted(path.rglob(name))
             found |= {name: places[0].read_bytes()} if places else {}
     else:
+        verify_checksum(path)
         with open_archive(path) as members:
             for member in members:
                 name = member.name.rpartition("/")[2]

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from sagan.common.progress import progress_bar
+from sagan.data.archives.checksums import verify_checksum
 from sagan.data.archives.extraction import (
     ExtractedMember,
     announce,
@@ -28,6 +29,7 @@ from sagan.data.archives.members import (
     ArchiveError,
     ArchiveMember,
     open_archive,
+    open_tar,
     open_tar_member,
     tar_members,
 )
@@ -123,6 +125,7 @@ def _extract_train(
         return chosen
     needed = sum(inner[name].size_bytes for name in left)
     announce(f"{len(left):,} classes of train", _files_in(needed), needed, target)
+    verify_checksum(archive)
     with progress_bar("extracting train", needed, "B") as bar:
         write = partial(_extract_class, archive, target, inner, bar)
         for _ in ordered_map(write, left, WRITERS):
@@ -153,15 +156,17 @@ def _extract_class(
         with (
             tarfile.open(archive) as outer,  # each thread reads by a handle of its own
             open_tar_member(outer, info) as content,
-            tarfile.open(fileobj=content, mode="r:") as tar,
+            open_tar(content) as tar,
         ):
             images = [
                 ExtractedMember(member, _flat(member, name))
                 for member in tar_members(tar, name, size)
             ]
             extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.update)
-    except tarfile.TarError as error:
-        raise ArchiveError(f"'{name}' is damaged or truncated: {error}") from error
+    except (tarfile.TarError, EOFError) as error:
+        raise ArchiveError(
+            f"'{name}' is damaged or truncated: {error}; download or copy it again"
+        ) from error
 
 
 def _flat(member: ArchiveMember, archive: str) -> str:
@@ -178,6 +183,7 @@ def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]
         images = list(_into_classes(members, labels.val, set(chosen), archive))
         needed = sum(member.size_bytes for member, _ in images)
         announce("val", len(images), needed, target.parent)
+        verify_checksum(archive)
         with progress_bar("extracting val", needed, "B") as bar:
             extract(images, target, made_of, on_bytes=bar.update)
 

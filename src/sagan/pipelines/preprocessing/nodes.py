@@ -24,5 +24,6 @@ def make_shards(
     require_passed_validation(validation_report, found, "preprocessing does not start")
 
     images = records(validated_manifest)
+    config = config.oriented(published=image_folder.published)
     titles = image_folder.class_titles
     return build_stores(image_folder.path, images, workspace, config, titles)[0]
