@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import independent_classifier, small_data
-from sagan.common.schema import load_settings
+from sagan.common.parameters import load_settings
 from sagan.training.config import TrainingConfig
 from tests.small_world import small_bundle
 
