@@ -13,9 +13,9 @@ from sagan.models.blocks import (
     discriminator_channels,
     insertions,
 )
-from sagan.models.config import DiscriminatorConfig
 from sagan.models.heads import Head, build_head
 from sagan.models.ops.spectral_norm import initialize
+from sagan.network_config import DiscriminatorConfig
 
 
 class Discriminator(nn.Module):

@@ -16,9 +16,9 @@ from sagan.models.blocks import (
     generator_channels,
     insertions,
 )
-from sagan.models.config import GeneratorConfig
 from sagan.models.normalization import EPS
 from sagan.models.ops.spectral_norm import conv2d, initialize, linear
+from sagan.network_config import GeneratorConfig
 
 
 class Generator(nn.Module):

@@ -7,10 +7,10 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam
 
-from sagan.models.config import ModelConfig
 from sagan.models.discriminator import Discriminator, build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.spectral_norm import SpectralLayer
+from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import RECIPES
 from sagan.training.core.distributed import DistributedContext
