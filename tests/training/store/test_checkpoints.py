@@ -110,13 +110,13 @@ def test_a_reader_whose_checkpoint_is_removed_under_it_takes_the_newer_one(store
     reader = CheckpointStore(store.path, keep=2)
     opened = []
 
-    def removed_meanwhile(path, *arguments, **options):
+    def removed_meanwhile(checkpoint):
         if not opened:  # the reader has listed the folder; now the writer goes on
             store.save(state(16), 16)
             store.save(state(20), 20)
-            assert not path.exists()
-        opened.append(path)
-        return load(path, *arguments, **options)
+            assert not checkpoint.path.exists()
+        opened.append(checkpoint)
+        return load(checkpoint)
 
     monkeypatch.setattr("sagan.training.store.checkpoints.load", removed_meanwhile)
 
