@@ -29,7 +29,7 @@ SCORES = (
     ("inception_score", "Inception score"),
     ("inception_score_pil_bicubic", "Inception score, images resized likewise"),
     ("fd_classifier", "Fréchet distance in the features of a classifier of these images"),
-    ("recognised", "share recognised as the class asked for"),
+    ("recognised", "share recognised as the class asked for, mean over the classes"),
     ("precision", "share of samples within the real images' manifold"),
     ("recall", "share of real images within the samples' manifold"),
     ("diversity_mean", "diversity within a class, mean (real images: 1)"),

@@ -79,7 +79,12 @@ class EvaluationConfig(Config):
         "number is called fid), or the classifier (it is called fd_classifier)",
     )
     num_samples: AffectsMeasurement[int] = Field(
-        50_000, ge=MIN_SAMPLES, description="generated images, evenly over the classes"
+        50_000, ge=MIN_SAMPLES, description="generated images"
+    )
+    labels: AffectsMeasurement[Literal["reference", "even"]] = Field(
+        "reference",
+        description="classes asked for: in the frequencies of the real images compared with, or "
+        "evenly over the classes, as the named protocols do",
     )
     weights: AffectsMeasurement[Literal["ema", "raw"] | None] = Field(
         None,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sagan.data.shards.store import ShardStore
+from sagan.metrics.class_labels import Counts
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.classifier import (
     ClassifierFeatures,
@@ -17,7 +18,7 @@ from sagan.metrics.features.classifier import (
     obtain_classifier,
 )
 from sagan.metrics.features.extractor import FeatureExtractor
-from sagan.metrics.features.references import real_features
+from sagan.metrics.features.references import real_features, reference_class_counts
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics
 from sagan.metrics.scores.frechet import frechet_distance
@@ -54,6 +55,11 @@ class EvaluationContext:
     def on_device(self, sample: FeatureSample) -> Tensor:
         """The features on the device that computes distances."""
         return sample.rows.to(self.device)
+
+    @cached_property
+    def reference_class_counts(self) -> Counts:
+        """How many real images of each class samples are compared with: int64 [K]."""
+        return reference_class_counts(self.shards, self.config)
 
     @cached_property
     def real_radii(self) -> tuple[Tensor, Tensor]:

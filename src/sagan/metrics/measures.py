@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sagan.metrics.accumulators import SampleAccumulators
+from sagan.metrics.class_labels import Counts, frequency_warnings, matching_features
 from sagan.metrics.context import EvaluationContext
 from sagan.metrics.features.classifier import weak_classifier_warnings
 from sagan.metrics.features.reservoir import FeatureSample
@@ -34,6 +35,8 @@ class Measurements:
     details: dict[str, Any] = field(default_factory=dict)
     intervals: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    asked: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Samples asked for of each class: int64 [K]."""
 
 
 def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurements:
@@ -43,7 +46,9 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
         ValueError: if there are fewer than two samples.
     """
     statistics = samples.statistics.result()  # first, since it refuses too few samples
-    measured, features = Measurements(), samples.features.result()
+    measured, features = Measurements(asked=samples.asked), samples.features.result()
+    names, reference = context.shards.class_names, context.reference_class_counts
+    measured.warnings += frequency_warnings(samples.asked, reference, names)
     measured.scores[context.extractor.metric] = context.distance(statistics)
     _add_distance_interval(context, features, measured)
     _add_kernel_distance(context, features, measured)
@@ -60,11 +65,17 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
     return measured
 
 
-def real_baseline(context: EvaluationContext) -> dict[str, Any]:
-    """Scores of another split of real images: the optimum that a generator can reach."""
+def real_baseline(context: EvaluationContext, asked: Counts) -> dict[str, Any]:
+    """Scores of another split of real images: the optimum that a generator can reach.
+
+    Args:
+        context: of the evaluation.
+        asked: samples of each class, whose frequencies the real images shall have: int64 [K].
+    """
     if context.other_split is None:
         return {}
-    measured, features = Measurements(), context.real_features(context.other_split)
+    measured = Measurements()
+    features = matching_features(context.real_features(context.other_split), asked)
     _add_kernel_distance(context, features, measured)
     _add_prdc(context, features, measured)
     deviations = {
@@ -166,7 +177,10 @@ def _add_class_coverage(
     by_class = dict(zip(context.shards.class_names, scores.pop("recognised_by_class"), strict=True))
     measured.scores |= scores
     if context.config.repeats == 1:
-        measured.intervals["recognised"] = wilson_interval(coverage.correct, coverage.count)
+        count = coverage.effective_count
+        measured.intervals["recognised"] = wilson_interval(
+            round(scores["recognised"] * count), count
+        )
     measured.details["classifier"] = classifier.facts
     measured.warnings += weak_classifier_warnings(classifier.facts, context.shards.num_classes)
     measured.details["recognised_by_class"] = by_class
@@ -191,7 +205,8 @@ def _add_memorisation(
     if not {"train", "val"} <= set(context.shards.splits):
         measured.warnings.append("memorisation is not measured: it needs a train and a val split")
         return
-    training, held_out = context.real_features("train"), context.real_features("val")
+    training = context.real_features("train")
+    held_out = matching_features(context.real_features("val"), measured.asked)
     base = context.on_device(training)
     k = min(NEIGHBOURS_SHOWN, len(base))
     neighbours = nearest(context.on_device(sample), base, k, what="nearest training images")

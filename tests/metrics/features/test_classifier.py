@@ -131,5 +131,6 @@ def test_other_code_is_another_classifier(shards, tmp_path, monkeypatch):
 
 
 def test_the_code_is_the_one_that_decides():
-    code = source_hash("common/pixels.py", "metrics/features/classifier.py")
+    folder = "metrics/features"
+    code = source_hash("common/pixels.py", f"{folder}/classifier.py", f"{folder}/fitting.py")
     assert code == ClassifierFeatures.code
