@@ -109,7 +109,7 @@ def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
     assert "16, 32, 64, 128 or 256" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monkeypatch, capsys):
     made = []
 

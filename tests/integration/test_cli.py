@@ -98,7 +98,7 @@ def test_status_tells_how_it_ended(
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_every_signal_stops_any_pipeline_with_its_clean_up_done(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

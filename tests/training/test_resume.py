@@ -17,7 +17,7 @@ from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_stopped_run_saves_and_goes_on_bit_for_bit(tiny, shards, tmp_path, monkeypatch, number):
     train(tiny(), shards, tmp_path / "whole")
     with monkeypatch.context() as patch:

@@ -138,7 +138,7 @@ def test_too_little_room_is_told_before_the_first_step(tiny, shards, tmp_path, m
     assert not list(tmp_path.glob("*/.*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_amid_the_imports_ends_with_75_and_one_line(shards, tmp_path, number):
     code = (
         "import builtins, os, sys\n"

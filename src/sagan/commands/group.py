@@ -134,7 +134,7 @@ class Command(click.Command):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """End with status 75 when SIGINT, SIGTERM or SIGUSR1 arrives in the block."""
+    """End with status 75 when SIGINT, SIGTERM, SIGHUP or SIGUSR1 arrives in the block."""
     from sagan.processes.signals import EXIT_INTERRUPTED, interrupt_on_signal
 
     try:

@@ -17,7 +17,12 @@ from typing import Any, NamedTuple
 
 from sagan.common.schema import ClearError
 from sagan.common.terminal import configure_logging
-from sagan.processes.signals import EXIT_INTERRUPTED, SIGNALS, ignore_signal, raise_on_signal
+from sagan.processes.signals import (
+    EXIT_INTERRUPTED,
+    handled_signals,
+    ignore_signal,
+    raise_on_signal,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ def run_task(task: Task, messages: Connection) -> None:
         task: what to run.
         messages: takes log records, and as text what the target raised.
     """
-    for number in SIGNALS:  # blocked until now; when the task is done, there is nothing to stop
+    for number in handled_signals():  # blocked until now; after the task there is nothing to stop
         signal.signal(number, ignore_signal)
     if task.log_file is None:
         if not task.progress_bars:

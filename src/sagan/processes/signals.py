@@ -1,4 +1,4 @@
-"""Handlers of SIGINT, SIGTERM and SIGUSR1: finish and save, raise an exception, or exit at once."""
+"""Handlers of SIGINT, SIGTERM, SIGHUP, SIGUSR1: finish and save, raise an exception, or exit."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 EXIT_INTERRUPTED = os.EX_TEMPFAIL  # 75: the same command continues
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -60,13 +60,19 @@ def stop_requests(*, patient: bool = False) -> Iterator[StopRequest]:
         yield request
 
 
+def handled_signals() -> list[signal.Signals]:
+    """The signals, without a SIGHUP that `nohup` has switched off."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in SIGNALS if not (ignored and number is signal.SIGHUP)]
+
+
 @contextmanager
 def signal_handler(handler: Handler) -> Iterator[None]:
     """Handle the signals by a function while the block runs, in the main thread; restore after."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    before = {number: signal.signal(number, handler) for number in handled_signals()}
     # delivers those that came since this process was started; see `signals_blocked`
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
@@ -110,7 +116,7 @@ def raise_on_signal() -> Iterator[None]:
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        for one in SIGNALS:
+        for one in handled_signals():
             signal.signal(one, ignore_signal)
         logger.warning("%s: stopped; the same command resumes the run", signal.Signals(number).name)
         raise TrainingInterrupted

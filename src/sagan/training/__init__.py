@@ -38,7 +38,8 @@ def train(
     Raises:
         FileNotFoundError: scores are asked for in Inception's features, without its weights; or the
             model to start from is missing.
-        TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGUSR1), after saving; status 75.
+        TrainingInterrupted: asked to stop (SIGINT, SIGTERM, SIGHUP, SIGUSR1), after saving;
+            status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
         OutOfMemoryError: a step did not fit; the last checkpoint stays.
         OSError: the disk is full, or may not be written to.

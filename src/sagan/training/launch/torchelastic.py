@@ -24,8 +24,8 @@ from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import (
     EXIT_INTERRUPTED,
-    SIGNALS,
     TrainingInterrupted,
+    handled_signals,
     signal_handler,
     signals_blocked,
     stop_requests,
@@ -254,7 +254,7 @@ def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401
         monitor_interval=0.5,
         start_method="spawn",
         logs_specs=DefaultLogsSpecs(log_dir=scratch),
-        signals_to_handle=",".join(number.name for number in SIGNALS),
+        signals_to_handle=",".join(number.name for number in handled_signals()),
     )
 
 
