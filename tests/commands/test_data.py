@@ -109,6 +109,19 @@ def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
     assert "16, 32, 64, 128 or 256" in capsys.readouterr().err
 
 
+def test_a_hangup_that_nohup_switched_off_does_not_stop(root, monkeypatch):
+    def hang_up(*arguments):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return load_resized(*arguments)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr("sagan.data.shards.build.load_resized", hang_up)
+        assert main(command(root, "--workers", "1")) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monkeypatch, capsys):
     made = []
@@ -119,12 +132,14 @@ def test_asked_to_stop_it_keeps_what_is_finished_and_goes_on(root, number, monke
         made.append(arguments[-1])
         return load_resized(*arguments)
 
-    before = signal.signal(number, signal.SIG_IGN)  # as for a script's job in the background
+    # as for a script's job in the background; SIGHUP is ignored for `nohup`, which is kept
+    state = signal.SIG_DFL if number == signal.SIGHUP else signal.SIG_IGN
+    before = signal.signal(number, state)
     try:
         with monkeypatch.context() as patch:
             patch.setattr("sagan.data.shards.build.load_resized", asked_to_stop)
             assert main(command(root, "--shard-images", "4", "--workers", "1")) == 75
-        assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is state
     finally:
         signal.signal(number, before)
     assert "the same command continues" in capsys.readouterr().err
