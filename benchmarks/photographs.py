@@ -44,7 +44,14 @@ COMPARED = 10_000  # images on either side of neighbourhoods, at most
 
 
 def measure(
-    bundle: GeneratorBundle, shards: ShardStore, folder: Path, *, samples: int, seed: int = 0
+    bundle: GeneratorBundle,
+    shards: ShardStore,
+    folder: Path,
+    *,
+    samples: int,
+    least_accuracy: float,
+    seed: int = 0,
+    trained_on: ShardStore | None = None,
 ) -> dict[str, Any]:
     """The scores of one generator.
 
@@ -53,13 +60,15 @@ def measure(
         shards: the real images, `train` and `val`.
         folder: where the independent classifier is kept.
         samples: number of samples, in the training images' class frequencies.
-        seed: of their latents.
+        least_accuracy: of the classifier on real validation images, 0..1.
+        seed: of the samples' latents.
+        trained_on: what the generator has seen, for near copies; none: all of `train`.
     """
     network, real_accuracy = independent_classifier(shards, folder)
-    if real_accuracy < LEAST_ACCURACY:
+    if real_accuracy < least_accuracy:
         raise SystemExit(
             f"the independent classifier recognises {real_accuracy:.1%} of the real validation "
-            f"images, less than {LEAST_ACCURACY:.0%}: it cannot judge samples"
+            f"images, less than {least_accuracy:.0%}: it cannot judge samples"
         )
     counts = np.bincount(shards.split("train").labels, minlength=bundle.num_classes)
     labels = evaluation_labels(samples, counts)
@@ -72,7 +81,8 @@ def measure(
     coverage = ClassCoverage(bundle.num_classes)
     coverage.update(found, labels)
     recognised, count = coverage.result()["recognised"], coverage.effective_count
-    held_out, generated = (nearest(part, train).distances[:, 0].numpy() for part in (val, fake))
+    seen = train if trained_on is None else features_of(network, trained_on.split("train"))
+    held_out, generated = (nearest(part, seen).distances[:, 0].numpy() for part in (val, fake))
     prdc, real_prdc = (compute_prdc(part[:COMPARED], drawn(train)) for part in (fake, val))
     by_class = {
         name: round(correct[labels == label].float().mean().item(), 4)
@@ -122,7 +132,9 @@ def main() -> None:
     summary = json.loads(summary_json.read_text())
     shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
     bundle = GeneratorBundle.open(root / "06_models/generator")
-    result = measure(bundle, shards, root / "06_models", samples=options.samples)
+    result = measure(
+        bundle, shards, root / "06_models", samples=options.samples, least_accuracy=LEAST_ACCURACY
+    )
     result |= {
         "train_seconds": summary["train_seconds"],
         "images": summary["images_seen"],

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle, RawWeights, save_bundle
-from sagan.models.config import GeneratorConfig
 from sagan.models.generator import build_generator
+from sagan.network_config import GeneratorConfig
 from tests.limits import small_files
 
 CONFIG = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=(8,))

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 
 from sagan.sampling import drawing
 from sagan.sampling.grids import GAP_PX, MARGIN_PX, choose_classes, class_grid
@@ -83,7 +84,7 @@ def test_other_letters_need_a_font_of_the_system_or_become_the_number(monkeypatc
     monkeypatch.setattr(drawing, "_system_fonts", list)
     drawing._font_file.cache_clear()
     assert drawing.drawable("\ue0e1", 3) == "class 3"  # has a glyph in STIX alone
-    stix = Path(drawing._bundled()).with_name("STIXNonUni.ttf")
+    stix = Path(get_data_path(), "fonts", "ttf", "STIXNonUni.ttf")
     monkeypatch.setattr(drawing, "_system_fonts", lambda: [__file__, str(stix)])
     drawing._font_file.cache_clear()
     assert drawing.drawable("\ue0e1", 3) == "\ue0e1"

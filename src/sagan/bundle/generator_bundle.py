@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save
 from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
 from sagan.common.files import file_sha256, replacing_folder
 from sagan.common.naming import short_names
-from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
+from sagan.network_config import GeneratorConfig
 
 WEIGHTS, RAW_WEIGHTS, CONFIG = "generator.safetensors", "generator_raw.safetensors", "config.json"
 EMA, RAW = "ema", "raw"

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from sagan.common.text import visible
+from sagan.common.text import shown
 
 
 def shorten_paths(text: str) -> str:
-    """A message with paths below the current folder made relative to it, safe to print."""
-    return visible(text.replace(f"{Path.cwd()}{os.sep}", ""), keep="\n\t")
+    """A message with paths below the current folder made relative to it, without secrets."""
+    return shown(text.replace(f"{Path.cwd()}{os.sep}", ""))
 
 
 def format_error(error: BaseException) -> str:
@@ -32,11 +32,11 @@ def configure_logging(
 
 
 class LogFormatter(logging.Formatter):
-    """Log lines without control characters; lines after a record's first are indented."""
+    """Log lines without secrets and control characters; all but a record's first are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's text."""
-        return visible(super().format(record), keep="\n\t").replace("\n", "\n    ")
+        return shown(super().format(record)).replace("\n", "\n    ")
 
 
 def log_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:

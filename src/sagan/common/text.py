@@ -1,9 +1,16 @@
-"""Text that is safe to show: control characters escaped, passwords masked."""
+"""Text that is safe to show: control characters escaped, secrets masked."""
 
 import unicodedata
 
+from sagan.common.addresses import mask_secrets
+
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # part of words in some scripts, and of emoji
+
+
+def shown(text: str) -> str:
+    """A message or a page's value: secrets masked, control characters escaped, lines kept."""
+    return visible(mask_secrets(text), keep="\n\t")
 
 
 def visible(text: str, keep: str = "") -> str:

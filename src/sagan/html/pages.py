@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from sagan.common.text import visible
+from sagan.common.text import shown
 from sagan.html.charts import draw_svg
 from sagan.html.format import breakable, format_number, format_value, words
 
@@ -32,10 +32,10 @@ def render(package: Path, template: str, **values: object) -> str:
     return _environment(package).get_template(template).render(**values)
 
 
-def _visible(value: object) -> object:
-    """What a template shows, without control characters; markup is ours."""
+def _shown(value: object) -> object:
+    """What a template shows, without secrets and control characters; markup is ours."""
     plain = isinstance(value, str) and not isinstance(value, Markup)
-    return visible(str(value), keep="\n\t") if plain else value
+    return shown(str(value)) if plain else value
 
 
 @cache
@@ -45,7 +45,7 @@ def _environment(package: Path) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(folders),
         autoescape=jinja2.select_autoescape(["html.j2"], default=False),
         undefined=jinja2.StrictUndefined,
-        finalize=_visible,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

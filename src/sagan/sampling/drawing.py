@@ -5,8 +5,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib import get_data_path
-from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont, features
 
 from sagan.common.text import visible
@@ -17,37 +15,44 @@ FAINT_INK = (108, 117, 125)
 ELLIPSIS = "…"
 
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
 @cache
-def font(size_px: int, text: str = "") -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along; for other letters a font of the system."""
-    return ImageFont.truetype(_font_file(text) or _bundled(), size_px)
+def font(size_px: int, text: str = "") -> Font:
+    """Pillow's own for ASCII; DejaVu Sans of matplotlib, or a font of the system, for the rest."""
+    file = None if text.replace(ELLIPSIS, "").isascii() else _font_file(text)
+    return ImageFont.truetype(file, size_px) if file else ImageFont.load_default(size_px)
 
 
 def drawable(name: str, number: int) -> str:
     """A class's name as one line that can be drawn, or its number: no font has its letters."""
     text = unicodedata.normalize("NFC", visible(name))
-    return text if _font_file(text) else f"class {number}"
-
-
-def _bundled() -> str:
-    return str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    return text if text.isascii() or _font_file(text) else f"class {number}"
 
 
 @cache
 def _font_file(text: str) -> str | None:
-    """The first font with all characters of a text."""
+    """The first font with all characters of a text; none where matplotlib is not installed."""
+    try:
+        from matplotlib import get_data_path
+    except ImportError:
+        return None
+    dejavu = str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
     wanted = [ord(char) for char in text if not char.isspace()]
     from_right = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
     if from_right and not features.check("raqm"):  # Pillow would draw it from the left
         return None
-    if np.isin(wanted, _characters(_bundled())).all():
-        return _bundled()
+    if np.isin(wanted, _characters(dejavu)).all():
+        return dejavu
     return next((f for f in _system_fonts() if np.isin(wanted, _characters(f)).all()), None)
 
 
 @cache
 def _characters(file: str) -> np.ndarray:
     """Code points of a font, int64 [N]; none where it cannot be drawn at any size."""
+    from matplotlib.ft2font import FT2Font
+
     try:
         ImageFont.truetype(file, 12)
         return np.fromiter(FT2Font(file).get_charmap(), np.int64)

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
-from sagan.models.config import ModelConfig
+from sagan.network_config import ModelConfig
 from sagan.training.config.augmentation import AugmentationConfig
 from sagan.training.config.recipes import RECIPES, apply_recipe
 from sagan.training.config.scoring import ScoringConfig
