@@ -3,7 +3,8 @@
 In one digit of 16 px few distant regions depend on one another. Here an image of the same size
 shows the same handwritten digit twice, in opposite corners: identical copies with nothing between
 them. Networks and training are those of the digits (conf/base): with self-attention at the 8 px map
-of both networks, without it, and with a residual block of similar size instead, several seeds each.
+of both networks, the same with a learned factor of its logits, without attention, and with a
+residual block of similar size instead, several seeds each.
 
 `agreement` of generated pairs: how much more a sample's two corners correlate than corners of two
 samples of the same class do; 1 for real images (identical copies), 0 where a sample's corners share
@@ -37,6 +38,7 @@ CORNERS = (slice(0, DIGIT_PX), slice(DIGIT_PX, SIZE_PX))  # rows, and columns al
 RESOLUTION = 8  # of the feature maps that attend [px]
 SIDES = {
     "attention": ("released", [RESOLUTION]),
+    "scaled": ("scaled", [RESOLUTION]),
     "none": ("released", []),
     "residual": ("residual", [RESOLUTION]),
 }
@@ -179,12 +181,12 @@ def summarise(results: dict[Run, dict[str, float]]) -> dict[str, Any]:
     }
     summary: dict[str, Any] = {"seeds": sorted({seed for _, seed in results})}
     summary |= {side: {n: interval(v) for n, v in values[side].items()} for side in sides}
-    if "attention" in sides:
+    for ours in [side for side in sides if side in ("attention", "scaled")]:
         for side in sides:
-            if side != "attention":
-                summary[f"attention_minus_{side}"] = {
-                    name: difference(values["attention"][name], values[side][name])
-                    | {"p": chance(values["attention"][name], values[side][name], name)}
+            if side != ours:
+                summary[f"{ours}_minus_{side}"] = {
+                    name: difference(values[ours][name], values[side][name])
+                    | {"p": chance(values[ours][name], values[side][name], name)}
                     for name in SHOWN
                 }
     primary = summary.get("attention_minus_none", {}).get("agreement")

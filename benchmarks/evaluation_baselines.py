@@ -19,8 +19,8 @@ from sagan.bundle.generator_bundle import GeneratorBundle, save_bundle
 from sagan.metrics.features.inception import DIMENSIONS, WEIGHTS_NAME, InceptionFeatures
 from sagan.metrics.features.statistics import Statistics, StreamingStatistics
 from sagan.metrics.scores.frechet import frechet_distance
-from sagan.models.config import GeneratorConfig
 from sagan.models.generator import build_generator
+from sagan.network_config import GeneratorConfig
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 

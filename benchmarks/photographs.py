@@ -1,10 +1,10 @@
 """Photographs of an environment's last run, measured: `python -m benchmarks.photographs`.
 
-10,000 samples, evenly over the classes, beside the real images:
+10,000 samples, in the training images' class frequencies, beside the real images:
 
-- `recognised`: share that shows its class, says a residual network trained on the real training
-  images alone (`benchmarks.independent_classifier`), beside the same share of real validation
-  images. A network that recognises less than 80% of those judges nothing.
+- `recognised`: share that shows its class (the mean over the classes), says a residual network
+  trained on the real training images alone (`benchmarks.independent_classifier`), beside the same
+  share of real validation images. A network that recognises less than 80% of those judges nothing.
 - `recall`, `precision`: in that network's features, 10,000 samples against 10,000 training images,
   in neighbourhoods of 3 (Kynkäänniemi et al. 2019), beside real validation images' own.
 - `near_copies`: share of samples as near to a training image as the nearest 5% of validation images
@@ -29,9 +29,11 @@ from benchmarks.digits_quality import shards_path
 from benchmarks.independent_classifier import ResidualNetwork, independent_classifier
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.class_labels import evaluation_labels
 from sagan.metrics.scores.distances import nearest
 from sagan.metrics.scores.intervals import wilson_interval
 from sagan.metrics.scores.intra_class import frechet_distance_of_features
+from sagan.metrics.scores.label_scores import ClassCoverage
 from sagan.metrics.scores.memorisation import memorisation
 from sagan.metrics.scores.prdc import compute_prdc
 from sagan.sampling.generate import generate
@@ -42,7 +44,14 @@ COMPARED = 10_000  # images on either side of neighbourhoods, at most
 
 
 def measure(
-    bundle: GeneratorBundle, shards: ShardStore, folder: Path, *, samples: int, seed: int = 0
+    bundle: GeneratorBundle,
+    shards: ShardStore,
+    folder: Path,
+    *,
+    samples: int,
+    least_accuracy: float,
+    seed: int = 0,
+    trained_on: ShardStore | None = None,
 ) -> dict[str, Any]:
     """The scores of one generator.
 
@@ -50,31 +59,38 @@ def measure(
         bundle: the generator.
         shards: the real images, `train` and `val`.
         folder: where the independent classifier is kept.
-        samples: number of samples, evenly over the classes.
-        seed: of their latents.
+        samples: number of samples, in the training images' class frequencies.
+        least_accuracy: of the classifier on real validation images, 0..1.
+        seed: of the samples' latents.
+        trained_on: what the generator has seen, for near copies; none: all of `train`.
     """
     network, real_accuracy = independent_classifier(shards, folder)
-    if real_accuracy < LEAST_ACCURACY:
+    if real_accuracy < least_accuracy:
         raise SystemExit(
             f"the independent classifier recognises {real_accuracy:.1%} of the real validation "
-            f"images, less than {LEAST_ACCURACY:.0%}: it cannot judge samples"
+            f"images, less than {least_accuracy:.0%}: it cannot judge samples"
         )
-    labels = torch.arange(samples) % bundle.num_classes
+    counts = np.bincount(shards.split("train").labels, minlength=bundle.num_classes)
+    labels = evaluation_labels(samples, counts)
     latents = sample_latents(samples, bundle.latent_dim, seed)
     images = torch.cat(list(generate(bundle.load(), latents, labels, batch_size=100)))
     fake, found = network.judge(images)
     train = features_of(network, shards.split("train"))
     val = features_of(network, shards.split("val"))
     correct = found == labels
-    held_out, generated = (nearest(part, train).distances[:, 0].numpy() for part in (val, fake))
+    coverage = ClassCoverage(bundle.num_classes)
+    coverage.update(found, labels)
+    recognised, count = coverage.result()["recognised"], coverage.effective_count
+    seen = train if trained_on is None else features_of(network, trained_on.split("train"))
+    held_out, generated = (nearest(part, seen).distances[:, 0].numpy() for part in (val, fake))
     prdc, real_prdc = (compute_prdc(part[:COMPARED], drawn(train)) for part in (fake, val))
     by_class = {
         name: round(correct[labels == label].float().mean().item(), 4)
         for label, name in enumerate(bundle.class_names)
     }
     return {
-        "recognised": correct.float().mean().item(),
-        "recognised_interval": wilson_interval(int(correct.sum()), samples),
+        "recognised": recognised,
+        "recognised_interval": wilson_interval(round(recognised * count), count),
         "recognised_real": real_accuracy,
         "recall": prdc.recall,
         "recall_real": real_prdc.recall,
@@ -116,7 +132,9 @@ def main() -> None:
     summary = json.loads(summary_json.read_text())
     shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
     bundle = GeneratorBundle.open(root / "06_models/generator")
-    result = measure(bundle, shards, root / "06_models", samples=options.samples)
+    result = measure(
+        bundle, shards, root / "06_models", samples=options.samples, least_accuracy=LEAST_ACCURACY
+    )
     result |= {
         "train_seconds": summary["train_seconds"],
         "images": summary["images_seen"],

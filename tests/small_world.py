@@ -6,8 +6,8 @@ import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle, RawWeights, save_bundle
 from sagan.data.shards.store import ShardStore
-from sagan.models.config import GeneratorConfig
 from sagan.models.generator import Generator, build_generator
+from sagan.network_config import GeneratorConfig
 from tests.drawn_images import draw_image_folder
 from tests.program import program
 

@@ -6,8 +6,8 @@ import torch
 
 from benchmarks import attention_use
 from benchmarks.attention_use import CONDITIONS, attention_blocks, summarise
-from sagan.models.config import GeneratorConfig
 from sagan.models.generator import build_generator
+from sagan.network_config import GeneratorConfig
 from tests.comparison.fabricated_rows import row
 from tests.small_world import small_bundle
 

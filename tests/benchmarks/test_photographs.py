@@ -16,7 +16,7 @@ from tests.small_world import CLASSES, small_bundle
 @pytest.fixture
 def quick(monkeypatch):
     """A training of seconds on 72 drawn images, and no demand on what it learns."""
-    for name, value in {"EPOCHS": 2, "BATCH_SIZE": 12, "CHANNELS": 4}.items():
+    for name, value in {"STEPS": 12, "BATCH_SIZE": 12, "CHANNELS": 4}.items():
         monkeypatch.setattr(independent_classifier, name, value)
     monkeypatch.setattr(photographs, "LEAST_ACCURACY", 0.0)
 
@@ -47,12 +47,11 @@ def test_the_judge_is_trained_once_and_kept(quick, small_store, tmp_path, monkey
         assert torch.equal(ours, theirs)
 
 
-def test_a_judge_that_recognises_too_little_judges_nothing(
-    quick, small_store, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(photographs, "LEAST_ACCURACY", 1.01)
+def test_a_judge_that_recognises_too_little_judges_nothing(quick, small_store, tmp_path):
     with pytest.raises(SystemExit, match="cannot judge samples"):
-        photographs.measure(small_bundle(tmp_path / "b"), small_store, tmp_path, samples=12)
+        photographs.measure(
+            small_bundle(tmp_path / "b"), small_store, tmp_path, samples=12, least_accuracy=1.01
+        )
 
 
 def test_prints_a_table_and_one_json_line(quick, small_store, tmp_path, monkeypatch, capsys):

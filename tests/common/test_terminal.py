@@ -1,10 +1,12 @@
 """Text for people: short paths, and errors in words."""
 
+import logging
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
 
-from sagan.common.terminal import format_error, shorten_paths
+from sagan.common.terminal import LogFormatter, format_error, guard_log, shorten_paths
 
 
 def test_paths_of_the_current_folder_are_shortened(
@@ -21,3 +23,32 @@ def test_a_missing_file_is_told_without_the_systems_number() -> None:
         Path("/no/such/file").read_text()
     assert format_error(caught.value) == "/no/such/file: No such file or directory"
     assert format_error(ValueError(" got 1 ")) == "got 1"
+
+
+def test_control_characters_of_names_reach_neither_terminal_nor_log() -> None:
+    assert shorten_paths("no class 'a\x1b[2Jb'\n- one\r") == "no class 'a\\x1b[2Jb'\n- one\\r"
+    record = logging.makeLogRecord({"msg": "in %s", "args": ("a\x1b]0;b\nINFO c",)})
+    assert LogFormatter("%(message)s").format(record) == "in a\\x1b]0;b\n    INFO c"
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_log_file_that_cannot_be_written_is_one_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, missing: bool
+) -> None:
+    path = tmp_path / "missing" / "info.log" if missing else Path("/dev/full")
+    handler = RotatingFileHandler(path, maxBytes=1000, delay=True)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("sagan.test_terminal")
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        guard_log()
+        for text in ("a\x1b", "b", "c"):
+            logger.error(text)
+        assert isinstance(handler.formatter, LogFormatter)
+    finally:
+        logger.removeHandler(handler)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("WARNING")
+    assert str(path) in said[0]

@@ -1,15 +1,20 @@
 """The page in a real browser: it loads, a click draws a map, and nothing leaves the machine."""
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
 
 import numpy as np
 import pytest
+from gradio import Blocks
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from sagan.explorer.candidates import candidates
-from sagan.explorer.explore import launch
+from sagan.explorer.explore import explore, launch
 from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
@@ -138,3 +143,49 @@ def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
     picture = np.asarray(Image.open(tmp_path / "third.png")).transpose(2, 0, 1)
     wanted = Explorer(both.choose("raw")).view(LatentPoint(Endpoint(0, index=2))).image
     assert (picture == wanted).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/config", {}, 200),
+        ("GET", "/config", {"Host": "evil.example"}, 421),
+        ("GET", "/config", {"Origin": "http://evil.example"}, 403),
+        ("GET", "/config", {"Origin": "null"}, 403),
+        ("GET", "/config", {"Origin": "http://localhost:1"}, 403),
+        ("OPTIONS", "/config", {"Host": "evil.example", "Origin": "http://evil.example"}, 421),
+        ("POST", "/gradio_api/upload", {}, 404),
+        ("GET", "/gradio_api/proxy=http://evil.example/", {}, 404),
+        ("POST", "/gradio_api/run/predict", {}, 404),
+        ("POST", "/gradio_api/queue/join", {}, 413),
+        ("POST", "/gradio_api/queue/join", {"Content-Length": "65537"}, 413),
+    ],
+)
+def test_requests_of_other_pages_are_refused(
+    address: str, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=30)
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == status
+    if status != 200:
+        assert answer.getheader("Access-Control-Allow-Origin") is None
+    connection.close()
+
+
+def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+
+    def stop(blocks: Blocks) -> None:
+        assert Path(blocks.GRADIO_CACHE).is_relative_to(tmp_path)
+        blocks.close(verbose=False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Blocks, "block_thread", stop)
+    explore(both.path)
+    assert list(tmp_path.iterdir()) == []
+    assert "GRADIO_TEMP_DIR" not in os.environ

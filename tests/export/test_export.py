@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.datasets import GeneratorBundleDataset
-from sagan.export.card import MismatchedImagesError, MismatchedMetricsError
+from sagan.export.card import MismatchedImagesError, MismatchedMetricsError, _code, _example
 from sagan.export.config import ExportConfig
 from sagan.export.folder import make_folder
 from sagan.export.program import ProgramMismatchError, largest_difference, write_program
@@ -139,6 +139,13 @@ def test_without_metrics_the_card_says_so(bundle):
     assert "licence of these weights is not stated" in card
     assert not (folder.path / "metrics.json").exists()
     assert "torch.export" not in card
+
+
+def test_names_on_the_card_are_no_markup():
+    assert _code("a`b``c") == "``` a`b``c ```"
+    assert _example(["it's", "b"]) == "'it'\"'\"'s,b'"
+    assert _example(["Smith, Anna", "b"]) == _example(["a\n", "b"]) == _example(["`", "b"]) == "0,1"
+    assert _example(["a,b"]) == "0"
 
 
 def test_metrics_of_another_generator_are_refused(bundle):

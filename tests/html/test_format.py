@@ -1,5 +1,7 @@
 """Values as text."""
 
+from pathlib import Path
+
 import pytest
 
 from sagan.html.format import (
@@ -10,6 +12,7 @@ from sagan.html.format import (
     format_value,
     table_rows,
 )
+from sagan.html.pages import render
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,10 @@ def test_bars_are_relative_to_the_largest() -> None:
 
 def test_a_breakable_name_is_escaped() -> None:
     assert breakable("a.b_<c>") == "a.<wbr>b_<wbr>&lt;c&gt;"
+
+
+def test_a_page_escapes_markup_and_control_characters(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html.j2").write_text("<p>{{ name }}</p>")
+    shown = render(tmp_path, "page.html.j2", name="<b>\x1b[31m\u202e\udcff")
+    assert shown == "<p>&lt;b&gt;\\x1b[31m\\u202e\\udcff</p>"

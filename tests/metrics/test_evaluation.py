@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sagan.metrics.evaluate_generator import check_generator, evaluation_labels
+from sagan.metrics.class_labels import evaluation_labels
+from sagan.metrics.evaluate_generator import check_generator
 from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features.references import reference_statistics
 from sagan.sampling.generate import generate
@@ -53,7 +54,7 @@ def test_does_not_depend_on_the_batch_size(shards, config, workspace):
 
 def test_noise_scores_worse_than_real_images(shards, config, workspace):
     images = torch.randint(0, 256, (60, 3, 16, 16), dtype=torch.uint8)
-    labels = evaluation_labels(60, 3)
+    labels = evaluation_labels(60, [1, 1, 1])
 
     metrics = run(zip(images.split(20), labels.split(20), strict=True), shards, config, workspace)
 
@@ -180,7 +181,7 @@ def test_a_generator_in_training_is_left_as_it_was(shards, config, workspace, tm
     """Mode, weights, batch norm's statistics and spectral norm's vectors."""
     generator = small_bundle(tmp_path / "generator").load().train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    labels = evaluation_labels(30, 3)
+    labels = evaluation_labels(30, [1, 1, 1])
     images = generate(generator, sample_latents(30, 12, seed=0), labels, 10)
 
     run(zip(images, labels.split(10), strict=True), shards, config, workspace)
@@ -245,7 +246,7 @@ def test_without_a_second_split_halves_are_compared(tmp_path, config):
 
 
 def test_labels_are_even():
-    assert evaluation_labels(7, 3).tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert evaluation_labels(7, [1, 1, 1]).tolist() == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_a_generator_of_other_data_is_refused(shards, tmp_path):

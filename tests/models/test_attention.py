@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from sagan.models.attention import SelfAttention2d
+from sagan.models.attention import SCALE_AT_START, SelfAttention2d
 
 
 def attention(gamma: float) -> SelfAttention2d:
@@ -83,3 +83,22 @@ def test_the_papers_form_attends_to_every_position():
 
     torch.testing.assert_close(module.attention_map(x), shares)
     torch.testing.assert_close(module(x), x + 0.7 * module.out(gathered))
+
+
+def test_scaled_logits_start_at_the_releases_times_a_learned_factor():
+    released, scaled = (
+        SelfAttention2d(16, spectral_norm=False, form=f) for f in ("released", "scaled")
+    )
+    missing = scaled.load_state_dict(released.state_dict(), strict=False)
+    x = torch.randn(2, 16, 4, 4)
+
+    as_released = released.attention_map(x).log()
+    differences = as_released - as_released.mean(-1, keepdim=True)  # logits but for a constant
+    expected = torch.softmax(SCALE_AT_START * differences, dim=-1)
+
+    assert missing.missing_keys == ["log_scale"]
+    torch.testing.assert_close(scaled.attention_map(x), expected)
+    torch.nn.init.ones_(scaled.gamma)
+    torch.testing.assert_close(scaled(x), scaled.forward_with_map(x)[0])
+    scaled(x).sum().backward()
+    assert scaled.log_scale.grad.abs() > 0

@@ -8,10 +8,10 @@ from torch import nn
 
 from sagan.models.attention import SelfAttention2d
 from sagan.models.blocks import BottleneckBlock, DiscriminatorBlock
-from sagan.models.config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.models.ops.spectral_norm import SpectralLayer, power_iteration
+from sagan.network_config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 
 SIZES = {"image_size": 32, "num_classes": 3, "base_channels": 8}
 IMAGES, LABELS = torch.rand(4, 3, 32, 32) * 2 - 1, torch.tensor([0, 1, 2, 1])
@@ -45,7 +45,7 @@ def test_a_residual_block_leaves_its_input_alone_and_adds_to_it():
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator])
-@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+@pytest.mark.parametrize("form", ["released", "scaled", "paper", "residual"])
 def test_attention_or_a_residual_block_at_any_list_of_resolutions(network, form):
     built = network(**SIZES, attention_resolutions=(8, 16), attention_form=form)
     kind = "residual" if form == "residual" else "attention"

@@ -44,6 +44,30 @@ def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
         assert abs(one["latents"]).max() <= 0.7
 
 
+def test_an_animation_leads_from_each_sample_to_the_next_and_back(bundle, tmp_path):
+    arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--classes", "0"]
+
+    assert main([*arguments, "--frames", "4"]) == 0
+
+    grid = np.asarray(Image.open(tmp_path / "sample_grid.png")).astype(int)
+    with Image.open(tmp_path / "interpolation.webp") as animation:
+        frames = []
+        for number in range(animation.n_frames):
+            animation.seek(number)
+            frames.append(np.asarray(animation.convert("RGB")).astype(int))
+    assert len(frames) == 4
+    right = grid.shape[1] - 12 - 2 * 66  # two tiles of 64 px and their gaps, then the margin
+    tiles = [slice(right + 66 * i, right + 66 * i + 64) for i in range(2)]
+
+    def difference(frame, tile, of):
+        return np.abs(frame[:, tiles[tile]] - grid[:, tiles[of]]).mean()
+
+    for tile in range(2):  # first the samples, halfway each other's; WebP loses a little
+        assert difference(frames[0], tile, tile) < difference(frames[0], tile, 1 - tile)
+        assert difference(frames[2], tile, 1 - tile) < difference(frames[2], tile, tile)
+        assert np.abs(frames[1] - frames[3])[:, tiles[tile]].mean() < 3  # there and back
+
+
 @pytest.mark.parametrize(
     ("extra", "named"),
     [

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 
 from sagan.sampling import drawing
 from sagan.sampling.grids import GAP_PX, MARGIN_PX, choose_classes, class_grid
@@ -61,3 +64,33 @@ def test_long_names_are_cut():
 def test_an_empty_grid_is_refused():
     with pytest.raises(ValueError, match="at least one image"):
         class_grid(np.empty((0, 3, 8, 8), np.uint8), np.empty(0, np.int64), ["a"], 64)
+
+
+def ink(text: str) -> np.ndarray:
+    return drawing.text_picture(text)
+
+
+def test_letters_of_latin_greek_and_cyrillic_are_drawn_and_accents_composed():
+    missing = ink("\U0010fffd")  # no font has this character
+    pictures = [ink(letter) for letter in "äéłžΩЖ"]
+    for letter, picture in zip("äéłžΩЖ", pictures, strict=True):
+        assert drawing.drawable(letter, 0) == letter
+        assert not np.array_equal(picture, missing)
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    assert drawing.drawable("Ka\u0308fer", 0) == "Käfer", "as macOS spells file names"
+
+
+def test_other_letters_need_a_font_of_the_system_or_become_the_number(monkeypatch):
+    monkeypatch.setattr(drawing, "_system_fonts", list)
+    drawing._font_file.cache_clear()
+    assert drawing.drawable("\ue0e1", 3) == "class 3"  # has a glyph in STIX alone
+    stix = Path(get_data_path(), "fonts", "ttf", "STIXNonUni.ttf")
+    monkeypatch.setattr(drawing, "_system_fonts", lambda: [__file__, str(stix)])
+    drawing._font_file.cache_clear()
+    assert drawing.drawable("\ue0e1", 3) == "\ue0e1"
+    assert drawing.font(12, "\ue0e1").path == str(stix)
+    drawing._font_file.cache_clear()
+
+
+def test_control_characters_of_names_are_drawn_as_escapes():
+    assert drawing.drawable("a\nb\x1b", 0) == "a\\nb\\x1b"

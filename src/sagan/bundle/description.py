@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from sagan.common.schema import describe_faults
-from sagan.models.config import GeneratorConfig
+from sagan.network_config import GeneratorConfig
 
 FORMAT = "sagan-generator-1"
 _MAX_CHARACTERS = 300  # of the reported faults

@@ -139,11 +139,14 @@ def transfer(source: str, target: str) -> None:
 
     Each file is checked. An interrupted copy is continued by the same command.
     """
+    from sagan.common.addresses import is_address, mask_secrets
     from sagan.data.shards.store import ShardStore
     from sagan.data.shards.transfer import fetch_store, publish_store
 
     if Path(source).is_dir():
         store = ShardStore.open(Path(source))
         publish_store(store, f"{target.rstrip('/')}/{store.key}")
+    elif is_address(target):
+        raise ValueError(f"'{mask_secrets(source)}' is no folder of shards, and TO is none here")
     else:
         click.echo(fetch_store(source, Path(target)).path)

@@ -16,6 +16,7 @@ import click
 
 from sagan import __version__
 from sagan.common.terminal import configure_logging, format_error, shorten_paths
+from sagan.common.text import shown
 
 if TYPE_CHECKING:
     from sagan.common.schema import Config
@@ -90,6 +91,18 @@ class LazyGroup(click.Group):
 
 class Command(click.Command):
     """A command that works without Kedro: it logs to stderr, and its errors are one message."""
+
+    def make_context(self, *words: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - click's own
+        """Parse the words.
+
+        Raises:
+            click.UsageError: for what click refuses, without the secrets of an address.
+        """
+        try:
+            return super().make_context(*words, **extra)
+        except click.ClickException as error:
+            text = shown(error.format_message())
+            raise click.UsageError(text, getattr(error, "ctx", None)) from None
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
         """Run the command.

@@ -22,7 +22,9 @@ from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
 from sagan.commands.run_options import RunCommand, runtime_params, split_params
-from sagan.common.terminal import shorten_paths
+from sagan.common.addresses import mask_secrets
+from sagan.common.terminal import guard_log, log_handlers, shorten_paths
+from sagan.common.text import shown
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
 
@@ -45,7 +47,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
     except Exception as error:
         logger.debug("kedro run failed", exc_info=True)
         if verbose:
-            traceback.print_exc()
+            click.echo(shown(traceback.format_exc()), err=True)
         from sagan.commands.errors import explain
 
         raise click.ClickException(shorten_paths(explain(error))) from None
@@ -68,7 +70,7 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
 
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
-        click.echo(f"{configuration(parameters)}\n\nnodes:")
+        click.echo(f"{mask_secrets(configuration(parameters))}\n\nnodes:")
         for node in pipeline.nodes:
             click.echo(f"  {node.name}")
         if "training" in {node.namespace for node in pipeline.nodes}:
@@ -79,10 +81,9 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
 
 
 def _remove_log_files() -> None:
-    for logger in (logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)):
-        for handler in logger.handlers[:]:
-            if isinstance(handler, logging.FileHandler):
-                logger.removeHandler(handler)
+    for logger, handler in log_handlers():
+        if isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
 
 
 def _configure_log() -> None:
@@ -95,6 +96,7 @@ def _configure_log() -> None:
             if "filename" in handler:
                 handler["filename"] = str(project / handler["filename"])
         configure_logging(config)
+    guard_log()
 
 
 def _parameter(parameter: click.Parameter) -> click.Parameter:

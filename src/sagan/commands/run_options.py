@@ -7,6 +7,7 @@ from kedro.framework.project import pipelines as registered
 from kedro.validation.type_extractor import TypeExtractor
 
 from sagan.common.parameters import Assignment, merge_assignments, split_assignments
+from sagan.common.text import shown
 
 
 class RunCommand(click.Command):
@@ -30,7 +31,7 @@ class RunCommand(click.Command):
             text = error.format_message()
             if "unexpected extra argument" in text:
                 text += "; pipelines are named by --pipeline=NAME"
-            raise click.UsageError(text, getattr(error, "ctx", None)) from None
+            raise click.UsageError(shown(text), getattr(error, "ctx", None)) from None
 
 
 def split_params(

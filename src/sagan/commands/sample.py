@@ -20,11 +20,14 @@ from sagan.commands.group import (
 from sagan.sampling.config import AttentionMapsConfig, SamplingConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from torch import Tensor
 
     from sagan.bundle.generator_bundle import GeneratorBundle
 
+FRAME_MS = 80  # of an animation
 _COUNT = click.IntRange(min=1)
 # of the latents, which a file of latents has decided already
 _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
@@ -46,6 +49,12 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 )
 @field_option(SamplingConfig, "same_latents", is_flag=True)
 @click.option("--npz", is_flag=True, help="Save all images, labels and latents too.")
+@click.option(
+    "--frames",
+    type=click.IntRange(2, 240),
+    help="Also write interpolation.webp, in which each sample of the grid becomes the next of its "
+    "row and itself again in so many frames.",
+)
 @path_option("--latents", "file", metavar="NPZ", help="Draw the samples of a samples.npz again.")
 @field_option(SamplingConfig, "classes", "--rows", type=_COUNT)
 @click.option("--columns", type=_COUNT, default=10, help="Images per class in the grid at most.")
@@ -60,6 +69,7 @@ def sample(
     out: Path,
     weights: str | None,
     npz: bool,
+    frames: int | None,
     file: Path | None,
     rows: int,
     columns: int,
@@ -79,6 +89,7 @@ def sample(
     from sagan.sampling.attention_maps import attention_picture
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import choose_classes, class_grid
+    from sagan.sampling.latents import interpolate
     from sagan.sampling.requests import load_latents
 
     opened = GeneratorBundle.open(bundle, weights)
@@ -94,7 +105,8 @@ def sample(
     images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
 
     shown = [classes[i] for i in choose_classes(len(classes), rows)]
-    kept = np.concatenate([np.flatnonzero(labels == k)[:columns] for k in shown])
+    grid_rows = [np.flatnonzero(labels == k)[:columns] for k in shown]
+    kept = np.concatenate(grid_rows)
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
     explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
     firsts = [int((labels == k).argmax()) for k in explained]
@@ -109,6 +121,17 @@ def sample(
     )
     if npz:
         _save_samples(out / "samples.npz", images, labels, latents.numpy())
+    if frames is not None:
+        nexts = np.concatenate([np.roll(row, -1) for row in grid_rows])
+        shares = (1 - np.cos(2 * np.pi * np.arange(frames) / frames)) / 2  # there and back
+        moving = [interpolate(latents[kept], latents[nexts], float(share)) for share in shares]
+        asked = class_labels[kept].repeat(frames)
+        batches = generate(generator, torch.cat(moving), asked, batch_size, chosen)
+        animation = torch.cat(list(batches)).numpy().reshape(frames, len(kept), *images.shape[1:])
+        _save_animation(
+            out / "interpolation.webp",
+            [class_grid(frame, labels[kept], opened.shown_names, tile) for frame in animation],
+        )
     _save_png(out / "sample_grid.png", grid)
     _save_png(out / "attention_maps.png", attention)
 
@@ -156,6 +179,25 @@ def _save_samples(
     # an open file, or NumPy appends its own suffix
     with replacing_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, images=images, class_labels=class_labels, latents=latents)
+    click.echo(path)
+
+
+def _save_animation(path: Path, pictures: Sequence[np.ndarray]) -> None:
+    from PIL import Image
+
+    from sagan.common.files import replacing_file
+
+    first, *rest = (Image.fromarray(picture) for picture in pictures)
+    with replacing_file(path) as temporary:
+        first.save(
+            temporary,
+            format="WEBP",
+            save_all=True,
+            append_images=rest,
+            duration=FRAME_MS,
+            loop=0,
+            quality=80,
+        )
     click.echo(path)
 
 

@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from sagan.common.text import visible
+
 
 def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[str, ...]:
     """A unique short name of each class, for pictures: `goldfish`.
@@ -18,14 +20,14 @@ def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[
     words = [_first(titles.get(name, "")) or name for name in class_names]
     count = Counter(words) + Counter(set(class_names))  # nor is a title another class's name
     return tuple(
-        word if word == name or count[word] == 1 else _both(word, name)
+        visible(word if word == name or count[word] == 1 else _both(word, name))
         for word, name in zip(words, class_names, strict=True)
     )
 
 
 def full_names(class_names: Iterable[str], titles: Mapping[str, str]) -> tuple[str, ...]:
     """Short title and name of each class: `goldfish (n01443537)`, or the name alone."""
-    return tuple(_both(_first(titles.get(name, "")) or name, name) for name in class_names)
+    return tuple(visible(_both(_first(titles.get(name, "")) or name, name)) for name in class_names)
 
 
 def by_title(class_names: Iterable[str], titles: Mapping[str, str]) -> dict[str, list[str]]:

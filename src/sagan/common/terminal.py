@@ -1,16 +1,18 @@
-"""Text for a terminal: short paths, errors in words, the log beside progress bars."""
+"""Text for a terminal and for the log: short paths, errors in words, log lines, the log file."""
 
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from sagan.common.text import shown
+
 
 def shorten_paths(text: str) -> str:
-    """The text with paths below the current folder made relative to it."""
-    return text.replace(f"{Path.cwd()}{os.sep}", "")
+    """A message with paths below the current folder made relative to it, without secrets."""
+    return shown(text.replace(f"{Path.cwd()}{os.sep}", ""))
 
 
 def format_error(error: BaseException) -> str:
@@ -20,9 +22,55 @@ def format_error(error: BaseException) -> str:
     return str(error).strip()
 
 
-def configure_logging() -> None:
-    """Log to stderr, where nothing is configured yet."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+def configure_logging(
+    level: int = logging.INFO, layout: str = "%(levelname)s %(message)s", *, force: bool = False
+) -> None:
+    """Log to stderr, where nothing is configured yet; `force`: in place of what is."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter(layout))
+    logging.basicConfig(level=level, handlers=[handler], force=force)
+
+
+class LogFormatter(logging.Formatter):
+    """Log lines without secrets and control characters; all but a record's first are indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's text."""
+        return shown(super().format(record)).replace("\n", "\n    ")
+
+
+def log_handlers() -> Iterator[tuple[logging.Logger, logging.Handler]]:
+    """All handlers, each with the logger that has it."""
+    named = map(logging.getLogger, logging.root.manager.loggerDict)
+    for logger in (logging.root, *named):
+        yield from ((logger, handler) for handler in logger.handlers[:])
+
+
+def guard_log() -> None:
+    """Escape control characters in all log lines; warn once where a log file cannot be written."""
+    for _, handler in log_handlers():
+        layout = handler.formatter
+        if layout is not None and type(layout) is logging.Formatter:
+            handler.setFormatter(LogFormatter(layout._fmt, layout.datefmt))
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = _warn_once(handler)  # type: ignore[method-assign, assignment]
+
+
+def _warn_once(handler: logging.FileHandler) -> Callable[[logging.LogRecord], None]:
+    """What a handler does about a record that it cannot write: the run goes on without it."""
+    warned = False
+
+    def handle_error(record: logging.LogRecord) -> None:
+        nonlocal warned
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            logging.Handler.handleError(handler, record)
+        elif not warned:
+            warned = True
+            reason = error.strerror or error
+            sys.stderr.write(f"WARNING the log is incomplete: {handler.baseFilename}: {reason}\n")
+
+    return handle_error
 
 
 @contextmanager

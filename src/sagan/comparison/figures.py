@@ -50,7 +50,6 @@ def sample_sheet(rows: Sequence[RunResult], runs: Path, seed: int = 0) -> np.nda
     import torch
 
     from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.metrics.evaluate_generator import evaluation_labels
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import class_grid
     from sagan.sampling.latents import sample_latents
@@ -64,7 +63,7 @@ def sample_sheet(rows: Sequence[RunResult], runs: Path, seed: int = 0) -> np.nda
     images = []
     for row in firsts.values():
         bundle = GeneratorBundle.open(runs / row["bundle"])
-        labels = evaluation_labels(SAMPLES, bundle.num_classes)
+        labels = torch.arange(SAMPLES) % bundle.num_classes
         latents = sample_latents(SAMPLES, bundle.latent_dim, seed)
         images.append(torch.cat(list(generate(bundle.load(), latents, labels, SAMPLES))))
     numbers = np.repeat(np.arange(len(firsts)), SAMPLES)

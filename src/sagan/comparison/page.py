@@ -39,6 +39,9 @@ def results(rows: Sequence[RunResult], reference: str) -> dict[str, Any]:
         "variants": summary,
         "contrasts": [asdict(one) for one in judged],
         "protocol": trained[0]["protocol"] if trained else None,
+        "warnings": list(
+            dict.fromkeys(text for row in trained for text in row.get("evaluation_warnings", ()))
+        ),
         "fingerprint": trained[0]["fingerprint"] if trained else None,
     }
 

@@ -65,7 +65,7 @@ def _measure_again(run: RunSpec, context: ComparisonContext) -> RunResult | None
         logger.info("%s: trained again (%s)", run.name, error)
         return None
     found = evaluate_generator(bundle, context.shards, context.evaluation, context.feature_cache)
-    return result | {"metrics": _finite_numbers(found), "protocol": found["protocol"]}
+    return result | _measured(found)
 
 
 def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
@@ -90,8 +90,7 @@ def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
         "warnings": warnings,
         "collapsed": any(message.startswith(_COLLAPSE) for message in warnings),
         **{name: trained.summary[name] for name in (*COST, "fingerprint")},
-        "metrics": _finite_numbers(found),
-        "protocol": found["protocol"],
+        **_measured(found),
         "curve": [
             {
                 "images_seen": score.images_seen,
@@ -101,6 +100,15 @@ def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
             for score in trained.scores
         ],
         "attention": _newest(trained.journal, ("gamma/", "attention_entropy/")),
+    }
+
+
+def _measured(found: dict[str, Any]) -> dict[str, Any]:
+    """What a result has of an evaluation."""
+    return {
+        "metrics": _finite_numbers(found),
+        "protocol": found["protocol"],
+        "evaluation_warnings": found["warnings"],
     }
 
 

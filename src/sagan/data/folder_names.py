@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+from sagan.common.text import visible
+
 logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = {
@@ -31,7 +33,7 @@ _NO_CLASSES = frozenset(
 def first_five(names: list[str]) -> str:
     """The first five names, and the total if there are more."""
     more = f", ... ({len(names):,} in all)" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+    return visible(", ".join(names[:5])) + more
 
 
 def folder_names(folder: Path) -> list[str]:

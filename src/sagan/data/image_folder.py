@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from sagan.common.text import visible
 from sagan.data.class_titles import find_titles
 from sagan.data.folder_names import (
     IMAGE_SUFFIXES,
@@ -193,7 +194,7 @@ def _class_set_problems(images: dict[str, dict[str, int]]) -> list[str]:
     for here, there in (("train", "val"), ("val", "train")):
         only = sorted(images[here].keys() - images[there].keys())
         if only:
-            named = ", ".join(only[:10]) + (", ..." if len(only) > 10 else "")
+            named = visible(", ".join(only[:10])) + (", ..." if len(only) > 10 else "")
             problems.append(f"{len(only):,} classes of {here}/ are missing in {there}/: {named}")
     return problems
 

@@ -1,7 +1,10 @@
 """Serving the explorer's page on this machine alone, without network access, until Ctrl-C."""
 
 import logging
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
@@ -9,10 +12,12 @@ import gradio as gr
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.explorer.candidates import candidates
+from sagan.explorer.guard import MAX_BODY_BYTES, guard
 from sagan.explorer.page import Page
 
 logger = logging.getLogger(__name__)
 
+_GRADIO_FOLDER = "GRADIO_TEMP_DIR"
 HOST = "127.0.0.1"
 FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
 MONO = ["ui-monospace", "Consolas", "monospace"]
@@ -63,7 +68,7 @@ def explore(
     """
     bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
     found = candidates(bundles, str(choose_device(device)), weights)
-    with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+    with _temporary_folder() as folder:
         blocks = Page(found, Path(folder)).blocks()
         launch(blocks, port, folder, inbrowser=open_browser)
         try:
@@ -73,8 +78,22 @@ def explore(
             blocks.close(verbose=False)
 
 
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """A folder for all files of the page, Gradio's too, that is removed at the end."""
+    before = os.environ.get(_GRADIO_FOLDER)
+    with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
+        os.environ[_GRADIO_FOLDER] = folder
+        try:
+            yield folder
+        finally:
+            os.environ.pop(_GRADIO_FOLDER)
+            if before is not None:
+                os.environ[_GRADIO_FOLDER] = before
+
+
 def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool = False) -> None:
-    """Start the server in a thread, without sharing, telemetry or network access.
+    """Start the server in a thread, without sharing, telemetry, uploads or network access.
 
     Raises:
         OSError: when the port is taken.
@@ -94,9 +113,11 @@ def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool 
             allowed_paths=[folder],
             footer_links=[],
             enable_monitoring=False,
+            max_file_size=MAX_BODY_BYTES,
             theme=theme,
             css=CSS,
         )
     except OSError:
         which = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
         raise OSError(f"{which}; choose another with --port, or leave it out") from None
+    guard(blocks)

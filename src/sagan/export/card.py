@@ -4,8 +4,9 @@ Markdown under a YAML header as the Hugging Face Hub reads it
 (https://huggingface.co/docs/hub/model-cards).
 """
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.naming import full_names
 from sagan.common.schema import ClearError
+from sagan.common.text import visible
 from sagan.export.config import ExportConfig
 from sagan.html.format import format_number, format_value, words
 from sagan.html.pages import render
@@ -27,7 +29,8 @@ SCORES = (
     ("inception_score", "Inception score"),
     ("inception_score_pil_bicubic", "Inception score, images resized likewise"),
     ("fd_classifier", "Fréchet distance in the features of a classifier of these images"),
-    ("recognised", "share recognised as the class asked for"),
+    ("fd_rotation", "Fréchet distance in features learnt of these images without labels"),
+    ("recognised", "share recognised as the class asked for, mean over the classes"),
     ("precision", "share of samples within the real images' manifold"),
     ("recall", "share of real images within the samples' manifold"),
     ("diversity_mean", "diversity within a class, mean (real images: 1)"),
@@ -78,7 +81,7 @@ def model_card(
         facts=bundle.facts,
         network={name: format_value(value) for name, value in network.items()},
         names=_names(bundle),
-        example=shlex.quote(",".join(bundle.class_names[:2])),
+        example=_example(bundle.class_names),
         counts={words(name): format_number(n) for name, n in validation.get("counts", {}).items()},
         data_hash=bundle.facts.get("data_hash", validation.get("data_hash")),
         scores=_scores(metrics),
@@ -138,8 +141,24 @@ def _head(config: ExportConfig, *, conditional: bool, attentive: bool) -> str:
 def _names(bundle: GeneratorBundle) -> str:
     more = bundle.num_classes - NAMES_SHOWN
     names = full_names(bundle.class_names[:NAMES_SHOWN], bundle.class_titles)
-    shown = ", ".join(f"`{name}`" for name in names)
+    shown = ", ".join(_code(name) for name in names)
     return f"{shown} and {more:,} more (`config.json`)" if more > 0 else shown
+
+
+def _code(text: str) -> str:
+    """Text as a code span of Markdown, in which nothing of it is markup."""
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)
+    return f"{fence} {text} {fence}"
+
+
+def _example(class_names: Sequence[str]) -> str:
+    """The value of `--classes` for the first two classes; by number where a name is not safe."""
+    plain = all(
+        re.fullmatch(r"[^,\"`]+", name) and name == visible(name) for name in class_names[:2]
+    )
+    return shlex.quote(",".join(class_names[:2]) if plain else "0,1"[: 2 * len(class_names) - 1])
 
 
 def _weights(metrics: Json | None) -> str | None:

@@ -5,7 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
+from sagan.common.text import shown
 from sagan.html.charts import draw_svg
 from sagan.html.format import breakable, format_number, format_value, words
 
@@ -30,6 +32,12 @@ def render(package: Path, template: str, **values: object) -> str:
     return _environment(package).get_template(template).render(**values)
 
 
+def _shown(value: object) -> object:
+    """What a template shows, without secrets and control characters; markup is ours."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return shown(str(value)) if plain else value
+
+
 @cache
 def _environment(package: Path) -> jinja2.Environment:
     folders = [package / "templates", Path(__file__).parent / "templates"]
@@ -37,6 +45,7 @@ def _environment(package: Path) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(folders),
         autoescape=jinja2.select_autoescape(["html.j2"], default=False),
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

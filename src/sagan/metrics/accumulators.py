@@ -30,6 +30,8 @@ class SampleAccumulators:
         self.label_score = StreamingLabelScore(config.label_score_splits)
         self.class_coverage = ClassCoverage(context.shards.num_classes)
         self.diversity = DiversityAccumulator(context.shards, config)
+        self.asked = np.zeros(context.shards.num_classes, dtype=np.int64)
+        """Samples asked for of each class."""
 
     def update(self, batches: Iterable[Batch]) -> None:
         """Consume the samples in one pass.
@@ -44,12 +46,14 @@ class SampleAccumulators:
                 features = extractor(images)
                 self.statistics.update(features)
                 self.features.update(features.float(), class_labels)
-                self.label_score.update(extractor.logits(features))
+                if extractor.label_score is not None:
+                    self.label_score.update(extractor.logits(features))
                 if predict is not None:
                     self.class_coverage.update(predict(images, features), class_labels)
                 if self.images is not None:
                     self.images.update(images, class_labels)
                 self.diversity.update(images, class_labels)
+                self.asked += np.bincount(class_labels.numpy(), minlength=len(self.asked))
                 bar.update(len(images))
 
 

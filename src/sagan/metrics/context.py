@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sagan.data.shards.store import ShardStore
+from sagan.metrics.class_labels import Counts
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.classifier import (
     ClassifierFeatures,
@@ -17,7 +18,7 @@ from sagan.metrics.features.classifier import (
     obtain_classifier,
 )
 from sagan.metrics.features.extractor import FeatureExtractor
-from sagan.metrics.features.references import real_features
+from sagan.metrics.features.references import real_features, reference_class_counts
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.features.statistics import Statistics
 from sagan.metrics.scores.frechet import frechet_distance
@@ -56,6 +57,11 @@ class EvaluationContext:
         return sample.rows.to(self.device)
 
     @cached_property
+    def reference_class_counts(self) -> Counts:
+        """How many real images of each class samples are compared with: int64 [K]."""
+        return reference_class_counts(self.shards, self.config)
+
+    @cached_property
     def real_radii(self) -> tuple[Tensor, Tensor]:
         """Manifold radii of the reference, shared by all sets of samples."""
         neighbours = self.config.neighbours
@@ -76,10 +82,10 @@ class EvaluationContext:
 
     @cached_property
     def classifier(self) -> TrainedClassifier | None:
-        """The classifier trained on the data, if one is configured."""
-        if isinstance(self.extractor, ClassifierFeatures):
+        """The classifier trained on the data, if one is configured and there are classes."""
+        if type(self.extractor) is ClassifierFeatures:
             return self.extractor.classifier
-        if self.config.classifier is None:
+        if self.config.classifier is None or self.shards.num_classes == 1:
             return None
         return obtain_classifier(self.shards, self.config.classifier, self.workspace, self.device)
 
@@ -89,6 +95,6 @@ class EvaluationContext:
         classifier, extractor = self.classifier, self.extractor
         if classifier is None:
             return None
-        if isinstance(extractor, ClassifierFeatures):
+        if type(extractor) is ClassifierFeatures:
             return lambda _, features: extractor.logits(features).argmax(dim=1)
         return lambda images, _: classifier.predict(images)

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.data.shards.store import ShardStore
+from sagan.metrics.class_labels import asked_counts, evaluation_labels, name_labels
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.evaluation import evaluate
 from sagan.metrics.features.extractor import Batch
-from sagan.metrics.features.references import reference_statistics
+from sagan.metrics.features.references import reference_class_counts, reference_statistics
 from sagan.metrics.features.statistics import Statistics
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
@@ -51,8 +51,10 @@ def evaluate_generator(
         reference = reference_statistics(shards, config, workspace, device)
     generator = bundle.load(str(device))
 
+    counts = asked_counts(config, reference_class_counts(shards, config))
+
     def draw(first: int, count: int, truncation: float | None) -> Iterator[Batch]:
-        labels = evaluation_labels(count, bundle.num_classes)
+        labels = evaluation_labels(count, counts)
         latents = sample_latents(
             count, bundle.latent_dim, config.seed, truncation, first_index=first
         )
@@ -68,17 +70,12 @@ def evaluate_generator(
         device=device,
         draw=draw,
         origin={
-            "class_labels": "evenly over the classes",
+            "class_labels": name_labels(config.num_samples, counts),
             "seed": config.seed,
             "truncation": config.truncation,
             "generator": bundle.facts,
         },
     )
-
-
-def evaluation_labels(num_samples: int, num_classes: int) -> Tensor:
-    """Evenly distributed class labels: int64 [N], 0, 1, ..., K-1, 0, 1, ..."""
-    return torch.arange(num_samples) % num_classes
 
 
 def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:

@@ -91,11 +91,13 @@ def evaluate(
         **({} if classifier is None else {"classifier": classifier}),
         "intervals": measured.intervals,
         "details": measured.details | _sweep(context, draw),
-        "self_test": self_test(shards, reference, extractor, config, workspace)
-        | real_baseline(context),
+        "self_test": self_test(
+            shards, reference, extractor, config, workspace, asked=measured.asked
+        )
+        | real_baseline(context, measured.asked),
         "warnings": _log_warnings(
             measured.warnings
-            + few_samples_warnings(samples=samples, reference=reference)
+            + few_samples_warnings(extractor.metric, samples=samples, reference=reference)
             + _inception_warnings(reference)
         ),
         "protocol": {

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from sagan.metrics.accumulators import SampleAccumulators
+from sagan.metrics.class_labels import Counts, frequency_warnings, matching_features
 from sagan.metrics.context import EvaluationContext
-from sagan.metrics.features.classifier import weak_classifier_warnings
+from sagan.metrics.features.classifier import RotationFeatures, weak_classifier_warnings
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.scores.accuracy_scores import StoredImages, accuracy_scores
 from sagan.metrics.scores.distances import Neighbours, nearest
@@ -24,6 +25,10 @@ STANDARD_SAMPLES = 50_000  # of a Fréchet distance as it is commonly reported
 MIN_EXTRAPOLATION_SAMPLES = 200
 PAIRS_SHOWN = 8  # samples listed with their nearest training images: the closest, and as many drawn
 NEIGHBOURS_SHOWN = 3  # training images listed for each
+_ONE_CLASS = (
+    "the images have one class: recognised, classes_hit, class_entropy, accuracy scores and "
+    "distances within a class mean nothing then and are left out"
+)
 
 
 @dataclass
@@ -34,6 +39,8 @@ class Measurements:
     details: dict[str, Any] = field(default_factory=dict)
     intervals: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    asked: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Samples asked for of each class: int64 [K]."""
 
 
 def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurements:
@@ -43,15 +50,22 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
         ValueError: if there are fewer than two samples.
     """
     statistics = samples.statistics.result()  # first, since it refuses too few samples
-    measured, features = Measurements(), samples.features.result()
+    measured, features = Measurements(asked=samples.asked), samples.features.result()
+    names, reference = context.shards.class_names, context.reference_class_counts
+    measured.warnings += frequency_warnings(samples.asked, reference, names)
     measured.scores[context.extractor.metric] = context.distance(statistics)
     _add_distance_interval(context, features, measured)
     _add_kernel_distance(context, features, measured)
     _add_label_score(context, samples, measured)
+    if isinstance(context.extractor, RotationFeatures):
+        measured.details["rotation_network"] = context.extractor.classifier.facts
+        measured.warnings += weak_classifier_warnings(context.extractor.classifier)
     _add_prdc(context, features, measured)
     _add_class_coverage(context, samples, measured)
     measured.scores |= samples.diversity.result()
-    if context.config.intra_class:
+    if context.shards.num_classes == 1:
+        measured.warnings.append(_ONE_CLASS)
+    elif context.config.intra_class:
         _add_intra_class(context, features, measured)
     if context.config.memorisation:
         _add_memorisation(context, features, measured)
@@ -60,11 +74,17 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
     return measured
 
 
-def real_baseline(context: EvaluationContext) -> dict[str, Any]:
-    """Scores of another split of real images: the optimum that a generator can reach."""
+def real_baseline(context: EvaluationContext, asked: Counts) -> dict[str, Any]:
+    """Scores of another split of real images: the optimum that a generator can reach.
+
+    Args:
+        context: of the evaluation.
+        asked: samples of each class, whose frequencies the real images shall have: int64 [K].
+    """
     if context.other_split is None:
         return {}
-    measured, features = Measurements(), context.real_features(context.other_split)
+    measured = Measurements()
+    features = matching_features(context.real_features(context.other_split), asked)
     _add_kernel_distance(context, features, measured)
     _add_prdc(context, features, measured)
     deviations = {
@@ -119,6 +139,8 @@ def _add_label_score(
     context: EvaluationContext, samples: SampleAccumulators, measured: Measurements
 ) -> None:
     name, score = context.extractor.label_score, samples.label_score
+    if name is None:
+        return
     if score.count < score.splits:
         measured.warnings.append(
             f"{name}: {score.count} samples are too few for {score.splits} splits; not measured"
@@ -166,9 +188,12 @@ def _add_class_coverage(
     by_class = dict(zip(context.shards.class_names, scores.pop("recognised_by_class"), strict=True))
     measured.scores |= scores
     if context.config.repeats == 1:
-        measured.intervals["recognised"] = wilson_interval(coverage.correct, coverage.count)
+        count = coverage.effective_count
+        measured.intervals["recognised"] = wilson_interval(
+            round(scores["recognised"] * count), count
+        )
     measured.details["classifier"] = classifier.facts
-    measured.warnings += weak_classifier_warnings(classifier.facts, context.shards.num_classes)
+    measured.warnings += weak_classifier_warnings(classifier)
     measured.details["recognised_by_class"] = by_class
 
 
@@ -191,7 +216,8 @@ def _add_memorisation(
     if not {"train", "val"} <= set(context.shards.splits):
         measured.warnings.append("memorisation is not measured: it needs a train and a val split")
         return
-    training, held_out = context.real_features("train"), context.real_features("val")
+    training = context.real_features("train")
+    held_out = matching_features(context.real_features("val"), measured.asked)
     base = context.on_device(training)
     k = min(NEIGHBOURS_SHOWN, len(base))
     neighbours = nearest(context.on_device(sample), base, k, what="nearest training images")

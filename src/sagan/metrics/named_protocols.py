@@ -17,13 +17,16 @@ INCEPTION_RESIZERS = {
     "pil_bicubic": "PIL's bicubic to 299x299, antialiased, floats clipped to 0..255",
 }
 INCEPTION_RESIZER = INCEPTION_RESIZERS["pytorch_fid"]
+# `evaluation.labels: even`, or reference where that gives the same labels
+EVEN_LABELS = "evenly over the classes"
+REFERENCE_LABELS = "in the reference's class frequencies"
 
 
 class NamedProtocol(Config):
     """Everything that a score depends on apart from the generator and the data."""
 
     num_samples: PositiveInt = Field(description="generated images")
-    class_labels: str = Field("evenly over the classes", description="asked for")
+    class_labels: str = Field(EVEN_LABELS, description="asked for")
     truncation: PositiveFloat | None = Field(
         None, description="of the latents, standard deviations; null: none"
     )
@@ -113,6 +116,8 @@ def configured_entries(config: Mapping[str, Any]) -> dict[str, Any]:
     return (
         {key: config[key] for key in _CONFIGURED}
         | chosen
+        # the reference's frequencies may be even: known once there is a reference
+        | ({"class_labels": EVEN_LABELS} if config["labels"] == "even" else {})
         | {
             "resizer": INCEPTION_RESIZERS[config["inception_resizer"]] if inception else "none",
             "reference_images": "all" if config["reference_count"] is None else "drawn",

@@ -14,8 +14,10 @@ import torch
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.class_labels import asked_counts, evaluation_labels, name_labels
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.evaluate_generator import check_generator
+from sagan.metrics.features.references import reference_class_counts
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
@@ -47,14 +49,16 @@ def evaluation_pictures(
     """
     check_generator(bundle, shards)
     bundle = bundle.choose(config.weights)
-    _check_metrics(metrics, bundle, config)
+    counts = asked_counts(config, reference_class_counts(shards, config))
+    _check_metrics(metrics, bundle, config, name_labels(config.num_samples, counts))
     details = metrics["details"]
     pairs = _pairs(details.get("nearest_training_images"))
     distances = _class_distances(details.get("intra_class"), shards.class_names)
     classes = np.array(list(distances), dtype=np.int64)
-    class_samples = _first_samples(classes, bundle.num_classes, config.num_samples)
+    labels = evaluation_labels(config.num_samples, counts).numpy()
+    class_samples = _first_samples(classes, labels)
     indices = np.concatenate([pairs["pair_sample_indices"], class_samples])
-    images = _samples(bundle, indices, config)
+    images = _samples(bundle, indices, labels, config)
     count = len(pairs["pair_sample_indices"])
     # without a train split there are no pairs, and nothing is read from the other one
     train = shards.split("train" if "train" in shards.splits else config.reference_split)
@@ -62,7 +66,7 @@ def evaluation_pictures(
     return {
         **pairs,
         "pair_samples": images[:count],
-        "pair_sample_labels": pairs["pair_sample_indices"] % bundle.num_classes,
+        "pair_sample_labels": labels[pairs["pair_sample_indices"]],
         "pair_neighbours": train.read(neighbours.ravel())
         .numpy()
         .reshape(*neighbours.shape, *images.shape[1:]),
@@ -70,7 +74,7 @@ def evaluation_pictures(
         "class_labels": classes,
         "class_distances": np.array(list(distances.values()), dtype=np.float64),
         "class_samples": images[count:],
-        "class_sample_labels": class_samples % bundle.num_classes,
+        "class_sample_labels": labels[class_samples],
         **_real_images(shards.split(config.reference_split), classes),
         "metadata": np.array(
             json.dumps({"samples": metrics["protocol"]["samples"]}, sort_keys=True)
@@ -79,10 +83,11 @@ def evaluation_pictures(
 
 
 def _check_metrics(
-    metrics: Mapping[str, Any], bundle: GeneratorBundle, config: EvaluationConfig
+    metrics: Mapping[str, Any], bundle: GeneratorBundle, config: EvaluationConfig, labels: str
 ) -> None:
     measured = metrics["protocol"]["samples"]
     expected = {
+        "class_labels": labels,
         "seed": config.seed,
         "truncation": config.truncation,
         "generator": json.loads(json.dumps(bundle.facts)),
@@ -120,14 +125,16 @@ def _class_distances(
     return {names.index(name): intra_class["table"][name] for name in ordered}
 
 
-def _first_samples(classes: np.ndarray, num_classes: int, num_samples: int) -> np.ndarray:
+def _first_samples(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Indices of the first samples of each class in the evaluation's series, int64 [n]."""
-    rounds = np.arange(IMAGES_A_CLASS) * num_classes
-    places = (classes[:, None] + rounds).ravel()
-    return places[places < num_samples]
+    none = np.zeros(0, dtype=np.int64)
+    firsts = (np.flatnonzero(labels == label)[:IMAGES_A_CLASS] for label in classes)
+    return np.concatenate([none, *firsts])
 
 
-def _samples(bundle: GeneratorBundle, places: np.ndarray, config: EvaluationConfig) -> np.ndarray:
+def _samples(
+    bundle: GeneratorBundle, places: np.ndarray, labels: np.ndarray, config: EvaluationConfig
+) -> np.ndarray:
     """The samples with these indices: uint8 [n, 3, H, W]."""
     if len(places) == 0:
         return np.zeros((0, 3, bundle.image_size, bundle.image_size), dtype=np.uint8)
@@ -136,9 +143,9 @@ def _samples(bundle: GeneratorBundle, places: np.ndarray, config: EvaluationConf
         sample_latents(1, bundle.latent_dim, config.seed, config.truncation, first_index=place)
         for place in places.tolist()
     ]
-    labels = torch.from_numpy(places % bundle.num_classes)
+    chosen = torch.from_numpy(labels[places])
     generator = bundle.load(str(device))
-    batches = generate(generator, torch.cat(latents), labels, config.batch_size, device)
+    batches = generate(generator, torch.cat(latents), chosen, config.batch_size, device)
     return torch.cat(list(batches)).numpy()
 
 

@@ -11,7 +11,7 @@ from sagan.models.ops.resampling import conv_pool, upsample_conv
 from sagan.models.ops.spectral_norm import conv2d
 
 BlockWidth = Literal["wide", "thin"]
-Insertion = Literal["released", "paper", "residual"]
+Insertion = Literal["released", "scaled", "paper", "residual"]
 
 SMALLEST_RESOLUTION = 4  # px; both networks begin or end there
 _MOST_CHANNELS = 16  # times base_channels
@@ -125,7 +125,7 @@ def insertions(
     Args:
         channels: of each feature map, by resolution.
         resolutions: sides of the feature maps that something follows [px].
-        form: "released" or "paper" attention (see `SelfAttention2d`), or "residual": a
+        form: "released", "scaled" or "paper" attention (see `SelfAttention2d`), or "residual": a
             `BottleneckBlock` in its place.
         spectral_norm: normalise their convolutions.
     """

@@ -13,9 +13,9 @@ from sagan.models.blocks import (
     discriminator_channels,
     insertions,
 )
-from sagan.models.config import DiscriminatorConfig
 from sagan.models.heads import Head, build_head
 from sagan.models.ops.spectral_norm import initialize
+from sagan.network_config import DiscriminatorConfig
 
 
 class Discriminator(nn.Module):
@@ -47,7 +47,7 @@ class Discriminator(nn.Module):
             head: "projection", "classifier" or "none"; see `sagan.models.heads`.
             block_width: "wide" or "thin"; see `DiscriminatorBlock`.
             attention_resolutions: sides of the feature maps followed by attention [px].
-            attention_form: "released", "paper" or "residual"; see `insertions`.
+            attention_form: "released", "scaled", "paper" or "residual"; see `insertions`.
             spectral_norm: normalise all convolutions, linear layers and embeddings.
             conv_gain: of the 3x3 kernels' start.
 

@@ -16,9 +16,9 @@ from sagan.models.blocks import (
     generator_channels,
     insertions,
 )
-from sagan.models.config import GeneratorConfig
 from sagan.models.normalization import EPS
 from sagan.models.ops.spectral_norm import conv2d, initialize, linear
+from sagan.network_config import GeneratorConfig
 
 
 class Generator(nn.Module):
@@ -52,7 +52,7 @@ class Generator(nn.Module):
             latent_dim: Z.
             class_conditional: batch-norm tables with a row a class; else with one row for all.
             attention_resolutions: sides of the feature maps followed by attention [px].
-            attention_form: "released", "paper" or "residual"; see `insertions`.
+            attention_form: "released", "scaled", "paper" or "residual"; see `insertions`.
             spectral_norm: normalise all convolutions and linear layers.
             conv_gain: of the 3x3 kernels' start.
             batch_norm_momentum: of the conditional batch norms.

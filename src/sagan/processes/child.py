@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagan.common.schema import ClearError
+from sagan.common.terminal import configure_logging
 from sagan.processes.signals import EXIT_INTERRUPTED, SIGNALS, ignore_signal, raise_on_signal
 
 logger = logging.getLogger(__name__)
@@ -102,12 +103,7 @@ def _write_log(path: Path) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
+    configure_logging(layout="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
 
 class _Sender(logging.handlers.QueueHandler):

@@ -11,10 +11,12 @@ from sagan.reporting.summary_section import Facts, format_score, score_items, we
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
     "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
+    "fd_rotation": "Fréchet distance in features learnt without labels (lower is better)",
     "fid_pil_bicubic": "FID with PIL's antialiased bicubic resizer (lower is better)",
     "kid_pil_bicubic": "KID with PIL's antialiased bicubic resizer (0 is best; may be negative)",
     "kid": "KID, kernel distance in Inception's features (0 is best; may be negative)",
     "kd_classifier": "kernel distance in the classifier's features (0 is best; may be negative)",
+    "kd_rotation": "kernel distance in features learnt without labels (0 is best; may be negative)",
     "inception_score": "Inception score (higher is better)",
     "inception_score_pil_bicubic": "Inception score with PIL's resizer (higher is better)",
     "classifier_score": "Inception score's formula with the classifier (up to the class count)",
@@ -22,9 +24,9 @@ _SCORES = {
     "recall": "recall: real images within the samples' manifold",
     "density": "density: real neighbourhoods per sample (real images: 1)",
     "coverage": "coverage: real neighbourhoods with a sample",
-    "recognised": "samples recognised as the class asked for",
+    "recognised": "samples recognised as the class asked for (mean over the classes)",
     "classes_hit": "classes with at least one sample recognised",
-    "class_entropy": "evenness of the classes recognised (1: all equally often)",
+    "class_entropy": "frequencies of the classes recognised (1: as asked for)",
     "diversity_mean": "diversity within a class, relative to real images (mean)",
     "diversity_min": "diversity within a class, relative to real images (lowest)",
     "memorisation": "nearer to a training image than validation images (no copying: 50%)",
@@ -190,9 +192,10 @@ def _comparability(protocol: Facts, real: Facts) -> str:
     sentences = [f"Protocol {name}." if name else "No named protocol."]
     if "count" in samples and "count" in reference:
         kind, split = weights_in_words(samples.get("generator", {})), reference.get("split")
+        labels = f", {samples['class_labels']}," if "class_labels" in samples else ""
         drawn = ", drawn at random" if "drawn" in str(reference.get("part")) else ""
         sentences.append(
-            f"{samples['count']:,} samples{f' of the {kind}' if kind else ''} against "
+            f"{samples['count']:,} samples{f' of the {kind}' if kind else ''}{labels} against "
             f"{reference['count']:,} real images of {split or 'the reference'}{drawn}."
         )
     if "between" in real:

@@ -83,7 +83,7 @@ def attention_picture(
     if not generator.attention_resolutions:
         return drawing.text_picture(NO_ATTENTION)
     images, maps = generate_with_attention(generator, latents.to(device), class_labels.to(device))
-    names = [class_names[label] for label in class_labels.tolist()]
+    names = [drawing.drawable(class_names[label], label) for label in class_labels.tolist()]
     blocks = [
         _draw_resolution(images, maps[resolution], names, query_points, tile_px)
         for resolution in sorted(maps)
@@ -180,7 +180,7 @@ def _draw_resolution(
     for i, (label, image) in enumerate(zip(labels, images, strict=True)):
         corner = (left, top + i * row_px)
         middle = (left - MARGIN_PX, corner[1] + side // 2)
-        pen.text(middle, label, drawing.INK, drawing.font(TEXT_PX), anchor="rm")
+        pen.text(middle, label, drawing.INK, drawing.font(TEXT_PX, label), anchor="rm")
         points = choose_query_points(image, query_points)
         _draw_row(page, corner, image, maps[i], points, factor=factor)
     return page

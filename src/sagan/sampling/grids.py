@@ -37,7 +37,8 @@ def class_grid(
     if len(images) == 0:
         raise ValueError("a grid needs at least one image, got none")
     rows = [np.flatnonzero(class_labels == label) for label in dict.fromkeys(class_labels.tolist())]
-    names = [class_names[class_labels[row[0]]] for row in rows]
+    firsts = [int(class_labels[row[0]]) for row in rows]
+    names = [drawing.drawable(class_names[label], label) for label in firsts]
     factor = drawing.enlargement(images.shape[-1], tile_px)
     height, width = (side * factor + GAP_PX for side in images.shape[-2:])
     size_px = int(np.clip(height // 4, 12, 22))
@@ -49,7 +50,7 @@ def class_grid(
     for i, (name, row) in enumerate(zip(names, rows, strict=True)):
         top = MARGIN_PX + i * height
         anchor = (left - MARGIN_PX, top + height // 2)
-        pen.text(anchor, name, drawing.INK, drawing.font(size_px), anchor="rm")
+        pen.text(anchor, name, drawing.INK, drawing.font(size_px, name), anchor="rm")
         for j, index in enumerate(row):
             page.paste(drawing.enlarge(images[index], factor), (left + j * width, top))
     return np.asarray(page)

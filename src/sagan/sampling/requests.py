@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sagan.common.naming import by_title, split_names
+from sagan.common.text import visible
 
 if TYPE_CHECKING:
     from sagan.bundle.generator_bundle import GeneratorBundle
@@ -47,8 +48,8 @@ def parse_classes(
         near = get_close_matches(unknown[0], [*class_names, *titled], n=1) if unknown else []
         raise ValueError(
             f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
-            + (f"did you mean {near[0]}? " if near else "")
-            + f"expected names such as {', '.join(class_names[:5])}, "
+            + (f"did you mean {visible(near[0])}? " if near else "")
+            + f"expected names such as {visible(', '.join(class_names[:5]))}, "
             f"or numbers 0..{len(class_names) - 1}"
         )
     return [labels[name] for name in asked]

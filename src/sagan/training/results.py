@@ -66,6 +66,7 @@ def write_summary(
         "images_per_second": round(state.images_seen / state.train_seconds, 1),
         "parameters_generator": _parameters(state.generator),
         "parameters_discriminator": _parameters(state.discriminator),
+        "label_sampling": config.label_sampling,
         "warnings": sum(record.get("event") == "warning" for record in journal),
         "device": next(state.generator.parameters()).device.type,
         "fingerprint": fingerprint,

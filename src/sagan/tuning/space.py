@@ -9,7 +9,7 @@ from optuna import distributions as d
 from pydantic import ValidationError
 
 from sagan.common.schema import Settings, deep_merge, describe_faults, mark_of
-from sagan.models.config import ModelConfig
+from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import recipe_paths
 from sagan.tuning.config import (

@@ -76,7 +76,7 @@ def test_a_fetch_that_was_cut_short_goes_on(store, address, tmp_path, monkeypatc
         return getting
 
     monkeypatch.setattr(remote, "get_file", fails_at(4))
-    with pytest.raises(ConnectionError):
+    with pytest.raises(TransferError, match="cannot be fetched"):
         fetch_store(address, tmp_path / "here")
     with pytest.raises(FileNotFoundError, match="not a complete shard store"):
         ShardStore.open(tmp_path / "here" / store.key)
@@ -120,7 +120,7 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
     assert not (tmp_path / "here" / store.key / INDEX).exists()
     assert not list((tmp_path / "here").rglob("*.saving"))
     remote.rm_file(f"{root}/train-00001.npy")
-    with pytest.raises(TransferError, match=r"train-00001\.npy' is missing"):
+    with pytest.raises(TransferError, match=r"train-00001\.npy' cannot be fetched: it is missing"):
         fetch_store(address, tmp_path / "here")
     remote.pipe_file(f"{root}/{INDEX}", b"{}")
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
@@ -137,6 +137,36 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
 def test_an_address_without_a_store(nowhere, said, tmp_path):
     with pytest.raises(TransferError, match=said):
         fetch_store(nowhere, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address", ["s3:/KEY:s3cr@bucket/x", "KEY:s3cr@bucket/x", "nosuch://ann:my s3cr@host/x"]
+)
+def test_an_address_that_is_none_is_refused_without_its_secret(store, address, tmp_path, capsys):
+    assert main([str(store.path), address]) == 1
+    assert main([address, str(tmp_path / "here")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("is not a valid address") == 2
+    assert "s3cr" not in said
+    assert main(["memory://a/b", address, "extra"]) == 2
+    assert main(["memory://nothing/b", "memory://c/d"]) == 1
+    assert "TO is none here" in (said := capsys.readouterr().err)
+    assert "s3cr" not in said
+
+
+def test_a_backends_error_is_one_sentence_without_the_secret(store, tmp_path, monkeypatch):
+    class BackendError(Exception):
+        pass
+
+    def refuse(*_, **__):
+        raise BackendError('Invalid bucket name "KEY:s3cr"\nand more')
+
+    monkeypatch.setattr(fsspec.core.url_to_fs("memory://x")[0], "cat_file", refuse)
+    with pytest.raises(TransferError) as failed:
+        fetch_store("memory://KEY:s3cr/t00@bucket/x", tmp_path)
+    assert "'memory://KEY:***@bucket/x'" in str(failed.value)
+    assert 'Invalid bucket name "KEY:***";' in str(failed.value)
+    assert failed.value.__cause__ is None
 
 
 def test_the_catalog_fetches(store, address, tmp_path):

@@ -131,5 +131,7 @@ def test_other_code_is_another_classifier(shards, tmp_path, monkeypatch):
 
 
 def test_the_code_is_the_one_that_decides():
-    code = source_hash("common/pixels.py", "metrics/features/classifier.py")
+    folder = "metrics/features"
+    names = (f"{folder}/{name}.py" for name in ("classifier", "fitting", "rotation"))
+    code = source_hash("common/pixels.py", *names)
     assert code == ClassifierFeatures.code

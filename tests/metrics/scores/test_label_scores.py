@@ -98,10 +98,32 @@ def test_one_class_seen_whatever_is_asked_for():
 
 
 def test_entropy_equals_scipys():
-    found = coverage([0, 0, 0, 1, 1, 3], [0, 1, 0, 1, 1, 1])
+    found = coverage([0, 0, 0, 1, 1, 3, 0, 0], [0, 1, 2, 3] * 2)
 
-    assert found["class_entropy"] == pytest.approx(entropy([3, 2, 1], base=4))
-    assert found["recognised_by_class"] == [1, 0.5, None, None]
+    assert found["class_entropy"] == pytest.approx(entropy([5, 2, 1], base=4))
+    assert found["recognised_by_class"] == [0.5, 0, 0, 0]
+
+
+def test_of_rare_classes_each_counts_as_much_as_a_common_one():
+    asked = [0] * 95 + [1] * 5
+
+    right, common, evenly = (coverage(found, asked, 3) for found in (asked, [0] * 100, [0, 1] * 50))
+
+    assert (right["recognised"], right["classes_hit"]) == (1, 1)
+    assert (common["recognised"], common["classes_hit"]) == (0.5, 0.5), "of two asked for"
+    assert right["recognised_by_class"] == [1, 1, None]
+    assert right["class_entropy"] == pytest.approx(1, abs=0.01)
+    assert evenly["class_entropy"] < 0.9
+
+
+def test_the_interval_is_as_wide_as_the_rarest_class_makes_it():
+    def counted(asked):
+        counting = ClassCoverage(2)
+        counting.update(torch.tensor(asked), torch.tensor(asked))
+        return counting.effective_count
+
+    assert counted([0, 1] * 50) == 100
+    assert counted([0] * 95 + [1] * 5) == 19
 
 
 def test_no_samples_have_no_coverage():

@@ -112,6 +112,9 @@ def test_ablations_are_one_switch_away():
         f"{n}.attention_resolutions": [] for n in both
     }
     assert changed("sagan_residual", "sagan") == {f"{n}.attention_form": "residual" for n in both}
+    assert changed("sagan_scaled_attention", "sagan") == {
+        "model.discriminator.attention_form": "scaled"
+    }
     assert changed("sagan_no_ttur", "sagan") == {"discriminator_lr": 1e-4}
     assert changed("sagan_sn_d_only", "sagan_no_ttur") == {"model.generator.spectral_norm": False}
     assert changed("sagan_unconditional", "sagan") == {

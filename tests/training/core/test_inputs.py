@@ -3,13 +3,12 @@ import pytest
 import torch
 
 from sagan.training import train
-from sagan.training.core.inputs import Stream, draw_latents_and_labels
+from sagan.training.core.inputs import Stream, draw_latents_and_labels, label_counts
 
 
-def draw(seed=0, images_seen=64, stream=Stream.GENERATOR_FAKES, batch_size=512):
-    return draw_latents_and_labels(
-        seed, stream, images_seen, batch_size=batch_size, latent_dim=16, num_classes=5
-    )
+def draw(seed=0, images_seen=64, stream=Stream.GENERATOR_FAKES, batch_size=512, counts=None):
+    sizes = {"batch_size": batch_size, "latent_dim": 16, "num_classes": 5, "class_counts": counts}
+    return draw_latents_and_labels(seed, stream, images_seen, **sizes)
 
 
 def test_is_a_function_of_its_arguments_and_leaves_the_global_state():
@@ -35,6 +34,25 @@ def test_latents_are_standard_normal_and_labels_uniform():
     assert abs(z.mean().item()) < 0.01
     assert abs(z.std().item() - 1) < 0.01
     assert y.bincount(minlength=5).float().div(20_000).sub(0.2).abs().max() < 0.02
+
+
+def test_labels_may_have_the_training_images_frequencies():
+    (z, uniform), (same, even) = draw(), draw(counts=np.ones(5, dtype=np.int64))
+    _, y = draw(batch_size=20_000, counts=np.array([95, 0, 3, 1, 1]))
+
+    assert torch.equal(z, same)
+    assert torch.equal(uniform, even)
+    expected = torch.tensor([0.95, 0, 0.03, 0.01, 0.01])
+    assert (y.bincount(minlength=5) / 20_000 - expected).abs().max() < 0.01
+    assert not (y == 1).any()
+
+
+def test_the_parameter_decides_the_labels_and_the_weights(tiny, shards):
+    by_data, counts = tiny(label_sampling="data"), np.bincount(shards.split("train").labels)
+
+    assert label_counts(tiny(), shards) is None
+    assert label_counts(by_data, shards).tolist() == counts.tolist()
+    assert by_data.dump(affecting="weights")["label_sampling"] == "data"
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam
 
-from sagan.models.config import ModelConfig
 from sagan.models.discriminator import Discriminator, build_discriminator
 from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.spectral_norm import SpectralLayer
+from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import RECIPES
 from sagan.training.core.distributed import DistributedContext
@@ -146,7 +146,7 @@ def test_bfloat16_is_near_and_keeps_weights_and_losses_in_float32(networks):
     assert rough.loss.item() != exact.loss.item()  # it did compute in bfloat16
 
 
-@pytest.mark.parametrize("form", ["released", "paper", "residual"])
+@pytest.mark.parametrize("form", ["released", "scaled", "paper", "residual"])
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_trains_in_both_precisions(recipe, form):
     config = TrainingConfig(recipe=recipe)

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from sagan.common.files import disk
+from sagan.training.store.checkpoint_files import load
 from sagan.training.store.checkpoints import CheckpointStore
 from tests.training.stored import facts_of, filled, path_of, standing, state
 
@@ -107,10 +108,17 @@ def test_going_on_from_an_older_one_makes_that_line_the_newest(tmp_path):
 
 def test_a_reader_whose_checkpoint_is_removed_under_it_takes_the_newer_one(store, monkeypatch):
     reader = CheckpointStore(store.path, keep=2)
-    listed = reader._newest_first()
-    store.save(state(16), 16)
-    store.save(state(20), 20)
-    lists = [listed, reader._newest_first()]
-    monkeypatch.setattr(reader, "_newest_first", lambda: lists.pop(0))
+    opened = []
+
+    def removed_meanwhile(checkpoint):
+        if not opened:  # the reader has listed the folder; now the writer goes on
+            store.save(state(16), 16)
+            store.save(state(20), 20)
+            assert not checkpoint.path.exists()
+        opened.append(checkpoint)
+        return load(checkpoint)
+
+    monkeypatch.setattr("sagan.training.store.checkpoints.load", removed_meanwhile)
 
     assert reader.load_newest()["images_seen"] == 20
+    assert len(opened) == 2

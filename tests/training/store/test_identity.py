@@ -27,6 +27,7 @@ def files_beside():
     folders = ["training/store", "training/monitor", "training/launch", "training/config", "bundle"]
     found = [file for folder in folders for file in (PACKAGE / folder).glob("*.py")]
     found += [*(PACKAGE / "training").glob("*.py"), PACKAGE / "common/files.py"]
+    found.append(PACKAGE / "network_config.py")
     found += (PACKAGE / "commands").glob("*.py")
     return sorted(file.relative_to(PACKAGE).as_posix() for file in found)
 

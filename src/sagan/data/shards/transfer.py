@@ -6,10 +6,14 @@ Files are copied one by one, the index last: an interrupted copy is not a store,
 command continues it. Each file is checked against the index.
 """
 
+import errno
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sagan.common.addresses import is_address, mask_secrets
 from sagan.common.files import file_sha256, replacing_file, require_space
 from sagan.common.progress import progress_bar
 from sagan.common.schema import ClearError
@@ -19,6 +23,7 @@ from sagan.processes.lock import folder_lock
 logger = logging.getLogger(__name__)
 
 # these have no folders; making one would create a bucket of a misspelt name
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
 
@@ -40,7 +45,7 @@ def publish_store(store: ShardStore, address: str) -> None:
 
     files = store.files()
     remote, root = _remote(address)
-    try:
+    with _one_sentence("'{}' cannot be written to: {}", address):
         if fsspec.utils.get_protocol(address) not in _OBJECT_STORES:
             remote.makedirs(root, exist_ok=True)
         remote.invalidate_cache()
@@ -49,14 +54,14 @@ def publish_store(store: ShardStore, address: str) -> None:
         left = [file for file in files if there.get(file.file) != file.bytes]
         if left and INDEX in there:
             remote.rm_file(f"{root}/{INDEX}")  # no store until it is whole
-        with progress_bar(f"publishing to {address}", sum(f.bytes for f in left), "B") as bar:
+        with progress_bar(
+            f"publishing to {mask_secrets(address)}", sum(f.bytes for f in left), "B"
+        ) as bar:
             for file in left:
                 remote.put_file(str(store.path / file.file), f"{root}/{file.file}")
                 bar.update(file.bytes)
         remote.pipe_file(f"{root}/{INDEX}", (store.path / INDEX).read_bytes())
-    except (OSError, ValueError) as error:
-        raise TransferError(f"'{address}' cannot be written to: {_first_line(error)}") from error
-    logger.info("published: %s", address)
+    logger.info("published: %s", mask_secrets(address))
 
 
 def fetch_store(address: str, workspace: Path) -> ShardStore:
@@ -71,24 +76,26 @@ def fetch_store(address: str, workspace: Path) -> ShardStore:
         OSError: if there is too little space.
     """
     remote, root = _remote(address)
-    try:
+    with _one_sentence(f"there is no shard store at '{{}}': {{}}; expected {INDEX} in it", address):
         text = remote.cat_file(f"{root}/{INDEX}")
-    except (OSError, ValueError) as error:
-        raise TransferError(
-            f"there is no shard store at '{address}': {_first_line(error)}; expected {INDEX} in it"
-        ) from error
-    index = parse_index(text.decode(errors="replace"), address)
+    index = parse_index(text.decode(errors="replace"), mask_secrets(address))
     folder = workspace / str(index["key"])
     with folder_lock(workspace):
         if not (folder / INDEX).is_file():
             files = ShardStore(folder, index).files()
-            _fetch(remote, root, files, folder)
+            _fetch(remote, root, files, folder, address.rstrip("/"))
             with replacing_file(folder / INDEX) as temporary:
                 temporary.write_bytes(text)
     return ShardStore.open(folder)
 
 
-def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None:  # noqa: ANN401
+def _fetch(
+    remote: Any,  # noqa: ANN401 - a file system of fsspec
+    root: str,
+    files: list[ArrayFile],
+    folder: Path,
+    address: str,
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     left = [
         file
@@ -97,18 +104,18 @@ def _fetch(remote: Any, root: str, files: list[ArrayFile], folder: Path) -> None
     ]
     needed = sum(file.bytes for file in left)
     require_space(folder, needed, remedy="free some space on the local disk")
-    with progress_bar(f"fetching {root}", needed, "B") as bar:
+    with progress_bar(f"fetching {mask_secrets(address)}", needed, "B") as bar:
         for file in left:
             with replacing_file(folder / file.file, needed_bytes=file.bytes) as temporary:
-                try:
-                    remote.get_file(f"{root}/{file.file}", str(temporary))
-                except FileNotFoundError as error:
-                    raise TransferError(
-                        f"'{root}/{file.file}' is missing: publish the store again"
-                    ) from error
+                place = f"{address}/{file.file}"
+                with _one_sentence("'{}' cannot be fetched: {}; publish the store again", place):
+                    try:
+                        remote.get_file(f"{root}/{file.file}", str(temporary))
+                    except FileNotFoundError:
+                        raise FileNotFoundError("it is missing") from None
                 if file_sha256(temporary) != file.sha256:
                     raise TransferError(
-                        f"'{root}/{file.file}' does not match the index (checksum mismatch): "
+                        f"'{mask_secrets(place)}' does not match the index (checksum mismatch): "
                         "publish the store again"
                     )
             bar.update(file.bytes)
@@ -119,10 +126,32 @@ def _remote(address: str) -> tuple[Any, str]:
     import fsspec
 
     try:
+        is_address(address)
+    except ValueError as error:
+        raise TransferError(str(error)) from None
+    with _one_sentence("'{}' is not a valid address: {}", address):
         remote, root = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise TransferError(f"'{address}' is not a valid address: {error}") from error
     return remote, root.rstrip("/")
+
+
+@contextmanager
+def _one_sentence(sentence: str, address: str) -> Iterator[None]:
+    """Turn what a backend raises into one sentence, without the secrets of the address.
+
+    Args:
+        sentence: with places for the address and for the reason.
+        address: as given.
+
+    Raises:
+        TransferError: for every error but a full disk here, whose message is made elsewhere.
+    """
+    try:
+        yield
+    except Exception as error:  # backends have classes of their own
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            raise
+        reason = mask_secrets(_first_line(error), address)
+        raise TransferError(sentence.format(mask_secrets(address), reason)) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sagan.common.naming import by_title
+from sagan.common.text import visible
 from sagan.data.config import AcquisitionConfig
 
 logger = logging.getLogger(__name__)
@@ -90,4 +91,4 @@ def _find(asked: str, names: Sequence[str], titled: dict[str, list[str]]) -> str
         )
     near = get_close_matches(asked, [*names, *titled], n=1, cutoff=0.6)
     remedy = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names[:10])}, ..."
-    raise ValueError(f"acquisition.classes: there is no class '{asked}'; {remedy}")
+    raise ValueError(visible(f"acquisition.classes: there is no class '{asked}'; {remedy}"))

@@ -8,7 +8,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
-from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
+from sagan.metrics.features.fitting import LabelledImages, accuracy, fit
+from sagan.metrics.features.rotation import TURNS, RotatedImages
 
 logger = logging.getLogger(__name__)
 
@@ -30,18 +31,13 @@ WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
 HELD_OUT = 10  # without a validation split, every tenth training image is held out
 # part of the cache key; hashed at import, since files may be edited during a training run
-CODE = source_hash("common/pixels.py", "metrics/features/classifier.py")
-
-
-class LabelledImages(Protocol):
-    """Images by index, as a shard's split gives them."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """int64 [n]."""
-
-    def read(self, indices: np.ndarray) -> Tensor:
-        """int64 [B] -> uint8 [B, 3, H, W]."""
+CODE = source_hash(
+    "common/pixels.py",
+    *(f"metrics/features/{name}.py" for name in ("classifier", "fitting", "rotation")),
+)
+CLASSES, ROTATIONS = "classes", "rotations"
+"""What a network is trained to tell: the class, or by how many quarters the image was turned."""
+_KINDS = {CLASSES: "classifier", ROTATIONS: "rotation"}  # in the names of cache files
 
 
 class Classifier(nn.Module):
@@ -79,7 +75,7 @@ class TrainedClassifier:
 
     network: Classifier
     device: torch.device
-    facts: dict[str, Any]  # val_accuracy, val_images, val_split, train_images, weights_sha256, ...
+    facts: dict[str, Any]  # val_accuracy, val_balanced_accuracy, val_images, weights_sha256, ...
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
@@ -97,8 +93,10 @@ class ClassifierFeatures:
     """Key of the Fréchet distance in the metrics file."""
     kernel_metric = "kd_classifier"
     """Key of the kernel distance."""
-    label_score = "classifier_score"
-    """Key of the score computed from the logits."""
+    label_score: str | None = "classifier_score"
+    """Key of the score computed from the logits; None: there is none."""
+    network = "small classifier trained on the data, penultimate layer"
+    """What the protocol calls it."""
 
     def __init__(self, classifier: TrainedClassifier) -> None:
         """Use this classifier."""
@@ -108,7 +106,7 @@ class ClassifierFeatures:
     def protocol(self) -> dict[str, Any]:
         """Description of these features."""
         return {
-            "network": "small classifier trained on the data, penultimate layer",
+            "network": self.network,
             "dimensions": self.classifier.network.feature.out_features,
             "resizer": "none",
             "input": "uint8 / 127.5 - 1",
@@ -127,8 +125,22 @@ class ClassifierFeatures:
         return self.classifier.network.features(to_float(images.to(self.classifier.device)))
 
 
+class RotationFeatures(ClassifierFeatures):
+    """The penultimate layer of a network that predicts rotations: learnt without class labels."""
+
+    metric = "fd_rotation"
+    kernel_metric = "kd_rotation"
+    label_score = None
+    network = "small network trained on the data to predict rotations, penultimate layer"
+
+
 def obtain_classifier(
-    shards: ShardStore, config: ClassifierConfig, workspace: Path, device: torch.device
+    shards: ShardStore,
+    config: ClassifierConfig,
+    workspace: Path,
+    device: torch.device,
+    *,
+    targets: str = CLASSES,
 ) -> TrainedClassifier:
     """The classifier of these shards and this configuration, cached or newly trained.
 
@@ -137,17 +149,19 @@ def obtain_classifier(
         config: size and training.
         workspace: folder of cached classifiers.
         device: of training and prediction.
+        targets: what it is trained to tell, CLASSES or ROTATIONS.
 
     Raises:
         ValueError: if the shards have no train split.
     """
     identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
-    path = workspace / f"classifier-{json_sha256(identity)[:16]}.safetensors"
-    network = untrained_classifier(shards, config)
+    path = workspace / f"{_KINDS[targets]}-{json_sha256(identity)[:16]}.safetensors"
+    classes = TURNS if targets == ROTATIONS else shards.num_classes
+    network = untrained_classifier(shards, config, classes)
     facts = _load(network, path)
     if facts is None:
-        facts = _train(network.to(device), shards, config, device)
-        logger.info("the classifier's validation accuracy is %.1f%%", 100 * facts["val_accuracy"])
+        facts = _train(network.to(device), shards, config, device, targets)
+        logger.info("predicted %s of real validation images: %s", targets, describe_accuracy(facts))
         metadata = {"facts": json.dumps(facts)}
         state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         with replacing_file(path) as temporary:
@@ -158,25 +172,36 @@ def obtain_classifier(
     return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
 
 
-def weak_classifier_warnings(facts: dict[str, Any], classes: int) -> list[str]:
-    """A warning if the classifier has not learned to distinguish the classes."""
-    chance = 1 / classes
-    if classes == 1 or (facts["val_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
+def weak_classifier_warnings(classifier: TrainedClassifier) -> list[str]:
+    """A warning if the network has not learned to distinguish its targets."""
+    facts, chance = classifier.facts, 1 / classifier.network.head.out_features
+    if (facts["val_balanced_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
         return []
     return [
-        f"the classifier recognises only {facts['val_accuracy']:.0%} of {facts['val_images']:,} "
-        f"real validation images (chance: {chance:.0%}): recognised, and all numbers in its "
-        "features, are unreliable; more images, or more epochs of evaluation.classifier, may help"
+        f"the classifier predicts the {facts['targets']} of {facts['val_images']:,} real "
+        f"validation images little better than chance: {describe_accuracy(facts)} (chance: "
+        f"{chance:.0%}): all numbers by it and in its features are unreliable; more images, or "
+        "more epochs of evaluation.classifier, may help"
     ]
 
 
-def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:
+def describe_accuracy(facts: dict[str, Any]) -> str:
+    """Accuracy in words, beside what a network reaches that always says the commonest class."""
+    return (
+        f"balanced accuracy {facts['val_balanced_accuracy']:.1%}, accuracy "
+        f"{facts['val_accuracy']:.1%} (the largest class alone: {facts['val_largest_class']:.1%})"
+    )
+
+
+def untrained_classifier(
+    shards: ShardStore, config: ClassifierConfig, num_classes: int
+) -> Classifier:
     """A classifier initialised from its own seed; the global random state is unchanged."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
         return Classifier(
             image_size=shards.image_size,
-            num_classes=shards.num_classes,
+            num_classes=num_classes,
             base_channels=config.base_channels,
             feature_dim=config.feature_dim,
         )
@@ -204,48 +229,31 @@ def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
 
 
 def _train(
-    network: Classifier, shards: ShardStore, config: ClassifierConfig, device: torch.device
+    network: Classifier,
+    shards: ShardStore,
+    config: ClassifierConfig,
+    device: torch.device,
+    targets: str,
 ) -> dict[str, Any]:
     """Train in place and return the facts."""
     train, train_indices, val, val_indices = train_and_val(shards)
-    fit(network, train, train_indices, config, device)
+
+    def seen(images: ShardSplit, indices: np.ndarray) -> tuple[LabelledImages, np.ndarray]:
+        if targets == CLASSES:
+            return images, indices
+        return RotatedImages(images), RotatedImages.indices(indices)
+
+    fit(network, *seen(train, train_indices), config, device)
+    reached = accuracy(network, *seen(val, val_indices), config.batch_size, device)
     return {
-        "val_accuracy": accuracy(network, val, val_indices, config.batch_size, device),
+        "targets": targets,
+        "val_accuracy": reached.share,
+        "val_balanced_accuracy": reached.balanced,
+        "val_largest_class": reached.largest_class,
         "val_images": len(val_indices),
         "val_split": "val" if "val" in shards.splits else f"every {HELD_OUT}th of train, held out",
         "train_images": len(train_indices),
     }
-
-
-def fit(
-    network: Classifier,
-    images: LabelledImages,
-    indices: np.ndarray,
-    config: ClassifierConfig,
-    device: torch.device,
-) -> None:
-    """Train on the images at `indices`, in place; leaves the network in evaluation mode."""
-    order = np.random.default_rng(config.seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    steps = config.epochs * -(-len(indices) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
-    labels = torch.from_numpy(images.labels)
-    network.train()
-    logger.info("training the classifier: %s images, %d epochs", f"{len(indices):,}", config.epochs)
-    shown = config.epochs * len(indices)
-    with progress_bar("training the classifier", shown, leave=False) as bar:
-        for _ in range(config.epochs):
-            shuffled = order.permutation(indices)
-            for start in range(0, len(shuffled), config.batch_size):
-                batch = shuffled[start : start + config.batch_size]
-                x = to_float(images.read(batch).to(device))
-                loss = F.cross_entropy(network(x), labels[batch].to(device))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-                bar.update(len(batch))
-    network.eval()
 
 
 def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
@@ -263,20 +271,3 @@ def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSpli
         return train, indices, val, np.arange(len(val))
     held_out = indices % HELD_OUT == HELD_OUT - 1
     return train, indices[~held_out], train, indices[held_out]
-
-
-@torch.inference_mode()
-def accuracy(
-    network: Classifier,
-    images: LabelledImages,
-    indices: np.ndarray,
-    batch_size: int,
-    device: torch.device,
-) -> float:
-    """Share of the images at `indices` classified correctly; 0 without images."""
-    correct = 0
-    for start in range(0, len(indices), batch_size):
-        batch = indices[start : start + batch_size]
-        predicted = network(to_float(images.read(batch).to(device))).argmax(dim=1).cpu().numpy()
-        correct += int((predicted == images.labels[batch]).sum())
-    return correct / max(1, len(indices))

@@ -15,6 +15,7 @@ from sagan.common.files import json_sha256, replacing_file, source_hash
 from sagan.common.progress import progress_bar
 from sagan.common.schema import differences
 from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.metrics.class_labels import Counts, matching
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.extractor import FeatureExtractor, feature_extractor
 from sagan.metrics.features.reservoir import FeatureSample
@@ -97,6 +98,13 @@ def reference_part(shards: ShardStore, config: EvaluationConfig) -> str:
     return f"{asked} drawn"
 
 
+def reference_class_counts(shards: ShardStore, config: EvaluationConfig) -> Counts:
+    """How many real images of each class samples are compared with: int64 [K]."""
+    labels = shards.split(config.reference_split).labels
+    used = labels[_part_indices(len(labels), reference_part(shards, config))]
+    return np.bincount(used, minlength=shards.num_classes)
+
+
 def check_reference(
     reference: Statistics, shards: ShardStore, config: EvaluationConfig, extractor: FeatureExtractor
 ) -> None:
@@ -126,8 +134,19 @@ def split_statistics(
     workspace: Path,
     *,
     part: str = "all",
+    asked: Counts | None = None,
 ) -> Statistics:
-    """Statistics of a split, or of a part of it: every other image (even, odd), or "n drawn"."""
+    """Statistics of a split, or of a part of it: every other image (even, odd), or "n drawn".
+
+    Where these have other class frequencies than the samples `asked` for, int64 [K], only as many
+    as have them (`matching`).
+    """
+    images = shards.split(split)
+    indices = _part_indices(len(images), part)
+    kept = None if asked is None else matching(images.labels[indices], asked)
+    if kept is not None:
+        indices = indices[kept]
+        part += f", as the samples: {json_sha256(indices.tolist())[:12]}"
     protocol = _protocol(shards, split, extractor, part)
     path = workspace / f"statistics-{_key(protocol, extractor)}.npz"
     if path.is_file():
@@ -135,9 +154,6 @@ def split_statistics(
             return Statistics.load(path)
         except ValueError as error:
             logger.warning("%s; computing them again", error)
-    images = shards.split(split)
-    indices = _part_indices(len(images), part)
-
     features = _features(images, indices, extractor, config.batch_size, split)
     statistics = measure_statistics(features, protocol)
     with replacing_file(path) as temporary:
@@ -161,21 +177,24 @@ def self_test(
     extractor: FeatureExtractor,
     config: EvaluationConfig,
     workspace: Path,
+    *,
+    asked: Counts,
 ) -> dict[str, Any]:
     """The distance between two sets of real images: the optimum that a generator can reach.
 
-    Between the reference and the other split, or, without one, two halves of the reference.
+    Between the reference and the other split, or, without one, two halves of the reference; the
+    second in the class frequencies of the samples, `asked` of each class.
     """
     name = config.reference_split
     others = [split for split in shards.splits if split != name]
     if others:
         first, between = reference, f"{name} and {others[0]}"
-        second = split_statistics(shards, others[0], extractor, config, workspace)
+        second = split_statistics(shards, others[0], extractor, config, workspace, asked=asked)
     else:
         between = f"even and odd images of {name}"
         first, second = (
-            split_statistics(shards, name, extractor, config, workspace, part=part)
-            for part in ("even", "odd")
+            split_statistics(shards, name, extractor, config, workspace, part=part, asked=like)
+            for part, like in (("even", None), ("odd", asked))
         )
     distance = frechet_distance(first, second)
     return {extractor.metric: distance, "between": between, "images": [first.count, second.count]}

@@ -16,11 +16,10 @@ from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import MIN_SAMPLES, ClassifierConfig
 from sagan.metrics.features.classifier import (
     TrainedClassifier,
-    accuracy,
-    fit,
     train_and_val,
     untrained_classifier,
 )
+from sagan.metrics.features.fitting import accuracy, fit
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ def accuracy_scores(
         device: of the training.
 
     Returns:
-        JSON-able: `generated_to_real`, the classification accuracy score; `real_to_generated`;
-        `real_to_real`, the optimum of the first; `generated_images`, `real_train_images`,
-        `real_test_images`.
+        JSON-able, balanced accuracies: `generated_to_real`, the classification accuracy score;
+        `real_to_generated`; `real_to_real`, the optimum of the first; `generated_images`,
+        `real_train_images`, `real_test_images`.
 
     Raises:
         ValueError: if there are fewer than two samples.
@@ -68,15 +67,15 @@ def accuracy_scores(
         raise ValueError(f"training needs at least {MIN_SAMPLES} samples, got {len(generated)}")
     _, _, real, real_indices = train_and_val(shards)
     all_indices, size = np.arange(len(generated)), config.batch_size
-    network = untrained_classifier(shards, config).to(device)
+    network = untrained_classifier(shards, config, shards.num_classes).to(device)
     with torch.inference_mode(mode=False), torch.enable_grad():
         fit(network, generated, all_indices, config, device)
     return {
-        "generated_to_real": accuracy(network, real, real_indices, size, device),
+        "generated_to_real": accuracy(network, real, real_indices, size, device).balanced,
         "real_to_generated": accuracy(
             trained_on_real.network, generated, all_indices, size, device
-        ),
-        "real_to_real": trained_on_real.facts["val_accuracy"],
+        ).balanced,
+        "real_to_real": trained_on_real.facts["val_balanced_accuracy"],
         "generated_images": len(generated),
         "real_train_images": trained_on_real.facts["train_images"],
         "real_test_images": len(real_indices),

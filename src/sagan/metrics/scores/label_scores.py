@@ -102,17 +102,21 @@ class ClassCoverage:
         return int(self._requested.sum())
 
     @property
-    def correct(self) -> int:
-        """Samples predicted as the requested class."""
-        return int(self._correct.sum())
+    def effective_count(self) -> int:
+        """As many evenly requested samples leave `recognised` as uncertain as these do."""
+        requested = self._requested[self._requested > 0]
+        return round(len(requested) ** 2 / float((1 / requested).sum()))
 
     def result(self) -> dict[str, Any]:
         """The scores of all samples so far.
 
         Returns:
-            `recognised`: share of samples predicted as the requested class; `classes_hit`: share of
-            classes with at least one such sample; `class_entropy`: entropy of the histogram of
-            predicted classes / log K, 1 if uniform, 0 if a single class is predicted;
+            `recognised`: share of samples predicted as the requested class, the mean over the
+            classes (balanced accuracy: a network that shows one class only has 1 / K);
+            `classes_hit`: share of the requested classes with at least one such sample;
+            `class_entropy`: 1 - the Kullback-Leibler divergence of the histogram of predicted
+            classes from that of requested ones / its maximum; of classes requested evenly, this is
+            its entropy / log K: 1 if uniform, 0 if a single class is predicted;
             `recognised_by_class`: `recognised` by requested class, None without samples.
 
         Raises:
@@ -120,16 +124,22 @@ class ClassCoverage:
         """
         if self.count == 0:
             raise ValueError("no samples: class accuracy is undefined")
-        shares = self._predicted[self._predicted > 0] / self.count
-        entropy = -float((shares * np.log(shares)).sum())
-        max_entropy = math.log(len(self._requested))
         by_class = [
             int(correct) / int(requested) if requested else None
             for correct, requested in zip(self._correct, self._requested, strict=True)
         ]
         return {
-            "recognised": self.correct / self.count,
-            "classes_hit": float((self._correct > 0).mean()),
-            "class_entropy": abs(entropy) / max_entropy if max_entropy else 1.0,
+            "recognised": float(np.mean([share for share in by_class if share is not None])),
+            "classes_hit": float((self._correct[self._requested > 0] > 0).mean()),
+            "class_entropy": self._entropy(),
             "recognised_by_class": by_class,
         }
+
+    def _entropy(self) -> float:
+        """1 - KL(predicted || requested) / its maximum, 0..1."""
+        requested = np.maximum(self._requested, 1)  # a class without samples: as if it had one
+        wanted, shares = requested / requested.sum(), self._predicted / self.count
+        seen = shares > 0
+        divergence = float((shares[seen] * np.log(shares[seen] / wanted[seen])).sum())
+        largest = -math.log(wanted.min())
+        return min(1.0, max(0.0, 1 - divergence / largest)) if largest else 1.0

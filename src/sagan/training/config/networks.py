@@ -2,9 +2,9 @@
 
 import torch
 
-from sagan.models.config import ModelConfig
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
+from sagan.network_config import ModelConfig
 
 
 def network_faults(config: ModelConfig, *, image_size: int, frozen_blocks: int = 0) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
-from sagan.models.config import ModelConfig
+from sagan.network_config import ModelConfig
 from sagan.training.config.augmentation import AugmentationConfig
 from sagan.training.config.recipes import RECIPES, apply_recipe
 from sagan.training.config.scoring import ScoringConfig
@@ -45,6 +45,11 @@ class TrainingConfig(Config):
     )
     model: AffectsWeights[ModelConfig] = ModelConfig()
     loss: AffectsWeights[Literal["hinge", "bce"]] = Field("hinge", description="adversarial loss")
+    label_sampling: AffectsWeights[Literal["uniform", "data"]] = Field(
+        "uniform",
+        description="classes of the generated images: uniform over the classes, as the authors "
+        "released it, or data, in the training images' class frequencies",
+    )
     classifier_weight: AffectsWeights[NonNegativeFloat] = Field(
         1.0, description="weight of the class cross-entropy, for head classifier (AC-GAN)"
     )

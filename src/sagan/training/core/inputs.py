@@ -8,7 +8,11 @@ from enum import IntEnum
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from sagan.data.shards.store import ShardStore
+from sagan.training.config import TrainingConfig
 
 
 class Stream(IntEnum):
@@ -38,11 +42,19 @@ def torch_seed(seed: int, stream: Stream, index: int = 0) -> int:
 
 
 def draw_latents_and_labels(
-    seed: int, stream: Stream, index: int, *, batch_size: int, latent_dim: int, num_classes: int
+    seed: int,
+    stream: Stream,
+    index: int,
+    *,
+    batch_size: int,
+    latent_dim: int,
+    num_classes: int,
+    class_counts: NDArray[np.int64] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Draw what the generator makes fakes of: z from N(0, I), labels uniform over the classes.
+    """Draw what the generator makes fakes of: z from N(0, I), and labels.
 
-    The labels are not those of the real batch (release).
+    The labels are not those of the real batch (release): they are uniform over the classes, or
+    in the proportions of `class_counts`, int64 [K].
 
     Returns:
         latents float32 [N, Z], class_labels int64 [N], both on the CPU, so that every device
@@ -50,8 +62,19 @@ def draw_latents_and_labels(
     """
     source = random_source(seed, stream, index)
     latents = source.standard_normal((batch_size, latent_dim), dtype=np.float32)
-    class_labels = source.integers(num_classes, size=batch_size)
+    if class_counts is None:
+        class_labels = source.integers(num_classes, size=batch_size)
+    else:  # the class of a random training image
+        ends = np.cumsum(class_counts)
+        class_labels = np.searchsorted(ends, source.integers(ends[-1], size=batch_size), "right")
     return torch.from_numpy(latents), torch.from_numpy(class_labels)
+
+
+def label_counts(config: TrainingConfig, shards: ShardStore) -> NDArray[np.int64] | None:
+    """Training images of each class, if labels are drawn in their proportions; None: uniformly."""
+    if config.label_sampling == "uniform":
+        return None
+    return np.bincount(shards.split("train").labels, minlength=shards.num_classes)
 
 
 def draw_numbers(

@@ -16,7 +16,12 @@ from sagan.training.config import TrainingConfig
 from sagan.training.core.batches import Batches
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.inputs import Stream, add_real_noise, draw_latents_and_labels
+from sagan.training.core.inputs import (
+    Stream,
+    add_real_noise,
+    draw_latents_and_labels,
+    label_counts,
+)
 from sagan.training.core.losses import objective
 from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import TrainingState
@@ -135,6 +140,7 @@ class InputSampler:
         )
         self._config, self._context = config, context
         self._sizes = {"latent_dim": latent_dim, "num_classes": num_classes}
+        self._class_counts = label_counts(config, shards)
 
     def real(self, images_seen: int) -> tuple[Tensor, Tensor]:
         """Images float [N, 3, H, W], -1..1, and labels int64 [N], on the device."""
@@ -155,7 +161,12 @@ class InputSampler:
     def fakes(self, images_seen: int, stream: Stream, batch_size: int) -> tuple[Tensor, Tensor]:
         """Latents [N, Z] and labels int64 [N], on the device."""
         z, y = draw_latents_and_labels(
-            self._config.seed, stream, images_seen, batch_size=batch_size, **self._sizes
+            self._config.seed,
+            stream,
+            images_seen,
+            batch_size=batch_size,
+            class_counts=self._class_counts,
+            **self._sizes,
         )
         share, device = self._context.share(batch_size), self._context.device
         return z[share].to(device), y[share].to(device)

@@ -20,6 +20,7 @@ import torch
 
 from sagan.common.devices import choose_device
 from sagan.common.schema import ClearError
+from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import (
     EXIT_INTERRUPTED,
@@ -259,7 +260,7 @@ def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401
 
 def _log(rank: int, level: int) -> None:
     """Log in the main process only; the others write error files."""
-    logging.basicConfig(level=level, format="%(levelname)s %(message)s")
+    configure_logging(level)
     logging.getLogger("sagan").setLevel(level if rank == 0 else logging.CRITICAL)
     logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the launcher has logged it
 

@@ -29,10 +29,12 @@ def export_generator(
     average, raw_weights = state.ema_generator, None
     if average is not None and raw:
         differing = {"weights": RAW, "ema_decay": None}
-        raw_weights = RawWeights(exported_generator(state.generator, config), differing)
+        raw_weights = RawWeights(exported_generator(state.generator, config, shards), differing)
     return save_bundle(
         path,
-        exported_generator(average or state.generator, config, averaged=average is not None),
+        exported_generator(
+            average or state.generator, config, shards, averaged=average is not None
+        ),
         config.model.generator,
         class_names=shards.class_names,
         facts=facts | _facts(state, config, shards),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from sagan.common.addresses import is_address, mask_secrets
 from sagan.common.files import display_path
 from sagan.common.schema import ClearError
 from sagan.tuning.storage.journal import LOCK_SECONDS, JournalWithHeartbeat
@@ -27,16 +27,10 @@ SQLITE_PATIENCE_SECONDS = 60.0
 _CONNECT_SECONDS = 10
 _LOCK_NUMBER = 7_246_361  # of PostgreSQL's advisory lock: any number that others do not use
 _FROM_ENVIRONMENT = "env:"
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(@)|(password=)[^&\s'\"]*")
 
 
 class StorageError(ClearError, OSError):
     """The study's storage cannot be used; the message contains no password."""
-
-
-def mask_passwords(text: str) -> str:
-    """A text without the passwords of URLs in it."""
-    return _PASSWORD.sub(lambda found: f"{found[1] or found[3]}***{found[2] or ''}", text)
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,10 @@ class StorageLocation:
                 )
         if storage is None:
             return cls(workspace / "journal.log")
-        return cls(_known_url(storage) if "://" in storage else Path(storage))
+        try:
+            return cls(_known_url(storage) if is_address(storage) else Path(storage))
+        except ValueError as error:
+            raise StorageError(f"tuning.storage: {error}") from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -88,7 +85,16 @@ class StorageLocation:
     def __str__(self) -> str:
         if isinstance(self.where, Path):
             return str(display_path(self.where))
-        return mask_passwords(str(self.where))
+        return mask_secrets(str(self.where))
+
+    def mask(self, text: str) -> str:
+        """A library's message without the location's password, or parts of it."""
+        full = (
+            [self.where.render_as_string(hide_password=False)]
+            if isinstance(self.where, URL)
+            else []
+        )
+        return mask_secrets(text, *full)
 
     def __repr__(self) -> str:
         return f"StorageLocation({self})"
@@ -105,7 +111,7 @@ def _known_url(text: str) -> URL:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername.partition("+")[0] not in {"postgresql", "sqlite"}:
         raise StorageError(
-            f"tuning.storage: {mask_passwords(str(url))} is not supported; expected the path of a "
+            f"tuning.storage: {mask_secrets(str(url))} is not supported; expected the path of a "
             "journal file, or a URL that begins with sqlite:/// or postgresql://"
         )
     return url
@@ -226,7 +232,7 @@ def storage_access(location: StorageLocation) -> Iterator[None]:
         raise StorageError(_reason(location, error)) from None
     except ImportError as error:
         raise StorageError(
-            f"tuning.storage: {location} needs a driver ({mask_passwords(str(error))}); "
+            f"tuning.storage: {location} needs a driver ({location.mask(str(error))}); "
             "install psycopg[binary]"
         ) from None
     except OSError as error:
@@ -247,7 +253,7 @@ def _reason(location: StorageLocation, error: BaseException) -> str:
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    message = mask_passwords(" ".join(str(cause).split())) or type(cause).__name__
+    message = location.mask(" ".join(str(cause).split())) or type(cause).__name__
     if "database is locked" in message:
         remedy = (
             f"another process has locked it for {SQLITE_PATIENCE_SECONDS:.0f} s; end that one "

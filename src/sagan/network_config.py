@@ -11,7 +11,8 @@ from sagan.common.schema import Config
 
 _ATTENTION = "feature map sides [px] followed by self-attention"
 _FORM = (
-    "released: keys and values pooled 2x2, C/2 value channels; paper: its text, C/8, not pooled; "
+    "released: keys and values pooled 2x2, C/2 value channels; scaled: the same, logits times a "
+    "learned factor that starts at 32; paper: its text, C/8, not pooled; "
     "residual: a residual block of similar size instead of attention"
 )
 _GAIN = "of the 3x3 kernels' Xavier start (SNGAN: 1.4142)"
@@ -26,7 +27,9 @@ class GeneratorConfig(Config):
         True, description="batch-norm gain and bias for each class; false: the same for all"
     )
     attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
-    attention_form: Literal["released", "paper", "residual"] = Field("released", description=_FORM)
+    attention_form: Literal["released", "scaled", "paper", "residual"] = Field(
+        "released", description=_FORM
+    )
     spectral_norm: bool = Field(True, description="normalise every convolution and linear layer")
     conv_gain: PositiveFloat = Field(1.0, description=_GAIN)
     batch_norm_momentum: float = Field(
@@ -52,7 +55,9 @@ class DiscriminatorConfig(Config):
         "input (SNGAN)",
     )
     attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
-    attention_form: Literal["released", "paper", "residual"] = Field("released", description=_FORM)
+    attention_form: Literal["released", "scaled", "paper", "residual"] = Field(
+        "released", description=_FORM
+    )
     spectral_norm: bool = Field(
         True, description="normalise every convolution, linear and embedding"
     )

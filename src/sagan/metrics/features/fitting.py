@@ -1,0 +1,96 @@
+"""Training of a small classification network, and its accuracy."""
+
+import logging
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sagan.common.pixels import to_float
+from sagan.common.progress import progress_bar
+from sagan.metrics.config import ClassifierConfig
+
+logger = logging.getLogger(__name__)
+
+
+class LabelledImages(Protocol):
+    """Images by index, as a shard's split gives them."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [n]."""
+
+    def read(self, indices: np.ndarray) -> Tensor:
+        """int64 [B] -> uint8 [B, 3, H, W]."""
+
+
+class Accuracy(NamedTuple):
+    """How many images a network classifies correctly, 0..1; 0 without images."""
+
+    share: float
+    """Of all images."""
+    balanced: float
+    """Mean over the classes of the share within a class; by chance 1 / K."""
+    largest_class: float
+    """Share of the most common class: what a network that always says it reaches."""
+
+
+def fit(
+    network: nn.Module,
+    images: LabelledImages,
+    indices: np.ndarray,
+    config: ClassifierConfig,
+    device: torch.device,
+) -> None:
+    """Train on the images at `indices`, in place; leaves the network in evaluation mode."""
+    order = np.random.default_rng(config.seed)
+    optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    steps = config.epochs * -(-len(indices) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, steps)
+    labels = torch.from_numpy(images.labels)
+    network.train()
+    logger.info("training the classifier: %s images, %d epochs", f"{len(indices):,}", config.epochs)
+    shown = config.epochs * len(indices)
+    with progress_bar("training the classifier", shown, leave=False) as bar:
+        for _ in range(config.epochs):
+            shuffled = order.permutation(indices)
+            for start in range(0, len(shuffled), config.batch_size):
+                batch = shuffled[start : start + config.batch_size]
+                x = to_float(images.read(batch).to(device))
+                loss = F.cross_entropy(network(x), labels[batch].to(device))
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                schedule.step()
+                bar.update(len(batch))
+    network.eval()
+
+
+@torch.inference_mode()
+def accuracy(
+    network: nn.Module,
+    images: LabelledImages,
+    indices: np.ndarray,
+    batch_size: int,
+    device: torch.device,
+) -> Accuracy:
+    """Accuracy on the images at `indices`."""
+    labels = images.labels[indices]
+    correct = np.zeros(len(indices))
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        predicted = network(to_float(images.read(batch).to(device))).argmax(dim=1).cpu().numpy()
+        correct[start : start + batch_size] = predicted == images.labels[batch]
+    return accuracy_of(correct, labels)
+
+
+def accuracy_of(correct: np.ndarray, labels: np.ndarray) -> Accuracy:
+    """Accuracy of predictions: whether each is correct [N], and the true labels int64 [N]."""
+    if len(labels) == 0:
+        return Accuracy(0.0, 0.0, 0.0)
+    counts, hits = np.bincount(labels), np.bincount(labels, weights=correct)
+    known = counts > 0
+    balanced = float((hits[known] / counts[known]).mean())
+    return Accuracy(float(correct.mean()), balanced, float(counts.max() / len(labels)))
