@@ -34,7 +34,7 @@ from torchvision.datasets.folder import default_loader
 
 from benchmarks.counts import positive
 from sagan.data.config import PreprocessingConfig
-from sagan.data.image_folder import IMAGE_SUFFIXES
+from sagan.data.folder_names import IMAGE_SUFFIXES
 from sagan.data.manifest.build import ImageRecord
 from sagan.data.resizing import squares
 from sagan.data.shards.build import load_resized

@@ -239,3 +239,13 @@ def test_a_copy_has_the_raw_weights_or_says_nothing_of_them(both, tmp_path):
         assert copied.available == both.available[: 1 + raw]
         assert the_weight(copied) == 1.0
         assert copied.config.get("raw") == (both.config["raw"] if raw else None)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    generator = build_generator(CONFIG, image_size=16, num_classes=3)
+    generator.to_rgb.bias.data[1] = value
+    bundle = save_bundle(tmp_path / "g", generator, CONFIG, class_names=("a", "b", "c"), facts={})
+
+    with pytest.raises(ValueError, match=r"generator.safetensors: 'to_rgb\.bias' has NaN or inf"):
+        bundle.load()

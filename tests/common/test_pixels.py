@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from sagan.common.pixels import to_float, to_uint8
@@ -16,6 +17,12 @@ def test_rounds_to_the_nearest_and_clamps():
     wanted = torch.tensor([-3.0, -1.0, 0.999, 1.0, 7.0])
 
     assert to_uint8(wanted).tolist() == [0, 0, 255, 255, 255]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_has_no_grey_level(value):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        to_uint8(torch.tensor([0.0, value]))
 
 
 def test_kept_bug_truncation_darkens():

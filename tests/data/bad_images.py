@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 
 def photograph(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -42,6 +42,20 @@ def sixteen_bit() -> Image.Image:
     return Image.fromarray(np.arange(1200, dtype=np.uint16).reshape(30, 40) * 50)
 
 
+def avif() -> dict[str, tuple[Callable[[], bytes], str]]:
+    """AVIF, where the installed Pillow has it."""
+    if not features.check("avif"):
+        return {}
+    return {"photo.avif": (lambda: encoded(photograph(), "AVIF"), "RGB")}
+
+
+def integers(highest: int) -> Image.Image:
+    """An image of 32-bit integers, mode I."""
+    values = np.arange(1200, dtype=np.int32).reshape(30, 40) * 50
+    values[0, 0] = highest
+    return Image.fromarray(values)
+
+
 def animation() -> bytes:
     frames = [Image.new("P", (40, 30), index) for index in range(3)]
     return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -62,6 +76,17 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         "pixel mode 'F' has no defined conversion to RGB",
     ),
     "script.eps": (lambda: encoded(photograph(), "EPS"), "not an image"),
+    "phone.heic": (
+        lambda: b"\0\0\0\x18ftypheic" + bytes(600),
+        "HEIC image, which needs pillow-heif; install it, or convert the image to PNG or JPEG",
+    ),
+    "new.jxl": (
+        lambda: b"\xff\x0a" + bytes(range(256)),
+        "JPEG XL file, which is not read",
+    ),
+    "layers.psd": (lambda: b"8BPS" + bytes(range(256)), "Photoshop file, which is not read"),
+    "wide.tif": (lambda: encoded(integers(70_000), "TIFF"), "32-bit values outside 0 .. 65,535"),
+    "negative.tif": (lambda: encoded(integers(-1), "TIFF"), "32-bit values outside 0 .. 65,535"),
 }
 
 # odd but sound, each with its mode as Pillow reports it
@@ -79,4 +104,9 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
     "photo.bmp": (lambda: encoded(photograph(), "BMP"), "RGB"),
     "photo.tif": (lambda: encoded(photograph(), "TIFF"), "RGB"),
     "moving.gif": (animation, "P"),
+    "photo.jp2": (lambda: encoded(photograph(), "JPEG2000"), "RGB"),
+    "photo.tga": (lambda: encoded(photograph(), "TGA"), "RGB"),
+    "integers.tif": (lambda: encoded(integers(65_535), "TIFF"), "I"),
+    "portable.pgm": (lambda: encoded(sixteen_bit(), "PPM"), "I"),
 }
+ODD |= avif()

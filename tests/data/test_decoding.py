@@ -42,6 +42,37 @@ def test_of_sixteen_bits_the_high_byte_is_kept():
     assert np.array_equal(image[..., 1], np.asarray(sixteen_bit()) >> 8)
 
 
+@pytest.mark.parametrize("name", ["integers.tif", "portable.pgm"])
+def test_integers_are_taken_for_sixteen_bits(name):
+    with Image.open(io.BytesIO(ODD[name][0]())) as image:
+        values = np.asarray(image)
+    assert np.array_equal(pixels(ODD[name][0]())[..., 0], values >> 8)
+
+
+def test_a_transparent_value_of_sixteen_bits_is_white():
+    values = np.asarray(sixteen_bit())
+    image = pixels(encoded(sixteen_bit(), "PNG", transparency=int(values[3, 5])))
+    expected = values >> 8
+    expected[values == values[3, 5]] = 255
+    assert np.array_equal(image[..., 0], expected)
+    assert image[3, 5].tolist() == [255] * 3
+    # a value that differs in the low byte only is not transparent
+    assert image[3, 6, 0] == values[3, 6] >> 8
+
+
+def test_a_white_level_scales_values_of_fewer_bits():
+    values = np.array([[0, 1, 2048, 4095, 5000]], dtype=np.uint16)
+    data = encoded(Image.fromarray(values), "PNG")
+    assert decode_rgb(data)[0].tolist() == [[0, 0, 8, 15, 19]]
+    scaled = decode_rgb(data, white_level=4095)[0].tolist()
+    assert scaled == [[round(min(v / 4095, 1) * 255) for v in values[0].tolist()]]
+
+
+def test_a_white_level_leaves_images_of_eight_bits_alone():
+    data = encoded(photograph(), "PNG")
+    assert torch.equal(decode_rgb(data, white_level=4095), decode_rgb(data))
+
+
 def test_transparency_is_laid_over_white():
     picture = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
     picture.putpixel((1, 0), (200, 0, 100, 255))

@@ -10,7 +10,8 @@ def test_a_sound_folder_tells_its_facts(tmp_path):
     folder = ImageFolder.open(draw_image_folder(tmp_path / "images"))
     assert folder.splits == ("train", "val")
     assert folder.class_names == ("00_circle", "01_square", "02_triangle")
-    assert folder.facts() == {"classes": 3, "images": {"train": 24, "val": 6}}
+    counts = {"train": 24, "val": 6}
+    assert folder.facts() == {"classes": 3, "images": counts, "published": False}
 
 
 def test_files_come_sorted_and_hidden_ones_do_not_come(tmp_path):
@@ -59,7 +60,10 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path, name, said):
     [
         ([], "the folder is empty"),
         (["cat/1.png", "dog/1.png"], "there is no train/ in it; it has cat, dog"),
-        (["images/train/cat/1.png"], "there is no train/ in it, but in '.*images': use that path"),
+        (
+            ["images/train/cat/1.png"],
+            "there is no train/ in it, but in '.*images': use that path",
+        ),
         (["train/1.png", "train/2.png"], r"train/ has 2 images directly \(1.png, 2.png\)"),
         (["train/cat/1.png", "train/2.JPEG"], r"train/ has 1 images directly \(2.JPEG\)"),
         (["train/readme.txt"], "train/ has no class folders"),
@@ -105,11 +109,49 @@ def test_differing_class_sets_name_ten_classes_and_the_count(tmp_path):
 def test_all_problems_are_told_at_once(tmp_path):
     root = draw_image_folder(tmp_path / "images")
     (root / "train/empty").mkdir()
-    (root / "val/00_circle/deeper").mkdir()
+    (root / "val/03_star/deeper").mkdir(parents=True)
     with pytest.raises(ValueError, match="cannot be used") as caught:
         ImageFolder.open(root)
     assert "empty class folders in train/: empty" in str(caught.value)
     assert "class folders in val/ have folders" in str(caught.value)
+
+
+def test_files_and_folders_that_are_no_images_are_ignored_and_counted_once(tmp_path, caplog):
+    root = draw_image_folder(tmp_path / "images", classes=2)
+    before = [image.path for image in ImageFolder.open(root)]
+    circles = root / "train/00_circle"
+    for name in ("Thumbs.db", "desktop.ini", "1.txt", "2.TXT", "1.json", "1.xml", ".DS_Store"):
+        (circles / name).write_text("x")
+    for name in ("@eaDir", "masks"):
+        (circles / name).mkdir()
+        (circles / name / "1.png").write_bytes(b"x")
+    for name in ("@eaDir", "__MACOSX"):
+        (root / "train" / name).mkdir()
+    with caplog.at_level(logging.WARNING):
+        folder = ImageFolder.open(root)
+        assert [image.path for image in folder] == before
+        assert sum(folder.facts()["images"].values()) == len(before)
+        ImageFolder.open(root)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "2 *.txt" in told
+    assert "2 @eaDir/" in told
+    assert "(8 in all)" in told
+
+
+def test_a_file_of_an_unknown_kind_is_left_to_validation(tmp_path):
+    root = draw_image_folder(tmp_path / "images", classes=2)
+    for name in ("scan.raw", "noending", "json"):
+        (root / "train/00_circle" / name).write_bytes(b"x")
+    names = {image.path.rpartition("/")[2] for image in ImageFolder.open(root)}
+    assert {"scan.raw", "noending", "json"} <= names
+
+
+def test_a_class_of_captions_alone_is_empty(tmp_path):
+    root = draw_image_folder(tmp_path / "images", classes=2)
+    (root / "train/dog2").mkdir()
+    (root / "train/dog2/1.txt").write_text("a dog")
+    with pytest.raises(ValueError, match=r"empty class folders in train/: dog2"):
+        ImageFolder.open(root)
 
 
 def test_a_stray_text_file_is_told_not_refused(tmp_path, caplog):
@@ -117,4 +159,4 @@ def test_a_stray_text_file_is_told_not_refused(tmp_path, caplog):
     (root / "train/README.txt").write_text("hello")
     with caplog.at_level(logging.WARNING):
         ImageFolder.open(root)
-    assert "README.txt" in caplog.text
+    assert "1 *.txt" in caplog.text

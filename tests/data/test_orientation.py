@@ -129,6 +129,13 @@ def test_the_key_tells_turned_images_from_others(photos, tmp_path):
     assert not np.array_equal(turned, lying)
 
 
+def test_the_key_has_the_white_level(photos, tmp_path):
+    images = records(build_manifest(ImageFolder.open(photos), ManifestConfig(workers=1)))
+    scaled = CONFIG.model_copy(update={"white_level": 4095})
+    keys = {build_stores(photos, images, tmp_path, each)[0].key for each in (CONFIG, scaled)}
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize(
     ("source", "chosen", "turned"),
     [

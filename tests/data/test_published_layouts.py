@@ -171,6 +171,46 @@ def test_a_flat_val_is_prepared_from_any_table_of_labels(table, tmp_path):
     assert contents(folder) == published.expected_tree()
 
 
+def labelled(tmp_path, text: str, *names: str, source="folder"):
+    """The image folder of `1.JPEG`, `2.JPEG` in a flat val/, with a table of this text."""
+    for name in names:
+        published.write_files(tmp_path / "images/train" / name, {"0.JPEG": published.jpeg(0)})
+    files = {f"{n + 1}.JPEG": published.jpeg(n + 1) for n in range(2)}
+    published.write_files(tmp_path / "images/val", files)
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    given = {"val_labels": str(tmp_path / "labels.csv")}
+    return get(source, tmp_path / "images", tmp_path / "raw", **given)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("1.JPEG,golden retriever\n2.JPEG,tabby cat\n", ("golden retriever", "tabby cat")),
+        ('"1.JPEG","golden retriever"\n2.JPEG,"tabby cat"\n', ("golden retriever", "tabby cat")),
+        ('1.JPEG,"Smith, Anna"\n2.JPEG,"a ""b"""\n', ("Smith, Anna", 'a "b"')),
+        ("1.JPEG;golden retriever\n2.JPEG;cat\n", ("golden retriever", "cat")),
+        ("1.JPEG\tgolden retriever\t0\t9\n2.JPEG\tcat\t0\t9\n", ("golden retriever", "cat")),
+        ("\ufefffile, class\n1.JPEG, n01440764\n2, 3\n", ("n01440764", "3")),
+    ],
+)
+def test_class_names_of_a_table_are_taken_whole_and_without_their_quotes(tmp_path, text, names):
+    folder = labelled(tmp_path, text, *names)
+    found = [image.path for image in folder if image.split == "val"]
+    assert found == sorted(f"val/{name}/{n + 1}.JPEG" for n, name in enumerate(names))
+
+
+@pytest.mark.parametrize("name", ["../../outside", "a/b", "a\\b", ".hidden", ".."])
+def test_a_class_that_cannot_be_a_folder_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="classes that cannot be names of folders"):
+        labelled(tmp_path, f"1.JPEG,{name}\n2.JPEG,cat\n", "cat")
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_table_with_an_open_quote_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"labels.csv' is not a table of 'file,class'"):
+        labelled(tmp_path, '1.JPEG,"cat\n2.JPEG,cat\n', "cat")
+
+
 def test_images_without_label_are_named(tmp_path):
     place = published.write_kaggle(tmp_path / "published")
     published.write_files(place / "ILSVRC/Data/CLS-LOC/val", {"stranger.JPEG": published.jpeg(7)})

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from sagan.data.config import PreprocessingConfig
-from sagan.data.decoding import open_image
+from sagan.data.manifest.inspection import open_image
 from sagan.data.resizing import RESIZERS, reduction_of, squares
 from tests.data.bad_images import encoded, photograph
 

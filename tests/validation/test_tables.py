@@ -90,7 +90,7 @@ def test_equal_texts_name_the_first():
         ("train/00_circle/0000.png", "val/00_circle/again.png", {"content_in_one_split"}),
         ("train/00_circle/0000.png", "train/00_circle/named.jpg", {"format_fits_name"}),
         ("train/00_circle/0000.png", "train/00_circle/0000.PNG", {"case_twin_none"}),
-        ("train/00_circle/0000.png", "train/00_circle/data.txt", {"suffix_known"}),
+        ("train/00_circle/0000.png", "train/00_circle/data.raw", {"suffix_known"}),
         ("train/00_circle/0000.png", "train/00_circle/a\nb.png", {"path_printable"}),
     ],
 )

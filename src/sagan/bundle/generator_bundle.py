@@ -111,7 +111,7 @@ class GeneratorBundle:
         """Build the generator with its weights, in evaluation mode, on a device.
 
         Raises:
-            ValueError: if the weights are damaged or belong to another network.
+            ValueError: if the weights are damaged, not finite, or of another network.
         """
         file = self.path / (RAW_WEIGHTS if self._selected_raw else WEIGHTS)
         self._verify_checksum(file)
@@ -128,6 +128,12 @@ class GeneratorBundle:
             generator.load_state_dict(state, assign=True)
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{file} does not fit its config.json: {error}") from None
+        broken = next((name for name, w in state.items() if not bool(w.isfinite().all())), None)
+        if broken is not None:
+            raise ValueError(
+                f"{file}: '{broken}' has NaN or infinite values, with which every image is broken; "
+                "export another checkpoint, or train again"
+            )
         return generator.eval().requires_grad_(requires_grad=False).to(device)
 
     def copy_to(self, folder: Path, *, raw: bool) -> None:

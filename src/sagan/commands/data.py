@@ -99,7 +99,7 @@ def _sound_images(
     folder: ImageFolder, config: ManifestConfig, max_bad_fraction: float
 ) -> list[ImageRecord]:
     """The images that decode; too many others, or a class without any, are refused."""
-    from sagan.data.image_folder import first_five
+    from sagan.data.folder_names import first_five
     from sagan.data.manifest.build import ImageRecord, scan_images
 
     images, bad, turned = [], [], 0

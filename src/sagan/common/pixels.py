@@ -28,5 +28,10 @@ def to_uint8(images: Tensor) -> Tensor:
 
     Returns:
         uint8 [N, 3, H, W], 0..255.
+
+    Raises:
+        ValueError: if a value is NaN or infinite, which no grey level stands for.
     """
+    if not bool(images.isfinite().all()):
+        raise ValueError("generated images have NaN or infinite values; the network is broken")
     return images.float().add(1.0).mul(127.5).round().clamp_(0, 255).to(torch.uint8)

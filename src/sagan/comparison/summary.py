@@ -9,8 +9,8 @@ from sagan.comparison.result_store import RunResult
 from sagan.comparison.transforms import transform_for
 from sagan.metrics.scores.intervals import repeated_interval
 
-DISTANCES = ("fid", "fd_classifier")
-QUALITY = ("kid", "kd_classifier", "recognised", "precision")
+DISTANCES = ("fid", "fd_classifier", "fd_rotation")
+QUALITY = ("kid", "kd_classifier", "kd_rotation", "recognised", "precision")
 COST = ("parameters_generator", "parameters_discriminator", "images_per_second", "train_seconds")
 DIVERSITY = ("recall", "coverage", "diversity_mean", "classes_hit")
 

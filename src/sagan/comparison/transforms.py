@@ -27,7 +27,8 @@ _ARCSINE = Transform(_arcsine, _inverse_arcsine, "mean of arcsines")
 # a distance's spread grows with the distance: 5 +- 1 is as much noise as 30 +- 6
 _LOGARITHM = Transform(math.log, math.exp, "geometric mean")
 _PROPORTIONS = {"recognised", "precision", "recall", "coverage", "classes_hit"}
-_DISTANCES = {"fid", "fd_classifier", "intra_fid", "intra_fd_classifier"}
+_DISTANCES = {"fid", "fd_classifier", "fd_rotation"}
+_DISTANCES |= {f"intra_{name}" for name in _DISTANCES}
 
 
 def transform_for(metric: str, values: list[float]) -> Transform:

@@ -123,6 +123,13 @@ class PreprocessingConfig(Config):
         "as_stored: not, as ImageNet's loaders leave them; null: upright for source folder, "
         "as_stored for the published sets",
     )
+    white_level: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Value that becomes white in 16-bit images that use fewer bits: 4095 for 12; "
+        "null: 65535",
+    )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
 

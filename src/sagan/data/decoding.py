@@ -1,27 +1,27 @@
 """Decoding of image files to RGB: one defined rule for all formats.
 
 The rule. Grayscale is repeated over the three channels; CMYK is converted by Pillow; of 16 bits the
-high byte is kept; palettes are looked up; transparent pixels are laid over white; of an animation
-the first frame counts; colour profiles are ignored. EXIF orientation is applied on request, in
-every format alike; else pixels are as stored, as ImageNet's loaders leave them.
+high byte is kept, or values up to a given one are scaled; palettes are looked up; transparent
+pixels are laid over white; of an animation the first frame counts; colour profiles are ignored.
+EXIF orientation is applied on request, in every format alike; else pixels are as stored, as
+ImageNet's loaders leave them.
 
 JPEG and PNG files of 8-bit gray or RGB, nearly all there are, are decoded by torchvision, which is
 the fastest; everything else, and what torchvision refuses, by Pillow. A large JPEG may be asked for
 at a half, a quarter or an eighth of its size, which its decoder makes by leaving out frequencies.
 """
 
-import io
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from sagan.data.manifest.inspection import (
     ALPHA_MODES,
     DEEP_MODES,
-    FORMATS,
     MODES,
+    open_image,
     orientation_of,
 )
 
@@ -32,23 +32,21 @@ _JPEG = frozenset({"JPEG", "MPO"})  # MPO is a JPEG with a second picture behind
 _INVERSE = {6: 8, 8: 6}  # orientations that undo others; the rest undo themselves
 
 
-def open_image(data: bytes) -> Image.Image:
-    """An image file, of which Pillow reads the header only until pixels are asked for."""
-    return Image.open(io.BytesIO(data), formats=FORMATS)
-
-
 def is_plain_jpeg(image: Image.Image) -> bool:
     """Whether it is a gray or colour JPEG, as nearly all are."""
     return image.format in _JPEG and image.mode in _PLAIN_MODES
 
 
-def decode_rgb(data: bytes, reduction: int = 1, *, upright: bool = False) -> Tensor:
+def decode_rgb(
+    data: bytes, reduction: int = 1, *, upright: bool = False, white_level: int | None = None
+) -> Tensor:
     """Decode an image file that validation found sound.
 
     Args:
         data: the file's bytes.
         reduction: 1, 2, 4 or 8; above 1 only for a plain JPEG.
         upright: Whether to turn the image by its EXIF orientation.
+        white_level: The value of a 16-bit image that becomes 255; None: 65,535, by the high byte.
 
     Returns:
         uint8 [3, H, W], 0..255.
@@ -59,7 +57,7 @@ def decode_rgb(data: bytes, reduction: int = 1, *, upright: bool = False) -> Ten
     with open_image(data) as image:
         turned_by_pillow = image.format == "TIFF"
         orientation = orientation_of(image, data) if upright or turned_by_pillow else 1
-        pixels = _as_decoded(image, data, reduction)
+        pixels = _as_decoded(image, data, reduction, white_level)
     if turned_by_pillow:
         return pixels if upright else turn_upright(pixels, _INVERSE.get(orientation, orientation))
     return turn_upright(pixels, orientation)
@@ -73,7 +71,7 @@ def turn_upright(pixels: Tensor, orientation: int) -> Tensor:
     return pixels.flip(flipped) if flipped else pixels
 
 
-def _as_decoded(image: Image.Image, data: bytes, reduction: int) -> Tensor:
+def _as_decoded(image: Image.Image, data: bytes, reduction: int, white_level: int | None) -> Tensor:
     if reduction > 1:
         image.draft(image.mode, (image.width // reduction, image.height // reduction))
     elif is_plain_jpeg(image) or (
@@ -82,7 +80,18 @@ def _as_decoded(image: Image.Image, data: bytes, reduction: int) -> Tensor:
         pixels = decode_with_torchvision(data)
         if pixels is not None:
             return pixels
-    return _decode_with_pillow(image)
+    return _decode_with_pillow(image, white_level)
+
+
+def _eight_bits(image: Image.Image, white_level: int | None) -> NDArray[np.uint8]:
+    """Pixels of a 16-bit image as bytes [H, W]; those of its transparent value are white."""
+    values = np.asarray(image)
+    if white_level is None:
+        grey = (values >> 8).astype(np.uint8)
+    else:
+        grey = np.rint(np.minimum(values / white_level, 1.0) * 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    return grey if transparent is None else np.where(values == transparent, np.uint8(255), grey)
 
 
 def decode_with_torchvision(data: bytes) -> Tensor | None:
@@ -98,11 +107,11 @@ def decode_with_torchvision(data: bytes) -> Tensor | None:
     return pixels if pixels.dtype == torch.uint8 else None
 
 
-def _decode_with_pillow(image: Image.Image) -> Tensor:
+def _decode_with_pillow(image: Image.Image, white_level: int | None) -> Tensor:
     if image.mode not in MODES:
         raise ValueError(f"pixel mode '{image.mode}' has no defined conversion to RGB")
     if image.mode in DEEP_MODES:
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = Image.fromarray(_eight_bits(image, white_level))
     elif image.mode in ALPHA_MODES or "transparency" in image.info:
         picture = image.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))

@@ -14,13 +14,19 @@ from typing import Any, NamedTuple, Self
 
 from sagan.common.text import visible
 from sagan.data.class_titles import find_titles
+from sagan.data.folder_names import (
+    IMAGE_SUFFIXES,
+    file_names,
+    first_five,
+    folder_names,
+    warn_ignored,
+)
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
 # other names of the second split, which are not read
 _OTHER_NAMES = ("valid", "validation", "test", "dev", "eval")
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"}
 
 
 class ImagePath(NamedTuple):
@@ -70,6 +76,7 @@ class ImageFolder:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
         _warn_unread_splits(root, images)
+        warn_ignored(root, images)
         return cls(path=root, images=images, class_titles=find_titles([root], images["train"]))
 
     @property
@@ -96,12 +103,6 @@ class ImageFolder:
                     yield ImagePath(split, class_name, f"{split}/{class_name}/{name}")
 
 
-def first_five(names: list[str]) -> str:
-    """The first five names, and the total if there are more."""
-    more = f", ... ({len(names):,} in all)" if len(names) > 5 else ""
-    return visible(", ".join(names[:5])) + more
-
-
 def _layout(root: Path) -> str:
     return (
         "expected layout:\n"
@@ -114,13 +115,13 @@ def _root_problems(root: Path) -> list[str]:
     if (root / "train").is_dir():
         return []
     folders = folder_names(root)
-    if not folders and not file_names(root):
+    names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
+    if not names:
         return ["the folder is empty"]
     inside = [name for name in folders if (root / name / "train").is_dir()]
     if inside:
         return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
-    found = first_five(sorted(folders + file_names(root)))
-    return [f"there is no train/ in it; it has {found}"]
+    return [f"there is no train/ in it; it has {first_five(names)}"]
 
 
 def _warn_unread_splits(root: Path, images: dict[str, dict[str, int]]) -> None:
@@ -151,10 +152,11 @@ def _split_problems(root: Path, split: str) -> list[str]:
     if stray := file_names(folder):
         logger.warning("ignored in %s: %s", folder, first_five(sorted(stray)))
     problems = []
-    nested = [name for name in sorted(classes) if folder_names(folder / name)]
+    without = [name for name in sorted(classes) if not file_names(folder / name)]
+    nested = [name for name in without if folder_names(folder / name)]
     if nested:
         problems.append(_nested_folders(root, split, nested))
-    empty = [n for n in sorted(classes) if n not in nested and not file_names(folder / n)]
+    empty = [name for name in without if name not in nested]
     if empty:
         problems.append(
             f"empty class folders in {split}/: {first_five(empty)}; add images or remove them"
@@ -205,15 +207,3 @@ def _lost_links(folder: Path) -> list[str]:
 
 def _count(split: Path) -> dict[str, int]:
     return {name: len(file_names(split / name)) for name in sorted(folder_names(split))}
-
-
-def folder_names(folder: Path) -> list[str]:
-    """Names of the folders in a folder, without hidden ones."""
-    with os.scandir(folder) as entries:
-        return [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
-
-
-def file_names(folder: Path) -> list[str]:
-    """Names of the files in a folder, without hidden ones."""
-    with os.scandir(folder) as entries:
-        return [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]

@@ -27,7 +27,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from sagan.data.decoding import decode_rgb, is_plain_jpeg, open_image
+from sagan.data.decoding import decode_rgb, is_plain_jpeg
+from sagan.data.manifest.inspection import open_image
 
 # bumped whenever decoding, crop or interpolation change, so that old shards are not taken for new
 RULE_VERSION = 2
@@ -50,7 +51,12 @@ class Resizer(NamedTuple):
 
 
 def squares(
-    data: bytes, sizes: tuple[int, ...], resizer: str, *, upright: bool = False
+    data: bytes,
+    sizes: tuple[int, ...],
+    resizer: str,
+    *,
+    upright: bool = False,
+    white_level: int | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Decode an image file and make its small squares.
 
@@ -59,6 +65,7 @@ def squares(
         sizes: sides of the squares, pixels.
         resizer: a name that `PreprocessingConfig.resizer` allows.
         upright: whether to turn the image by its EXIF orientation first.
+        white_level: the value of a 16-bit image that becomes 255; None: 65,535.
 
     Returns:
         uint8 [side, side, 3] for each side, contiguous; each as if it were made alone.
@@ -69,7 +76,9 @@ def squares(
     rule = RESIZERS[resizer]
     with open_image(data) as image:
         reductions = [reduction_of(image, size) if rule.may_reduce else 1 for size in sizes]
-    decoded = {n: decode_rgb(data, n, upright=upright) for n in set(reductions)}
+    decoded = {
+        n: decode_rgb(data, n, upright=upright, white_level=white_level) for n in set(reductions)
+    }
     small = (rule.resize(decoded[n], size) for n, size in zip(reductions, sizes, strict=True))
     return [np.ascontiguousarray(square.permute(1, 2, 0).numpy()) for square in small]
 

@@ -29,6 +29,7 @@ SCORES = (
     ("inception_score", "Inception score"),
     ("inception_score_pil_bicubic", "Inception score, images resized likewise"),
     ("fd_classifier", "Fréchet distance in the features of a classifier of these images"),
+    ("fd_rotation", "Fréchet distance in features learnt of these images without labels"),
     ("recognised", "share recognised as the class asked for, mean over the classes"),
     ("precision", "share of samples within the real images' manifold"),
     ("recall", "share of real images within the samples' manifold"),

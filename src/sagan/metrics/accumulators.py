@@ -46,7 +46,8 @@ class SampleAccumulators:
                 features = extractor(images)
                 self.statistics.update(features)
                 self.features.update(features.float(), class_labels)
-                self.label_score.update(extractor.logits(features))
+                if extractor.label_score is not None:
+                    self.label_score.update(extractor.logits(features))
                 if predict is not None:
                     self.class_coverage.update(predict(images, features), class_labels)
                 if self.images is not None:

@@ -73,10 +73,11 @@ class EvaluationConfig(Config):
         None, description="named protocol that must be followed; null: any"
     )
 
-    features: AffectsMeasurement[Literal["inception", "classifier"]] = Field(
+    features: AffectsMeasurement[Literal["inception", "classifier", "rotation"]] = Field(
         "inception",
         description="whose features the Fréchet distance compares: pytorch-fid's Inception (the "
-        "number is called fid), or the classifier (it is called fd_classifier)",
+        "number is called fid), the classifier's (fd_classifier), or those of the same network "
+        "trained without class labels, to predict how images are turned (fd_rotation)",
     )
     num_samples: AffectsMeasurement[int] = Field(
         50_000, ge=MIN_SAMPLES, description="generated images"
@@ -197,7 +198,7 @@ class EvaluationConfig(Config):
     def _check_classifier(self) -> Self:
         for name, needs_it in (
             ("accuracy_samples", self.accuracy_samples > 0),
-            ("features: classifier", self.features == "classifier"),
+            (f"features: {self.features}", self.features != "inception"),
         ):
             if needs_it and self.classifier is None:
                 raise ValueError(f"{name} needs the block 'classifier', got null")

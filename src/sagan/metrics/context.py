@@ -82,10 +82,10 @@ class EvaluationContext:
 
     @cached_property
     def classifier(self) -> TrainedClassifier | None:
-        """The classifier trained on the data, if one is configured."""
-        if isinstance(self.extractor, ClassifierFeatures):
+        """The classifier trained on the data, if one is configured and there are classes."""
+        if type(self.extractor) is ClassifierFeatures:
             return self.extractor.classifier
-        if self.config.classifier is None:
+        if self.config.classifier is None or self.shards.num_classes == 1:
             return None
         return obtain_classifier(self.shards, self.config.classifier, self.workspace, self.device)
 
@@ -95,6 +95,6 @@ class EvaluationContext:
         classifier, extractor = self.classifier, self.extractor
         if classifier is None:
             return None
-        if isinstance(extractor, ClassifierFeatures):
+        if type(extractor) is ClassifierFeatures:
             return lambda _, features: extractor.logits(features).argmax(dim=1)
         return lambda images, _: classifier.predict(images)

@@ -97,7 +97,7 @@ def evaluate(
         | real_baseline(context, measured.asked),
         "warnings": _log_warnings(
             measured.warnings
-            + few_samples_warnings(samples=samples, reference=reference)
+            + few_samples_warnings(extractor.metric, samples=samples, reference=reference)
             + _inception_warnings(reference)
         ),
         "protocol": {

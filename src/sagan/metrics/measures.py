@@ -10,7 +10,7 @@ from torch import Tensor
 from sagan.metrics.accumulators import SampleAccumulators
 from sagan.metrics.class_labels import Counts, frequency_warnings, matching_features
 from sagan.metrics.context import EvaluationContext
-from sagan.metrics.features.classifier import weak_classifier_warnings
+from sagan.metrics.features.classifier import RotationFeatures, weak_classifier_warnings
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.scores.accuracy_scores import StoredImages, accuracy_scores
 from sagan.metrics.scores.distances import Neighbours, nearest
@@ -25,6 +25,10 @@ STANDARD_SAMPLES = 50_000  # of a Fréchet distance as it is commonly reported
 MIN_EXTRAPOLATION_SAMPLES = 200
 PAIRS_SHOWN = 8  # samples listed with their nearest training images: the closest, and as many drawn
 NEIGHBOURS_SHOWN = 3  # training images listed for each
+_ONE_CLASS = (
+    "the images have one class: recognised, classes_hit, class_entropy, accuracy scores and "
+    "distances within a class mean nothing then and are left out"
+)
 
 
 @dataclass
@@ -53,10 +57,15 @@ def measure(context: EvaluationContext, samples: SampleAccumulators) -> Measurem
     _add_distance_interval(context, features, measured)
     _add_kernel_distance(context, features, measured)
     _add_label_score(context, samples, measured)
+    if isinstance(context.extractor, RotationFeatures):
+        measured.details["rotation_network"] = context.extractor.classifier.facts
+        measured.warnings += weak_classifier_warnings(context.extractor.classifier)
     _add_prdc(context, features, measured)
     _add_class_coverage(context, samples, measured)
     measured.scores |= samples.diversity.result()
-    if context.config.intra_class:
+    if context.shards.num_classes == 1:
+        measured.warnings.append(_ONE_CLASS)
+    elif context.config.intra_class:
         _add_intra_class(context, features, measured)
     if context.config.memorisation:
         _add_memorisation(context, features, measured)
@@ -130,6 +139,8 @@ def _add_label_score(
     context: EvaluationContext, samples: SampleAccumulators, measured: Measurements
 ) -> None:
     name, score = context.extractor.label_score, samples.label_score
+    if name is None:
+        return
     if score.count < score.splits:
         measured.warnings.append(
             f"{name}: {score.count} samples are too few for {score.splits} splits; not measured"
@@ -182,7 +193,7 @@ def _add_class_coverage(
             round(scores["recognised"] * count), count
         )
     measured.details["classifier"] = classifier.facts
-    measured.warnings += weak_classifier_warnings(classifier.facts, context.shards.num_classes)
+    measured.warnings += weak_classifier_warnings(classifier)
     measured.details["recognised_by_class"] = by_class
 
 

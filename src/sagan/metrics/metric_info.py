@@ -5,6 +5,7 @@ from sagan.common.schema import unknown_key
 _LOWER = {
     *("fid", "fd_classifier", "kid", "kd_classifier"),
     *("fid_infinity", "fd_classifier_infinity", "intra_fid", "intra_fd_classifier", "near_copies"),
+    *("fd_rotation", "kd_rotation", "fd_rotation_infinity", "intra_fd_rotation"),
 }
 _HIGHER = {
     *("inception_score", "classifier_score", "precision", "recall", "density", "coverage"),

@@ -11,10 +11,12 @@ from sagan.reporting.summary_section import Facts, format_score, score_items, we
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
     "fd_classifier": "Fréchet distance in the classifier's features (lower is better)",
+    "fd_rotation": "Fréchet distance in features learnt without labels (lower is better)",
     "fid_pil_bicubic": "FID with PIL's antialiased bicubic resizer (lower is better)",
     "kid_pil_bicubic": "KID with PIL's antialiased bicubic resizer (0 is best; may be negative)",
     "kid": "KID, kernel distance in Inception's features (0 is best; may be negative)",
     "kd_classifier": "kernel distance in the classifier's features (0 is best; may be negative)",
+    "kd_rotation": "kernel distance in features learnt without labels (0 is best; may be negative)",
     "inception_score": "Inception score (higher is better)",
     "inception_score_pil_bicubic": "Inception score with PIL's resizer (higher is better)",
     "classifier_score": "Inception score's formula with the classifier (up to the class count)",

@@ -16,6 +16,7 @@ _HEADLINE = (
     "fid",
     "fid_pil_bicubic",
     "fd_classifier",
+    "fd_rotation",
     "precision",
     "recall",
     "recognised",

@@ -48,7 +48,7 @@ def train(
     from sagan.training.results import TrainingResult
     from sagan.training.store.identity import identity_hash, run_identity
 
-    require_scoring(config, on_score)
+    require_scoring(config, shards, on_score)
     feature_cache = feature_cache or runs_dir / "features"
     run = runs_dir / identity_hash(run_identity(config, shards, runs_dir))
     if config.world_size > 1:

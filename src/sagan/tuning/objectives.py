@@ -23,6 +23,11 @@ _MEASURED: tuple[tuple[str, Callable[[EvaluationConfig], bool], str], ...] = (
         "fd_classifier kd_classifier fd_classifier_infinity intra_fd_classifier classifier_score",
     ),
     (
+        "evaluation.features: rotation",
+        lambda protocol: protocol.features == "rotation",
+        "fd_rotation kd_rotation fd_rotation_infinity intra_fd_rotation",
+    ),
+    (
         "evaluation.classifier",
         lambda protocol: protocol.classifier is not None,
         "fd_classifier recognised classes_hit class_entropy",
@@ -32,16 +37,20 @@ _MEASURED: tuple[tuple[str, Callable[[EvaluationConfig], bool], str], ...] = (
         lambda protocol: protocol.neighbours is not None,
         "precision recall density coverage",
     ),
-    ("evaluation.kernel", lambda protocol: protocol.kernel is not None, "kid kd_classifier"),
+    (
+        "evaluation.kernel",
+        lambda protocol: protocol.kernel is not None,
+        "kid kd_classifier kd_rotation",
+    ),
     (
         "evaluation.intra_class: true",
         lambda protocol: protocol.intra_class,
-        "intra_fid intra_fd_classifier",
+        "intra_fid intra_fd_classifier intra_fd_rotation",
     ),
     (
         "evaluation.extrapolation_points",
         lambda protocol: protocol.extrapolation_points > 0,
-        "fid_infinity fd_classifier_infinity",
+        "fid_infinity fd_classifier_infinity fd_rotation_infinity",
     ),
     ("evaluation.memorisation: true", lambda protocol: protocol.memorisation, "near_copies"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sagan.data.manifest.inspection import FORMATS
+from sagan.data.manifest.inspection import open_image
 from sagan.html.images import data_uri
 
 SIDE_PX = 112
@@ -38,7 +38,7 @@ def offender_pictures(
 def _thumbnail(path: Path) -> str | None:
     """A small picture as a data URL; None if the file is gone, broken or too large."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_image(path.read_bytes()) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
                 return None
             image.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))

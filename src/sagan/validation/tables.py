@@ -33,7 +33,9 @@ SUFFIXES_BY_FORMAT = {
     "MPO": _JPEG,
     "TIFF": {"tif", "tiff"},
     "PPM": {"ppm", "pgm", "pbm", "pnm"},
-    **{name: {name.lower()} for name in ("PNG", "WEBP", "GIF", "BMP")},
+    "JPEG2000": {"jp2", "j2k", "j2c", "jpc", "jpf", "jpx"},
+    "HEIF": {"heic", "heif", "hif"},
+    **{name: {name.lower()} for name in ("PNG", "WEBP", "GIF", "BMP", "TGA", "AVIF")},
 }
 
 

@@ -152,6 +152,21 @@ def test_hostile_zips_are_refused_before_anything_is_written(change, said, tmp_p
     assert said in refused(zip_with(tmp_path / "images.zip", change), tmp_path / "raw")
 
 
+def test_backslashes_of_windows_programs_are_folders(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in GOOD.items():
+            archive.writestr(name.replace("/", "\\"), data)
+        archive.writestr("train\\cat\\", b"")
+    folder = acquire(AcquisitionConfig(source="folder", path=str(path)), tmp_path / "raw")
+    assert [image.path for image in folder] == sorted(GOOD)
+
+
+def test_backslashes_lead_nowhere_else(tmp_path):
+    path = zip_with(tmp_path / "images.zip", lambda archive: archive.writestr("a\\..\\..\\b", b"x"))
+    assert "is outside the archive's folder" in refused(path, tmp_path / "raw")
+
+
 def test_a_zip_whose_entries_overlap_is_refused(tmp_path):
     """Entries that share their bytes unpack to more than there is."""
     path = zip_with(tmp_path / "images.zip", lambda _: None)

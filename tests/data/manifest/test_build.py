@@ -1,9 +1,10 @@
 import hashlib
 import os
 
+import numpy as np
 import pandas as pd
 import pytest
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder
@@ -41,6 +42,7 @@ def test_a_row_tells_all_about_an_image(root):
         "mode": "RGB",
         "format": "PNG",
         "orientation": 1,
+        "brightest": row["brightest"],
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "decodable": True,
@@ -70,6 +72,27 @@ def test_odd_but_sound_files_are_decodable(tmp_path, name):
     (tmp_path / name).write_bytes(make())
     facts = inspect_file(tmp_path / name, CONFIG)
     assert (facts.decodable, facts.reason, facts.mode) == (True, None, mode)
+
+
+@pytest.mark.parametrize(
+    ("image", "brightest"),
+    [
+        (Image.fromarray(np.array([[0, 4095]], dtype=np.uint16)), 4095 / 65535),
+        (Image.fromarray(np.array([[0, 51]], dtype=np.uint8)), 0.2),
+        (Image.new("RGB", (2, 2), (0, 102, 0)), 0.4),
+        (Image.new("CMYK", (2, 2), (0, 0, 0, 0)), 1.0),
+        (Image.new("1", (2, 2), 1), 1.0),
+    ],
+)
+def test_the_brightest_value_is_a_part_of_the_range(tmp_path, image, brightest):
+    image.save(tmp_path / "a.tif")
+    assert inspect_file(tmp_path / "a.tif", CONFIG).brightest == pytest.approx(brightest)
+
+
+def test_noise_that_could_be_a_tga_is_none(tmp_path):
+    """The format has no signature at its start."""
+    (tmp_path / "a.JPEG").write_bytes(BAD["noise.JPEG"][0]())
+    assert inspect_file(tmp_path / "a.JPEG", CONFIG).format is None
 
 
 def test_truncated_images_stay_refused_where_another_library_allows_them(tmp_path, monkeypatch):

@@ -132,5 +132,6 @@ def test_other_code_is_another_classifier(shards, tmp_path, monkeypatch):
 
 def test_the_code_is_the_one_that_decides():
     folder = "metrics/features"
-    code = source_hash("common/pixels.py", f"{folder}/classifier.py", f"{folder}/fitting.py")
+    names = (f"{folder}/{name}.py" for name in ("classifier", "fitting", "rotation"))
+    code = source_hash("common/pixels.py", *names)
     assert code == ClassifierFeatures.code

@@ -58,8 +58,8 @@ def test_says_when_samples_are_fewer_than_dimensions():
     few = measure_statistics([torch.eye(4)])
     enough = measure_statistics([torch.eye(4), torch.ones(2, 4)])
 
-    (said,) = few_samples_warnings(samples=few, reference=enough)
-    assert "samples: 4 images for 4 feature dimensions" in said
+    (said,) = few_samples_warnings("fid", samples=few, reference=enough)
+    assert "fid, samples: 4 images are too few for 4 feature dimensions" in said
 
 
 def test_round_trip(tmp_path, features):

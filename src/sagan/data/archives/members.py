@@ -161,10 +161,10 @@ def open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
     _require_all_entries(opened, path.stat().st_size)
-    infos = [info for info in opened.infolist() if not info.is_dir()]
+    infos = [info for info in opened.infolist() if not _zip_name(info).endswith("/")]
     faults = [text for info in infos if (text := _zip_fault(info))]
     members = [
-        ArchiveMember(_plain(info.filename), info.file_size, info, partial(opened.open, info))
+        ArchiveMember(_plain(_zip_name(info)), info.file_size, info, partial(opened.open, info))
         for info in infos
     ]
     archive_bytes = path.stat().st_size
@@ -211,7 +211,12 @@ def _zip_fault(member: zipfile.ZipInfo) -> str | None:
         return f"'{member.filename}' is a link or device"
     if member.flag_bits & _ENCRYPTED:
         return f"'{member.filename}' is encrypted"
-    return _name_fault(member.filename)
+    return _name_fault(_zip_name(member))
+
+
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Its name with forward slashes: some programs of Windows write backslashes."""
+    return member.filename.replace("\\", "/")
 
 
 def _name_fault(name: str) -> str | None:

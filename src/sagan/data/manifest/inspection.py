@@ -7,18 +7,41 @@ used, so that a manifest can be built without torch.
 import hashlib
 import io
 import stat
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImagePath
 
 # formats that Pillow may open: it would start Ghostscript for a PostScript file
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
+# a TGA has no signature at its start, and anything may look like one; version 2 has one at its end
+_TGA_END = b"TRUEVISION-XFILE.\0"
+_SIGNATURES = {
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"qoif": "QOI",
+    b"DDS ": "DDS",
+    b"v/1\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"\x93NUMPY": "NumPy",
+}
+# of files of the MPEG-4 family, by the brand at byte 8; which package decodes them
+_BRANDS = {
+    **dict.fromkeys(("heic", "heix", "hevc", "mif1", "msf1"), ("HEIC", "pillow-heif")),
+    **dict.fromkeys(("avif", "avis"), ("AVIF", "a Pillow with AVIF")),
+}
 ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
-DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
+DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
+_DEEP_WHITE = 65_535
 MODES = ALPHA_MODES | DEEP_MODES | {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
 _PNG_EXIF = (b"eXIf", b"Raw profile type", b"tiff:Orientation")  # forms that Pillow reads
@@ -33,6 +56,8 @@ class ImageFacts(NamedTuple):
     format: str | None = None
     orientation: int | None = None
     """EXIF orientation: 1 is upright, 2..8 are mirrored or turned."""
+    brightest: float | None = None
+    """Its highest value in any channel as a part of the largest that its format has, 0..1."""
     bytes: int | None = None
     sha256: str | None = None
     decodable: bool = False
@@ -80,7 +105,7 @@ def inspect_file(path: Path, config: ManifestConfig) -> ImageFacts:
 def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some other library may have set it
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with open_image(data) as image:
             facts = facts._replace(
                 width=image.width, height=image.height, mode=image.mode, format=image.format
             )
@@ -94,7 +119,10 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 )
             orientation = orientation_of(image, data)
             image.load()
-            facts = facts._replace(orientation=orientation)
+            lowest, highest = _extrema(image)
+            facts = facts._replace(orientation=orientation, brightest=highest)
+            if not 0 <= lowest <= highest <= 1:
+                raise ValueError("32-bit values outside 0 .. 65,535; convert it to 16 bits")
     except UnidentifiedImageError:
         return facts._replace(reason=_describe_content(data))
     except Image.DecompressionBombError as error:
@@ -105,6 +133,35 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
     except Exception as error:
         return facts._replace(reason=f"cannot be decoded: {type(error).__name__}: {error}")
     return facts._replace(decodable=True)
+
+
+def open_image(data: bytes) -> Image.Image:
+    """An image file, of which Pillow reads the header only until pixels are asked for.
+
+    Raises:
+        UnidentifiedImageError: if it is of no format that is read here.
+    """
+    tga = ("TGA",) if data.endswith(_TGA_END) else ()
+    return Image.open(io.BytesIO(data), formats=(*FORMATS, *_optional_formats(), *tga))
+
+
+@cache
+def _optional_formats() -> tuple[str, ...]:
+    """AVIF and HEIF, as far as the installed packages decode them."""
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+    found = ("AVIF",) if features.check("avif") else ()
+    return (*found, "HEIF") if find_spec("pillow_heif") else found
+
+
+def _extrema(image: Image.Image) -> tuple[float, float]:
+    """The lowest and highest value of all channels, or of its grey values; black 0, white 1."""
+    if image.mode in DEEP_MODES:
+        deep = np.asarray(image)
+        return float(deep.min()) / _DEEP_WHITE, float(deep.max()) / _DEEP_WHITE
+    plain = image if image.mode in ("L", "RGB") else image.convert("L")
+    values = np.array(plain.getextrema())
+    return float(values.min()) / 255, float(values.max()) / 255
 
 
 def orientation_of(image: Image.Image, data: bytes) -> int:
@@ -126,6 +183,15 @@ def orientation_of(image: Image.Image, data: bytes) -> int:
 
 
 def _describe_content(data: bytes) -> str:
+    brand = data[8:12].decode("latin-1") if data[4:8] == b"ftyp" else ""
+    if brand in _BRANDS:
+        name, package = _BRANDS[brand]
+        return (
+            f"{name} image, which needs {package}; install it, or convert the image to PNG or JPEG"
+        )
+    for mark, name in _SIGNATURES.items():
+        if data.startswith(mark):
+            return f"{name} file, which is not read; convert it to PNG or JPEG"
     start = data[:512].lstrip().lower()
     if start.startswith(b"<"):
         return "not an image but HTML or XML"

@@ -118,7 +118,8 @@ def _inspected(
         rows.append(row)
         bar.update()
     kinds = dict.fromkeys(COLUMNS, pa.string()) | dict.fromkeys((*COUNTS, CHANGED), pa.int64())
-    return pa.Table.from_pylist(rows, pa.schema(kinds | {"decodable": pa.bool_()}))
+    kinds |= {"decodable": pa.bool_(), "brightest": pa.float64()}
+    return pa.Table.from_pylist(rows, pa.schema(kinds))
 
 
 def _row(root: Path, config: ManifestConfig, place: ImagePath) -> dict[str, Any]:

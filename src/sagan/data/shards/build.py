@@ -105,7 +105,13 @@ def load_resized(
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
-        return squares(data, sizes, config.resizer, upright=config.orientation == "upright")
+        return squares(
+            data,
+            sizes,
+            config.resizer,
+            upright=config.orientation == "upright",
+            white_level=config.white_level,
+        )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
 
@@ -122,6 +128,7 @@ def _facts(
         "class_names": sorted({image.class_name for image in images}),
     }
     shared |= {"orientation": "upright"} if config.orientation == "upright" else {}
+    shared |= {"white_level": config.white_level} if config.white_level else {}
     shared |= {"class_titles": titles} if titles else {}
     every = [shared | {"image_size": size} for size in config.sizes]
     return [facts | {"key": content_key(facts)} for facts in every]

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 INDEX = "index.json"
-# what the key is a hash of; orientation is there only if images were turned
-_MADE_OF = ("data_hash", "image_size", "resizer", "versions", "orientation")
+# what the key is a hash of; the last two are there only if images were turned or rescaled
+_MADE_OF = ("data_hash", "image_size", "resizer", "versions", "orientation", "white_level")
 REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
 
 

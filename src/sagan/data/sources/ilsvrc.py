@@ -34,7 +34,7 @@ from sagan.data.archives.members import (
     tar_members,
 )
 from sagan.data.class_titles import known_titles
-from sagan.data.image_folder import first_five
+from sagan.data.folder_names import first_five
 from sagan.data.parallel import ordered_map
 from sagan.data.sources.devkit import NAMED, WNID, read_devkit
 from sagan.data.sources.labels import folder_of, read_val_labels

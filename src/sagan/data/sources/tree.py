@@ -7,7 +7,8 @@ the same for all.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagan.data.image_folder import SPLITS, file_names, first_five
+from sagan.data.folder_names import file_names, first_five, folder_names
+from sagan.data.image_folder import SPLITS
 
 
 @dataclass
@@ -46,12 +47,12 @@ def class_folders(split: Path, below: str = "") -> dict[str, Path]:
         split: Such as `<root>/train`.
         below: A folder between a class and its images, such as Tiny ImageNet's `images`.
     """
-    found = {path.name: path for path in split.iterdir() if path.is_dir() and path.name[0] != "."}
-    return {name: path / below for name, path in found.items() if (path / below).is_dir()}
+    found = {name: split / name / below for name in folder_names(split)}
+    return {name: path for name, path in found.items() if path.is_dir()}
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """The files of a folder without hidden ones, sorted by name."""
+    """The files of a folder that may be images, without hidden ones, sorted by name."""
     return [folder / name for name in sorted(file_names(folder))]
 
 

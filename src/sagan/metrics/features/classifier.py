@@ -21,7 +21,8 @@ from sagan.common.files import file_sha256, json_sha256, replacing_file, source_
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
-from sagan.metrics.features.fitting import accuracy, fit
+from sagan.metrics.features.fitting import LabelledImages, accuracy, fit
+from sagan.metrics.features.rotation import TURNS, RotatedImages
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,12 @@ WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it the
 HELD_OUT = 10  # without a validation split, every tenth training image is held out
 # part of the cache key; hashed at import, since files may be edited during a training run
 CODE = source_hash(
-    "common/pixels.py", "metrics/features/classifier.py", "metrics/features/fitting.py"
+    "common/pixels.py",
+    *(f"metrics/features/{name}.py" for name in ("classifier", "fitting", "rotation")),
 )
+CLASSES, ROTATIONS = "classes", "rotations"
+"""What a network is trained to tell: the class, or by how many quarters the image was turned."""
+_KINDS = {CLASSES: "classifier", ROTATIONS: "rotation"}  # in the names of cache files
 
 
 class Classifier(nn.Module):
@@ -88,8 +93,10 @@ class ClassifierFeatures:
     """Key of the Fréchet distance in the metrics file."""
     kernel_metric = "kd_classifier"
     """Key of the kernel distance."""
-    label_score = "classifier_score"
-    """Key of the score computed from the logits."""
+    label_score: str | None = "classifier_score"
+    """Key of the score computed from the logits; None: there is none."""
+    network = "small classifier trained on the data, penultimate layer"
+    """What the protocol calls it."""
 
     def __init__(self, classifier: TrainedClassifier) -> None:
         """Use this classifier."""
@@ -99,7 +106,7 @@ class ClassifierFeatures:
     def protocol(self) -> dict[str, Any]:
         """Description of these features."""
         return {
-            "network": "small classifier trained on the data, penultimate layer",
+            "network": self.network,
             "dimensions": self.classifier.network.feature.out_features,
             "resizer": "none",
             "input": "uint8 / 127.5 - 1",
@@ -118,8 +125,22 @@ class ClassifierFeatures:
         return self.classifier.network.features(to_float(images.to(self.classifier.device)))
 
 
+class RotationFeatures(ClassifierFeatures):
+    """The penultimate layer of a network that predicts rotations: learnt without class labels."""
+
+    metric = "fd_rotation"
+    kernel_metric = "kd_rotation"
+    label_score = None
+    network = "small network trained on the data to predict rotations, penultimate layer"
+
+
 def obtain_classifier(
-    shards: ShardStore, config: ClassifierConfig, workspace: Path, device: torch.device
+    shards: ShardStore,
+    config: ClassifierConfig,
+    workspace: Path,
+    device: torch.device,
+    *,
+    targets: str = CLASSES,
 ) -> TrainedClassifier:
     """The classifier of these shards and this configuration, cached or newly trained.
 
@@ -128,17 +149,19 @@ def obtain_classifier(
         config: size and training.
         workspace: folder of cached classifiers.
         device: of training and prediction.
+        targets: what it is trained to tell, CLASSES or ROTATIONS.
 
     Raises:
         ValueError: if the shards have no train split.
     """
     identity = {"shards": shards.key, "config": config.model_dump(mode="json"), "code": CODE}
-    path = workspace / f"classifier-{json_sha256(identity)[:16]}.safetensors"
-    network = untrained_classifier(shards, config)
+    path = workspace / f"{_KINDS[targets]}-{json_sha256(identity)[:16]}.safetensors"
+    classes = TURNS if targets == ROTATIONS else shards.num_classes
+    network = untrained_classifier(shards, config, classes)
     facts = _load(network, path)
     if facts is None:
-        facts = _train(network.to(device), shards, config, device)
-        logger.info("the classifier on real validation images: %s", describe_accuracy(facts))
+        facts = _train(network.to(device), shards, config, device, targets)
+        logger.info("predicted %s of real validation images: %s", targets, describe_accuracy(facts))
         metadata = {"facts": json.dumps(facts)}
         state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         with replacing_file(path) as temporary:
@@ -149,15 +172,16 @@ def obtain_classifier(
     return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
 
 
-def weak_classifier_warnings(facts: dict[str, Any], classes: int) -> list[str]:
-    """A warning if the classifier has not learned to distinguish the classes."""
-    chance = 1 / classes
-    if classes == 1 or (facts["val_balanced_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
+def weak_classifier_warnings(classifier: TrainedClassifier) -> list[str]:
+    """A warning if the network has not learned to distinguish its targets."""
+    facts, chance = classifier.facts, 1 / classifier.network.head.out_features
+    if (facts["val_balanced_accuracy"] - chance) / (1 - chance) >= WEAK_GAIN:
         return []
     return [
-        f"the classifier has learned little of {facts['val_images']:,} real validation images: "
-        f"{describe_accuracy(facts)} (chance: {chance:.0%}): recognised, and all numbers in its "
-        "features, are unreliable; more images, or more epochs of evaluation.classifier, may help"
+        f"the classifier predicts the {facts['targets']} of {facts['val_images']:,} real "
+        f"validation images little better than chance: {describe_accuracy(facts)} (chance: "
+        f"{chance:.0%}): all numbers by it and in its features are unreliable; more images, or "
+        "more epochs of evaluation.classifier, may help"
     ]
 
 
@@ -169,13 +193,15 @@ def describe_accuracy(facts: dict[str, Any]) -> str:
     )
 
 
-def untrained_classifier(shards: ShardStore, config: ClassifierConfig) -> Classifier:
+def untrained_classifier(
+    shards: ShardStore, config: ClassifierConfig, num_classes: int
+) -> Classifier:
     """A classifier initialised from its own seed; the global random state is unchanged."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
         return Classifier(
             image_size=shards.image_size,
-            num_classes=shards.num_classes,
+            num_classes=num_classes,
             base_channels=config.base_channels,
             feature_dim=config.feature_dim,
         )
@@ -203,13 +229,24 @@ def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
 
 
 def _train(
-    network: Classifier, shards: ShardStore, config: ClassifierConfig, device: torch.device
+    network: Classifier,
+    shards: ShardStore,
+    config: ClassifierConfig,
+    device: torch.device,
+    targets: str,
 ) -> dict[str, Any]:
     """Train in place and return the facts."""
     train, train_indices, val, val_indices = train_and_val(shards)
-    fit(network, train, train_indices, config, device)
-    reached = accuracy(network, val, val_indices, config.batch_size, device)
+
+    def seen(images: ShardSplit, indices: np.ndarray) -> tuple[LabelledImages, np.ndarray]:
+        if targets == CLASSES:
+            return images, indices
+        return RotatedImages(images), RotatedImages.indices(indices)
+
+    fit(network, *seen(train, train_indices), config, device)
+    reached = accuracy(network, *seen(val, val_indices), config.batch_size, device)
     return {
+        "targets": targets,
         "val_accuracy": reached.share,
         "val_balanced_accuracy": reached.balanced,
         "val_largest_class": reached.largest_class,

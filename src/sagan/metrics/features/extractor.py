@@ -7,7 +7,12 @@ from torch import Tensor
 
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
-from sagan.metrics.features.classifier import ClassifierFeatures, obtain_classifier
+from sagan.metrics.features.classifier import (
+    ROTATIONS,
+    ClassifierFeatures,
+    RotationFeatures,
+    obtain_classifier,
+)
 from sagan.metrics.features.inception import InceptionFeatures, require_weights
 
 Batch = tuple[Tensor, Tensor]  # uint8 [N, 3, H, W] and int64 [N] requested classes
@@ -24,10 +29,30 @@ def feature_extractor(
 
     Raises:
         FileNotFoundError: if Inception is asked for and its weights are missing.
-        ValueError: if its weights are not the expected ones.
+        ValueError: if its weights are not the expected ones, or as `require_classes`.
     """
+    require_classes(config, shards)
     weights = require_weights(config)
     if weights is not None:
         return InceptionFeatures(weights, device, config.inception_resizer)
     classifier = config.classifier or ClassifierConfig()
+    if config.features == "rotation":
+        return RotationFeatures(
+            obtain_classifier(shards, classifier, workspace, device, targets=ROTATIONS)
+        )
     return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))
+
+
+def require_classes(config: EvaluationConfig, shards: ShardStore) -> None:
+    """Check that there are classes for a classifier to tell apart.
+
+    Raises:
+        ValueError: if its features are asked for and there is one class.
+    """
+    if config.features == "classifier" and shards.num_classes == 1:
+        raise ValueError(
+            "evaluation.features: classifier needs several classes, the images have one: a "
+            "classifier would learn nothing, and its features would be random; set features: "
+            "rotation (learnt without labels) or inception, in evaluation and in "
+            "training.scoring.evaluation"
+        )

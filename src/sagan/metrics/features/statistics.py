@@ -171,11 +171,12 @@ def statistics_of_rows(
     return measure_statistics(features[block] for block in blocks)
 
 
-def few_samples_warnings(**sides: Statistics) -> list[str]:
-    """A warning for each side whose covariance is singular, which biases the distance."""
+def few_samples_warnings(metric: str, **sides: Statistics) -> list[str]:
+    """A warning for each side whose covariance is singular, which biases the distance `metric`."""
     return [
-        f"{name}: {side.count} images for {len(side.mean)} feature dimensions; the covariance is "
-        "singular and the distance biased upwards: compare it only at the same counts"
+        f"{metric}, {name}: {side.count} images are too few for {len(side.mean)} feature "
+        "dimensions; the covariance is singular and the distance biased upwards: compare it only "
+        "at the same counts"
         for name, side in sides.items()
         if side.count <= len(side.mean)
     ]

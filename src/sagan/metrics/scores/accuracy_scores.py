@@ -67,7 +67,7 @@ def accuracy_scores(
         raise ValueError(f"training needs at least {MIN_SAMPLES} samples, got {len(generated)}")
     _, _, real, real_indices = train_and_val(shards)
     all_indices, size = np.arange(len(generated)), config.batch_size
-    network = untrained_classifier(shards, config).to(device)
+    network = untrained_classifier(shards, config, shards.num_classes).to(device)
     with torch.inference_mode(mode=False), torch.enable_grad():
         fit(network, generated, all_indices, config, device)
     return {

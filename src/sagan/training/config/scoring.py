@@ -46,8 +46,8 @@ class ScoringConfig(Config):
     @property
     def name(self) -> str:
         """The score that counts."""
-        distance = "fid" if self.evaluation.features == "inception" else "fd_classifier"
-        return self.metric or distance
+        features = self.evaluation.features
+        return self.metric or ("fid" if features == "inception" else f"fd_{features}")
 
     @property
     def kind(self) -> str:

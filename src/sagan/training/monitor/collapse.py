@@ -64,11 +64,11 @@ class CollapseMonitor:
             fake_images = self._fakes(state.generator)
         with attention_entropies(state.discriminator) as discriminator_entropies:
             real_logits, fake_logits = self._logits(state.discriminator, fake_images)
-        images = to_uint8(fake_images)
+        images = _as_bytes(fake_images)
         scalars = self._diversity(images, "diversity")
         if state.ema_generator is not None:
             with refreshed_spectral_norm(state.ema_generator):
-                images = to_uint8(self._fakes(state.ema_generator))
+                images = _as_bytes(self._fakes(state.ema_generator))
             scalars |= self._diversity(images, "diversity_ema")
         scalars["margin"] = (real_logits.mean() - fake_logits.mean()).item()
         if len(self._batch.val_labels):
@@ -166,3 +166,8 @@ def find_problems(
                 "it adds only an average over the image"
             )
     return found
+
+
+def _as_bytes(images: Tensor) -> Tensor:
+    """To uint8, NaN as grey: a monitor never ends a run, the losses' own check does."""
+    return to_uint8(images.nan_to_num())

@@ -123,13 +123,14 @@ class Scorer:
         return score
 
 
-def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
+def require_scoring(config: TrainingConfig, shards: ShardStore, on_score: OnScore | None) -> None:
     """Check before training starts that scoring will be possible.
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
         ModuleNotFoundError: if a library needed for scores is not installed.
-        ValueError: if `on_score` is given for training in several processes.
+        ValueError: if `on_score` is given for training in several processes, or the features of a
+            classifier are asked for and there is one class.
     """
     if on_score is not None and config.world_size > 1:
         raise ValueError(
@@ -138,9 +139,11 @@ def require_scoring(config: TrainingConfig, on_score: OnScore | None) -> None:
         )
     if config.scoring.every_images:
         import sagan.metrics.evaluate_generator  # noqa: F401 - fails early if a library is missing
+        from sagan.metrics.features.extractor import require_classes
         from sagan.metrics.features.inception import require_weights
 
         require_weights(config.scoring.evaluation)
+        require_classes(config.scoring.evaluation, shards)
 
 
 @contextmanager
