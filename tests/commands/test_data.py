@@ -30,6 +30,12 @@ def test_a_class_folder_becomes_a_store(root, capsys):
     assert store.facts()["images"] == {"train": 24, "val": 6}
 
 
+def test_images_may_be_padded_with_a_colour(root, capsys):
+    assert main(command(root, "--fit", "pad", "--pad-colour", "0", "0", "9")) == 0
+    facts = ShardStore.open(Path(capsys.readouterr().out.strip())).facts()
+    assert (facts["fit"], facts["pad_colour"]) == ("pad", [0, 0, 9])
+
+
 def test_it_needs_neither_kedro_nor_great_expectations_nor_pandas(root):
     code = (
         "import sys\n"

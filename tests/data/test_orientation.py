@@ -136,6 +136,28 @@ def test_the_key_has_the_white_level(photos, tmp_path):
     assert len(keys) == 2
 
 
+def test_the_key_has_the_fit_unless_it_is_crop(photos, tmp_path):
+    images = records(build_manifest(ImageFolder.open(photos), ManifestConfig(workers=1)))
+    changes = [
+        {},
+        {"pad_colour": (0, 0, 0)},  # of nothing: the shards stay the same
+        {"fit": "pad"},
+        {"fit": "pad", "pad_colour": (0, 0, 0)},
+        {"fit": "reflect"},
+        {"fit": "stretch"},
+    ]
+    configs = [CONFIG.model_copy(update=each) for each in changes]
+    stores = [build_stores(photos, images, tmp_path, each)[0] for each in configs]
+    keys = [store.key for store in stores]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 5
+    assert not {"fit", "pad_colour"} & stores[0].index.keys()  # as before there was a choice
+    assert stores[3].facts()["pad_colour"] == [0, 0, 0]
+    assert "pad_colour" not in stores[4].facts()
+    first = [store.split("train").read(np.array([0])) for store in stores]
+    assert not any(np.array_equal(first[0], other) for other in first[2:])
+
+
 @pytest.mark.parametrize(
     ("source", "chosen", "turned"),
     [

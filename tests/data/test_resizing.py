@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from sagan.data.config import PreprocessingConfig
 from sagan.data.manifest.inspection import open_image
@@ -88,3 +89,64 @@ def test_the_rules_crop_an_odd_margin_to_either_side():
     image[:, :, 1:5] = 200  # the columns that stay with the margin rounded down
     assert RESIZERS["lanczos"].resize(image, 4).unique().tolist() == [200]
     assert 0 in RESIZERS["sagan_release"].resize(image, 4).unique().tolist()
+
+
+FITS = ("crop", "pad", "reflect", "stretch")
+RED = (200, 10, 0)
+
+
+def fitted(photo: Image.Image, size: int, fit: str) -> np.ndarray:
+    (square,) = squares(encoded(photo, "PNG"), (size,), "lanczos", fit=fit, pad_colour=RED)
+    assert square.shape == (size, size, 3)
+    return square
+
+
+def scaled(photo: Image.Image, width: int, height: int) -> np.ndarray:
+    return np.asarray(photo.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def test_a_padded_image_is_whole_and_in_the_middle():
+    photo = photograph(size=(60, 41))
+    square = fitted(photo, 16, "pad")  # 16 x 10.9: 11 rows, 2 above them and 3 below
+    assert np.array_equal(square[2:13], scaled(photo, 16, 11))
+    assert (square[:2] == RED).all()
+    assert (square[13:] == RED).all()
+    upright = fitted(photograph(size=(41, 60)), 16, "pad")
+    assert (upright[:, :2] == RED).all()
+    assert (upright[:, 13:] == RED).all()
+
+
+def test_a_reflected_image_goes_on_as_in_a_mirror():
+    photo = photograph(size=(60, 41))
+    square, rows = fitted(photo, 16, "reflect"), scaled(photo, 16, 11)
+    assert np.array_equal(square[2:13], rows)
+    assert np.array_equal(square[:2], rows[[2, 1]])
+    assert np.array_equal(square[13:], rows[[9, 8, 7]])
+
+
+def test_a_stretched_image_is_resized_as_it_is():
+    photo = photograph(size=(60, 41))
+    assert np.array_equal(fitted(photo, 16, "stretch"), scaled(photo, 16, 16))
+
+
+@pytest.mark.parametrize("resizer", set(RESIZERS) - {"sagan_release"})
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("sides", [(300, 1), (2, 90), (16, 16), (1, 1)])
+def test_images_of_any_proportions_become_squares_of_their_colour(resizer, fit, sides):
+    data = encoded(Image.new("RGB", sides, RED), "PNG")
+    (square,) = squares(data, (16,), resizer, fit=fit, pad_colour=RED)
+    assert (square == RED).all()
+
+
+def test_a_square_image_is_the_same_in_any_fit():
+    photo = photograph(size=(40, 40))
+    crop, *others = (fitted(photo, 16, fit) for fit in FITS)
+    assert all(np.array_equal(crop, other) for other in others)
+
+
+def test_the_released_rule_crops():
+    assert PreprocessingConfig(resizer="sagan_release").fit == "crop"
+    with pytest.raises(ValidationError, match="sagan_release"):
+        PreprocessingConfig(resizer="sagan_release", fit="pad")
+    with pytest.raises(ValidationError, match="less than or equal to 255"):
+        PreprocessingConfig(fit="pad", pad_colour=(0, 0, 256))

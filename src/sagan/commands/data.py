@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
     help="Another size in the same pass; can be repeated.",
 )
 @field_option(PreprocessingConfig, "resizer")
+@field_option(PreprocessingConfig, "fit")
+@field_option(PreprocessingConfig, "pad_colour", nargs=3, type=click.IntRange(0, 255))
 @field_option(
     PreprocessingConfig, "orientation", type=click.Choice(["upright", "as_stored"]), default=None
 )

@@ -104,6 +104,7 @@ class ManifestConfig(Config):
     )
 
 
+Byte = Annotated[int, Field(ge=0, le=255)]
 ImageSize = Literal[16, 32, 64, 128, 256]
 
 
@@ -116,6 +117,14 @@ class PreprocessingConfig(Config):
     )
     resizer: Literal["bicubic_antialias", "bilinear_antialias", "lanczos", "sagan_release"] = Field(
         default="bicubic_antialias", description="Crop and interpolation, by name"
+    )
+    fit: Literal["crop", "pad", "reflect", "stretch"] = Field(
+        default="crop",
+        description="How an image becomes a square: crop its centre; keep all of it and pad with a "
+        "colour, or with its reflection; or stretch it",
+    )
+    pad_colour: tuple[Byte, Byte, Byte] = Field(
+        default=(255, 255, 255), description="Red, green and blue of fit: pad, 0 to 255"
     )
     orientation: Literal["upright", "as_stored"] | None = Field(
         default=None,
@@ -132,6 +141,15 @@ class PreprocessingConfig(Config):
     )
     shard_images: int = Field(default=4096, gt=0, description="Images in one shard file")
     workers: int = Field(default=0, ge=0, description="Threads; 0 takes all cores")
+
+    @model_validator(mode="after")
+    def _the_released_rule_crops(self) -> Self:
+        if self.resizer == "sagan_release" and self.fit != "crop":
+            raise ValueError(
+                f"fit is {self.fit}, but resizer sagan_release is the released code's, which "
+                "crops; set fit: crop, or another resizer"
+            )
+        return self
 
     def oriented(self, *, published: bool) -> Self:
         """The same, with the default orientation of a published set or of a user's own images."""

@@ -111,6 +111,8 @@ def load_resized(
             config.resizer,
             upright=config.orientation == "upright",
             white_level=config.white_level,
+            fit=config.fit,
+            pad_colour=config.pad_colour,
         )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
@@ -129,6 +131,8 @@ def _facts(
     }
     shared |= {"orientation": "upright"} if config.orientation == "upright" else {}
     shared |= {"white_level": config.white_level} if config.white_level else {}
+    shared |= {"fit": config.fit} if config.fit != "crop" else {}
+    shared |= {"pad_colour": list(config.pad_colour)} if config.fit == "pad" else {}
     shared |= {"class_titles": titles} if titles else {}
     every = [shared | {"image_size": size} for size in config.sizes]
     return [facts | {"key": content_key(facts)} for facts in every]

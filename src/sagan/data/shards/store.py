@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 INDEX = "index.json"
-# what the key is a hash of; the last two are there only if images were turned or rescaled
-_MADE_OF = ("data_hash", "image_size", "resizer", "versions", "orientation", "white_level")
+# what the key is a hash of; the second line's are there only where they are not the default
+_MADE_OF = (
+    *("data_hash", "image_size", "resizer", "versions"),
+    *("orientation", "white_level", "fit", "pad_colour"),
+)
 REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
 
 
