@@ -2,7 +2,7 @@
 
 import pytest
 
-from sagan.common.naming import by_title, full_names, short_names, split_names
+from sagan.common.naming import by_title, folder_name, full_names, short_names, split_names
 
 NAMES = ("n01443537", "n02012849", "n03126707", "plain")
 TITLES = {
@@ -43,3 +43,33 @@ def test_names_are_split_outside_of_quotes():
     for broken in ('"a, b', '"a"b'):
         with pytest.raises(ValueError, match="in quotes"):
             split_names(broken)
+
+
+def test_ordinary_names_are_folders_names_as_they_are():
+    for name in ("n01443537", "goldfish", "Größe 3", "猫", "a.b", "con_1", "-x"):
+        assert folder_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("a/b", "a%2Fb"),
+        ("..", "%2E%2E"),
+        (".hidden", "%2Ehidden"),
+        ("end. ", "end.%20"),
+        ("100%", "100%25"),
+        ("CON", "%43%4F%4E"),
+        ("nul.txt", "%6E%75%6C.txt"),
+        ("a\nb", "a%0Ab"),
+        ("\udcff", "%ED%B3%BF"),
+        ("", "%00"),
+    ],
+)
+def test_others_are_escaped(name, folder):
+    assert folder_name(name) == folder
+
+
+def test_long_names_stay_different():
+    first, second = (folder_name("ü" * 300 + end) for end in "ab")
+    assert first != second
+    assert len(first.encode()) <= 200

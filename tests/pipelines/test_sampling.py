@@ -5,8 +5,9 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from PIL import Image
 
-from sagan.datasets import PNGDataset, SamplesDataset
+from sagan.datasets import PNGDataset, SamplesDataset, WorkspaceDataset
 from sagan.pipelines.sampling.nodes import draw_grid
 from sagan.pipelines.sampling.pipeline import create_pipeline
 from sagan.sampling.config import SamplingConfig
@@ -24,6 +25,7 @@ def run(bundle, **changes) -> dict:
     catalog["params:sampling"] = config
     # what another node reads must outlive the run: memory is freed after its last reader
     catalog["samples"] = SamplesDataset(filepath=str(bundle.path.parent / "samples.npz"))
+    catalog["pngs_workspace"] = WorkspaceDataset(filepath=str(bundle.path.parent / "pngs"))
     for name in ("sample_grid", "attention_maps"):
         catalog[name] = MemoryDataset()
     SequentialRunner().run(create_pipeline(), catalog)
@@ -39,6 +41,18 @@ def test_makes_samples_and_both_pictures(bundle):
     for picture in ("sample_grid", "attention_maps"):
         assert made[picture].dtype == np.uint8
         assert made[picture].shape[2] == 3
+
+
+def test_samples_are_files_on_request(bundle):
+    folder = bundle.path.parent / "pngs"
+    run(bundle)
+    assert not list(folder.iterdir())
+
+    images = run(bundle, pngs=True)["samples"]["images"]
+
+    assert len(list(folder.glob("*/*.png"))) == 12
+    with Image.open(folder / "02_triangle" / "000009.png") as file:
+        assert (np.asarray(file) == images[9].transpose(1, 2, 0)).all()
 
 
 def test_is_the_same_again(bundle):

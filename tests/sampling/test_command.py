@@ -31,6 +31,20 @@ def test_writes_pictures_and_samples(bundle, tmp_path):
     assert Image.open(tmp_path / "sample_grid.png").mode == "RGB"
 
 
+def test_samples_are_files_on_request(bundle, tmp_path, capsys):
+    arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "1", "--npz", "--pngs"]
+
+    assert main([*arguments, "--classes", "02_triangle,0"]) == 0
+
+    assert f"{tmp_path / 'samples'}\n" in capsys.readouterr().out
+    with np.load(tmp_path / "samples.npz") as samples:
+        for name, image in zip(
+            ("02_triangle/000000.png", "00_circle/000001.png"), samples["images"], strict=True
+        ):
+            file = Image.open(tmp_path / "samples" / name)
+            assert (np.asarray(file) == image.transpose(1, 2, 0)).all()
+
+
 def test_kept_latents_draw_the_same_images_again(bundle, tmp_path):
     first = [str(bundle.path), "--out", str(tmp_path / "one"), "--classes", "2,0", "--count", "2"]
     assert main([*first, "--truncation", "0.7", "--seed", "5", "--npz"]) == 0

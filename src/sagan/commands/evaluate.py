@@ -1,7 +1,11 @@
-"""`sagan evaluate`: metrics of a generator or of a file of samples, without Kedro."""
+"""`sagan evaluate`: metrics of a generator or of images, without Kedro."""
+
+from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,61 +19,125 @@ from sagan.commands.group import (
     weights_option,
 )
 
+if TYPE_CHECKING:
+    import torch
+
+    from sagan.metrics.config import EvaluationConfig
+
 
 @click.command(
     cls=Command,
-    epilog=example("sagan evaluate runs/<run>/generator shards/<key> --out metrics.json"),
+    epilog=example(
+        "sagan evaluate runs/<run>/generator shards/<key> --out metrics.json",
+        "sagan evaluate pictures/samples photographs --features rotation",
+    ),
 )
-@path_argument("samples", metavar="BUNDLE_OR_NPZ")
-@path_argument("shards")
-@path_option("--out", required=True, metavar="JSON", help="The metrics file.")
+@path_argument("samples", metavar="IMAGES")
+@path_argument("reference", metavar="REFERENCE")
+@path_option("--out", metavar="JSON", help="The metrics file; default: none.")
 @config_option
+@click.option(
+    "--features",
+    type=click.Choice(["inception", "classifier", "rotation"]),
+    help="Inception's need its weights; a classifier's are learnt from REFERENCE, rotation's "
+    "without classes. Default: classifier for shards, inception for others.",
+)
 @weights_option
 @path_option("--workspace", metavar="DIR", help="Cache; default: features/ beside --out.")
 @device_option
 def evaluate(
     *,
     samples: Path,
-    shards: Path,
-    out: Path,
+    reference: Path,
+    out: Path | None,
     files: tuple[Path, ...],
+    features: str | None,
     weights: str | None,
     workspace: Path | None,
     device: str,
 ) -> None:
-    """Compare samples with the real images of SHARDS, the folder of a shard store.
+    """Compare IMAGES with the images of REFERENCE.
 
-    BUNDLE_OR_NPZ is a generator's folder, measured as the pipeline does, or a file with images and
-    class_labels. Without --config the features of a classifier of the shards are used.
+    Each is the folder of a generator, of a shard store, or of images (or one with a folder of
+    images for each class), or an .npz with images and class_labels or with arr_0. A generator, and
+    samples whose classes are known, are measured against shards as the pipeline does; any others by
+    what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
+    recall.
     """
-    from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
     from sagan.common.files import replacing_file
-    from sagan.common.parameters import load_settings
-    from sagan.data.shards.store import ShardStore
-    from sagan.metrics.config import ClassifierConfig, EvaluationConfig
-    from sagan.metrics.evaluate_file import evaluate_file
-    from sagan.metrics.evaluate_generator import evaluate_generator
     from sagan.metrics.evaluation import headline_scores
 
-    store, chosen = ShardStore.open(shards), choose_device(device)
-    config = EvaluationConfig(features="classifier", classifier=ClassifierConfig())
-    if files:
-        config = EvaluationConfig(**load_settings("evaluation", files, []))
-    workspace = workspace or out.parent / "features"
-    if samples.is_dir():
-        updates = {"device": str(chosen), "weights": weights or config.weights}
-        bundle, config = GeneratorBundle.open(samples), config.model_copy(update=updates)
-        metrics = evaluate_generator(bundle, store, config, workspace)
-    elif weights is not None:
-        raise ValueError(
-            f"--weights chooses between a generator's weights, but {samples} is not a bundle's "
-            "folder; leave --weights out for a file of samples"
-        )
-    else:
-        metrics = evaluate_file(samples, store, config, workspace, chosen)
-    with replacing_file(out) as temporary:
-        text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
-        temporary.write_text(text, encoding="utf-8")
-    for line in (*headline_scores(metrics), out):
+    chosen = choose_device(device)
+    config = _config(reference, files, features).model_copy(update={"device": str(chosen)})
+    with tempfile.TemporaryDirectory() as scratch:
+        place = workspace or (out.parent / "features" if out else Path(scratch))
+        metrics = _measured(samples, reference, config, weights, workspace=place, device=chosen)
+    if out is not None:
+        with replacing_file(out) as written:
+            text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+            written.write_text(text, encoding="utf-8")
+    for line in headline_scores(metrics):
         click.echo(line)
+    if out is not None:
+        click.echo(out)
+
+
+def _config(reference: Path, files: tuple[Path, ...], features: str | None) -> EvaluationConfig:
+    """The parameters of the files, or the defaults, with the features that are asked for."""
+    from sagan.common.parameters import load_settings
+    from sagan.data.shards.store import INDEX
+    from sagan.metrics.config import EvaluationConfig
+
+    settings: dict[str, Any] = load_settings("evaluation", files, [])
+    if not files:
+        settings = {"features": "classifier" if (reference / INDEX).is_file() else "inception"}
+    if features is not None:
+        settings |= {"features": features}
+    if not files or (features in {"classifier", "rotation"} and not settings.get("classifier")):
+        settings |= {"classifier": {}}
+    return EvaluationConfig(**settings)
+
+
+def _measured(
+    samples: Path,
+    reference: Path,
+    config: EvaluationConfig,
+    weights: str | None,
+    *,
+    workspace: Path,
+    device: torch.device,
+) -> dict[str, Any]:
+    from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
+    from sagan.data.shards.store import INDEX, ShardStore
+    from sagan.metrics.evaluate_generator import evaluate_generator
+    from sagan.metrics.evaluate_images import evaluate_images, generated_images
+    from sagan.metrics.features.inception import require_weights
+    from sagan.metrics.image_sets import open_images
+
+    require_weights(config)  # before anything is read
+    bundles = {
+        path: GeneratorBundle.open(path)
+        for path in (samples, reference)
+        if any((path / name).is_file() for name in (CONFIG, WEIGHTS))
+    }
+    if weights is not None and not bundles:
+        raise ValueError(
+            f"--weights chooses between a generator's weights, but '{samples}' is not a bundle's "
+            "folder, nor is the reference; leave --weights out"
+        )
+    asked = config.model_copy(update={"weights": weights or config.weights})
+    if samples in bundles and (reference / INDEX).is_file():
+        store = ShardStore.open(reference)
+        return evaluate_generator(bundles[samples], store, asked, workspace)
+    files = {
+        path: open_images(path, config.reference_split)
+        for path in (samples, reference)
+        if path not in bundles
+    }
+    known = next(iter(files.values()), None)
+    first, second = (
+        files.get(path) or generated_images(bundles[path], asked, device, known)
+        for path in (samples, reference)
+    )
+    return evaluate_images(first, second, config, workspace, device)

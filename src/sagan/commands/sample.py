@@ -49,6 +49,7 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 )
 @field_option(SamplingConfig, "same_latents", is_flag=True)
 @click.option("--npz", is_flag=True, help="Save all images, labels and latents too.")
+@field_option(SamplingConfig, "pngs", is_flag=True, help="Save each as samples/CLASS/INDEX.png.")
 @click.option(
     "--frames",
     type=click.IntRange(2, 240),
@@ -69,6 +70,7 @@ def sample(
     out: Path,
     weights: str | None,
     npz: bool,
+    pngs: bool,
     frames: int | None,
     file: Path | None,
     rows: int,
@@ -87,6 +89,7 @@ def sample(
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
     from sagan.sampling.attention_maps import attention_picture
+    from sagan.sampling.files import write_pngs
     from sagan.sampling.generate import generate
     from sagan.sampling.grids import choose_classes, class_grid
     from sagan.sampling.latents import interpolate
@@ -119,6 +122,9 @@ def sample(
         tile_px=AttentionMapsConfig().tile_px,
         device=chosen,
     )
+    if pngs:
+        write_pngs(out / "samples", images, labels, opened.class_names)
+        click.echo(out / "samples")
     if npz:
         _save_samples(out / "samples.npz", images, labels, latents.numpy())
     if frames is not None:

@@ -4,11 +4,20 @@ A class's name is its folder's. Its title, if known, is what people call it, wit
 commas as ImageNet's publishers list them: `goldfish, Carassius auratus`.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from sagan.common.text import visible
+
+_LONGEST_BYTES = 200  # systems allow 255
+_NOT_IN_FOLDERS = re.compile(
+    r"""[%<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]  # Windows, terminals; not UTF-8
+    | ^[.] | [. ]$                                    # hidden; dropped by Windows
+    | ^(?:con|prn|aux|nul|com\d|lpt\d)(?=[.]|$)        # Windows' devices""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def short_names(class_names: Sequence[str], titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -54,6 +63,23 @@ def split_names(text: str, separators: str = ",") -> list[str]:
         names.append((found[1] or "").replace('""', '"') or found[2] or "")
         at = found.end()
     return [name for name in names if name]
+
+
+def folder_name(name: str) -> str:
+    """A class's name as a folder's name on any system, different for different names.
+
+    `%` and characters that a system refuses, or takes for something else, are `%` and the two
+    hexadecimal digits of each of their bytes; a very long name ends in its hash.
+    """
+    safe = _NOT_IN_FOLDERS.sub(lambda found: _escaped(found[0]), name) or _escaped("\0")
+    if len(safe.encode()) <= _LONGEST_BYTES:
+        return safe
+    start = safe.encode()[: _LONGEST_BYTES - 17].decode(errors="ignore")
+    return f"{start}%{hashlib.sha256(safe.encode()).hexdigest()[:16]}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode(errors="surrogatepass"))
 
 
 def _first(title: str) -> str:

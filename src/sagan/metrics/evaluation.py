@@ -32,7 +32,7 @@ Draw = Callable[[int, int, float | None], Iterable[Batch]]
 """(index of the first sample within the series, how many, truncation) -> samples."""
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of the installed libraries; classifier features need no torchvision."""
     found = {}
     for library in LIBRARIES:
@@ -95,16 +95,16 @@ def evaluate(
             shards, reference, extractor, config, workspace, asked=measured.asked
         )
         | real_baseline(context, measured.asked),
-        "warnings": _log_warnings(
+        "warnings": log_warnings(
             measured.warnings
             + few_samples_warnings(extractor.metric, samples=samples, reference=reference)
-            + _inception_warnings(reference)
+            + inception_warnings(extractor.protocol)
         ),
         "protocol": {
             "name": name_protocol(protocol, config.protocol),
             **protocol,
             "device": str(device),
-            "versions": _versions(),
+            "versions": versions(),
         },
     }
 
@@ -209,9 +209,8 @@ def _protocol(
     }
 
 
-def _inception_warnings(reference: Statistics) -> list[str]:
-    """A warning if Inception's weights are not the published ones."""
-    features = reference.protocol["features"]
+def inception_warnings(features: Mapping[str, Any]) -> list[str]:
+    """A warning if features by this description are Inception's without its published weights."""
     sha256 = str(features["weights_sha256"])
     if "Inception" not in features["network"] or sha256.startswith(WEIGHTS_SHA256):
         return []
@@ -221,7 +220,8 @@ def _inception_warnings(reference: Statistics) -> list[str]:
     ]
 
 
-def _log_warnings(warnings: list[str]) -> list[str]:
+def log_warnings(warnings: list[str]) -> list[str]:
+    """Log each of them; returns them."""
     for warning in warnings:
         logger.warning("%s", warning)
     return warnings

@@ -31,6 +31,9 @@ class SamplingConfig(Config):
         ge=0.01,
         description="redraw latent components beyond this many standard deviations; null: none",
     )
+    pngs: bool = Field(
+        False, description="also write every sample as a PNG, in a folder for each class"
+    )
     batch_size: PositiveInt = Field(64, description="images generated at once")
     tile_px: PositiveInt = Field(
         64, description="smaller images are enlarged by a whole factor to about this side [px]"

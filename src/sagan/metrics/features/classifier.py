@@ -8,7 +8,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
-from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.config import ClassifierConfig
 from sagan.metrics.features.fitting import LabelledImages, accuracy, fit
 from sagan.metrics.features.rotation import TURNS, RotatedImages
@@ -40,6 +39,33 @@ CLASSES, ROTATIONS = "classes", "rotations"
 _KINDS = {CLASSES: "classifier", ROTATIONS: "rotation"}  # in the names of cache files
 
 
+class TrainingImages(Protocol):
+    """Images that a network is trained on, as a shard store has them."""
+
+    @property
+    def path(self) -> Path:
+        """Where they are, for messages."""
+
+    @property
+    def key(self) -> str:
+        """Hash of what determines their pixels and labels."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, pixels."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+
+    def split(self, name: str) -> LabelledImages:
+        """The images of one of them."""
+
+
 class Classifier(nn.Module):
     """Convolutions that halve the feature map down to 4x4, a feature layer, a linear head."""
 
@@ -48,6 +74,7 @@ class Classifier(nn.Module):
     ) -> None:
         """Build for images of image_size [px] and K classes; the weights are random."""
         super().__init__()
+        self.image_size = image_size
         stages: list[nn.Module] = []
         inputs, size, width = 3, image_size, 1
         while size > LAST_MAP_PX:
@@ -135,7 +162,7 @@ class RotationFeatures(ClassifierFeatures):
 
 
 def obtain_classifier(
-    shards: ShardStore,
+    shards: TrainingImages,
     config: ClassifierConfig,
     workspace: Path,
     device: torch.device,
@@ -194,7 +221,7 @@ def describe_accuracy(facts: dict[str, Any]) -> str:
 
 
 def untrained_classifier(
-    shards: ShardStore, config: ClassifierConfig, num_classes: int
+    shards: TrainingImages, config: ClassifierConfig, num_classes: int
 ) -> Classifier:
     """A classifier initialised from its own seed; the global random state is unchanged."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -230,7 +257,7 @@ def _load(network: Classifier, path: Path) -> dict[str, Any] | None:
 
 def _train(
     network: Classifier,
-    shards: ShardStore,
+    shards: TrainingImages,
     config: ClassifierConfig,
     device: torch.device,
     targets: str,
@@ -238,7 +265,7 @@ def _train(
     """Train in place and return the facts."""
     train, train_indices, val, val_indices = train_and_val(shards)
 
-    def seen(images: ShardSplit, indices: np.ndarray) -> tuple[LabelledImages, np.ndarray]:
+    def seen(images: LabelledImages, indices: np.ndarray) -> tuple[LabelledImages, np.ndarray]:
         if targets == CLASSES:
             return images, indices
         return RotatedImages(images), RotatedImages.indices(indices)
@@ -256,7 +283,9 @@ def _train(
     }
 
 
-def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSplit, np.ndarray]:
+def train_and_val(
+    shards: TrainingImages,
+) -> tuple[LabelledImages, np.ndarray, LabelledImages, np.ndarray]:
     """Splits and image indices of training and validation.
 
     Raises:
@@ -265,9 +294,9 @@ def train_and_val(shards: ShardStore) -> tuple[ShardSplit, np.ndarray, ShardSpli
     if "train" not in shards.splits:
         raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
     train = shards.split("train")
-    indices = np.arange(len(train))
+    indices = np.arange(len(train.labels))
     if "val" in shards.splits:
         val = shards.split("val")
-        return train, indices, val, np.arange(len(val))
+        return train, indices, val, np.arange(len(val.labels))
     held_out = indices % HELD_OUT == HELD_OUT - 1
     return train, indices[~held_out], train, indices[held_out]

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.metrics.features.classifier import (
     ROTATIONS,
     ClassifierFeatures,
     RotationFeatures,
+    TrainingImages,
     obtain_classifier,
 )
 from sagan.metrics.features.inception import InceptionFeatures, require_weights
@@ -23,7 +23,7 @@ FeatureExtractor = InceptionFeatures | ClassifierFeatures
 
 
 def feature_extractor(
-    config: EvaluationConfig, shards: ShardStore, workspace: Path, device: torch.device
+    config: EvaluationConfig, shards: TrainingImages, workspace: Path, device: torch.device
 ) -> FeatureExtractor:
     """The extractor that a configuration asks for.
 
@@ -43,7 +43,7 @@ def feature_extractor(
     return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))
 
 
-def require_classes(config: EvaluationConfig, shards: ShardStore) -> None:
+def require_classes(config: EvaluationConfig, shards: TrainingImages) -> None:
     """Check that there are classes for a classifier to tell apart.
 
     Raises:

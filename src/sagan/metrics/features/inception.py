@@ -45,8 +45,9 @@ def require_weights(config: EvaluationConfig) -> Path | None:
             f"evaluation asks for `features: inception`, but its weights are not at {path} (file "
             f"{WEIGHTS_NAME}, SHA-256 {WEIGHTS_SHA256}...); place them with\n"
             f"  curl --location --create-dirs --output '{path}' {WEIGHTS_URL}\n"
-            "or set evaluation.inception_weights to the file's path, or evaluation.features to "
-            "classifier"
+            "or set evaluation.inception_weights to the file's path, or evaluation.features "
+            "(sagan evaluate --features) to classifier or, without classes, to rotation, which "
+            "need no file"
         )
     expected, got = config.inception_sha256 or WEIGHTS_SHA256, file_sha256(path)
     if not got.startswith(expected):

@@ -1,5 +1,7 @@
 """Nodes of the sampling pipeline."""
 
+from pathlib import Path
+
 import numpy as np
 
 from sagan.pipelines.types import GeneratorBundle
@@ -13,6 +15,20 @@ def draw_samples(
     from sagan.sampling.series import draw_series
 
     return draw_series(generator_bundle, config)
+
+
+def write_files(
+    samples: dict[str, np.ndarray],
+    generator_bundle: GeneratorBundle,
+    config: SamplingConfig,
+    folder: Path,
+) -> None:
+    """Every sample as a PNG in the folder of its class, if that is asked for."""
+    from sagan.sampling.files import write_pngs
+
+    if config.pngs:
+        names = generator_bundle.class_names
+        write_pngs(folder, samples["images"], samples["class_labels"], names)
 
 
 def draw_grid(

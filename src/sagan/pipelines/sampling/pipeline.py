@@ -2,11 +2,16 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from sagan.pipelines.sampling.nodes import draw_attention, draw_grid, draw_samples
+from sagan.pipelines.sampling.nodes import (
+    draw_attention,
+    draw_grid,
+    draw_samples,
+    write_files,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Generator bundle -> samples, grid, attention maps."""
+    """Generator bundle -> samples, also as files on request, grid, attention maps."""
     return Pipeline(
         [
             Node(
@@ -14,6 +19,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs=["generator_bundle", "params:sampling"],
                 outputs="samples",
                 name="draw_samples",
+            ),
+            Node(
+                write_files,
+                inputs=["samples", "generator_bundle", "params:sampling", "pngs_workspace"],
+                outputs=None,
+                name="write_files",
             ),
             Node(
                 draw_grid,
