@@ -112,10 +112,8 @@ def _measured(
     from sagan.data.shards.store import INDEX, ShardStore
     from sagan.metrics.evaluate_generator import evaluate_generator
     from sagan.metrics.evaluate_images import evaluate_images, generated_images
-    from sagan.metrics.features.inception import require_weights
     from sagan.metrics.image_sets import open_images
 
-    require_weights(config)  # before anything is read
     bundles = {
         path: GeneratorBundle.open(path)
         for path in (samples, reference)

@@ -1,5 +1,6 @@
 """Metrics of images without their generator: samples against shards, or any two sets of images."""
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,11 +178,7 @@ def compare(
     Raises:
         ValueError: if the configuration has what only shards have, or as `evaluate_images`.
     """
-    of_shards = [name for name in ("protocol", "reference_count") if getattr(config, name)]
-    if of_shards:
-        raise ValueError(
-            f"evaluation.{of_shards[0]} is for samples with classes against shards: set it to null"
-        )
+    _check_config(config)
     learnt_from = reference.store or LoadedImages(reference)
     extractor = feature_extractor(config, learnt_from, workspace, device)
     first = _measure(samples, extractor, config, config.kept_samples)
@@ -194,7 +191,6 @@ def compare(
     if isinstance(extractor, ClassifierFeatures):
         details["network"] = extractor.classifier.facts
         warnings += weak_classifier_warnings(extractor.classifier)
-    described = {"count": reference.count, **reference.origin, "features": extractor.protocol}
     return {
         **scores,
         "details": details,
@@ -202,14 +198,26 @@ def compare(
         "protocol": {
             "features": config.features,
             "samples": {"count": samples.count, **samples.origin},
-            "reference": described,
+            "reference": {
+                "count": reference.count,
+                **reference.origin,
+                "features": extractor.protocol,
+            },
             "covariance": "unbiased (N - 1), float64",
-            "kernel": None if config.kernel is None else config.kernel.model_dump(),
-            "neighbours": None if config.neighbours is None else config.neighbours.model_dump(),
+            **config.model_dump(include={"kernel", "neighbours"}),
             "device": str(device),
             "versions": versions(),
         },
     }
+
+
+def _check_config(config: EvaluationConfig) -> None:
+    for name, default in (("protocol", None), ("reference_count", None), ("repeats", 1)):
+        if getattr(config, name) != default:
+            raise ValueError(
+                f"evaluation.{name} is for samples with classes against shards only; "
+                f"set it to {json.dumps(default)}"
+            )
 
 
 def _measure(
@@ -271,9 +279,9 @@ def _set_warnings(*sides: tuple[ImageSet, _Measured]) -> list[str]:
             "that the distance is also one of sharpness"
         )
     (samples, _), (reference, _) = sides
-    names = reference.class_names
-    asked = None if names is None else samples.labels_among(names)
-    if names is not None and asked is not None and asked.max() < len(names):
-        counts = (np.bincount(labels, minlength=len(names)) for labels in (asked, reference.labels))
-        warnings += frequency_warnings(*counts, names)
+    names, real = reference.class_names or (), reference.labels
+    asked = samples.labels_among(names)
+    if real is not None and asked is not None and asked.max() < len(names):
+        counts = [np.bincount(labels, minlength=len(names)) for labels in (asked, real)]
+        warnings += frequency_warnings(counts[0], counts[1], names)
     return warnings

@@ -211,7 +211,7 @@ def _of_folder(path: Path) -> ImageSet:
     if not loose and not files:
         inside = next((name for name in names if folder_names(path / name)), None)
         raise FileNotFoundError(
-            f"no images in '{path}' or in the folders in it"
+            f"no generator bundle, shard store or images in '{path}'"
             + (f"; is '{path / inside}' meant?" if inside else "")
         )
     warn_ignored(path, {"": [] if loose else names})
