@@ -92,7 +92,7 @@ class LoadedImages:
             ValueError: if they are not squares of one size.
         """
         batches = list(self.source.read(1024))
-        sizes = {tuple(batch.shape[2:]) for batch in batches}
+        sizes = {(batch.shape[2], batch.shape[3]) for batch in batches}
         if len(sizes) > 1 or len(set(*sizes)) > 1:
             raise ValueError(
                 f"features are learnt from squares of one size, but '{self.path}' has images of "
@@ -115,7 +115,7 @@ class LoadedImages:
     @cached_property
     def key(self) -> str:
         """Hash of images and labels."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images.numpy()))
+        digest = hashlib.sha256(np.ascontiguousarray(self.images.numpy()).data)
         digest.update(self.labels.tobytes())
         return digest.hexdigest()[:16]
 
