@@ -232,7 +232,8 @@ def parquet(path: Path, rows: list[tuple[bytes, object]], names: list[str] | Non
         features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
         described = json.dumps({"info": {"features": features}})
         table = table.replace_schema_metadata({"huggingface": described})
-    pq.write_table(table, path, 2, use_dictionary=False, write_page_checksum=True)
+    form = {"use_dictionary": False, "compression": "none", "write_statistics": False}
+    pq.write_table(table, path, row_group_size=2, write_page_checksum=True, **form)
     return path
 
 
