@@ -36,6 +36,7 @@ def test_a_flat_folder_has_images_without_labels(tmp_path, caplog):
     assert all((a == b).all() for a, b in zip(all_of(images), pixels, strict=True))
     assert "1 *.txt" in caplog.text
     assert images.labels_among(("a", "b")) is None
+    assert images.labels_among(("images",)).tolist() == [0] * 5  # the only class that there is
 
 
 def test_class_folders_are_labels(tmp_path):

@@ -45,10 +45,12 @@ class ImageSet:
     """The shard store that they are a split of."""
 
     def labels_among(self, class_names: Sequence[str]) -> Labels | None:
-        """Labels as indices of these classes; None if there are none, or a class is not among them.
+        """Labels as indices of these classes; None if they are unknown, or a class is another.
 
-        A class is found by its name or by its folder's name.
+        A class is found by its name or by its folder's name. Of one class, all images are of it.
         """
+        if self.labels is None and len(class_names) == 1:
+            return np.zeros(self.count, dtype=np.int64)
         if self.labels is None or self.class_names is None:
             return self.labels
         places = {folder_name(name): label for label, name in enumerate(class_names)}
