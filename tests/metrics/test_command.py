@@ -84,7 +84,6 @@ def test_measures_a_generator_as_the_pipeline_does(parameters, config, shards, w
     ("extra", "message"),
     [
         (["--weights", "raw"], "is not a bundle's folder"),
-        (["--features", "inception"], "its weights are not at"),
         (["--device", "gpu"], "device: expected auto, cpu, cuda"),
         (["--device", "cuda"], "torch sees no CUDA device"),
     ],

@@ -14,7 +14,7 @@ def test_names(inception_config, shards, tmp_path):
     assert "recognised" not in metrics
     assert metrics["fid"] == pytest.approx(0, abs=1e-3)
     assert 1 <= metrics["inception_score"] <= 1008
-    assert "72 images for 2048 feature dimensions" in "".join(metrics["warnings"])
+    assert "72 images are too few for 2048 feature dimensions" in "".join(metrics["warnings"])
     assert "3 of 3 classes have no more images than the 2048" in "".join(metrics["warnings"])
     assert "Inception's weights are not the published ones" in "".join(metrics["warnings"])
 
