@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
-from sagan.common.files import file_sha256, replacing_folder
+from sagan.common.files import file_sha256
 from sagan.common.naming import short_names
+from sagan.common.results import replacing_results
 from sagan.models.generator import Generator, build_generator
 from sagan.network_config import GeneratorConfig
 
@@ -218,7 +219,7 @@ def save_bundle(
     if known := {name: titles[name] for name in class_names if name in titles}:
         description["class_titles"] = known
     kinds = [generator] if raw is None else [generator, raw.generator]
-    with replacing_folder(path, needed_bytes=sum(map(_size_bytes, kinds))) as folder:
+    with replacing_results(path, needed_bytes=sum(map(_size_bytes, kinds))) as folder:
         description["weights_sha256"] = _save_weights(generator, folder / WEIGHTS)
         if raw is not None:
             sha256 = _save_weights(raw.generator, folder / RAW_WEIGHTS)
