@@ -18,6 +18,11 @@ def write(target, text="new"):
         (folder / "README.md").write_text("card")
 
 
+def texts(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_text() for path in files}
+
+
 def change(folder):
     (folder / "README.md").write_text("my own")
 
@@ -61,13 +66,13 @@ def test_a_folder_that_was_changed_is_moved_aside_and_said(tmp_path, caplog, edi
     for number in (1, 2):
         write(place, f"made {number}")
         edit(target)
-        before = {p.relative_to(target): p.read_text() for p in target.rglob("*") if p.is_file()}
+        before = texts(target)
 
         with caplog.at_level(logging.WARNING):
             write(place)
 
         kept = tmp_path / f"target.changed-{number}"
-        assert before == {p.relative_to(kept): p.read_text() for p in kept.rglob("*") if p.is_file()}
+        assert texts(kept) == before
         assert f"({named})" in caplog.messages[-1]
         assert str(kept) in caplog.messages[-1]
         assert changed_files(target) == []

@@ -15,7 +15,7 @@ from sagan.common.text import visible
 logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
-_OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # written by looking at a folder
+OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # written by looking at a folder
 
 
 @contextmanager
@@ -86,5 +86,5 @@ def _keep_changed(folder: Path) -> None:
 def _files(folder: Path) -> list[str]:
     """Paths of all files below a folder, without its checksums and files of the system."""
     found = (path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
-    names = (path.relative_to(folder).as_posix() for path in found if path.name not in _OF_SYSTEMS)
+    names = (path.relative_to(folder).as_posix() for path in found if path.name not in OF_SYSTEMS)
     return sorted(name for name in names if name != SUMS)
