@@ -234,3 +234,31 @@ def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):
     subprocess.run([*command, "--count", "1"], check=True, capture_output=True)
 
     assert (tmp_path / "out" / "sample_grid.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--count", "1000000000000", "up to [0-9,]+ fit"),
+        ("--tile", "1000000", "up to [0-9,]+ fit"),
+        ("--frames", "240", "up to [0-9,]+ fit"),
+    ],
+)
+def test_more_than_memory_holds_is_refused_with_what_fits(
+    bundle, tmp_path, monkeypatch, capsys, option, value, said
+):
+    monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: 50_000_000)
+
+    assert main([str(bundle.path), "--out", str(tmp_path / "out"), option, value]) == 1
+
+    error = capsys.readouterr().err
+    assert re.search(rf"{option} [0-9,]+ needs .*{said}", error)
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_beyond_64_bits_is_refused_by_name(bundle, tmp_path, capsys, seed):
+    assert main([str(bundle.path), "--out", str(tmp_path), "--seed", str(seed)]) == 2
+
+    assert f"'--seed': {seed} is not in the range" in capsys.readouterr().err

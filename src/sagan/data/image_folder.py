@@ -112,6 +112,9 @@ def _layout(root: Path) -> str:
 
 
 def _root_problems(root: Path) -> list[str]:
+    files = [split for split in SPLITS if (root / split).is_file()]
+    if files:
+        return [f"{split} is a file; expected the folder of the classes" for split in files]
     if (root / "train").is_dir():
         return []
     folders = folder_names(root)
