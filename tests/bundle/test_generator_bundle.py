@@ -97,7 +97,7 @@ def test_damaged_weights(bundle):
     weights = bundle.path / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
 
-    with pytest.raises(ValueError, match=r"generator\.safetensors is damaged"):
+    with pytest.raises(ValueError, match="does not fit its config"):
         bundle.load()
 
 
@@ -259,7 +259,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
             {"class_names": ["a", "b", "c"]},
             r"\(3 class names, 16 px\): .*\[2, \d+\], expected .*\[3, ",
         ),
-        ({"image_size": 32}, r"\(2 class names, 32 px\): .*expected none"),
+        ({"image_size": 32}, r"\(2 class names, 32 px\): .* and \d+ more"),
     ],
     ids=str,
 )

@@ -167,7 +167,5 @@ def test_a_file_in_the_place_of_a_split_is_named(tmp_path, split):
     root = draw_image_folder(tmp_path / "images")
     (root / split).rename(tmp_path / "elsewhere")
     (root / split).write_text("")
-    with pytest.raises(
-        ValueError, match=f"- {split} is a file; expected the folder of the classes"
-    ):
+    with pytest.raises(ValueError, match=f"- {split} is a file; expected the folder"):
         ImageFolder.open(root)

@@ -126,11 +126,11 @@ def test_what_the_recipe_leaves_alone_may_be_given(recipe, given):
 def test_seeds_have_64_bits_and_more_are_refused_by_name(model, path):
     several = path == "seeds"
     largest = 2**64 - 1
-    assert getattr(model(**{path: [largest] if several else largest}), path)
+    assert getattr(model(**{path: [0, largest] if several else largest}), path)
     with pytest.raises(ValidationError) as raised:
-        model(**{path: [largest + 1] if several else largest + 1})
+        model(**{path: [0, largest + 1] if several else largest + 1})
     (fault,) = describe_faults(raised.value, "here")
-    assert fault.startswith(f"here.{path}{'.0' if several else ''}: got {largest + 1}; ")
+    assert fault.startswith(f"here.{path}{'.1' if several else ''}: got {largest + 1}; ")
 
 
 def test_the_largest_seed_is_taken_by_all_that_draw():

@@ -129,7 +129,7 @@ class GeneratorBundle:
             # and the alignment the last bit of a sum
             state = {name: w.clone() for name, w in load_file(file).items()}
         except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{file} is damaged: {error}") from None
+            raise ValueError(f"{file} does not fit its {CONFIG}: {error}") from None
         self._require_fit(file, state, generator)
         generator.load_state_dict(state, assign=True)
         broken = next((name for name, w in state.items() if not bool(w.isfinite().all())), None)

@@ -19,8 +19,6 @@ from sagan.common.terminal import configure_logging, format_error, shorten_paths
 from sagan.common.text import shown
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
     from sagan.common.schema import Config
 
 logger = logging.getLogger(__name__)
@@ -190,26 +188,12 @@ def field_option(
     info = model.model_fields[field]
     text, kind = info.description or "", info.annotation
     taken = {
-        "type": click.Choice(get_args(kind)) if get_origin(kind) is Literal else _bounded(info),
+        "type": click.Choice(get_args(kind)) if get_origin(kind) is Literal else kind,
         "default": info.default,
         "show_default": True,
         "help": f"{text[:1].upper()}{text[1:]}.",
     }
     return click.option(*(names or [f"--{field.replace('_', '-')}"]), **taken | options)
-
-
-_BOUNDS = ("gt", "ge", "lt", "le")
-
-
-def _bounded(info: "FieldInfo") -> Any:  # noqa: ANN401 - a type of click's, or a Python type
-    """The field's type, with the bounds of an integer."""
-    of_field = ((name, getattr(mark, name, None)) for mark in info.metadata for name in _BOUNDS)
-    bounds = {name: value for name, value in of_field if value is not None}
-    if info.annotation is not int or not bounds:
-        return info.annotation
-    lowest = bounds["gt"] + 1 if "gt" in bounds else bounds.get("ge")
-    highest = bounds["lt"] - 1 if "lt" in bounds else bounds.get("le")
-    return click.IntRange(lowest, highest)
 
 
 device_option = click.option(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sagan.bundle.generator_bundle import GeneratorBundle
 
 FRAME_MS = 80  # of an animation
+_COUNT = click.IntRange(min=1)
 # of the latents, which a file of latents has decided already
 _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 
@@ -41,7 +42,7 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 @path_option("--out", required=True, metavar="DIR", help="Folder for the images.")
 @weights_option
 @click.option("--classes", help="Names, titles or numbers, comma-separated; default: all.")
-@field_option(SamplingConfig, "samples_per_class", "--count", help="Images per class.")
+@field_option(SamplingConfig, "samples_per_class", "--count", type=_COUNT, help="Images per class.")
 @field_option(SamplingConfig, "seed", help="Seed of the latents.")
 @field_option(
     SamplingConfig, "truncation", type=float, help="Redraw latent components beyond this [std]."
@@ -55,17 +56,12 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
     "row and itself again in so many frames.",
 )
 @path_option("--latents", "file", metavar="NPZ", help="Draw the samples of a samples.npz again.")
-@field_option(SamplingConfig, "classes", "--rows")
-@click.option(
-    "--columns",
-    type=click.IntRange(min=1),
-    default=10,
-    help="Images per class in the grid at most.",
-)
-@field_option(SamplingConfig, "tile_px", "--tile")
-@field_option(AttentionMapsConfig, "samples", "--attention-samples")
-@field_option(AttentionMapsConfig, "query_points")
-@field_option(SamplingConfig, "batch_size")
+@field_option(SamplingConfig, "classes", "--rows", type=_COUNT)
+@click.option("--columns", type=_COUNT, default=10, help="Images per class in the grid at most.")
+@field_option(SamplingConfig, "tile_px", "--tile", type=_COUNT)
+@field_option(AttentionMapsConfig, "samples", "--attention-samples", type=_COUNT)
+@field_option(AttentionMapsConfig, "query_points", type=_COUNT)
+@field_option(SamplingConfig, "batch_size", type=_COUNT)
 @device_option
 def sample(
     *,

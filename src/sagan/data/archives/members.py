@@ -248,7 +248,8 @@ def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str
 def file_and_folder(names: Iterable[str]) -> list[str]:
     """Names of files in whose place other files need a folder."""
     files = set(names)
-    folders, left = set(), files
+    folders: set[str] = set()
+    left = files
     while left := {name.rpartition("/")[0] for name in left if "/" in name} - folders:
         folders |= left
     return sorted(files & folders)
