@@ -8,9 +8,14 @@ import pytest
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
+from tests.drawn_images import draw_image_folder
+from tests.program import program
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
+
+make_shards = program("data")
 
 
 def test_leaves_a_generator_a_journal_and_a_summary(tiny, shards, tmp_path):
@@ -199,3 +204,19 @@ def test_a_batch_larger_than_the_data_is_said(tiny, shards, tmp_path, caplog):
     caplog.clear()
     train(tiny(total_images=4), shards, tmp_path / "small")
     assert "is larger than" not in caplog.text
+
+
+def test_conditioning_on_one_class_is_warned_of(tiny, tmp_path, caplog):
+    images = draw_image_folder(tmp_path / "images", classes=1)
+    command = [str(images), "--image-size", "16", "--out", str(tmp_path), "--min-classes", "1"]
+    assert make_shards(command) == 0
+    one_class = ShardStore.open(next(tmp_path.glob("*/index.json")).parent)
+
+    train(tiny(total_images=4), one_class, tmp_path / "runs")
+    assert "training.recipe=sagan_unconditional" in caplog.text
+    caplog.clear()
+    without = {"generator": {"class_conditional": False}, "discriminator": {"head": "none"}}
+    given = tiny(total_images=4).model.model_dump()
+    model = {name: given[name] | without[name] for name in without}
+    train(tiny(total_images=4, model=model), one_class, tmp_path / "runs")
+    assert "sagan_unconditional" not in caplog.text

@@ -51,6 +51,18 @@ class AcquisitionConfig(Config):
         description="Labels of a val/ without class folders, where the source has none of its own: "
         "the devkit, Kaggle's LOC_val_solution.csv, or lines of 'file,class'",
     )
+    train_labels: str | None = Field(
+        default=None,
+        description="Labels of training images without class folders: lines of 'file,class', or "
+        "NVIDIA's dataset.json, which is found where the images are",
+    )
+    val_share: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of the images kept for validation where there is no val/, chosen by "
+        "the hash of their content; null: none",
+    )
     classes: Names | None = Field(
         default=None,
         description="Only these classes, by folder name or human name; a list, or one string "
@@ -83,6 +95,11 @@ class AcquisitionConfig(Config):
             raise ValueError(
                 f"val_labels is '{self.val_labels}' but source '{self.source}' has labels of its "
                 f"own; only {' and '.join(sorted(_TAKE_LABELS))} take a file of labels"
+            )
+        if self.train_labels is not None and self.source != "folder":
+            raise ValueError(
+                f"train_labels is '{self.train_labels}' but source '{self.source}' has labels of "
+                "its own; only folder takes a table of them"
             )
         if self.classes is not None and self.first_classes is not None:
             raise ValueError("classes and first_classes exclude each other; give one of them")

@@ -19,11 +19,26 @@ IMAGE_SUFFIXES = {
 _NO_IMAGES = frozenset(
     {
         *("aae", "bak", "cfg", "db", "ini", "lnk", "log", "url", "xmp"),
-        *("csv", "json", "jsonl", "parquet", "toml", "tsv", "xls", "xlsx", "xml", "yaml", "yml"),
+        *(
+            "cls",
+            "csv",
+            "json",
+            "jsonl",
+            "parquet",
+            "toml",
+            "tsv",
+            "xls",
+            "xlsx",
+            "xml",
+            "yaml",
+            "yml",
+        ),
         *("doc", "docx", "htm", "html", "md", "pdf", "rtf", "srt", "txt"),
         *("avi", "mat", "mov", "mp4", "npy", "npz", "pkl", "pt", "py", "zip"),
     }
 )
+# the class of images that have none
+UNLABELLED = "images"
 # folders that systems make, which are no classes
 _NO_CLASSES = frozenset(
     {"@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
@@ -48,6 +63,16 @@ def file_names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
     return [name for name in names if not is_no_image(name)]
+
+
+def is_flat(folder: Path) -> bool:
+    """Whether a folder has images directly in it, and no folders."""
+    return not folder_names(folder) and bool(loose_images(folder))
+
+
+def loose_images(folder: Path) -> list[str]:
+    """Names of the files directly in a folder that have an image's suffix."""
+    return [name for name in file_names(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
 
 
 def is_no_image(name: str) -> bool:

@@ -6,7 +6,7 @@ manifest has the facts of the images.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from sagan.data.folder_names import (
     file_names,
     first_five,
     folder_names,
+    loose_images,
     warn_ignored,
 )
 
@@ -72,10 +73,8 @@ class ImageFolder:
         if not problems:
             images = {split: _count(root / split) for split in present}
             problems = _class_set_problems(images)
-        if problems:
-            listed = "\n".join(f"- {problem}" for problem in problems)
-            raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
-        _warn_unread_splits(root, images)
+        _refuse(root, problems)
+        warn_unread_splits(root, images)
         warn_ignored(root, images)
         return cls(path=root, images=images, class_titles=find_titles([root], images["train"]))
 
@@ -107,7 +106,9 @@ def _layout(root: Path) -> str:
     return (
         "expected layout:\n"
         f"  {root}/train/<class>/<image>   one folder per class, its images directly in it\n"
-        f"  {root}/val/<class>/<image>     optional; the same classes as in train/"
+        f"  {root}/val/<class>/<image>     optional; the same classes as in train/\n"
+        "or, for source folder, class folders without train/, images without classes, or with a "
+        "table of labels (acquisition.train_labels)"
     )
 
 
@@ -124,12 +125,40 @@ def _root_problems(root: Path) -> list[str]:
     inside = [name for name in folders if (root / name / "train").is_dir()]
     if inside:
         return [f"there is no train/ in it, but in '{root / inside[0]}': use that path"]
+    if splits := split_names(root):
+        return [f"there is no train/ in it, but {splits[0]}/: call the training images' one train/"]
+    if folders and (loose := loose_images(root)):
+        return [
+            f"it has {len(loose):,} images directly ({first_five(sorted(loose))}) beside folders "
+            f"({first_five(sorted(folders))}); move each into the folder of its class"
+        ]
     return [f"there is no train/ in it; it has {first_five(names)}"]
 
 
-def _warn_unread_splits(root: Path, images: dict[str, dict[str, int]]) -> None:
+def split_names(root: Path) -> list[str]:
+    """Names of the folders that are called as a split."""
+    return [name for name in (*SPLITS, *_OTHER_NAMES) if (root / name).is_dir()]
+
+
+def require_class_folders(root: Path, split: str) -> None:
+    """Refuse a split, or a folder in place of it, whose folders are not classes of images.
+
+    Raises:
+        ValueError: with all faults of its layout.
+    """
+    _refuse(root, _split_problems(root, split))
+
+
+def _refuse(root: Path, problems: list[str]) -> None:
+    if problems:
+        listed = "\n".join(f"- {problem}" for problem in problems)
+        raise ValueError(f"image folder '{root}' cannot be used:\n{listed}\n{_layout(root)}")
+
+
+def warn_unread_splits(root: Path, splits: Container[str]) -> None:
+    """Warn once of folders that may be the second split but have another name."""
     others = [f"{name}/" for name in _OTHER_NAMES if (root / name).is_dir()]
-    if others and "val" not in images:
+    if others and "val" not in splits:
         _warn_unread(root, ", ".join(others))
 
 
@@ -147,8 +176,7 @@ def _split_problems(root: Path, split: str) -> list[str]:
             f"links in {split}/ point to nothing: {first_five(lost)}; is the disk of the images "
             "mounted? If they have moved, run acquisition again"
         ]
-    loose = [name for name in file_names(folder) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
-    if loose:
+    if loose := loose_images(folder):
         return [_loose_images(split, loose, classes)]
     if not classes:
         return [f"{split}/ has no class folders"]

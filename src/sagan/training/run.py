@@ -134,6 +134,11 @@ class _Run:
                     "training.freeze_discriminator_layers keeps layers at new random weights, as "
                     "there is no training.start_from"
                 )
+            if self.shards.num_classes == 1 and self.config.model.generator.class_conditional:
+                logger.warning(
+                    "the images have one class, so that class conditioning adds nothing; "
+                    "training.recipe=sagan_unconditional (sagan train --recipe) trains without it"
+                )
         elif seen < self.config.total_images:
             logger.info("run %s resumes at %s images", self.name, f"{seen:,}")
         else:

@@ -27,7 +27,7 @@ def verify_checksum(archive: Path) -> None:
     """
     found = _expected(archive)
     if found is None:
-        if not archive.name.lower().endswith((".gz", ".tgz", ".bz2", ".xz", ".zip")):
+        if not archive.name.lower().endswith((".gz", ".tgz", ".bz2", ".xz", ".zip", ".parquet")):
             logger.info(
                 "'%s' is an uncompressed tar, which has no checksums of its contents, and no "
                 "checksum file (%s.md5, .sha256) lies beside it: a changed byte of an image is "

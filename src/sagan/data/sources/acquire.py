@@ -10,18 +10,24 @@ from pathlib import Path
 
 from sagan.data.config import TORCHVISION_SETS, AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
-from sagan.data.sources.class_folder import archives_of, read_class_folder, unpacked
+from sagan.data.sources.class_folder import (
+    archives_of,
+    is_class_folder,
+    read_class_folder,
+    unpacked,
+)
 from sagan.data.sources.digits import write_digits
 from sagan.data.sources.ilsvrc import extract_ilsvrc
 from sagan.data.sources.kaggle import read_kaggle
 from sagan.data.sources.linked_folder import link_images
+from sagan.data.sources.parquet import parquet_files, read_parquet
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tiny_imagenet import read_tiny_imagenet
 from sagan.data.sources.torchvision_sets import acquire_from_torchvision, original_archives
 from sagan.data.sources.tree import SourceTree
 
 _NEEDS_A_PATH = {
-    "folder": "the root of a class folder (train/<class>/*, optional val/<class>/*), or archives",
+    "folder": "a folder of images (train/<class>/*, <class>/*, or without classes), or archives",
     "ilsvrc2012": "the folder of ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and the devkit",
     "kaggle": "the folder that holds ILSVRC/Data/CLS-LOC and LOC_val_solution.csv, or its zip",
     "tiny_imagenet": "the folder tiny-imagenet-200, or its zip",
@@ -29,6 +35,8 @@ _NEEDS_A_PATH = {
 
 # written here as small files, so that DVC can store them: of a link to a folder it stores nothing
 _WRITTEN = frozenset({"digits"}) | (TORCHVISION_SETS - {"imagenette"})
+
+_READERS = {"kaggle": read_kaggle, "tiny_imagenet": read_tiny_imagenet}
 
 
 def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
@@ -58,15 +66,18 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     if config.source in TORCHVISION_SETS and path and _is_class_folder(path):
         config = config.model_copy(update={"source": "folder"})
     selection = Selection.of(config)
-    if config.source == "digits" and selection.is_everything:
+    whole = selection.is_everything and config.val_share is None
+    if config.source == "digits" and whole:
         return write_digits(workspace / "digits")
-    in_place = config.source == "folder" and selection.is_everything and not config.val_labels
-    if in_place and path and not archives_of(path):
+    in_place = config.source == "folder" and whole and not any(_tables(config).values())
+    if in_place and path and is_class_folder(path):
         return ImageFolder.open(path)
 
     tree = _tree(config, path, workspace, selection)
+    if config.val_share is not None:
+        tree.keep_for_validation(config.val_share, selection.choose(tree.classes, tree.titles))
     written = config.source in _WRITTEN
-    if written and selection.is_everything:
+    if written and whole:
         return ImageFolder.open(workspace / config.source)
     target = workspace / f"{config.source}_links"
     return link_images(tree, selection, target, each_image=written)
@@ -95,22 +106,28 @@ def source_path(config: AcquisitionConfig) -> Path | None:
     )
 
 
+def _tables(config: AcquisitionConfig) -> dict[str, Path | None]:
+    """Tables of labels by split."""
+    given = {"train": config.train_labels, "val": config.val_labels}
+    return {s: Path(table).expanduser().absolute() if table else None for s, table in given.items()}
+
+
 def _tree(
     config: AcquisitionConfig, path: Path | None, workspace: Path, selection: Selection
 ) -> SourceTree:
     """Where the source's images are, and their classes."""
     own = workspace / config.source
-    labels = Path(config.val_labels).expanduser().absolute() if config.val_labels else None
+    tables = _tables(config)
     if config.source in TORCHVISION_SETS:
         return acquire_from_torchvision(config, own)
     if path is None:
-        return read_class_folder(write_digits(own).path, None, [])
+        return read_class_folder(write_digits(own).path, {}, [])
     if config.source == "ilsvrc2012":
-        return extract_ilsvrc(path, own, selection, labels)
+        return extract_ilsvrc(path, own, selection, tables["val"])
+    if config.source == "folder" and (files := parquet_files(path)):
+        return read_parquet(files, workspace / "parquet", tables)
     beside = [archive.parent for archive in archives_of(path)[:1]]
     root = unpacked(path, own)
-    if config.source == "kaggle":
-        return read_kaggle(root)
-    if config.source == "tiny_imagenet":
-        return read_tiny_imagenet(root)
-    return read_class_folder(root, labels, beside)
+    if config.source in _READERS:
+        return _READERS[config.source](root)
+    return read_class_folder(root, tables, beside)

@@ -1,10 +1,13 @@
-"""Source `folder`: the user's own class folder, or archives of one.
+"""Source `folder`: the user's own images, or archives of them.
 
-A folder is used in place. Archives are extracted, all into one folder; a flat val/ is linked into
-classes by a table of labels.
+`train/<class>/*` is used in place. Other layouts are linked into that one: `<class>/*` as
+torchvision's ImageFolder reads it, images without classes, and images whose classes are in a table.
+Archives are extracted, all into one folder.
 """
 
+import logging
 import re
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,10 +22,19 @@ from sagan.data.archives.extraction import (
 )
 from sagan.data.archives.members import ArchiveError, file_and_folder, open_archive
 from sagan.data.class_titles import find_titles
-from sagan.data.image_folder import ImageFolder
-from sagan.data.sources.labels import folder_of, read_val_labels
-from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
+from sagan.data.folder_names import UNLABELLED, file_names, folder_names, is_flat, loose_images
+from sagan.data.image_folder import (
+    SPLITS,
+    ImageFolder,
+    require_class_folders,
+    split_names,
+    warn_unread_splits,
+)
+from sagan.data.sources.labels import DATASET_JSON, folder_of, read_cls_files, read_labels
+from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class
 from sagan.processes.lock import folder_lock
+
+logger = logging.getLogger(__name__)
 
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 # added to archives by macOS, and Kaggle's test images, which have no labels
@@ -67,30 +79,76 @@ def unpacked(path: Path, target: Path) -> Path:
     return _below_one_folder(target)
 
 
-def read_class_folder(path: Path, val_labels: Path | None, beside: list[Path]) -> SourceTree:
-    """Find the images and labels of a class folder.
+def is_class_folder(path: Path) -> bool:
+    """Whether a folder has the layout that is used in place, `train/<class>/*`."""
+    train = path / "train"
+    return train.is_dir() and not is_flat(train) and not (train / DATASET_JSON).is_file()
+
+
+def read_class_folder(
+    path: Path, tables: Mapping[str, Path | None], beside: list[Path]
+) -> SourceTree:
+    """Find the images and their classes.
 
     Args:
-        path: The folder that holds `train/`.
-        val_labels: A table of labels for a flat val/.
+        path: The folder that holds `train/`, the class folders, or images without classes.
+        tables: By split, a table of labels of images without class folders.
         beside: More folders that may have a table of titles.
+
+    Raises:
+        FileNotFoundError: if the folder, the training images or a table is missing.
+        ValueError: if there is an image without label, or the layout is none of these.
     """
-    if val_labels is None:
+    splits = {split: path / split for split in SPLITS if (path / split).is_dir()}
+    if "train" not in splits and path.is_dir():
+        _require_images(path, labelled=tables.get("train") is not None)
+        splits = {"train": path}
+    elif not any(tables.values()) and (not splits or is_class_folder(path)):
         ImageFolder.open(path)  # raises with all faults of the layout
-    elif not (path / "val").is_dir():
-        raise FileNotFoundError(f"acquisition.val_labels is given, but '{path}' has no val/")
-    tree = SourceTree(folders={"train": class_folders(path / "train")})
-    tree.titles = find_titles([path, *beside, *folder_of(val_labels)], tree.classes)
-    if val_labels is not None:
-        files = visible_files(path / "val")
-        if not files:
-            raise ValueError(
-                f"acquisition.val_labels is given, but '{path / 'val'}' holds no images directly"
+    warn_unread_splits(path, splits)
+    tree = SourceTree()
+    for split, table in tables.items():
+        if table is not None and split not in splits:
+            raise FileNotFoundError(
+                f"acquisition.{split}_labels is given, but '{path}' has no {split}/"
             )
-        tree.loose["val"] = loose_by_class(files, read_val_labels(val_labels))
-    elif (path / "val").is_dir():
-        tree.folders["val"] = class_folders(path / "val")
+    for split, folder in splits.items():
+        _read_split(tree, split, folder, tables)
+    labels = [place for table in tables.values() for place in folder_of(table)]
+    tree.titles = find_titles([path, *beside, *labels], tree.classes)
     return tree
+
+
+def _require_images(root: Path, *, labelled: bool) -> None:
+    """Refuse a folder without train/ whose folders are not classes."""
+    if labelled or is_flat(root) or (root / DATASET_JSON).is_file():
+        return
+    classes = any(file_names(root / name) for name in folder_names(root))
+    if loose_images(root) or not classes or split_names(root):
+        ImageFolder.open(root)  # raises, since there is no train/
+    require_class_folders(root.parent, root.name)
+
+
+def _read_split(
+    tree: SourceTree, split: str, folder: Path, tables: Mapping[str, Path | None]
+) -> None:
+    """Add the images of one split to the tree."""
+    table = tables.get(split)
+    if table is None and (folder / DATASET_JSON).is_file():
+        table = folder / DATASET_JSON
+        logger.info("labels of %s/: %s", split, table)
+    if table is not None:
+        labels = read_labels(table, f"{split}_labels")
+        of_both = tables.get("train") == tables.get("val") == table
+        tree.loose[split] = loose_by_class(folder, labels, of_others=of_both)
+    elif is_flat(folder) and any(folder.glob("*.cls")):
+        tree.loose[split] = loose_by_class(folder, read_cls_files(folder))
+    elif is_flat(folder) and (split == "train" or tree.classes == [UNLABELLED]):
+        logger.info("'%s' has no class folders: its images are one class", folder)
+        tree.folders[split] = {UNLABELLED: folder}
+    else:
+        require_class_folders(folder.parent, folder.name)
+        tree.folders[split] = class_folders(folder)
 
 
 def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:

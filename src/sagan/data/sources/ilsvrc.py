@@ -37,7 +37,7 @@ from sagan.data.class_titles import known_titles
 from sagan.data.folder_names import first_five
 from sagan.data.parallel import ordered_map
 from sagan.data.sources.devkit import NAMED, WNID, read_devkit
-from sagan.data.sources.labels import folder_of, read_val_labels
+from sagan.data.sources.labels import folder_of, read_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.processes.lock import folder_lock
@@ -101,7 +101,7 @@ def _labels(archives: Path, val_labels: Path | None) -> _Labels:
     devkits = sorted(archives.glob(f"{NAMED}*"))
     val, titles = read_devkit(devkits[0]) if devkits else ({}, {})
     if val_labels is not None:
-        val = read_val_labels(val_labels)
+        val = read_labels(val_labels) or {}
     titles = titles or known_titles([archives, *folder_of(val_labels)])
     if not val and (archives / VAL).is_file():
         raise FileNotFoundError(

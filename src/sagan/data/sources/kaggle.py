@@ -11,7 +11,7 @@ Nothing is copied.
 from pathlib import Path
 
 from sagan.data.class_titles import find_titles
-from sagan.data.sources.labels import read_val_labels
+from sagan.data.sources.labels import read_labels
 from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
 
 SOLUTION, MAPPING = "LOC_val_solution.csv", "LOC_synset_mapping.txt"
@@ -41,7 +41,7 @@ def read_kaggle(path: Path) -> SourceTree:
             f"'{images / 'val'}' is flat and there is no {SOLUTION} above it: put it into '{path}'"
         )
     elif files:
-        tree.loose["val"] = loose_by_class(files, read_val_labels(tables[0]))
+        tree.loose["val"] = loose_by_class(images / "val", read_labels(tables[0]))
     return tree
 
 

@@ -1,29 +1,37 @@
-"""Tables of labels of a flat val/, read from the formats of ImageNet's publishers."""
+"""Tables of labels of images without class folders, in the formats that people publish."""
 
 import csv
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from sagan.data.folder_names import first_five
+from sagan.data.folder_names import file_names, first_five
 from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
+DATASET_JSON = "dataset.json"  # of NVIDIA's tools
 _KAGGLE_HEADER = ["ImageId", "PredictionString"]
 _HEADERS = frozenset({"ImageId", "file", "filename", "file_name", "image", "path"})
 
 
-def read_val_labels(path: Path) -> dict[str, str]:
-    """Class of each validation image by file name, from any of the published tables.
+def read_labels(path: Path, parameter: str = "val_labels") -> dict[str, str] | None:
+    """Class of each image by file name or path, from any of the published tables.
 
     Args:
         path: The devkit (archive or folder), Kaggle's LOC_val_solution.csv, Tiny ImageNet's
-            val_annotations.txt, or CSV lines of `file,class`
+            val_annotations.txt, NVIDIA's dataset.json, or CSV lines of `file,class`
             (also separated by tabs or semicolons; a name may have spaces and be quoted).
+        parameter: The one of acquisition that names it, for messages.
+
+    Returns:
+        None if the table says that the images have no labels.
 
     Raises:
         FileNotFoundError: if it is missing.
         ValueError: if it is none of these formats.
     """
     if not path.exists():
-        raise FileNotFoundError(f"acquisition.val_labels: '{path}' does not exist")
+        raise FileNotFoundError(f"acquisition.{parameter}: '{path}' does not exist")
     if is_devkit(path):
         return read_devkit(path)[0]
     text = path.read_text(encoding="utf-8-sig")
@@ -32,6 +40,76 @@ def read_val_labels(path: Path) -> dict[str, str]:
             f"'{path}' gives numbers whose classes are in the devkit's meta.mat: "
             "name the devkit (its archive or its folder) instead"
         )
+    return _from_json(path, text) if path.suffix == ".json" else _from_lines(path, text)
+
+
+def read_cls_files(folder: Path) -> dict[str, str]:
+    """Class by file name in an extracted WebDataset, where `<key>.cls` has that of `<key>.jpg`.
+
+    Raises:
+        ValueError: if the labels are not all numbers or all names.
+    """
+    found: dict[str, int | str] = {}
+    for path in folder.glob("*.cls"):
+        text = path.read_text("utf-8", errors="replace").strip()
+        found[path.name.removesuffix(".cls")] = int(text) if text.isdecimal() else text
+    keys = as_classes(folder, found)
+    named = ((name, name.partition(".")[0]) for name in file_names(folder))
+    return {name: keys[key] for name, key in named if key in keys}
+
+
+def as_classes(table: Path, labels: Mapping[str, Any]) -> dict[str, str]:
+    """Labels as names of class folders: numbers get zeros in front, so that they keep their order.
+
+    Args:
+        table: Where they were found, for messages.
+        labels: All of them numbers from 0, or all of them names.
+
+    Raises:
+        ValueError: if they are something else, or names that no folder can have.
+    """
+    numbers = [value for value in labels.values() if type(value) is int and value >= 0]
+    if labels and len(numbers) == len(labels):
+        digits = len(str(max(numbers)))
+        return {image: f"{number:0{digits}d}" for image, number in labels.items()}
+    for name, value in labels.items():
+        if not isinstance(value, str):
+            raise ValueError(
+                f"'{table}' has labels that are neither all whole numbers from 0 nor all names: "
+                f"{value!r} of '{name}'"
+            )
+    values = set(labels.values())
+    wrong_names = {name for name in values if name[:1] in {"", "."} or {"/", "\\", "\0"} & {*name}}
+    if wrong_names:
+        raise ValueError(
+            f"'{table}' has classes that cannot be names of folders: "
+            f"{first_five(sorted(wrong_names))}"
+        )
+    return dict(labels)
+
+
+def folder_of(labels: Path | None) -> list[Path]:
+    """Folder of a table of labels, or of the devkit, where titles of classes may be too."""
+    if labels is None:
+        return []
+    return [labels if labels.is_dir() else labels.parent]
+
+
+def _from_json(path: Path, text: str) -> dict[str, str] | None:
+    """Labels of NVIDIA's dataset.json; its null says that there are none."""
+    try:
+        pairs = json.loads(text)["labels"]
+        labels = None if pairs is None else {str(name): label for name, label in pairs}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"'{path}' is not a table of labels: {type(error).__name__}: {error}; expected "
+            '{"labels": [["0001.png", 3], ...]}, as NVIDIA\'s dataset.json'
+        ) from error
+    return None if labels is None else as_classes(path, labels)
+
+
+def _from_lines(path: Path, text: str) -> dict[str, str]:
+    """Labels of CSV lines, and of Kaggle's and Tiny ImageNet's tables."""
     delimiter = next((sign for sign in "\t,;" if sign in text.partition("\n")[0]), ",")
     try:
         rows = list(
@@ -45,16 +123,4 @@ def read_val_labels(path: Path) -> dict[str, str]:
         raise ValueError(f"'{path}' has no line of 'file,class'")
     # Kaggle's second field is the class and its boxes: 'n02002556 10 20 30 40 ...'
     labels = {row[0].strip(): row[1].split()[0] if kaggle else row[1].strip() for row in named}
-    wrong = {name for name in labels.values() if name[0] == "." or {"/", "\\"} & {*name}}
-    if wrong:
-        raise ValueError(
-            f"'{path}' has classes that cannot be names of folders: {first_five(sorted(wrong))}"
-        )
-    return labels
-
-
-def folder_of(val_labels: Path | None) -> list[Path]:
-    """Folder of a table of labels, or of the devkit, where titles of classes may be too."""
-    if val_labels is None:
-        return []
-    return [val_labels if val_labels.is_dir() else val_labels.parent]
+    return as_classes(path, labels)

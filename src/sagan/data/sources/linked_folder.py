@@ -8,6 +8,7 @@ the same images become the same shards.
 import json
 import logging
 import os
+from itertools import islice
 from pathlib import Path
 
 from sagan.common.files import display_path, json_sha256, replacing_folder
@@ -57,8 +58,8 @@ def _links(tree: SourceTree, selection: Selection, *, each_image: bool) -> dict[
             if folder is not None and limit is None and not each_image:
                 links[f"{split}/{name}"] = folder.absolute()
                 continue
-            for file in tree.files(split, name)[:limit]:
-                links[f"{split}/{name}/{file.name}"] = file.absolute()
+            for file, path in islice(tree.files(split, name).items(), limit):
+                links[f"{split}/{name}/{file}"] = path.absolute()
     return links
 
 

@@ -10,8 +10,8 @@ It is used in place, or extracted from its zip. `test/` has no labels and is lef
 from pathlib import Path
 
 from sagan.data.class_titles import read_titles
-from sagan.data.sources.labels import read_val_labels
-from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class, visible_files
+from sagan.data.sources.labels import read_labels
+from sagan.data.sources.tree import SourceTree, class_folders, loose_by_class
 
 
 def read_tiny_imagenet(path: Path) -> SourceTree:
@@ -38,8 +38,8 @@ def read_tiny_imagenet(path: Path) -> SourceTree:
     if (val / "images").is_dir():
         if not (val / "val_annotations.txt").is_file():
             raise FileNotFoundError(f"'{val}' has no val_annotations.txt, which has its labels")
-        labels = read_val_labels(val / "val_annotations.txt")
-        tree.loose["val"] = loose_by_class(visible_files(val / "images"), labels)
+        labels = read_labels(val / "val_annotations.txt")
+        tree.loose["val"] = loose_by_class(val / "images", labels)
     elif val.is_dir():
         tree.folders["val"] = _classes(val)
     return tree

@@ -1,0 +1,223 @@
+"""Source `folder`: parquet files of Hugging Face's datasets, written as image files.
+
+A row has an image file's bytes and a number, whose name stands in the file's metadata. Classes are
+called by their numbers, and the names become their titles. Columns are found by their types.
+"""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sagan.common.files import require_space
+from sagan.common.progress import progress_bar
+from sagan.data.archives.checksums import verify_checksum
+from sagan.data.archives.extraction import finish, identity, is_extracted, partial_of
+from sagan.data.archives.members import MAX_RATIO, ArchiveError
+from sagan.data.folder_names import IMAGE_SUFFIXES, UNLABELLED, first_five
+from sagan.data.image_folder import SPLITS
+from sagan.data.sources.labels import as_classes
+from sagan.data.sources.tree import SourceTree, class_folders
+from sagan.processes.lock import folder_lock
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+logger = logging.getLogger(__name__)
+
+_SPLIT = re.compile(r"(?P<train>train)|(?P<val>val|valid|validation)|(?P<other>test|dev|eval)")
+_BATCH_ROWS = 64
+
+
+class _Columns(NamedTuple):
+    """Where the images and labels are."""
+
+    image: str
+    label: str | None
+    names: list[str]
+    """Names of the labels, by number; none where these are unknown."""
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The parquet files that a path names: one, those of a pattern or of a dataset's folder."""
+    if "*" in path.name:
+        found = sorted(path.parent.glob(path.name))
+    elif path.is_dir():
+        found = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
+        return [] if (path / "train").is_dir() else found
+    else:
+        found = [path]
+    return [file for file in found if file.suffix == ".parquet" and file.is_file()]
+
+
+def read_parquet(files: list[Path], target: Path, tables: Mapping[str, Path | None]) -> SourceTree:
+    """Write the images of parquet files below `train/` and `val/`, unless they are there.
+
+    Args:
+        files: The files; their names begin with the name of their split, or their folder has it.
+        target: The folder to write to.
+        tables: Tables of labels by split, which are refused, since the files have labels.
+
+    Raises:
+        ArchiveError: if a file is damaged, or has no column of images.
+        ValueError: if there is no training split, or a label is none.
+        OSError: if there is too little space.
+    """
+    if any(tables.values()):
+        raise ValueError("parquet files have their own labels; leave the table of labels out")
+    splits = _by_split(files)
+    with folder_lock(target):
+        made_of = [identity(file) for file in files]
+        todo = [name for name in splits if not is_extracted(target / name, made_of)]
+        columns = _columns(files[0])
+        if todo:
+            for file in files:
+                verify_checksum(file)
+            _write_splits(splits, todo, columns, target, made_of)
+    tree = SourceTree(folders={name: class_folders(target / name) for name in splits})
+    titles = as_classes(files[0], {name: n for n, name in enumerate(columns.names)})
+    tree.titles = {number: name for name, number in titles.items()}
+    return tree
+
+
+def _by_split(files: list[Path]) -> dict[str, list[Path]]:
+    """The files of each split; those without a split's name are for training."""
+    found: dict[str, list[Path]] = {"train": [], "val": [], "other": []}
+    for file in files:
+        words = (re.split("[-_.]", file.stem)[0], file.parent.name)
+        named = (match.lastgroup for word in words if (match := _SPLIT.fullmatch(word.lower())))
+        found[next(named, None) or "train"].append(file)
+    if not found["train"]:
+        raise ValueError(
+            f"no parquet file is of the training split: {first_five([f.name for f in files])}; "
+            "expected names such as train-00000-of-00001.parquet"
+        )
+    if found["other"]:
+        names = first_five([file.name for file in found["other"]])
+        logger.warning("parquet files of another split are not read: %s", names)
+    return {split: found[split] for split in SPLITS if found[split]}
+
+
+def _columns(file: Path) -> _Columns:
+    """The columns of a file, by their types and by what the `datasets` library says of them."""
+    import pyarrow as pa
+
+    with _open(file) as opened:
+        schema = opened.schema_arrow
+    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features: dict[str, Any] = described.get("info", {}).get("features", {})
+    images = [
+        field.name
+        for field in schema
+        if (pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0)
+        or pa.types.is_binary(field.type)
+    ]
+    if not images:
+        raise ArchiveError(
+            f"'{file}' has no column of images (a struct with 'bytes', or binary), but "
+            f"{', '.join(schema.names)}"
+        )
+    classes = [name for name, kind in features.items() if _kind(kind) == "ClassLabel"]
+    label = next((n for n in ("label", *classes) if n in schema.names), None)
+    logger.info("images in column '%s', labels in %s", images[0], label and f"'{label}'")
+    names = features[label].get("names", []) if label in classes else []
+    return _Columns(images[0], label, [str(name) for name in names])
+
+
+def _kind(feature: object) -> object:
+    return feature.get("_type") if isinstance(feature, dict) else None
+
+
+def _write_splits(
+    splits: dict[str, list[Path]],
+    todo: list[str],
+    columns: _Columns,
+    target: Path,
+    made_of: list[dict[str, Any]],
+) -> None:
+    """Write splits, each of which appears when it is complete."""
+    target.mkdir(parents=True, exist_ok=True)
+    size = sum(file.stat().st_size for split in todo for file in splits[split])
+    require_space(target, size, remedy="free some space, or name fewer files")
+    classes = _classes(splits, columns)
+    for split in todo:
+        partial = partial_of(target / split)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            for name in set(classes[split]) or {UNLABELLED}:
+                (partial / name).mkdir(parents=True)
+            _write(splits[split], columns.image, classes[split], partial)
+        except Exception:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finish(partial, target / split, made_of)
+
+
+def _classes(splits: dict[str, list[Path]], columns: _Columns) -> dict[str, list[str]]:
+    """The class of each row by split; none where there is no column of labels."""
+    if columns.label is None:
+        return {split: [] for split in splits}
+    rows = {
+        f"{split}: {file.name}, row {number:,}": row[columns.label]
+        for split, files in splits.items()
+        for file in files
+        for number, row in enumerate(_rows(file, columns.label))
+    }
+    highest = {name: number for number, name in enumerate(columns.names)}
+    found = as_classes(splits["train"][0], rows | highest)
+    return {s: [c for row, c in found.items() if row.startswith(f"{s}: ")] for s in splits}
+
+
+def _write(files: list[Path], column: str, classes: list[str], folder: Path) -> None:
+    """Write the images of one split as `<class>/<number>`."""
+    allowed = MAX_RATIO * sum(file.stat().st_size for file in files)
+    rows = (row[column] for file in files for row in _rows(file, column))
+    total = sum(_open(file).metadata.num_rows for file in files)
+    bar = progress_bar("writing images", total, iterable=rows)
+    for number, image in enumerate(bar):
+        data = image.get("bytes") if isinstance(image, dict) else image
+        if not isinstance(data, bytes):
+            raise ArchiveError(
+                f"'{files[0].parent}': image {number:,} of column '{column}' has no bytes, perhaps "
+                "only a path; save the dataset with its images embedded"
+            )
+        allowed -= len(data)
+        if allowed < 0:
+            raise ArchiveError(
+                f"'{files[0].parent}' unpacks to more than {MAX_RATIO} times its size"
+            )
+        path = str(image.get("path") or "") if isinstance(image, dict) else ""
+        suffix = Path(path).suffix.lower()
+        name = f"{number:08d}{suffix if suffix in IMAGE_SUFFIXES else ''}"
+        (folder / (classes[number] if classes else UNLABELLED) / name).write_bytes(data)
+
+
+def _rows(file: Path, column: str) -> Iterator[dict[str, Any]]:
+    """The rows of one column."""
+    import pyarrow as pa
+
+    with _open(file) as opened:
+        try:
+            for batch in opened.iter_batches(_BATCH_ROWS, columns=[column]):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(file, error) from error
+
+
+def _open(file: Path) -> "pq.ParquetFile":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(file, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.filename:
+        return error
+    return ArchiveError(f"'{file}' is damaged or truncated, or no parquet file: {error}")
