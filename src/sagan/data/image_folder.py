@@ -114,10 +114,8 @@ def _layout(root: Path) -> str:
 
 def _root_problems(root: Path) -> list[str]:
     files = [split for split in SPLITS if (root / split).is_file()]
-    if files:
+    if files or (root / "train").is_dir():
         return [f"{split} is a file; expected the folder of the classes" for split in files]
-    if (root / "train").is_dir():
-        return []
     folders = folder_names(root)
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     if not names:

@@ -134,7 +134,9 @@ def test_an_index_whose_files_lead_out_of_the_folder_is_refused(store, address, 
     remote, root = fsspec.core.url_to_fs(address)
     index = json.loads(remote.cat_file(f"{root}/{INDEX}"))
     index["splits"]["train"]["shards"][0]["file"] = name
-    remote.pipe_file(f"{root}/{INDEX}", json.dumps(index | {"checksum": index_checksum(index)}))
+    remote.pipe_file(
+        f"{root}/{INDEX}", json.dumps(index | {"checksum": index_checksum(index)}).encode()
+    )
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
         fetch_store(address, tmp_path / "here")
     assert not list((tmp_path / "here").rglob("*.npy"))
