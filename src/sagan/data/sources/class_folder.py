@@ -22,7 +22,14 @@ from sagan.data.archives.extraction import (
 )
 from sagan.data.archives.members import ArchiveError, file_and_folder, open_archive
 from sagan.data.class_titles import find_titles
-from sagan.data.folder_names import UNLABELLED, file_names, folder_names, is_flat, loose_images
+from sagan.data.folder_names import (
+    UNLABELLED,
+    file_names,
+    first_five,
+    folder_names,
+    is_flat,
+    loose_images,
+)
 from sagan.data.image_folder import (
     SPLITS,
     ImageFolder,
@@ -127,6 +134,8 @@ def _require_images(root: Path, *, labelled: bool) -> None:
     if loose_images(root) or not classes or split_names(root):
         ImageFolder.open(root)  # raises, since there is no train/
     require_class_folders(root.parent, root.name)
+    names = first_five(sorted(folder_names(root)))
+    logger.info("there is no train/ in '%s': its folders are the classes, %s", root, names)
 
 
 def _read_split(

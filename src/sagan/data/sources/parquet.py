@@ -114,14 +114,16 @@ def _columns(file: Path) -> _Columns:
         for field in schema
         if (pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0)
         or pa.types.is_binary(field.type)
+        or pa.types.is_large_binary(field.type)
     ]
+    images.sort(key=lambda name: _kind(features.get(name)) != "Image")  # sound has bytes too
     if not images:
         raise ArchiveError(
             f"'{file}' has no column of images (a struct with 'bytes', or binary), but "
             f"{', '.join(schema.names)}"
         )
     classes = [name for name, kind in features.items() if _kind(kind) == "ClassLabel"]
-    label = next((n for n in ("label", *classes) if n in schema.names), None)
+    label = next((n for n in ("label", *classes, "cls") if n in schema.names), None)
     logger.info("images in column '%s', labels in %s", images[0], label and f"'{label}'")
     names = features[label].get("names", []) if label in classes else []
     return _Columns(images[0], label, [str(name) for name in names])
