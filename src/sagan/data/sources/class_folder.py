@@ -20,7 +20,7 @@ from sagan.data.archives.extraction import (
     identity,
     is_extracted,
 )
-from sagan.data.archives.members import ArchiveError, open_archive
+from sagan.data.archives.members import ArchiveError, file_and_folder, open_archive
 from sagan.data.class_titles import find_titles
 from sagan.data.folder_names import (
     UNLABELLED,
@@ -175,6 +175,11 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                     )
                 members[member.name] = ExtractedMember(member, member.name)
                 owner[member.name] = archive
+        if clash := file_and_folder(members):
+            raise ArchiveError(
+                f"'{clash[0]}' is a file in '{owner[clash[0]]}' and a folder in another archive; "
+                "name one of them"
+            )
         needed = sum(member.size_bytes for member, _ in members.values())
         more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
         announce(f"{archives[0].name}{more}", len(members), needed, target.parent)
