@@ -1,8 +1,21 @@
-"""`python -m sagan`: the command line `sagan`."""
+"""The command line `sagan`, also as `python -m sagan`."""
 
 import sys
 
-from sagan.commands.group import main
+
+def main() -> int:
+    """Run the command line; returns the exit status.
+
+    A Ctrl-C amid the first imports ends in one line too.
+    """
+    try:
+        from sagan.commands.group import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 75
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -207,6 +207,7 @@ def test_each_file_has_its_own_hash(both):
     [
         ({"image_size": None}, "image_size: missing"),
         ({"class_names": ["a", 1]}, "class_names.1: got 1"),
+        ({"class_names": ["a", "a"]}, "class_names: 1 names of classes more than once: a"),
         ({"facts": [1]}, "facts: got"),
         ({"raw": {"facts": {}}}, "raw.weights_sha256: missing"),
         ({"raw": "yes"}, "raw: got 'yes'"),
@@ -249,3 +250,20 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
 
     with pytest.raises(ValueError, match=r"generator.safetensors: 'to_rgb\.bias' has NaN or inf"):
         bundle.load()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"class_names": ["a", "b", "c"]},
+            r"\(3 class names, 16 px\): .*\[2, \d+\], expected .*\[3, ",
+        ),
+        ({"image_size": 32}, r"\(2 class names, 32 px\): .* and \d+ more"),
+    ],
+    ids=str,
+)
+def test_a_config_that_its_weights_contradict_is_one_sentence(both, change, said):
+    with pytest.raises(ValueError, match=f"does not fit its config.json {said}") as raised:
+        rewritten(both, **change).load()
+    assert "\n" not in str(raised.value)

@@ -116,3 +116,19 @@ def test_outside_of_the_project_the_remedy_is_shown(
     error = capsys.readouterr().err
     assert "Error: there is no conf/ here: go to the project's folder" in error
     assert "--conf-source=FOLDER" in error
+
+
+def test_ctrl_c_amid_the_first_imports_is_one_line() -> None:
+    code = (
+        "import builtins, os, signal, sys\n"
+        "original = builtins.__import__\n"
+        "def importing(name, *rest):\n"
+        "    if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return original(name, *rest)\n"
+        "builtins.__import__ = importing\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from sagan.__main__ import main\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (75, "\nStopped.\n")

@@ -10,7 +10,6 @@ from sagan.common.files import (
     display_path,
     file_sha256,
     remove_orphans,
-    replace_folder,
     replacing_file,
     replacing_folder,
     require_space,
@@ -171,32 +170,15 @@ def test_free_bytes_are_what_will_be_free_after_a_failed_write(tmp_path, monkeyp
     assert standing == []
 
 
-def test_a_folder_is_swapped_whole(tmp_path):
-    new, target = tmp_path / "new", tmp_path / "target"
-    for folder, text in ((new, "new"), (target, "old")):
-        folder.mkdir()
-        (folder / text).write_text(text)
+def test_a_disk_that_fills_up_keeps_the_old_folder_and_says_it(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "file").write_text("old")
 
-    replace_folder(new, target)
-
-    assert [path.name for path in target.iterdir()] == ["new"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
-
-
-@pytest.mark.parametrize("change", [replace_folder, None], ids=["copied", "written"])
-def test_a_disk_that_fills_up_keeps_the_old_folder_and_says_it(tmp_path, monkeypatch, change):
-    new, target = tmp_path / "new", tmp_path / "target"
-    for folder, text in ((new, "new"), (target, "old")):
-        folder.mkdir()
-        (folder / "file").write_text(text)
-
-    def full(*_, **__):
+    def full():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
 
     def write():
-        if change is not None:
-            monkeypatch.setattr(disk, "copy", full)
-            change(new, target)
         with replacing_folder(target, needed_bytes=3) as temporary:
             (temporary / "file").write_text("new")
             full()
@@ -207,16 +189,40 @@ def test_a_disk_that_fills_up_keeps_the_old_folder_and_says_it(tmp_path, monkeyp
     assert raised.value.errno == errno.ENOSPC
     assert raised.value.filename == str(target)
     assert (target / "file").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "target"]
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
-def test_folders_in_a_folder_are_copied_too(tmp_path):
-    (tmp_path / "new" / "deep").mkdir(parents=True)
-    (tmp_path / "new" / "deep" / "file").write_text("here")
+@pytest.mark.parametrize("there", [True, False], ids=["full", "dangling"])
+def test_a_folder_that_is_a_link_is_replaced_behind_it_any_number_of_times(tmp_path, there):
+    real, link = tmp_path / "elsewhere" / "real", tmp_path / "link"
+    if there:
+        real.mkdir(parents=True)
+        (real / "old").touch()
+    link.symlink_to(real)
 
-    replace_folder(tmp_path / "new", tmp_path / "target")
+    for text in ("first", "second", "third"):
+        with replacing_folder(link) as folder:
+            (folder / text).touch()
 
-    assert (tmp_path / "target" / "deep" / "file").read_text() == "here"
+    assert link.is_symlink()
+    assert [path.name for path in real.iterdir()] == ["third"]
+    assert [path.name for path in real.parent.iterdir()] == ["real"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "link"]
+
+
+def test_a_link_that_an_earlier_version_left_stops_nothing(tmp_path):
+    """It swapped the link itself for a folder, and could not remove the link afterwards."""
+    real, target = tmp_path / "real", tmp_path / "target"
+    for folder in (real, target):
+        folder.mkdir()
+    (real / "kept").touch()
+    (tmp_path / ".target.previous").symlink_to(real)
+
+    with replacing_folder(target) as folder:
+        (folder / "new").touch()
+
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert (real / "kept").exists()
 
 
 def test_a_swap_that_a_crash_cut_short_is_undone(tmp_path):

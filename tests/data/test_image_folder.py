@@ -160,3 +160,12 @@ def test_a_stray_text_file_is_told_not_refused(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         ImageFolder.open(root)
     assert "1 *.txt" in caplog.text
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_file_in_the_place_of_a_split_is_named(tmp_path, split):
+    root = draw_image_folder(tmp_path / "images")
+    (root / split).rename(tmp_path / "elsewhere")
+    (root / split).write_text("")
+    with pytest.raises(ValueError, match=f"- {split} is a file; expected the folder"):
+        ImageFolder.open(root)

@@ -1,4 +1,5 @@
-import logging
+import json
+import os
 import shutil
 import tarfile
 import zipfile
@@ -317,25 +318,99 @@ def test_what_a_killed_extraction_left_is_never_mixed_into_another(tmp_path, mon
     assert names == [f"two{n}.JPEG" for n in range(3)] * 2
 
 
-def test_an_extracted_class_that_lost_an_image_is_extracted_again(tmp_path, caplog):
+def shorten(folder):
+    (folder / "n01440764_1.JPEG").write_bytes(b"repaired")
+
+
+def remove(folder):
+    (folder / "n01440764_1.JPEG").unlink()
+
+
+@pytest.mark.parametrize("change", [shorten, remove])
+def test_an_extracted_class_that_somebody_changed_stays_as_it_is(tmp_path, change):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
     folder = get("ilsvrc2012", place, raw)
-    (raw / "ilsvrc2012/train/n01440764/n01440764_1.JPEG").write_bytes(b"short")
-    with caplog.at_level(logging.WARNING):
-        folder = get("ilsvrc2012", place, raw)
-    assert "n01440764' does not match its source; replaced" in caplog.text
-    assert contents(folder) == published.expected_tree()
+    change(raw / "ilsvrc2012/train/n01440764")
+    before = contents(folder)
+    with pytest.raises(FileExistsError, match=r"changed since it was written: n01440764_1\.JPEG"):
+        get("ilsvrc2012", place, raw)
+    assert contents(folder) == before
+    shutil.rmtree(raw / "ilsvrc2012/train/n01440764")
+    assert contents(get("ilsvrc2012", place, raw)) == published.expected_tree()
 
 
-def test_a_new_archive_of_that_name_is_extracted_again(tmp_path):
+def test_what_was_added_to_an_extracted_folder_stays_and_is_said(tmp_path, caplog):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
     get("ilsvrc2012", place, raw)
+    note = raw / "ilsvrc2012/val/note.txt"
+    note.write_text("mine")
+    get("ilsvrc2012", place, raw)
+    assert note.read_text() == "mine"
+    assert "written, and kept: note.txt" in caplog.text
+
+
+def test_other_classes_of_val_replace_it_unless_somebody_changed_it(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    for _ in range(2):
+        for count in (2, 1):
+            get("ilsvrc2012", place, raw, first_classes=count)
+    image = next((raw / "ilsvrc2012/val").rglob("*.JPEG"))
+    image.write_bytes(image.read_bytes())  # of the same size
+    os.utime(image, (2e9, 2e9))
+    with pytest.raises(FileExistsError, match=image.name):
+        get("ilsvrc2012", place, raw, first_classes=2)
+
+
+def test_a_folder_that_version_0_1_recorded_is_known_again(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    folder = get("ilsvrc2012", place, raw)
+    for record in raw.rglob(".extracted.json"):
+        known = json.loads(record.read_text())
+        sizes = [size for sizes in known["sizes"].values() for size in sizes.values()]
+        old = {"made_of": known["made_of"], "files": len(sizes), "file_bytes": sum(sizes)}
+        record.write_text(json.dumps(old))
+    assert contents(get("ilsvrc2012", place, raw)) == contents(folder)
+    remove(raw / "ilsvrc2012/train/n01440764")
+    with pytest.raises(FileExistsError, match=r"files, \d+ expected"):
+        get("ilsvrc2012", place, raw)
+
+
+def test_another_archive_does_not_replace_what_was_extracted(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    folder = get("ilsvrc2012", place, raw)
     inner = {
         f"{w}.tar": published.tar_of({f"{w}_9.JPEG": published.jpeg(9)}) for w in published.WNIDS
     }
     (place / "ILSVRC2012_img_train.tar").write_bytes(published.tar_of(inner))
+    before = contents(folder)
+    with pytest.raises(FileExistsError, match=r"was made of 'ILSVRC2012_img_train.tar' \([\d,]+ b"):
+        get("ilsvrc2012", place, raw)
+    assert contents(folder) == before
+    shutil.rmtree(raw / "ilsvrc2012/train")
     folder = get("ilsvrc2012", place, raw)
     assert folder.images["train"] == dict.fromkeys(published.WNIDS, 1)
+
+
+def test_an_archive_in_the_folder_of_another_names_both(tmp_path):
+    for name in ("one", "two"):
+        files = {f"train/{c}/{name}.JPEG": published.jpeg(0) for c in "ab"}
+        (tmp_path / f"{name}.tar").write_bytes(published.tar_of(files))
+    get("folder", tmp_path / "one.tar", tmp_path / "raw")
+    with pytest.raises(FileExistsError, match=r"was made of 'one\.tar' .*, and not of 'two\.tar' "):
+        get("folder", tmp_path / "two.tar", tmp_path / "raw")
+    assert (tmp_path / "raw/folder/train/a/one.JPEG").exists()
+
+
+def test_a_folder_of_an_extraction_may_be_a_link(tmp_path):
+    files = {f"train/{c}/1.JPEG": published.jpeg(0) for c in "ab"}
+    (tmp_path / "one.tar").write_bytes(published.tar_of(files))
+    (tmp_path / "big").mkdir()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/folder").symlink_to(tmp_path / "big")
+    for _ in range(2):
+        assert len(list(get("folder", tmp_path / "one.tar", tmp_path / "raw"))) == 2
+    assert (tmp_path / "raw/folder").is_symlink()
+    assert (tmp_path / "big/train/a/1.JPEG").exists()
 
 
 def test_two_processes_in_one_workspace_take_turns(tmp_path, caplog):

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from pydantic import ValidationError
 
@@ -98,8 +100,61 @@ def test_another_selection_replaces_the_links(tmp_path):
     assert [path.name for path in (tmp_path / "raw").iterdir()] == ["folder_links"]
 
 
+def linked(tmp_path, count=2):
+    root = tmp_path / "mine"
+    if not root.exists():
+        draw_image_folder(root)
+        (root / "class_names.json").write_text('{"circles": "round"}')
+    config = AcquisitionConfig(path=str(root), first_classes=count, images_per_class=2)
+    return acquire(config, tmp_path / "raw").path
+
+
+def unlink_one(folder):
+    next(folder.glob("train/*/*")).unlink()
+
+
+def add_note(folder):
+    (folder / "note.txt").write_text("mine")
+
+
+def rename_class(folder):
+    (folder / "class_names.json").write_text('{"circles": "discs"}')
+
+
+@pytest.mark.parametrize(
+    ("change", "same", "other"),
+    [
+        (unlink_one, r"changed since it was written: train/\w+/\w+\.png", "somebody changed it"),
+        (rename_class, "changed since it was written: class_names.json", "somebody changed it"),
+        (add_note, None, "somebody changed it: note.txt"),
+    ],
+)
+def test_links_that_somebody_changed_are_not_put_back(tmp_path, change, same, other):
+    folder = linked(tmp_path)
+    change(folder)
+    before = sorted(folder.rglob("*"))
+    for count, said in ((2, same), (1, other)):
+        if said is None:
+            linked(tmp_path, count)
+        else:
+            with pytest.raises(FileExistsError, match=said):
+                linked(tmp_path, count)
+        assert sorted(folder.rglob("*")) == before
+    shutil.rmtree(folder)
+    assert linked(tmp_path, 1) == folder
+
+
+def test_a_folder_of_links_that_is_a_link_is_replaced_behind_it(tmp_path):
+    (tmp_path / "big").mkdir()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "folder_links").symlink_to(tmp_path / "big")
+    for count in (1, 2, 1):
+        assert len(list((linked(tmp_path, count) / "train").iterdir())) == count
+    assert (tmp_path / "raw" / "folder_links").is_symlink()
+
+
 def test_a_folder_in_the_place_of_the_links_is_not_touched(tmp_path):
     root = draw_image_folder(tmp_path / "mine")
-    (tmp_path / "raw/folder_links").mkdir(parents=True)
+    (tmp_path / "raw/folder_links/mine").mkdir(parents=True)
     with pytest.raises(FileExistsError, match="is not a folder of links made by acquisition"):
         acquire(AcquisitionConfig(path=str(root), first_classes=1), tmp_path / "raw")

@@ -65,21 +65,31 @@ def test_complete_digits_are_reused(tmp_path):
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("damage", ["removed", "truncated", "repainted", "added"])
-def test_damaged_digits_are_written_again(tmp_path, damage):
+@pytest.mark.parametrize("damage", ["removed", "truncated", "repainted"])
+def test_changed_digits_are_named_and_not_put_back(tmp_path, damage):
     folder = acquire(DIGITS, tmp_path)
-    whole = {name: content for name, (content, _) in snapshot(folder.path).items()}
     victim = folder.path / "train/3" / sorted(p.name for p in folder.path.glob("train/3/*"))[0]
     if damage == "removed":
         victim.unlink()
     elif damage == "truncated":
         victim.write_bytes(victim.read_bytes()[:40])
-    elif damage == "repainted":
-        Image.new("L", (8, 8)).save(victim)
     else:
-        (folder.path / "train/3/9999.png").write_bytes(victim.read_bytes())
+        Image.new("L", (8, 8)).save(victim)
+    before = snapshot(tmp_path)
+    with pytest.raises(
+        FileExistsError, match=f"changed since it was written: train/3/{victim.name}"
+    ):
+        acquire(DIGITS, tmp_path)
+    assert snapshot(tmp_path) == before
+
+
+def test_what_was_added_to_the_digits_stays_and_is_said(tmp_path, caplog):
+    folder = acquire(DIGITS, tmp_path)
+    (folder.path / "note.txt").write_text("mine")
+    (folder.path / ".DS_Store").touch()
     acquire(DIGITS, tmp_path)
-    assert {name: content for name, (content, _) in snapshot(folder.path).items()} == whole
+    assert (folder.path / "note.txt").read_text() == "mine"
+    assert [text for text in caplog.messages if "note.txt" in text and "DS_Store" not in text]
 
 
 def test_a_killed_writing_leaves_nothing_behind(tmp_path, monkeypatch):

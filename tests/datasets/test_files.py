@@ -269,3 +269,10 @@ def test_save_breaks_a_link_into_dvcs_cache_and_never_writes_through_it(
     dataset.save(data)
     assert cached.read_text() == "what another run left"
     assert dataset.load() == data
+
+
+@pytest.mark.parametrize("line", [b"oops", b"12", b"\xff", b"\0\0"])
+def test_damaged_line_of_a_journal_has_its_number(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / "j.jsonl").write_bytes(b"{}\n" + line + b"\n{}\n")
+    with pytest.raises(DatasetError, match=r"j\.jsonl, line 2 is not"):
+        JSONLinesDataset(filepath=str(tmp_path / "j.jsonl")).load()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from sagan.common.files import disk, replace_folder
+from sagan.common.files import disk
+from sagan.common.results import replace_folder
 from sagan.datasets.path_datasets import (
     GeneratorBundleDataset,
     HandleDataset,
@@ -116,12 +117,20 @@ def bundle(folder: Path, weights: str) -> Folder:
 def test_bundle_replaces_the_former_one_whole(tmp_path: Path) -> None:
     dataset = GeneratorBundleDataset(filepath=str(tmp_path / "06_models" / "generator"))
     dataset.save(bundle(tmp_path / "first", "old"))
-    (tmp_path / "06_models" / "generator" / "stray").touch()
     dataset.save(bundle(tmp_path / "second", "new"))
     target = tmp_path / "06_models" / "generator"
     assert (target / "generator.safetensors").read_text() == "new"
-    assert not (target / "stray").exists()
     assert [path.name for path in target.parent.iterdir()] == ["generator"]
+
+
+def test_bundle_that_was_changed_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    dataset = GeneratorBundleDataset(filepath=str(tmp_path / "06_models" / "generator"))
+    dataset.save(bundle(tmp_path / "first", "old"))
+    target = tmp_path / "06_models" / "generator"
+    (target / "note").touch()
+    dataset.save(bundle(tmp_path / "second", "new"))
+    assert (target / "generator.safetensors").read_text() == "new"
+    assert (target.parent / "generator.changed-1" / "note").exists()
 
 
 def test_failed_copy_keeps_the_former_bundle(

@@ -72,9 +72,6 @@ PLACES = {
 # a phrase of a command -> what is typed in its stead, so that it takes seconds
 LIGHTER_WORDS = {
     "training.total_images=20000": "training.total_images=1024",
-    "training.total_images=12800,training.checkpoint_every_images=1600": (
-        "training.total_images=64,training.checkpoint_every_images=32"
-    ),
     "training.total_images=64000": "training.total_images=24",
     "training.total_images=96000": "training.total_images=1024",
     "training.total_images=256000": "training.total_images=16",

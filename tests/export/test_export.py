@@ -64,7 +64,7 @@ def shared(bundle, tmp_path_factory) -> Path:
 def test_the_folder_has_all_and_opens_as_a_bundle(shared, bundle):
     assert {path.name for path in shared.iterdir()} == {
         *("README.md", "config.json", "generator.safetensors", "generator.pt2"),
-        *("metrics.json", "program.json", "sample_grid.png"),
+        *("metrics.json", "program.json", "sample_grid.png", "SHA256SUMS"),
     }
     assert GeneratorBundle.open(shared).config == bundle.config
 

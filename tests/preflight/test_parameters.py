@@ -3,12 +3,20 @@
 from pathlib import Path
 
 import pytest
+import torch
 from kedro.pipeline import Node, Pipeline
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from sagan.common.schema import Config
+from sagan.common.schema import Config, describe_faults
+from sagan.comparison.config import ComparisonConfig
+from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.preflight.parameters import check_environment, check_parameters
+from sagan.sampling.config import SamplingConfig
+from sagan.sampling.latents import sample_latents
+from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import refuse_replaced
+from sagan.training.core.inputs import Stream, torch_seed
+from sagan.tuning.config import SamplerConfig
 
 
 class Inner(Config):
@@ -102,3 +110,31 @@ def test_a_value_that_the_recipe_would_replace_is_refused():
 )
 def test_what_the_recipe_leaves_alone_may_be_given(recipe, given):
     refuse_replaced(recipe, given)
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        (TrainingConfig, "seed"),
+        (EvaluationConfig, "seed"),
+        (ClassifierConfig, "seed"),
+        (SamplingConfig, "seed"),
+        (SamplerConfig, "seed"),
+        (ComparisonConfig, "seeds"),
+    ],
+)
+def test_seeds_have_64_bits_and_more_are_refused_by_name(model, path):
+    several = path == "seeds"
+    largest = 2**64 - 1
+    assert getattr(model(**{path: [0, largest] if several else largest}), path)
+    with pytest.raises(ValidationError) as raised:
+        model(**{path: [0, largest + 1] if several else largest + 1})
+    (fault,) = describe_faults(raised.value, "here")
+    assert fault.startswith(f"here.{path}{'.1' if several else ''}: got {largest + 1}; ")
+
+
+def test_the_largest_seed_is_taken_by_all_that_draw():
+    largest = 2**64 - 1
+    assert torch_seed(largest, Stream.FLIPS) != torch_seed(largest - 1, Stream.FLIPS)
+    torch.manual_seed(largest)
+    assert sample_latents(1, 4, largest).isfinite().all()

@@ -165,7 +165,8 @@ def test_same_latents_down_a_column(bundle, tmp_path):
         (["--classes", "01_sqare"], "did you mean 01_square?"),
         (["--truncation", "0"], "truncation must be at least 0.01"),
         (["--truncation", "-1"], "truncation must be at least 0.01"),
-        (["--seed", "-1"], "seed must not be negative"),
+        (["--seed", "-1"], "seed: expected 0 .. 2"),
+        (["--seed", str(2**64)], "seed: expected 0 .. 2"),
         (["--query-points", "9"], r"expected 1..8"),
         (["--device", "gpu"], "device: expected auto, cpu, cuda"),
         (["--device", "cuda"], "torch sees no CUDA device"),
@@ -248,3 +249,19 @@ def test_needs_neither_kedro_nor_matplotlib(bundle, tmp_path):
     subprocess.run([*command, "--count", "1"], check=True, capture_output=True)
 
     assert (tmp_path / "out" / "sample_grid.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "asked", [["--count", "1000000000000"], ["--tile", "1000000"], ["--frames", "240"]]
+)
+def test_more_than_memory_holds_is_refused_with_what_fits(
+    bundle, tmp_path, monkeypatch, capsys, asked
+):
+    monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: 50_000_000)
+
+    assert main([str(bundle.path), "--out", str(tmp_path / "out"), *asked]) == 1
+
+    error = capsys.readouterr().err
+    assert re.search(rf"{asked[0]} [0-9,]+ needs .* GB are free; up to [0-9,]+ fit$", error)
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()

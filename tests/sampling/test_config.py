@@ -1,7 +1,11 @@
 import pytest
+import torch
 from pydantic import ValidationError
 
+from sagan.sampling.attention_maps import attention_picture
 from sagan.sampling.config import SamplingConfig
+from sagan.sampling.latents import sample_latents
+from sagan.sampling.series import draw_series
 
 
 def test_refuses_a_misspelt_key():
@@ -13,3 +17,31 @@ def test_refuses_a_misspelt_key():
 def test_refuses_a_truncation_that_would_never_end(value):
     with pytest.raises(ValidationError):
         SamplingConfig(truncation=value)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"tile_px": 10**6}, "sampling.tile_px"), ({"samples_per_class": 10**9}, "samples_per_class")],
+)
+def test_more_than_memory_holds_is_refused_before_a_sample_is_drawn(
+    bundle, monkeypatch, change, named
+):
+    monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: 50_000_000)
+    monkeypatch.setattr("sagan.sampling.series.generate", None)
+
+    with pytest.raises(ValueError, match=rf"{named} [0-9,]+ needs .*up to [0-9,]+ fit"):
+        draw_series(bundle, SamplingConfig(**change))
+
+
+def test_attention_maps_beyond_memory_are_refused(bundle, monkeypatch):
+    monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: 50_000_000)
+
+    with pytest.raises(ValueError, match=r"tile_px 1,000,000 needs .*up to [0-9,]+ fit"):
+        attention_picture(
+            bundle.load(),
+            sample_latents(1, bundle.latent_dim, 0),
+            torch.tensor([0]),
+            bundle.shown_names,
+            query_points=2,
+            tile_px=10**6,
+        )

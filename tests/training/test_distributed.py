@@ -153,6 +153,23 @@ def test_killed_process_ends_all_where_no_restart_is_left(launched, tmp_path):
     assert final_state(tmp_path)["images_seen"] == 8
 
 
+def test_a_dropped_connection_saves_in_both_processes(shards, tmp_path):
+    """SIGHUP to all processes of the terminal, as to one process of a run."""
+    command = Command(shards, tmp_path / "out", total_images=LONG)
+    command.wait_for_checkpoint()
+    workers = command.workers()
+
+    os.killpg(command.process.pid, signal.SIGHUP)
+
+    assert command.wait() == 75, command.log.read_text()
+    wait_until_gone(workers, 5)
+    log = command.log.read_text()
+    assert "SIGHUP: saved at" in log
+    assert "Traceback" not in log
+    saved = final_state(tmp_path / "out")["images_seen"]
+    assert f"SIGHUP: saved at {saved:,} images" in log
+
+
 def test_killed_launcher_leaves_no_orphan(shards, tmp_path):
     command = Command(shards, tmp_path / "out", total_images=LONG)
     command.wait_for_checkpoint()

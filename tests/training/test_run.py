@@ -194,6 +194,18 @@ def test_emulated_bfloat16_is_warned_of(tiny, shards, tmp_path, monkeypatch, cap
     assert "no instructions for bfloat16" in caplog.text
 
 
+def test_a_batch_larger_than_the_data_is_said(tiny, shards, tmp_path, caplog):
+    images = len(shards.split("train"))
+    sizes = {"batch_size": images + 1, "total_images": images + 1}
+
+    train(tiny(**sizes), shards, tmp_path / "large")
+    assert f"batch_size {images + 1} is larger than the {images} training images" in caplog.text
+
+    caplog.clear()
+    train(tiny(total_images=4), shards, tmp_path / "small")
+    assert "is larger than" not in caplog.text
+
+
 def test_conditioning_on_one_class_is_warned_of(tiny, tmp_path, caplog):
     images = draw_image_folder(tmp_path / "images", classes=1)
     command = [str(images), "--image-size", "16", "--out", str(tmp_path), "--min-classes", "1"]

@@ -112,6 +112,18 @@ def test_one_class_never_passes_silently(tmp_path):
         pass_gate(manifest, report)
 
 
+def test_one_class_is_told_with_all_that_allows_it(tmp_path):
+    root = draw_image_folder(tmp_path / "one", classes=1)
+    manifest, report = judged(root, min_classes=2)
+    with pytest.raises(ValidationFailedError) as caught:
+        pass_gate(manifest, report)
+    said = str(caught.value)
+    assert "several_classes:" in said
+    assert "class_count:" in said
+    assert "data_validation.thresholds.min_classes=1" in said
+    assert "data_validation.severity.several_classes=skip" in said
+
+
 def test_where_no_image_decodes_the_gate_stays_shut(root):
     for path in root.rglob("*.png"):
         path.write_bytes(b"")

@@ -1,12 +1,14 @@
 """Schema and validation of a generator bundle's `config.json`."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
 
 from sagan.common.schema import describe_faults
+from sagan.common.text import visible
 from sagan.network_config import GeneratorConfig
 
 FORMAT = "sagan-generator-1"
@@ -36,6 +38,14 @@ class BundleDescription(BaseModel):
     facts: dict[str, Any]
     weights_sha256: str | None = None  # absent in bundles of earlier versions
     raw: RawDescription | None = None
+
+    @field_validator("class_names")
+    @classmethod
+    def _names_are_different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ValueError(f"{len(twice)} names of classes more than once: {visible(twice[0])}")
+        return names
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple, Self
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
-from sagan.common.files import file_sha256, replacing_folder
+from sagan.common.files import file_sha256
 from sagan.common.naming import short_names
+from sagan.common.results import replacing_results
+from sagan.common.text import visible
 from sagan.models.generator import Generator, build_generator
 from sagan.network_config import GeneratorConfig
 
@@ -125,9 +128,10 @@ class GeneratorBundle:
             # cloned, since a tensor's position in the file determines its alignment in memory,
             # and the alignment the last bit of a sum
             state = {name: w.clone() for name, w in load_file(file).items()}
-            generator.load_state_dict(state, assign=True)
         except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{file} does not fit its config.json: {error}") from None
+            raise ValueError(f"{file} does not fit its {CONFIG}: {error}") from None
+        self._require_fit(file, state, generator)
+        generator.load_state_dict(state, assign=True)
         broken = next((name for name, w in state.items() if not bool(w.isfinite().all())), None)
         if broken is not None:
             raise ValueError(
@@ -135,6 +139,22 @@ class GeneratorBundle:
                 "export another checkpoint, or train again"
             )
         return generator.eval().requires_grad_(requires_grad=False).to(device)
+
+    def _require_fit(self, file: Path, state: dict[str, Tensor], generator: Generator) -> None:
+        """Refuse weights of another network than `config.json` describes."""
+        found = {name: _shape(tensor) for name, tensor in state.items()}
+        wanted = {name: _shape(tensor) for name, tensor in generator.state_dict().items()}
+        faults = [
+            f"{name} is {found.get(name, 'missing')}, expected {wanted.get(name, 'none')}"
+            for name in sorted(found.keys() | wanted.keys())
+            if found.get(name) != wanted.get(name)
+        ]
+        if faults:
+            more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+            raise ValueError(
+                f"{file} does not fit its {CONFIG} ({self.num_classes} class names, "
+                f"{self.image_size} px): {visible('; '.join(faults[:3]))}{more}"
+            )
 
     def copy_to(self, folder: Path, *, raw: bool) -> None:
         """Copy the bundle's files into an existing folder; `raw`: the raw weights too, if any."""
@@ -218,13 +238,18 @@ def save_bundle(
     if known := {name: titles[name] for name in class_names if name in titles}:
         description["class_titles"] = known
     kinds = [generator] if raw is None else [generator, raw.generator]
-    with replacing_folder(path, needed_bytes=sum(map(_size_bytes, kinds))) as folder:
+    with replacing_results(path, needed_bytes=sum(map(_size_bytes, kinds))) as folder:
         description["weights_sha256"] = _save_weights(generator, folder / WEIGHTS)
         if raw is not None:
             sha256 = _save_weights(raw.generator, folder / RAW_WEIGHTS)
             description[RAW] = {"weights_sha256": sha256, "facts": raw.facts}
         _write_config(folder, description)
     return GeneratorBundle.open(path)
+
+
+def _shape(tensor: Tensor) -> str:
+    """Such as `float32 [128, 4]`."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {[*tensor.shape]}"
 
 
 def _save_weights(generator: Generator, file: Path) -> str:

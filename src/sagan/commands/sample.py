@@ -88,10 +88,11 @@ def sample(
 
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
+    from sagan.common.memory import require_memory
     from sagan.sampling.attention_maps import attention_picture
     from sagan.sampling.files import write_pngs
-    from sagan.sampling.generate import generate
-    from sagan.sampling.grids import choose_classes, class_grid
+    from sagan.sampling.generate import generate, sample_bytes
+    from sagan.sampling.grids import choose_classes, class_grid, grid_bytes
     from sagan.sampling.latents import interpolate
     from sagan.sampling.requests import load_latents
 
@@ -101,15 +102,20 @@ def sample(
     else:
         _refuse_beside_latents()
         latents, class_labels = load_latents(file, opened)
-    chosen = choose_device(device)
-    generator = opened.load(str(chosen))
+    labels = class_labels.numpy()
     classes = list(dict.fromkeys(class_labels.tolist()))
-    batches = generate(generator, latents, class_labels, batch_size, chosen)
-    images, labels = torch.cat(list(batches)).numpy(), class_labels.numpy()
-
     shown = [classes[i] for i in choose_classes(len(classes), rows)]
     grid_rows = [np.flatnonzero(labels == k)[:columns] for k in shown]
     kept = np.concatenate(grid_rows)
+    shape = (len(grid_rows), max(map(len, grid_rows)), opened.image_size)
+    require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
+    frame_bytes = len(kept) * sample_bytes(opened) + grid_bytes(*shape, tile)
+    require_memory("--frames", frames or 0, lambda number: number * frame_bytes)
+
+    chosen = choose_device(device)
+    generator = opened.load(str(chosen))
+    batches = generate(generator, latents, class_labels, batch_size, chosen)
+    images = torch.cat(list(batches)).numpy()
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
     explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
     firsts = [int((labels == k).argmax()) for k in explained]
@@ -154,10 +160,14 @@ def _drawn(
     """Latents float32 [N, Z] and labels int64 [N]."""
     import torch
 
+    from sagan.common.memory import require_memory
+    from sagan.sampling.generate import sample_bytes
     from sagan.sampling.latents import column_latents, sample_latents
     from sagan.sampling.requests import parse_classes
 
     chosen = parse_classes(classes, bundle.class_names, bundle.class_titles)
+    of_each = len(chosen) * sample_bytes(bundle)
+    require_memory("--count", count, lambda number: number * of_each)
     source = (bundle.latent_dim, seed, truncation)
     if same_latents:
         latents = column_latents(len(chosen), count, *source)

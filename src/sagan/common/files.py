@@ -197,13 +197,14 @@ def replacing_folder(
     content lies beside it as `.<name>.previous`; `restore_folder` undoes a crash in that instant.
 
     Args:
-        target: The final folder; the one that it lies in is made if need be.
+        target: The final folder, or a link, which stays: the folder that it names is replaced.
         needed_bytes: Expected size, where it is known, for the message about a full disk [bytes].
         sync: Whether to force the files to disk; False for many that can be made again.
 
     Raises:
         OSError: when writing fails, as `replacing_file`; the target is as it was then.
     """
+    target = _behind_link(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     restore_folder(target)
     remove_orphans(target.parent, target.name)
@@ -229,23 +230,9 @@ def replacing_folder(
     _remove(previous)
 
 
-def replace_folder(source: Path, target: Path) -> None:
-    """Copy a folder to `target` by `replacing_folder`, unless both are the same."""
-    if source.resolve() == target.resolve():
-        return
-    found = sorted(source.rglob("*"))
-    size = sum(path.stat().st_size for path in found if path.is_file())
-    with replacing_folder(target, needed_bytes=size) as temporary:
-        for path in found:
-            copy = temporary / path.relative_to(source)
-            if path.is_dir():
-                copy.mkdir()
-            else:
-                disk.copy(path, copy)
-
-
 def restore_folder(target: Path) -> None:
     """Finish or undo a folder swap that a crash cut short."""
+    target = _behind_link(target)
     previous = _previous_name(target)
     if not previous.exists():
         return
@@ -278,6 +265,10 @@ def _while_writing(target: Path, error: OSError, needed_bytes: int | None) -> OS
     return OSError(error.errno, reason, str(target))
 
 
+def _behind_link(target: Path) -> Path:
+    return target.resolve() if target.is_symlink() else target
+
+
 def _previous_name(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
 
@@ -293,7 +284,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(FileNotFoundError):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
@@ -38,6 +39,10 @@ class Affects:
 AffectsWeights = Annotated[T, Affects("weights")]
 AffectsMeasurement = Annotated[T, Affects("measurement")]
 AffectsNothing = Annotated[T, Affects("nothing")]
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**64)]
+"""A seed: 64 bits, as torch and NumPy's Philox take them."""
 
 
 def mark_of(field: FieldInfo) -> Affects | None:

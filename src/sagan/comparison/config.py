@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from sagan.common.schema import Config, unknown_key
+from sagan.common.schema import Config, Seed, unknown_key
 from sagan.training.config.recipes import RECIPES
 
 
@@ -46,7 +46,7 @@ class ComparisonConfig(Config):
         description="model configurations, the rows of the table",
     )
     reference: str = Field("sagan", description="the variant that the others are compared with")
-    seeds: tuple[NonNegativeInt, ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (0, 1, 2),
         min_length=1,
         description="seeds of weights, data order and latents; one run for each",

@@ -113,8 +113,9 @@ def _layout(root: Path) -> str:
 
 
 def _root_problems(root: Path) -> list[str]:
-    if (root / "train").is_dir():
-        return []
+    files = [split for split in SPLITS if (root / split).is_file()]
+    if files or (root / "train").is_dir():
+        return [f"{split} is a file; expected the folder of the classes" for split in files]
     folders = folder_names(root)
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     if not names:

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from kedro.utils import find_kedro_project
 from kedro_datasets._typing import JSONPreview
 
-from sagan.common.files import replace_folder, restore_folder
+from sagan.common.files import restore_folder
+from sagan.common.results import replace_folder
 from sagan.datasets.base import LocalDataset
 from sagan.datasets.text_datasets import JSONDataset, json_preview, parse_json
 
@@ -110,7 +111,7 @@ class GeneratorBundleDataset(LocalDataset):
         return GeneratorBundle.open(self.filepath)
 
     def save(self, data: Any) -> None:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
-        """Copy the bundle's folder with all that is in it, whole or not at all."""
+        """Copy the bundle's folder, whole or not at all; a former one that was changed is kept."""
         replace_folder(Path(data.path), self.filepath)
 
     def preview(self) -> JSONPreview:

@@ -75,14 +75,18 @@ class JSONLinesDataset(AtomicDataset):
         """Parse every line.
 
         Raises:
-            ValueError: naming the first line that is not JSON.
+            ValueError: naming the first line that is not a JSON object.
         """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [
-            parse_json(line, f"{path}, line {number}")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        records = {
+            number: parse_json(line, f"{path}, line {number}")
             for number, line in enumerate(lines, start=1)
             if line.strip()
-        ]
+        }
+        for number, record in records.items():
+            if not isinstance(record, dict):
+                raise ValueError(f"{path}, line {number} is not a JSON object; {REMAKE}")
+        return [*records.values()]
 
     def write(self, path: Path, data: list[dict[str, Any]]) -> None:
         """Write one record a line."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from sagan.common.schema import AffectsMeasurement, AffectsNothing, Config, unknown_key
+from sagan.common.schema import AffectsMeasurement, AffectsNothing, Config, Seed, unknown_key
 from sagan.metrics.named_protocols import (
     PROTOCOLS,
     configured_entries,
@@ -32,7 +32,7 @@ class ClassifierConfig(Config):
         3e-3, description="of Adam, at the peak of a one-cycle schedule"
     )
     batch_size: PositiveInt = Field(64, description="images in one update")
-    seed: NonNegativeInt = Field(0, description="seed of weights and data order")
+    seed: Seed = Field(0, description="seed of weights and data order")
 
 
 class KernelConfig(Config):
@@ -100,7 +100,7 @@ class EvaluationConfig(Config):
         ge=MIN_SAMPLES,
         description="random subset of that split for the Fréchet distance; null: all",
     )
-    seed: AffectsMeasurement[NonNegativeInt] = Field(0, description="seed of the latents")
+    seed: AffectsMeasurement[Seed] = Field(0, description="seed of the latents")
     truncation: AffectsMeasurement[float | None] = Field(
         None, ge=0.01, description="of the latents, in standard deviations; null: none"
     )

@@ -133,6 +133,18 @@ def interrupt_on_signal() -> AbstractContextManager[None]:
     return signal_handler(signal.default_int_handler)
 
 
+def start_resource_tracker() -> None:
+    """Start multiprocessing's tracker of shared resources so that none of the signals ends it.
+
+    It ignores SIGINT and SIGTERM itself; the others stay blocked in it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def signals_blocked() -> Iterator[None]:
     """Start processes that keep signals pending until they install a handler.
@@ -140,7 +152,7 @@ def signals_blocked() -> Iterator[None]:
     They inherit the signal mask of the thread that starts them. This process still receives
     signals, by a thread without the mask.
     """
-    resource_tracker.ensure_running()  # started in the block, it would unblock them
+    start_resource_tracker()  # started in the block, it would unblock them
     done = threading.Event()
     listener = threading.Thread(target=done.wait, daemon=True)
     listener.start()

@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from sagan.common.memory import require_memory
 from sagan.common.pixels import to_uint8
 from sagan.models.generator import Generator
 from sagan.sampling import drawing
+from sagan.sampling.grids import grid_bytes
 
 GAP_PX = 8
 MARGIN_PX = 14
@@ -76,12 +78,16 @@ def attention_picture(
         uint8 [height, width, 3]; without self-attention, a picture with a message.
 
     Raises:
-        ValueError: if there are more query points than colours.
+        ValueError: if there are more query points than colours, or the picture does not fit into
+            memory.
     """
     if not 1 <= query_points <= len(QUERY_COLOURS):
         raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     if not generator.attention_resolutions:
         return drawing.text_picture(NO_ATTENTION)
+    rows, size = len(latents), generator.image_size
+    tiles = (1 + query_points) * len(generator.attention_resolutions)
+    require_memory("tile_px", tile_px, lambda tile: grid_bytes(rows, tiles, size, tile))
     images, maps = generate_with_attention(generator, latents.to(device), class_labels.to(device))
     names = [drawing.drawable(class_names[label], label) for label in class_labels.tolist()]
     blocks = [

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
-from sagan.common.schema import Config
+from sagan.common.schema import Config, Seed
 
 
 class AttentionMapsConfig(Config):
@@ -18,9 +18,7 @@ class AttentionMapsConfig(Config):
 class SamplingConfig(Config):
     """Sample grid and attention maps of a generator bundle."""
 
-    seed: NonNegativeInt = Field(
-        0, description="seed of the latents; sample i is the same in any batch"
-    )
+    seed: Seed = Field(0, description="seed of the latents; sample i is the same in any batch")
     classes: PositiveInt = Field(10, description="rows of the grid at most, classes evenly chosen")
     samples_per_class: PositiveInt = Field(10, description="columns of the grid [images]")
     same_latents: bool = Field(

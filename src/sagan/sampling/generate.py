@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.pixels import to_uint8
 from sagan.models.generator import Generator
+
+_OBJECT_BYTES = 200  # of Python's objects for a latent and its label
 
 
 def generate(
@@ -38,6 +41,12 @@ def generate(
     for start in range(0, len(latents), batch_size):
         batch = slice(start, start + batch_size)
         yield _generate_batch(generator, latents[batch].to(device), class_labels[batch].to(device))
+
+
+def sample_bytes(bundle: GeneratorBundle) -> int:
+    """Memory that one of many samples takes while all of them are put together [bytes]."""
+    image, latent = 3 * bundle.image_size**2, 4 * bundle.latent_dim
+    return 2 * image + 3 * latent + _OBJECT_BYTES
 
 
 def _generate_batch(generator: Generator, latents: Tensor, class_labels: Tensor) -> Tensor:

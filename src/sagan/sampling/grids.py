@@ -17,6 +17,12 @@ def choose_classes(num_classes: int, limit: int) -> list[int]:
     return [round(float(label)) for label in np.linspace(0, num_classes - 1, count)]
 
 
+def grid_bytes(rows: int, columns: int, image_size: int, tile_px: int) -> int:
+    """Memory that a grid takes while it is drawn and written [bytes]."""
+    side = image_size * drawing.enlargement(image_size, tile_px) + GAP_PX
+    return 9 * rows * columns * side**2  # the page, its array and what the file is made of
+
+
 def class_grid(
     images: np.ndarray, class_labels: np.ndarray, class_names: Sequence[str], tile_px: int
 ) -> np.ndarray:

@@ -29,15 +29,15 @@ def sample_latents(
         float32 [N, Z].
 
     Raises:
-        ValueError: if the truncation is below 0.01 or the seed is negative.
+        ValueError: if the truncation is below 0.01 or the seed is negative or above 64 bits.
     """
     if truncation is not None and not truncation >= MIN_TRUNCATION:
         raise ValueError(
             f"truncation must be at least {MIN_TRUNCATION} standard deviations, "
             f"got {truncation}; leave it out for none"
         )
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, got {seed}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed: expected 0 .. 2**64 - 1, got {seed}")
     rows = [
         _one_latent(latent_dim, seed, index, truncation)
         for index in range(first_index, first_index + count)

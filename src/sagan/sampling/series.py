@@ -5,9 +5,10 @@ import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
+from sagan.common.memory import require_memory
 from sagan.sampling.config import SamplingConfig
-from sagan.sampling.generate import generate
-from sagan.sampling.grids import choose_classes, class_grid
+from sagan.sampling.generate import generate, sample_bytes
+from sagan.sampling.grids import choose_classes, class_grid, grid_bytes
 from sagan.sampling.latents import column_latents, sample_latents
 from sagan.sampling.picture import Picture
 
@@ -18,10 +19,26 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
     Returns:
         `images` uint8 [N, 3, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
         generator's weights, empty if the bundle does not record it.
+
+    Raises:
+        ValueError: if they, or their grid, do not fit into memory.
     """
     device = choose_device(config.device)
     classes = choose_classes(bundle.num_classes, config.classes)
-    columns = config.samples_per_class
+    columns, size = config.samples_per_class, bundle.image_size
+    require_memory(
+        "sampling.tile_px",
+        config.tile_px,
+        lambda tile: grid_bytes(len(classes), 1, size, tile),
+    )
+    require_memory(
+        "sampling.samples_per_class",
+        columns,
+        lambda count: (
+            len(classes) * count * sample_bytes(bundle)
+            + grid_bytes(len(classes), count, size, config.tile_px)
+        ),
+    )
     source = (bundle.latent_dim, config.seed, config.truncation)
     if config.same_latents:
         latents = column_latents(len(classes), columns, *source)

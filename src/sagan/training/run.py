@@ -144,6 +144,14 @@ class _Run:
         else:
             logger.info("run %s is complete; another training.seed starts a new one", self.name)
         logger.info("checkpoints: %s", display_path(self.path))
+        images = len(self.shards.split("train"))
+        if self.config.batch_size > images:
+            logger.warning(
+                "training.batch_size %d is larger than the %d training images: every batch has "
+                "images more than once",
+                self.config.batch_size,
+                images,
+            )
         if self.config.precision == "bf16" and not computes_bf16(self.context.device.type):
             logger.warning(
                 "%s has no instructions for bfloat16: precision bf16 is emulated and many times "

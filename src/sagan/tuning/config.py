@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from sagan.common.schema import Config, Settings
+from sagan.common.schema import Config, Seed, Settings
 from sagan.metrics.config import EvaluationConfig
 from sagan.tuning.objectives import check_objective
 
@@ -94,7 +94,7 @@ class SamplerConfig(Config):
     type: Literal["tpe", "random", "qmc", "nsgaii"] = Field(
         "tpe", description="tree-structured Parzen estimator, random, quasi-Monte Carlo, or NSGA-II"
     )
-    seed: NonNegativeInt = Field(0, description="of the random draws that choose trials")
+    seed: Seed = Field(0, description="of the random draws that choose trials")
     startup_trials: NonNegativeInt = Field(
         10, description="of tpe: random trials (warm starts count) before the model is used"
     )

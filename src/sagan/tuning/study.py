@@ -154,7 +154,7 @@ def make_sampler(config: SamplerConfig, trials_before: int) -> BaseSampler:
         if config.type == "random":
             return samplers.RandomSampler(seed=seed % 2**32)
         if config.type == "qmc":  # counts its points in the study itself
-            return samplers.QMCSampler(seed=config.seed, scramble=True)
+            return samplers.QMCSampler(seed=config.seed % 2**32, scramble=True)
         if config.type == "nsgaii":
             return samplers.NSGAIISampler(seed=seed % 2**32, population_size=config.population)
         return samplers.TPESampler(

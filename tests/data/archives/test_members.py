@@ -52,6 +52,8 @@ HOSTILE = {
     "block device": ([special("train/sda", tarfile.BLKTYPE)], "is a device or pipe"),
     "pipe": ([special("train/pipe", tarfile.FIFOTYPE)], "is a device or pipe"),
     "twice": ([plain("train/cat/0.JPEG")], "is in it more than once"),
+    "file and folder": ([plain("train/cat")], "'train/cat' is a file and a folder"),
+    "folder in a file": ([plain("train/cat/0.JPEG/x")], "'train/cat/0.JPEG' is a file and a fol"),
     "long name": ([plain("train/" + "x" * 300)], "is too long for a file name"),
     "many": ([plain(f"../{n}") for n in range(9)], "; 9 in all"),
 }
@@ -232,3 +234,11 @@ def test_an_archive_that_is_missing_is_named(tmp_path):
     config = AcquisitionConfig(source="folder", path=str(tmp_path / "gone-*.tar"))
     with pytest.raises(FileNotFoundError, match=r"nothing matches .*gone-\*\.tar"):
         acquire(config, tmp_path / "raw")
+
+
+def test_a_file_of_one_archive_in_the_place_of_a_folder_of_another_is_refused(tmp_path):
+    (tmp_path / "a.tar").write_bytes(published.tar_of(GOOD))
+    (tmp_path / "b.tar").write_bytes(published.tar_of({"train/cat": b"x"}))
+    said = refused(tmp_path / "*.tar", tmp_path / "raw")
+    assert "'train/cat' is a file in " in said
+    assert "b.tar' and a folder in another archive" in said

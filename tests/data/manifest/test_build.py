@@ -155,3 +155,12 @@ def test_the_data_hash_sees_content_and_place(root):
     moved = data_hash(manifest_of(root))
     image.with_name("moved.png").write_bytes((root / "train/00_circle/0001.png").read_bytes())
     assert len({before, moved, data_hash(manifest_of(root))}) == 3
+
+
+def test_warnings_of_pillow_name_their_images_once(root, monkeypatch, caplog, recwarn):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 - 1)
+    build_manifest(ImageFolder.open(root), CONFIG)
+    (told,) = [text for text in caplog.messages if text.startswith("Pillow warns of")]
+    names = [f"train/00_circle/000{n}.png" for n in range(5)]
+    assert told.startswith(f"Pillow warns of {', '.join(names)}, ... (30 in all): Image size (576 ")
+    assert not recwarn.list

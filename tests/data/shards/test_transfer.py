@@ -1,5 +1,6 @@
 """Shard stores at any address of fsspec; here `memory://`, folders, and S3."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import build_manifest, records
 from sagan.data.shards.build import build_stores
-from sagan.data.shards.store import INDEX, ShardStore
+from sagan.data.shards.store import INDEX, ShardStore, index_checksum
 from sagan.data.shards.transfer import TransferError, fetch_store, publish_store
 from sagan.datasets import ShardStoreDataset
 from tests.drawn_images import draw_image_folder
@@ -125,6 +126,20 @@ def test_a_file_that_was_altered_there_is_refused_by_name(store, address, tmp_pa
     remote.pipe_file(f"{root}/{INDEX}", b"{}")
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
         fetch_store(address, tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["../../evil.npy", "/tmp/evil.npy", "a/train-0.npy", ".."])
+def test_an_index_whose_files_lead_out_of_the_folder_is_refused(store, address, tmp_path, name):
+    publish_store(store, address)
+    remote, root = fsspec.core.url_to_fs(address)
+    index = json.loads(remote.cat_file(f"{root}/{INDEX}"))
+    index["splits"]["train"]["shards"][0]["file"] = name
+    remote.pipe_file(
+        f"{root}/{INDEX}", json.dumps(index | {"checksum": index_checksum(index)}).encode()
+    )
+    with pytest.raises(ValueError, match=r"index\.json is damaged"):
+        fetch_store(address, tmp_path / "here")
+    assert not list((tmp_path / "here").rglob("*.npy"))
 
 
 @pytest.mark.parametrize(

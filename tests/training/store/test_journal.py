@@ -97,3 +97,14 @@ def test_sync_reaches_the_disk(journal, monkeypatch):
     journal.sync()
 
     assert synced == [str(journal.path)]
+
+
+@pytest.mark.parametrize("line", ["12", '"text"', "[1]", "null"])
+def test_a_line_that_is_no_record_is_left_out_and_said(journal, line, caplog):
+    lines = journal.path.read_text().splitlines()
+    journal.path.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
+
+    assert seen(journal) == [4, 8, 12]
+    assert "damaged in line 2" in caplog.text
+    journal.rewind(8)
+    assert seen(journal) == [4, 8]

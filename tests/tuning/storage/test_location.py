@@ -189,11 +189,14 @@ def test_mending_leaves_whole_files_and_no_file_alone(tmp_path):
     assert path.read_bytes() == b""
 
 
-def test_a_journal_damaged_in_its_midst_is_told(tmp_path):
+@pytest.mark.parametrize("line", [b"oops", b"1", b"{}", b"\xff", b'{"op_code": 1'])
+def test_a_journal_damaged_in_its_midst_is_told_with_the_line(tmp_path, line):
     location = StorageLocation.of(None, tmp_path)
     optuna.create_study(storage=journal(location.where), study_name="s")
-    location.where.write_bytes(b"oops\n" + location.where.read_bytes())
-    with pytest.raises(StorageError, match=r"journal.log is damaged .*remove the line"):
+    optuna.create_study(storage=journal(location.where), study_name="t")
+    first, *rest = location.where.read_bytes().splitlines(keepends=True)
+    location.where.write_bytes(b"".join([first, line + b"\n", *rest]))
+    with pytest.raises(StorageError, match=r"journal.log, line 2, is damaged; remove the line"):
         open_storage(location, 5)
 
 

@@ -13,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -235,6 +235,7 @@ def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str
     """Faults that no single member shows: a name twice, more bytes than can be in there."""
     counts = Counter(member.name for member in members)
     faults = [f"'{name}' is in it more than once" for name, count in counts.items() if count > 1]
+    faults += [f"'{name}' is a file and a folder" for name in file_and_folder(counts)]
     total = sum(member.size_bytes for member in members)
     if total > MAX_RATIO * max(archive_bytes, 1):
         faults.append(
@@ -242,6 +243,16 @@ def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str
             "times its size: a decompression bomb, or false sizes"
         )
     return faults
+
+
+def file_and_folder(names: Iterable[str]) -> list[str]:
+    """Names of files in whose place other files need a folder."""
+    files = set(names)
+    folders: set[str] = set()
+    left = files
+    while left := {name.rpartition("/")[0] for name in left if "/" in name} - folders:
+        folders |= left
+    return sorted(files & folders)
 
 
 def _refuse(name: str, faults: list[str]) -> None:

@@ -15,6 +15,7 @@ from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, inspect_image
 from sagan.data.manifest.parts import COUNTS, inspect_in_parts
+from sagan.data.manifest.pillow_warnings import named_warnings
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def scan_images(
     """Inspect every file of the folder, in its order whatever the number of workers."""
     total = sum(folder.facts()["images"].values())
     inspected = ordered_map(partial(inspect_image, folder.path, config), folder, config.workers)
-    yield from progress_bar("checking images", total, iterable=inspected)
+    with named_warnings():
+        yield from progress_bar("checking images", total, iterable=inspected)
 
 
 def build_manifest(

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImagePath
+from sagan.data.manifest.pillow_warnings import reading
 
 # formats that Pillow may open: it would start Ghostscript for a PostScript file
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
@@ -71,7 +72,8 @@ def inspect_image(
     """Facts of one file of an image folder; a name that is not UTF-8 is escaped."""
     if (escaped := escape_name(image.path)) != image.path:
         return image._replace(path=escaped), ImageFacts(reason="file name is not UTF-8")
-    return image, inspect_file(root / image.path, config)
+    with reading(image.path):
+        return image, inspect_file(root / image.path, config)
 
 
 def escape_name(name: str) -> str:

@@ -19,6 +19,7 @@ from sagan.common.progress import progress_bar
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
 from sagan.data.manifest.inspection import ImageFacts, escape_name, inspect_image
+from sagan.data.manifest.pillow_warnings import named_warnings
 from sagan.data.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def inspect_in_parts(
     total = sum(folder.facts()["images"].values())
     home = None if workspace is None else _parts_folder(workspace, config)
     images, found = iter(folder), 0
-    with progress_bar("checking images", total) as bar:
+    with named_warnings(), progress_bar("checking images", total) as bar:
         for number in count():
             places = list(islice(images, PART_IMAGES))
             if not places:

@@ -23,6 +23,7 @@ from sagan.common.progress import progress_bar
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
+from sagan.data.manifest.pillow_warnings import named_warnings, reading
 from sagan.data.parallel import ordered_map
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
@@ -105,15 +106,16 @@ def load_resized(
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
-        return squares(
-            data,
-            sizes,
-            config.resizer,
-            upright=config.orientation == "upright",
-            white_level=config.white_level,
-            fit=config.fit,
-            pad_colour=config.pad_colour,
-        )
+        with reading(record.path):
+            return squares(
+                data,
+                sizes,
+                config.resizer,
+                upright=config.orientation == "upright",
+                white_level=config.white_level,
+                fit=config.fit,
+                pad_colour=config.pad_colour,
+            )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
 
@@ -177,7 +179,7 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config, record)
 
-    with _one_torch_thread():
+    with _one_torch_thread(), named_warnings():
         every = (record for shard in todo for record in shard.images)
         loaded = ordered_map(load, every, config.workers)
         rows = iter(progress_bar("resizing", count, iterable=loaded))

@@ -11,6 +11,7 @@ The index holds sizes and checksums of all files and everything the key is made 
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 INDEX = "index.json"
+_FILE_NAME = re.compile(r"\w+-\w+\.npy")
 # what the key is a hash of; the second line's are there only where they are not the default
 _MADE_OF = (
     *("data_hash", "image_size", "resizer", "versions"),
@@ -229,7 +231,10 @@ def parse_index(text: str, store: str) -> dict[str, Any]:
     try:
         index: dict[str, Any] = json.loads(text)
         sound = index["key"] == content_key(index) and index["checksum"] == index_checksum(index)
-    except (ValueError, KeyError, TypeError):
+        files = [f for s in index["splits"].values() for f in (s["labels"], *s["shards"])]
+        # of another machine: a name must not lead out of the store's folder
+        sound = sound and all(_FILE_NAME.fullmatch(file["file"]) for file in files)
+    except (ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise ValueError(f"shard store '{store}': {INDEX} is damaged or was changed; {REMEDY}")

@@ -20,9 +20,16 @@ from sagan.data.archives.extraction import (
     identity,
     is_extracted,
 )
-from sagan.data.archives.members import ArchiveError, open_archive
+from sagan.data.archives.members import ArchiveError, file_and_folder, open_archive
 from sagan.data.class_titles import find_titles
-from sagan.data.folder_names import UNLABELLED, file_names, folder_names, is_flat, loose_images
+from sagan.data.folder_names import (
+    UNLABELLED,
+    file_names,
+    first_five,
+    folder_names,
+    is_flat,
+    loose_images,
+)
 from sagan.data.image_folder import (
     SPLITS,
     ImageFolder,
@@ -127,6 +134,8 @@ def _require_images(root: Path, *, labelled: bool) -> None:
     if loose_images(root) or not classes or split_names(root):
         ImageFolder.open(root)  # raises, since there is no train/
     require_class_folders(root.parent, root.name)
+    names = first_five(sorted(folder_names(root)))
+    logger.info("there is no train/ in '%s': its folders are the classes, %s", root, names)
 
 
 def _read_split(
@@ -166,6 +175,11 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                     )
                 members[member.name] = ExtractedMember(member, member.name)
                 owner[member.name] = archive
+        if clash := file_and_folder(members):
+            raise ArchiveError(
+                f"'{clash[0]}' is a file in '{owner[clash[0]]}' and a folder in another archive; "
+                "name one of them"
+            )
         needed = sum(member.size_bytes for member, _ in members.values())
         more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
         announce(f"{archives[0].name}{more}", len(members), needed, target.parent)

@@ -3,7 +3,6 @@
 They are written as ordinary image files, so that they take the same path as ImageNet.
 """
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,7 @@ from PIL import Image
 
 from sagan.common.files import replacing_folder
 from sagan.data.image_folder import ImageFolder
-
-logger = logging.getLogger(__name__)
+from sagan.data.written_folder import check_unchanged, holds_nothing
 
 # every sixth image of a class is kept for validation
 VAL_EVERY = 6
@@ -22,14 +20,17 @@ DIGITS_WHITE = 16  # scikit-learn stores grey levels 0..16
 def write_digits(target: Path) -> ImageFolder:
     """Write the 1,797 digits as `train|val/<digit>/<row>.png`, 8x8, 8-bit grayscale.
 
-    A complete folder is reused; anything else of that name is replaced atomically. Every sixth
-    image of a class goes to `val/`.
+    A complete folder is reused. Every sixth image of a class goes to `val/`.
+
+    Raises:
+        FileExistsError: if digits of the folder are missing or changed.
     """
     pictures = digit_pictures()
-    if _holds_exactly(target, pictures):
+    if not holds_nothing(target):
+        files = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
+        lost = {name for name, pixels in pictures.items() if not _holds(target / name, pixels)}
+        check_unchanged(target, lost, files - pictures.keys())
         return ImageFolder.open(target)
-    if target.exists():
-        logger.warning("'%s' is not the complete set of digits; replaced", target)
     with replacing_folder(target, sync=False) as folder:
         for name, pixels in pictures.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,19 +53,9 @@ def digit_pictures() -> dict[str, np.ndarray]:
     return pictures
 
 
-def _holds_exactly(folder: Path, pictures: dict[str, np.ndarray]) -> bool:
-    """Whether the folder has these files, no others, with these pixels."""
-    if not folder.is_dir():
-        return False
-    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    if files != pictures.keys():
-        return False
+def _holds(path: Path, pixels: np.ndarray) -> bool:
     try:
-        return all(_same_pixels(folder / name, pixels) for name, pixels in pictures.items())
+        with Image.open(path) as image:
+            return image.mode == "L" and np.array_equal(np.asarray(image), pixels)
     except (OSError, SyntaxError):  # what Pillow raises on a damaged PNG
         return False
-
-
-def _same_pixels(path: Path, pixels: np.ndarray) -> bool:
-    with Image.open(path) as image:
-        return image.mode == "L" and np.array_equal(np.asarray(image), pixels)

@@ -103,7 +103,8 @@ def _from_json(path: Path, text: str) -> dict[str, str] | None:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"'{path}' is not a table of labels: {type(error).__name__}: {error}; expected "
-            '{"labels": [["0001.png", 3], ...]}, as NVIDIA\'s dataset.json'
+            '{"labels": [["0001.png", 3], ...]}, as NVIDIA\'s dataset.json; '
+            "rename it if it is something else"
         ) from error
     return None if labels is None else as_classes(path, labels)
 

@@ -11,15 +11,17 @@ import os
 from itertools import islice
 from pathlib import Path
 
-from sagan.common.files import display_path, replacing_folder
+from sagan.common.files import display_path, json_sha256, replacing_folder
 from sagan.data.class_titles import CLASS_TITLES
+from sagan.data.folder_names import first_five
 from sagan.data.image_folder import ImageFolder
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree
+from sagan.data.written_folder import added_files, check_unchanged, holds_nothing, refuse_to_replace
 
 logger = logging.getLogger(__name__)
 
-_MARK = ".links"  # marks a folder of links, which may be replaced
+_MARK = ".links"  # marks a folder of links; the hash of what was written into it
 
 
 def link_images(
@@ -35,9 +37,9 @@ def link_images(
 
     Raises:
         ValueError: if the selection has unknown classes, or the layout is not valid.
-        FileExistsError: if the target is a folder that was not made here.
+        FileExistsError: if the target was not made here, or somebody changed it.
     """
-    links = _links(tree, selection, each_image=each_image)
+    links = {path: str(to) for path, to in _links(tree, selection, each_image=each_image).items()}
     titles = {name: tree.titles[name] for name in sorted(tree.titles)}
     if not _is_linked(target, links, titles):
         _write(target, links, titles)
@@ -69,15 +71,37 @@ def _classes_of(tree: SourceTree, split: str, selection: Selection, chosen: list
     return [name for name in chosen if name in there]
 
 
-def _is_linked(target: Path, links: dict[str, Path], titles: dict[str, str]) -> bool:
-    if not (target / _MARK).is_file():
+def _is_linked(target: Path, links: dict[str, str], titles: dict[str, str]) -> bool:
+    """Whether the folder has these links; False also if it may be replaced by them."""
+    if holds_nothing(target):
         return False
-    found = {}
-    for place, folders, files in os.walk(target):  # links are not followed
+    if not (target / _MARK).is_file():
+        refuse_to_replace(target, "is not a folder of links made by acquisition")
+    found, added = _content(target)
+    there = _titles_in(target)
+    if found == links and there == titles:
+        return True
+    written = (target / _MARK).read_text(encoding="utf-8").strip()
+    if written == json_sha256([links, titles]):  # what is wanted now was written then
+        lost = {name for name in found.keys() | links if found.get(name) != links.get(name)}
+        check_unchanged(target, lost or {CLASS_TITLES}, ())
+    if added or written != json_sha256([found, there]):
+        named = first_five(added) if added else "a link or a class's title"
+        refuse_to_replace(target, f"somebody changed it: {named}")
+    return False
+
+
+def _content(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Targets of a folder's links by path, and the other files that were not written here."""
+    links, added = {}, []
+    for place, folders, files in os.walk(folder):  # links are not followed
         for path in (Path(place, name) for name in (*folders, *files)):
+            name = path.relative_to(folder).as_posix()
             if path.is_symlink():
-                found[path.relative_to(target).as_posix()] = path.readlink()
-    return found == links and _titles_in(target) == titles
+                links[name] = str(path.readlink())
+            elif path.is_file() and name not in (_MARK, CLASS_TITLES):
+                added.append(name)
+    return links, added_files(added)
 
 
 def _titles_in(target: Path) -> dict[str, str]:
@@ -88,14 +112,10 @@ def _titles_in(target: Path) -> dict[str, str]:
     return titles
 
 
-def _write(target: Path, links: dict[str, Path], titles: dict[str, str]) -> None:
+def _write(target: Path, links: dict[str, str], titles: dict[str, str]) -> None:
     """Make the folder of links, replacing a former one."""
-    if target.exists() and not (target / _MARK).is_file():
-        raise FileExistsError(
-            f"'{target}' exists and is not a folder of links made by acquisition; move it"
-        )
     with replacing_folder(target, sync=False) as folder:
-        (folder / _MARK).write_text("made by acquisition; links to the images where they lie\n")
+        (folder / _MARK).write_text(json_sha256([links, titles]) + "\n", encoding="utf-8")
         for path, points_to in links.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).symlink_to(points_to)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sagan.common.files import require_space
 from sagan.common.progress import progress_bar
 from sagan.data.archives.checksums import verify_checksum
-from sagan.data.archives.extraction import finish, identity, is_extracted
+from sagan.data.archives.extraction import finish, identity, is_extracted, partial_of
 from sagan.data.archives.members import MAX_RATIO, ArchiveError
 from sagan.data.folder_names import IMAGE_SUFFIXES, UNLABELLED, first_five
 from sagan.data.image_folder import SPLITS
@@ -70,8 +70,8 @@ def read_parquet(files: list[Path], target: Path, tables: Mapping[str, Path | No
         raise ValueError("parquet files have their own labels; leave the table of labels out")
     splits = _by_split(files)
     with folder_lock(target):
-        made_of = [identity(file) for file in files]
-        todo = [name for name in splits if not is_extracted(target / name, made_of)]
+        made_of = {name: [identity(file) for file in of] for name, of in splits.items()}
+        todo = [name for name in splits if not is_extracted(target / name, made_of[name])]
         columns = _columns(files[0])
         if todo:
             for file in files:
@@ -114,14 +114,16 @@ def _columns(file: Path) -> _Columns:
         for field in schema
         if (pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0)
         or pa.types.is_binary(field.type)
+        or pa.types.is_large_binary(field.type)
     ]
+    images.sort(key=lambda name: _kind(features.get(name)) != "Image")  # sound has bytes too
     if not images:
         raise ArchiveError(
             f"'{file}' has no column of images (a struct with 'bytes', or binary), but "
             f"{', '.join(schema.names)}"
         )
     classes = [name for name, kind in features.items() if _kind(kind) == "ClassLabel"]
-    label = next((n for n in ("label", *classes) if n in schema.names), None)
+    label = next((n for n in ("label", *classes, "cls") if n in schema.names), None)
     logger.info("images in column '%s', labels in %s", images[0], label and f"'{label}'")
     names = features[label].get("names", []) if label in classes else []
     return _Columns(images[0], label, [str(name) for name in names])
@@ -136,7 +138,7 @@ def _write_splits(
     todo: list[str],
     columns: _Columns,
     target: Path,
-    made_of: list[dict[str, Any]],
+    made_of: dict[str, list[dict[str, Any]]],
 ) -> None:
     """Write splits, each of which appears when it is complete."""
     target.mkdir(parents=True, exist_ok=True)
@@ -144,7 +146,7 @@ def _write_splits(
     require_space(target, size, remedy="free some space, or name fewer files")
     classes = _classes(splits, columns)
     for split in todo:
-        partial = target / f".{split}.partial"
+        partial = partial_of(target / split)
         shutil.rmtree(partial, ignore_errors=True)
         try:
             for name in set(classes[split]) or {UNLABELLED}:
@@ -153,7 +155,7 @@ def _write_splits(
         except Exception:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        finish(partial, target / split, made_of)
+        finish(partial, target / split, made_of[split])
 
 
 def _classes(splits: dict[str, list[Path]], columns: _Columns) -> dict[str, list[str]]:

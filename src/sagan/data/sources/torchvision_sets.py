@@ -19,7 +19,7 @@ from PIL import Image
 from sagan.common.files import require_space
 from sagan.common.progress import progress_bar
 from sagan.common.schema import ClearError
-from sagan.data.archives.extraction import finish, is_extracted
+from sagan.data.archives.extraction import finish, is_extracted, partial_of
 from sagan.data.config import AcquisitionConfig
 from sagan.data.parallel import ordered_map
 from sagan.data.sources.class_folder import unpacked
@@ -106,7 +106,7 @@ def _from_arrays(config: AcquisitionConfig, root: Path, target: Path) -> SourceT
         if config.download and not root.exists():
             _require_space(config.source, root)
         images, labels, classes = _read(config, root, target, split)
-        partial_folder = target / f".{split}.partial"
+        partial_folder = partial_of(target / split)
         shutil.rmtree(partial_folder, ignore_errors=True)
         _write_pictures(partial_folder, images, [classes[label] for label in labels], split)
         finish(partial_folder, target / split, made_of)

@@ -11,7 +11,14 @@ from pydantic import (
     model_validator,
 )
 
-from sagan.common.schema import Affects, AffectsMeasurement, AffectsNothing, AffectsWeights, Config
+from sagan.common.schema import (
+    Affects,
+    AffectsMeasurement,
+    AffectsNothing,
+    AffectsWeights,
+    Config,
+    Seed,
+)
 from sagan.network_config import ModelConfig
 from sagan.training.config.augmentation import AugmentationConfig
 from sagan.training.config.recipes import RECIPES, apply_recipe
@@ -29,7 +36,7 @@ class TrainingConfig(Config):
         description="a published configuration that overrides other parameters "
         f"(src/sagan/training/config/recipes.yml): {', '.join(RECIPES)}; null: none",
     )
-    seed: AffectsWeights[NonNegativeInt] = Field(
+    seed: AffectsWeights[Seed] = Field(
         0, description="seed of weights, data order, latents and labels"
     )
     device: AffectsNothing[Literal["auto", "cpu", "cuda"]] = Field(

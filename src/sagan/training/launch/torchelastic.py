@@ -28,6 +28,7 @@ from sagan.processes.signals import (
     handled_signals,
     signal_handler,
     signals_blocked,
+    start_resource_tracker,
     stop_requests,
 )
 from sagan.training.config import TrainingConfig
@@ -268,9 +269,7 @@ def _log(rank: int, level: int) -> None:
 @contextmanager
 def _elastic_settings() -> Iterator[None]:
     """Environment variables and log levels of torchelastic and its processes."""
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # started later, it would unblock signals
+    start_resource_tracker()  # started later, it would unblock signals
     # torchelastic's log repeats our messages as tracebacks; its loggers have their own levels
     noisy = [
         logging.getLogger(name)

@@ -54,8 +54,12 @@ class Journal:
         lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             try:
-                records.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
+                record = None
+            if isinstance(record, dict):
+                records.append(record)
+            else:
                 damaged.append(str(number))
         if damaged:
             logger.warning("%s is damaged in line %s", self.path, ", ".join(damaged))

@@ -4,6 +4,7 @@ Optuna's own backend appends to a line that a killed process left incomplete, an
 unreadable from then on. It has no heartbeat either: a killed process's trial stays running.
 """
 
+import json
 import logging
 import os
 import warnings
@@ -57,6 +58,22 @@ def cut_incomplete_line(path: Path) -> int:
         file.truncate(end)
     logger.warning("%s: an incomplete last line of %d bytes is removed", path, size - end)
     return size - end
+
+
+def damaged_line(path: Path) -> int | None:
+    """Number of the first line that is no record of Optuna's; None: there is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return next((n for n, line in enumerate(file, start=1) if not _is_record(line)), None)
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and "op_code" in record
 
 
 class JournalWithHeartbeat(JournalStorage, BaseHeartbeat):  # type: ignore[misc]

@@ -1,6 +1,5 @@
 """Storage of a study: a journal file, or a database named by its URL."""
 
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sagan.common.addresses import is_address, mask_secrets
 from sagan.common.files import display_path
 from sagan.common.schema import ClearError
-from sagan.tuning.storage.journal import LOCK_SECONDS, JournalWithHeartbeat
+from sagan.tuning.storage.journal import LOCK_SECONDS, JournalWithHeartbeat, damaged_line
 
 GRACE_HEARTBEATS = 4
 SQLITE_PATIENCE_SECONDS = 60.0
@@ -239,13 +238,13 @@ def storage_access(location: StorageLocation) -> Iterator[None]:
         if isinstance(error, StorageError) or isinstance(location.where, URL):
             raise
         raise StorageError(f"tuning.storage: {location}: {error.strerror or error}") from error
-    except ValueError as error:
-        damaged = isinstance(error, json.JSONDecodeError) or "Invalid log format" in str(error)
-        if isinstance(location.where, URL) or not damaged:
+    except (ValueError, KeyError, TypeError) as error:
+        number = None if isinstance(location.where, URL) else damaged_line(location.where)
+        if number is None:
             raise
         raise StorageError(
-            f"tuning.storage: {location} is damaged ({error}); remove the line that is not JSON, "
-            "or name another journal"
+            f"tuning.storage: {location}, line {number}, is damaged; remove the line, or name "
+            "another journal"
         ) from error
 
 
