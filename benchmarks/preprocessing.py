@@ -103,10 +103,11 @@ def interpreter_seconds(resizer: str, repeats: int = 500) -> float:
         path = Path(folder) / "tiny.jpg"
         Image.new("RGB", (8, 8)).save(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        config = PreprocessingConfig(resizer=resizer)
         record = ImageRecord(path.name, "train", "none", digest)
         begin = time.thread_time()
         for _ in range(repeats):
-            load_resized(path.parent, (8,), resizer, record)
+            load_resized(path.parent, (8,), config, record)
         return (time.thread_time() - begin) / repeats
 
 

@@ -60,6 +60,8 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
             "width": sides[:, 0],
             "height": sides[:, 1],
             "mode": "RGB",
+            "orientation": 1,
+            "brightest": 255,
             "format": "JPEG",
             "bytes": np.clip(random.lognormal(11.5, 0.5, rows), 500, 2e7).astype(int),
             "sha256": [random.bytes(32).hex() for _ in range(rows)],
@@ -77,7 +79,10 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
     table.loc[leaks, "sha256"] = table["sha256"].to_numpy()[cmyk[0]]
     table.loc[cmyk, "mode"] = "CMYK"
     table.loc[png, "format"] = "PNG"
-    return table.astype({"width": "Int64", "height": "Int64", "bytes": "Int64"})
+    return table.astype(
+        {"width": "Int64", "height": "Int64", "bytes": "Int64"}
+        | dict.fromkeys(("orientation", "brightest"), "Int64")
+    )
 
 
 def whole_gate(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import inspect
 import multiprocessing.util
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from tests.costs import SECONDS, SLOW_FILE
 
 ROOT = Path(__file__).parents[1]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # programs keep it ignored, which `nohup` asks for
 # whoever calls one of these starts a process; calls through helpers of ours are followed
 STARTERS = {
     # a whole training: seconds each, hundreds of them

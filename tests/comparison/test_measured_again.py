@@ -35,7 +35,7 @@ def test_other_code_of_the_metrics_measures_again_what_is_trained(compare, monke
     monkeypatch.setattr("sagan.comparison.result_store.source_hash", lambda *_: "of other code")
     monkeypatch.setattr(
         "sagan.metrics.evaluate_generator.evaluate_generator",
-        lambda *_, **__: {"fd_classifier": 7.0, "protocol": {"by": "other code"}},
+        lambda *_, **__: {"fd_classifier": 7.0, "protocol": {"by": "other code"}, "warnings": []},
     )
 
     for _ in range(2):

@@ -109,7 +109,7 @@ def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
     opened.locator("#seed input").fill("-5")
     opened.locator("#seed input").blur()
 
-    expect(opened.get_by_text("seed must not be negative, got -5")).to_be_visible()
+    expect(opened.get_by_text("seed: expected 0 .. 2**64 - 1, got -5")).to_be_visible()
     assert "Traceback" not in capsys.readouterr().err
 
 

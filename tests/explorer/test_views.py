@@ -112,7 +112,7 @@ def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
     ("point", "said"),
     [
         (LatentPoint(Endpoint(9)), r"expected 0\.\.2, got 9"),
-        (LatentPoint(Endpoint(0, seed=-1)), "seed must not be negative"),
+        (LatentPoint(Endpoint(0, seed=-1)), "seed: expected 0"),
         (LatentPoint(Endpoint(0), truncation=0.0), "truncation must be at least 0.01"),
     ],
 )
@@ -231,7 +231,7 @@ def test_looking_changes_no_file_of_the_bundle(bundle):
 def test_all_but_page_and_server_do_without_gradio():
     folder = Path(command.__file__).parent
     importing = {path.name for path in folder.glob("*.py") if "import gradio" in path.read_text()}
-    assert importing == {"page.py", "explore.py"}
+    assert importing == {"page.py", "explore.py", "guard.py"}
 
 
 def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):

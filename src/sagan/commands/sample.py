@@ -97,6 +97,8 @@ def sample(
     from sagan.sampling.requests import load_latents
 
     opened = GeneratorBundle.open(bundle, weights)
+    chosen = choose_device(device)
+    generator = opened.load(str(chosen))  # refuses what cannot be built, before sizes are reckoned
     if file is None:
         latents, class_labels = _drawn(opened, **drawn)
     else:
@@ -112,8 +114,6 @@ def sample(
     frame_bytes = len(kept) * sample_bytes(opened) + grid_bytes(*shape, tile)
     require_memory("--frames", frames or 0, lambda number: number * frame_bytes)
 
-    chosen = choose_device(device)
-    generator = opened.load(str(chosen))
     batches = generate(generator, latents, class_labels, batch_size, chosen)
     images = torch.cat(list(batches)).numpy()
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
