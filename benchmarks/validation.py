@@ -43,6 +43,8 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    from sagan.data.manifest.parts import COUNTS
+
     random = np.random.default_rng(0)
     names = [f"n{name:08d}" for name in np.sort(random.choice(16_000_000, CLASSES, replace=False))]
     val = np.arange(rows) >= round(rows * (1 - VAL_SHARE))
@@ -61,7 +63,7 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
             "height": sides[:, 1],
             "mode": "RGB",
             "orientation": 1,
-            "brightest": 255,
+            "brightest": 1.0,
             "format": "JPEG",
             "bytes": np.clip(random.lognormal(11.5, 0.5, rows), 500, 2e7).astype(int),
             "sha256": [random.bytes(32).hex() for _ in range(rows)],
@@ -79,10 +81,7 @@ def draw_manifest(rows: int) -> "pd.DataFrame":
     table.loc[leaks, "sha256"] = table["sha256"].to_numpy()[cmyk[0]]
     table.loc[cmyk, "mode"] = "CMYK"
     table.loc[png, "format"] = "PNG"
-    return table.astype(
-        {"width": "Int64", "height": "Int64", "bytes": "Int64"}
-        | dict.fromkeys(("orientation", "brightest"), "Int64")
-    )
+    return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def whole_gate(folder: Path) -> dict[str, Any]:

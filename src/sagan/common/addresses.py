@@ -1,4 +1,4 @@
-"""Addresses of other machines: told from paths, and shown without their secrets."""
+"""Addresses of other machines: distinguished from paths, and shown without secrets."""
 
 import re
 from urllib.parse import unquote
