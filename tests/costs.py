@@ -7,7 +7,7 @@ AVX2. The first file makes the finished project that others copy.
 SLOW_FILE = 10  # seconds: `make test-fast` leaves such a file out
 
 SECONDS = {
-    "integration/test_reproduce.py": 183,
+    "integration/test_reproduce.py": 125,
     "training/test_distributed.py": 160,
     "comparison/test_processes.py": 108,
     "integration/test_interruption.py": 95,
