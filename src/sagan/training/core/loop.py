@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
+from torch import nn
 
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardStore
@@ -50,48 +52,69 @@ def training_loop(
         context: this process among those that train together.
     """
     G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
-    shared_G, shared_D = context.wrap_ddp(G), context.wrap_ddp(D)  # noqa: N806
+    fast_G, fast_D = (compiled(network, config.compile) for network in (G, D))  # noqa: N806
     sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
     inputs = InputSampler(shards, config, context, state.augmentation, **sizes)
-    check = state.finite_check
     options: dict[str, Any] = {
         "objective": objective(config.loss, config.classifier_weight),
         "augment": state.augmentation,
         "bf16": config.resolved().precision == "bf16",
-        "check": check,
+        "check": state.finite_check,
     }
+    update_discriminator = partial(
+        discriminator_step,
+        fast_G,
+        context.wrap_ddp(fast_D),
+        state.discriminator_optimizer,
+        lecam=state.lecam,
+        passes=passes(config, config.batch_size),
+    )
+    update_generator = partial(
+        generator_step,
+        context.wrap_ddp(fast_G),
+        fast_D,
+        state.generator_optimizer,
+        passes=passes(config, fakes_per_update(config)),
+    )
     with closing(inputs.steps(state.images_seen)) as steps:
         while state.images_seen < config.total_images:
             started = time.perf_counter()
             state.set_rates(config)
-            *of_discriminator, (z, y, *draws) = next(steps)
-            for images, class_labels, *fakes in of_discriminator:
-                check.images_seen = state.images_seen
-                discriminator = discriminator_step(
-                    G,
-                    shared_D,
-                    state.discriminator_optimizer,
-                    inputs.with_noise(to_float(images), state.images_seen),
-                    class_labels,
-                    *fakes[:2],
-                    lecam=state.lecam,
-                    draws=fakes[2:],
-                    passes=passes(config, config.batch_size),
-                    **options,
-                )
+            *of_discriminator, of_generator = next(steps)
+            for images, class_labels, z, y, *draws in of_discriminator:
+                _begin_update(state, config)
+                real_images = inputs.with_noise(to_float(images), state.images_seen)
+                batch = real_images, class_labels, z, y
+                discriminator = update_discriminator(*batch, draws=draws, **options)
                 state.images_seen += config.batch_size
                 _adapt(state, discriminator, config, context)
-            check.images_seen = state.images_seen
-            optimizer, count = state.generator_optimizer, passes(config, fakes_per_update(config))
-            generator = generator_step(
-                shared_G, D, optimizer, z, y, draws=draws, passes=count, **options
-            )
+            _begin_update(state, config)
+            z, y, *draws = of_generator
+            generator = update_generator(z, y, draws=draws, **options)
             _average(state, config)
             # those of the step before: meanwhile a GPU has this one to do
             state.require_finite(but=config.discriminator_steps + 1)
             seconds = time.perf_counter() - started
             state.train_seconds += seconds
             yield StepRecord(state.images_seen, discriminator, generator, seconds)
+
+
+def compiled(network: nn.Module, mode: str) -> nn.Module:
+    """The network by torch.compile, which shares its weights; itself with mode "off".
+
+    A pass that cannot be compiled as a whole is an error: parts of it would be slower than none.
+    """
+    if mode == "off":
+        return network
+    whole = torch.compile(network, mode=mode, fullgraph=True, dynamic=False)
+    return cast(nn.Module, whole)
+
+
+def _begin_update(state: TrainingState, config: TrainingConfig) -> None:
+    """Note where the run stands, and let CUDA graphs reuse the memory of the update before."""
+    state.finite_check.images_seen = state.images_seen
+    if config.compile in ("reduce-overhead", "max-autotune"):
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
 
 
 def _average(state: TrainingState, config: TrainingConfig) -> None:
