@@ -7,7 +7,7 @@ AVX2. The first file makes the finished project that others copy.
 SLOW_FILE = 10  # seconds: `make test-fast` leaves such a file out
 
 SECONDS = {
-    "integration/test_reproduce.py": 183,
+    "integration/test_reproduce.py": 125,
     "training/test_distributed.py": 160,
     "comparison/test_processes.py": 108,
     "integration/test_interruption.py": 95,
@@ -37,6 +37,7 @@ SECONDS = {
     "benchmarks/test_training_step.py": 17,
     "training/core/test_steps.py": 16,
     "benchmarks/test_validation.py": 15,
+    "training/core/test_compile.py": 15,
     "metrics/features/test_inception.py": 15,
     "export/test_export.py": 14,
     "processes/test_supervisor.py": 14,

@@ -9,7 +9,7 @@ from sagan.comparison.result_store import ResultStore
 from sagan.comparison.variants import plan_runs
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import NonFiniteError
 from tests.comparison.small_comparison import PROTOCOL, TRAINING, VARIANTS, count_trainings
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sagan.comparison.runner import ComparisonError
 from sagan.processes.signals import TrainingInterrupted
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import NonFiniteError
 from tests.comparison.small_comparison import VARIANTS, count_trainings
 
 

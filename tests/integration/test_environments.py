@@ -59,7 +59,7 @@ def test_imagenet128_is_the_released_run():
     assert total_steps(training) == 1_000_000
     # every other number of training is the model's default: the authors' release
     machine = {"threads", "device", "log_every_steps", "checkpoint_every_images", "watch"}
-    machine |= {"scoring"}
+    machine |= {"scoring", "precision"}
     assert training.model_dump(exclude=machine) == TrainingConfig().model_dump(exclude=machine)
     assert (chosen["evaluation"].features, chosen["evaluation"].num_samples) == ("inception", 50000)
     assert chosen["evaluation"].reference_split == "train"

@@ -18,7 +18,7 @@ from torch.distributed.elastic.rendezvous.api import RendezvousConnectionError
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config import TrainingConfig
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.launch.error_files import WorkerErrorFiles
 from sagan.training.launch.torchelastic import TrainingFailedError, launch
 from sagan.training.store.identity import identity_hash, run_identity

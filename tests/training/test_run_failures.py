@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
 
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import FiniteCheck, NonFiniteError
 from tests.training.whole_runs import Broken, assert_equal_states, final_state
 
 
@@ -23,6 +24,21 @@ def test_cuda_without_a_cuda_device(tiny, shards, tmp_path, monkeypatch):
         train(tiny(device="cuda"), shards, tmp_path)
 
 
+@pytest.fixture(params=["decided on the host", "decided on the device"])
+def decided(request, monkeypatch):
+    """How an update that is not finite is found: as on a CPU, and as on a GPU."""
+    if request.param == "decided on the device":
+        from sagan.training.core import state
+
+        class Fused(torch.optim.Adam):
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, **(options | {"fused": True}))
+
+        monkeypatch.setattr(state, "Adam", Fused)
+        monkeypatch.setattr(state, "FiniteCheck", partial(FiniteCheck, deferred=True))
+
+
+@pytest.mark.usefixtures("decided")
 def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
     tiny, shards, tmp_path, monkeypatch
 ):
@@ -44,6 +60,9 @@ def test_a_run_that_diverges_keeps_its_checkpoint_and_writes_the_facts(
     assert journal[-1]["event"] == "non_finite"
     assert journal[-1]["network"] == "discriminator"
     assert journal[-1]["facts"]["loss"] == "nan"
+    assert [record["images_seen"] for record in journal if "event" not in record] == [
+        *range(4, 25, 4)
+    ]
     state = final_state(tmp_path)
     assert state["images_seen"] == 24
     monkeypatch.setattr(loop, "to_float", original)

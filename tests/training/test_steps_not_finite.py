@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from sagan.training.core.steps import NonFiniteError, discriminator_step, generator_step
+from sagan.training.core.finite import NonFiniteError
+from sagan.training.core.steps import discriminator_step, generator_step
 from tests.training.updates import draw, unchanged, weights
 
 

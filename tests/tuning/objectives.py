@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Mapping
 
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.oom import OutOfMemoryError
 from sagan.tuning.workers.context import TrialContext
 

@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from sagan.commands.group import (
     Command,
     device_option,
-    example,
     field_option,
     path_argument,
     path_option,
@@ -35,7 +34,6 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 
 @click.command(
     cls=Command,
-    epilog=example("sagan sample BUNDLE --classes 3,7 --count 8 --out pictures --npz"),
     context_settings={"show_default": True},
 )
 @path_argument("bundle")

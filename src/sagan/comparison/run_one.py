@@ -71,7 +71,7 @@ def _measure_again(run: RunSpec, context: ComparisonContext) -> RunResult | None
 def _train_and_measure(run: RunSpec, context: ComparisonContext) -> RunResult:
     from sagan.metrics.evaluate_generator import evaluate_generator
     from sagan.training import train
-    from sagan.training.core.steps import NonFiniteError
+    from sagan.training.core.finite import NonFiniteError
 
     runs_dir, cache = context.runs_dir, context.feature_cache
     result: RunResult = {"variant": run.variant, "recipe": run.recipe, "seed": run.seed}

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sagan.models.attention import ATTENTION_MULTIPLE, SelfAttention2d
 from sagan.models.normalization import ConditionalBatchNorm2d
-from sagan.models.ops.resampling import conv_pool, upsample_conv
+from sagan.models.ops.resampling import add_upsampled, conv_pool, upsample_conv
 from sagan.models.ops.spectral_norm import conv2d
 
 BlockWidth = Literal["wide", "thin"]
@@ -87,10 +87,8 @@ class GeneratorBlock(nn.Module):
         h = F.relu(self.norm1(x, class_labels), inplace=True)
         h = upsample_conv(h, self.conv1)
         h = F.relu(self.norm2(h, class_labels), inplace=True)
-        made: Tensor = self.conv2(h)
         # a 1x1 convolution commutes with nearest upsampling: a quarter of the work
-        shortcut: Tensor = F.interpolate(self.shortcut(x), scale_factor=2.0, mode="nearest")
-        return made.add_(shortcut)
+        return add_upsampled(self.conv2(h), self.shortcut(x))
 
 
 class BottleneckBlock(nn.Module):

@@ -12,10 +12,10 @@ from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
 from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import DistributedContext
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.core.loop import training_loop
 from sagan.training.core.sizes import images_per_step, steps_between
 from sagan.training.core.state import TrainingState
-from sagan.training.core.steps import NonFiniteError
 from sagan.training.monitor.observer import Observer
 from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.oom import reraise_oom
@@ -221,6 +221,7 @@ class _Run:
         self.context.wait_for_main()
 
     def _require_finite(self) -> None:
+        self.state.require_finite()
         broken = self.state.not_finite()
         if self.context.any(bool(broken)):
             raise NonFiniteError("run", broken)

@@ -14,8 +14,9 @@ from sagan.training.core.augmentation import ada, diffaugment
 from sagan.training.core.augmentation.methods import Augmentation
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.inputs import Stream, draw_numbers
-from sagan.training.core.loop import InputSampler, training_loop
+from sagan.training.core.loop import training_loop
 from sagan.training.core.state import TrainingState
+from sagan.training.core.step_inputs import InputSampler
 from sagan.training.core.steps import discriminator_step, generator_step
 from tests.training.updates import draw
 
@@ -254,8 +255,9 @@ def test_processes_and_passes_augment_as_one_would(tiny, shards, method, size, p
     parts = []
     for rank in range(size):
         context = DistributedContext(CPU, rank, size)
-        inputs = InputSampler(shards, config, context, latent_dim=8, num_classes=3)
-        (drawn,) = inputs.draws(state, 8, Stream.AUGMENTED_REAL)
+        sizes = {"latent_dim": 8, "num_classes": 3}
+        inputs = InputSampler(shards, config, context, state.augmentation, **sizes)
+        drawn = inputs.read(0)[0][4]  # after images, labels, z and y
         mine = images[context.share(8)]
         for part, its in zip(mine.chunk(passes), drawn.chunk(passes), strict=True):
             parts.append(state.augmentation(part, its))

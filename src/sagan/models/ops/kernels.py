@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -109,14 +110,24 @@ def kernel_of(layer: nn.Module, form: Form, dtype: torch.dtype) -> Tensor:
 
 
 def _traced(weight: Tensor, u: Tensor | None, v: Tensor | None, recipe: _Recipe) -> Tensor:
-    """The kernel by operations that torch.compile fuses itself."""
+    """The kernel by operations that torch.compile fuses itself, without a constant tensor.
+
+    One on the CPU would be copied to the GPU in each pass, and keep the pass out of a CUDA graph.
+    """
     with torch.autocast(weight.device.type, enabled=False):
         taps = taps_of(weight)
-        placements = placements_of(recipe.form, taps.dtype, taps.device)
-        kernel = taps if placements is None else torch.matmul(placements, taps)
+        kernel = taps if recipe.form is Form.PLAIN else _spread(taps, recipe.form)
         if u is not None and v is not None:
             kernel = kernel / torch.dot(u, torch.mv(taps.flatten(1), tap_order(v, taps)))
         return by_output(recipe.form, kernel).to(recipe.dtype).contiguous()
+
+
+def _spread(taps: Tensor, form: Form) -> Tensor:
+    """3x3 taps placed in the four corners of 4x4, as `placements_of`: [O, 9, I] -> [O, 16, I]."""
+    square = taps.view(len(taps), 3, 3, -1)
+    rows = F.pad(square, (0, 0, 0, 0, 0, 1)) + F.pad(square, (0, 0, 0, 0, 1, 0))
+    placed = (F.pad(rows, (0, 0, 0, 1)) + F.pad(rows, (0, 0, 1, 0))).flatten(1, 2)
+    return placed / 4 if form is Form.POOL else placed.flip(1)
 
 
 def taps_of(weight: Tensor) -> Tensor:

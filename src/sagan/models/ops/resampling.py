@@ -5,8 +5,12 @@ a 3x3 convolution followed by 2x2 average pooling is one 4x4 convolution of stri
 4x4 kernel is the 3x3 one summed over the four positions of a 2x2 cell. The parameters stay 3x3.
 """
 
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from sagan.models.ops.convolution import (
     by_product,
@@ -33,3 +37,40 @@ def conv_pool(x: Tensor, conv: nn.Conv2d) -> Tensor:
     if by_product(x, conv, x.shape[2] * x.shape[3] // 4):
         return window_product(x, kernel, conv.bias, stride=2)
     return F.conv2d(x, filters(kernel), conv.bias, stride=2, padding=1)
+
+
+def add_upsampled(x: Tensor, small: Tensor) -> Tensor:
+    """`x + upsample(small)`, nearest, factor 2, without a map of the upsampled values.
+
+    Args:
+        x: [N, C, 2H, 2W]; its memory becomes the sum's.
+        small: [N, C, H, W], of the same dtype.
+    """
+    if torch.compiler.is_compiling():
+        return (_cells(x) + small[:, :, :, None, :, None]).flatten(4).flatten(2, 3)
+    made: Tensor = _AddUpsampled.apply(x, small)
+    return made
+
+
+class _AddUpsampled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, small: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.mark_dirty(x)
+        ctx.small_shape = small.shape
+        _cells(x).add_(small[:, :, :, None, :, None])
+        return x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        # a sum over a broadcast axis, which autograd would take, is slow on a CPU
+        of_small = torch.ops.aten.upsample_nearest2d_backward(
+            gradient, gradient.shape[2:], ctx.small_shape, 2.0, 2.0
+        )
+        return gradient, of_small
+
+
+def _cells(x: Tensor) -> Tensor:
+    """[N, C, 2H, 2W] seen as [N, C, H, 2, W, 2]."""
+    n, channels, height, width = x.shape
+    return x.view(n, channels, height // 2, 2, width // 2, 2)

@@ -75,6 +75,15 @@ class SpectralEmbedding(SpectralLayer, nn.Embedding):
         return F.embedding(class_labels, self.weight) / self.sigma()
 
 
+def _spectral_layers(network: nn.Module) -> list[SpectralLayer]:
+    return [layer for layer in network.modules() if isinstance(layer, SpectralLayer)]
+
+
+def spectral_vectors(network: nn.Module) -> list[Tensor]:
+    """U and v of every spectrally normalised layer."""
+    return [vector for layer in _spectral_layers(network) for vector in (layer.u, layer.v)]
+
+
 @torch.no_grad()
 def power_iteration(network: nn.Module, iterations: int = 1, *, trained_only: bool = False) -> None:
     """Move u and v of every spectrally normalised layer towards the leading singular pair.
@@ -82,16 +91,30 @@ def power_iteration(network: nn.Module, iterations: int = 1, *, trained_only: bo
     A network without memory ("meta") has none to move; to go through the motions takes a second.
     `trained_only` leaves layers alone whose weight needs no gradient.
     """
-    for layer in network.modules():
-        if isinstance(layer, SpectralLayer) and not layer.weight.is_meta:
-            if trained_only and not layer.weight.requires_grad:
-                continue
-            taps = taps_of(layer.weight)  # [out, k*k, in]
-            matrix, v = taps.flatten(1), layer.v
-            for _ in range(iterations):
-                v = F.normalize(torch.mv(matrix.t(), layer.u), dim=0, eps=1e-12)
-                F.normalize(torch.mv(matrix, v), dim=0, eps=1e-12, out=layer.u)
-            layer.v.view(taps.shape[2], -1).copy_(v.view(-1, taps.shape[2]).t())
+    layers = [
+        layer
+        for layer in _spectral_layers(network)
+        if not layer.weight.is_meta and (layer.weight.requires_grad or not trained_only)
+    ]
+    if not layers:
+        return
+    taps = [taps_of(layer.weight) for layer in layers]  # [out, k*k, in]
+    matrices = [tap.flatten(1) for tap in taps]
+    us, vs = [layer.u for layer in layers], []
+    for _ in range(iterations):
+        vs = _normalized([torch.mv(m.t(), u) for m, u in zip(matrices, us, strict=True)])
+        us = _normalized([torch.mv(m, v) for m, v in zip(matrices, vs, strict=True)])
+    torch._foreach_copy_([layer.u for layer in layers], us)
+    torch._foreach_copy_(
+        [layer.v.view(t.shape[2], -1) for layer, t in zip(layers, taps, strict=True)],
+        [v.view(-1, t.shape[2]).t() for v, t in zip(vs, taps, strict=True)],
+    )
+
+
+def _normalized(vectors: list[Tensor]) -> list[Tensor]:
+    """`F.normalize` of each vector; for a GPU, in few operations for all."""
+    lengths = torch._foreach_clamp_min(torch._foreach_norm(vectors), 1e-12)
+    return list(torch._foreach_div(vectors, lengths))
 
 
 def conv2d(

@@ -1,7 +1,12 @@
 """Exponential moving average of the generator's weights."""
 
+from contextlib import nullcontext
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from sagan.training.core.finite import FiniteCheck
 
 
 def warm_decay(decay: float, step: int) -> float:
@@ -13,11 +18,30 @@ def warm_decay(decay: float, step: int) -> float:
 
 
 @torch.no_grad()
-def update_ema(ema: nn.Module, network: nn.Module, decay: float) -> None:
+def update_ema(
+    ema: nn.Module, network: nn.Module, decay: float, check: FiniteCheck | None = None
+) -> None:
     """Move the average towards the network: parameters averaged, buffers copied.
 
     Averaging the spectral norm's u and v as well would inflate the weights at evaluation.
+
+    Args:
+        ema: the average.
+        network: what is averaged.
+        decay: share of the average that stays, 0..1.
+        check: a deferred one keeps the average after an update that was not finite.
     """
-    torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1.0 - decay)
-    for average, current in zip(ema.buffers(), network.buffers(), strict=True):
-        average.copy_(current)
+    averages: list[Tensor] = list(ema.parameters())
+    check = check or FiniteCheck(averages[0].device, deferred=False)
+    weight: Any = 1.0 - decay
+    if check.deferred:
+        weight = [(1.0 - check.stopped) * weight] * len(averages)
+    torch._foreach_lerp_(averages, list[Tensor](network.parameters()), weight)
+    own = list(ema.buffers())
+    with check.unchanged_unless_finite(own) if check.deferred else nullcontext():
+        for dtype in {buffer.dtype for buffer in own}:  # in one operation each
+            targets, sources = (
+                [buffer for buffer in buffers if buffer.dtype == dtype]
+                for buffers in (own, network.buffers())
+            )
+            torch._foreach_copy_(targets, sources)

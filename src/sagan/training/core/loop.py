@@ -5,34 +5,29 @@ Its caller writes the journal, saves checkpoints and decides when to stop.
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
-from sagan.training.core.batches import Batches
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.inputs import (
-    Stream,
-    add_real_noise,
-    draw_latents_and_labels,
-    label_counts,
-)
 from sagan.training.core.losses import objective
 from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import TrainingState
+from sagan.training.core.step_inputs import InputSampler
 from sagan.training.core.steps import (
     DiscriminatorRecord,
     GeneratorRecord,
     discriminator_step,
     generator_step,
 )
-
-_DISCRIMINATORS_IMAGES = (Stream.AUGMENTED_REAL, Stream.AUGMENTED_DISCRIMINATOR_FAKES)
 
 
 @dataclass(frozen=True)
@@ -57,47 +52,76 @@ def training_loop(
         context: this process among those that train together.
     """
     G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
-    shared_G, shared_D = context.wrap_ddp(G), context.wrap_ddp(D)  # noqa: N806
+    fast_G, fast_D = (compiled(network, config.compile) for network in (G, D))  # noqa: N806
     sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
-    inputs = InputSampler(shards, config, context, **sizes)
-    losses = objective(config.loss, config.classifier_weight)
-    bf16, fakes = config.resolved().precision == "bf16", fakes_per_update(config)
-    while state.images_seen < config.total_images:
-        started = time.perf_counter()
-        state.set_rates(config)
-        for _ in range(config.discriminator_steps):
-            discriminator = discriminator_step(
-                G,
-                shared_D,
-                state.discriminator_optimizer,
-                *inputs.real(state.images_seen),
-                *inputs.fakes(state.images_seen, Stream.DISCRIMINATOR_FAKES, config.batch_size),
-                objective=losses,
-                lecam=state.lecam,
-                augment=state.augmentation,
-                draws=inputs.draws(state, config.batch_size, *_DISCRIMINATORS_IMAGES),
-                bf16=bf16,
-                passes=passes(config, config.batch_size),
-            )
-            state.images_seen += config.batch_size
-            _adapt(state, discriminator, config, context)
-        generator = generator_step(
-            shared_G,
-            D,
-            state.generator_optimizer,
-            *inputs.fakes(state.images_seen, Stream.GENERATOR_FAKES, fakes),
-            objective=losses,
-            augment=state.augmentation,
-            draws=inputs.draws(state, fakes, Stream.AUGMENTED_GENERATOR_FAKES),
-            bf16=bf16,
-            passes=passes(config, fakes),
-        )
-        if state.ema_generator is not None and config.ema_decay is not None:
-            step = state.images_seen // images_per_step(config)
-            update_ema(state.ema_generator, G, warm_decay(config.ema_decay, step))
-        seconds = time.perf_counter() - started
-        state.train_seconds += seconds
-        yield StepRecord(state.images_seen, discriminator, generator, seconds)
+    inputs = InputSampler(shards, config, context, state.augmentation, **sizes)
+    options: dict[str, Any] = {
+        "objective": objective(config.loss, config.classifier_weight),
+        "augment": state.augmentation,
+        "bf16": config.resolved().precision == "bf16",
+        "check": state.finite_check,
+    }
+    update_discriminator = partial(
+        discriminator_step,
+        fast_G,
+        context.wrap_ddp(fast_D),
+        state.discriminator_optimizer,
+        lecam=state.lecam,
+        passes=passes(config, config.batch_size),
+    )
+    update_generator = partial(
+        generator_step,
+        context.wrap_ddp(fast_G),
+        fast_D,
+        state.generator_optimizer,
+        passes=passes(config, fakes_per_update(config)),
+    )
+    with closing(inputs.steps(state.images_seen)) as steps:
+        while state.images_seen < config.total_images:
+            started = time.perf_counter()
+            state.set_rates(config)
+            *of_discriminator, of_generator = next(steps)
+            for images, class_labels, z, y, *draws in of_discriminator:
+                _begin_update(state, config)
+                real_images = inputs.with_noise(to_float(images), state.images_seen)
+                batch = real_images, class_labels, z, y
+                discriminator = update_discriminator(*batch, draws=draws, **options)
+                state.images_seen += config.batch_size
+                _adapt(state, discriminator, config, context)
+            _begin_update(state, config)
+            z, y, *draws = of_generator
+            generator = update_generator(z, y, draws=draws, **options)
+            _average(state, config)
+            # those of the step before: meanwhile a GPU has this one to do
+            state.require_finite(but=config.discriminator_steps + 1)
+            seconds = time.perf_counter() - started
+            state.train_seconds += seconds
+            yield StepRecord(state.images_seen, discriminator, generator, seconds)
+
+
+def compiled(network: nn.Module, mode: str) -> nn.Module:
+    """The network by torch.compile, which shares its weights; itself with mode "off".
+
+    A pass that cannot be compiled as a whole is an error: parts of it would be slower than none.
+    """
+    if mode == "off":
+        return network
+    whole = torch.compile(network, mode=mode, fullgraph=True, dynamic=False)
+    return cast(nn.Module, whole)
+
+
+def _begin_update(state: TrainingState, config: TrainingConfig) -> None:
+    """Note where the run stands, and let CUDA graphs reuse the memory of the update before."""
+    state.finite_check.images_seen = state.images_seen
+    if config.compile in ("reduce-overhead", "max-autotune"):
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+
+
+def _average(state: TrainingState, config: TrainingConfig) -> None:
+    """Let the average follow a step, if there is one."""
+    if state.ema_generator is not None and config.ema_decay is not None:
+        decay = warm_decay(config.ema_decay, state.images_seen // images_per_step(config))
+        update_ema(state.ema_generator, state.generator, decay, state.finite_check)
 
 
 def _adapt(
@@ -107,6 +131,17 @@ def _adapt(
     context: DistributedContext,
 ) -> None:
     """Let ADA's probability and LeCam's averages follow an update of D."""
+    controls = [b for part in (state.lecam, state.augmentation) if part for b in part.buffers()]
+    with state.finite_check.unchanged_unless_finite(controls):
+        _follow(state, record, config, context)
+
+
+def _follow(
+    state: TrainingState,
+    record: DiscriminatorRecord,
+    config: TrainingConfig,
+    context: DistributedContext,
+) -> None:
     if state.lecam is not None:
         means = torch.stack([record.real_logits, record.fake_logits])
         state.lecam.update(context.total(means) / context.size)
@@ -120,62 +155,3 @@ def _adapt(
         between = config.augmentation.interval * images_per_step(config)
         if state.images_seen // between > (state.images_seen - config.batch_size) // between:
             state.augmentation.adapt()
-
-
-class InputSampler:
-    """A process's share of each batch: real images, latents, labels, by global index."""
-
-    def __init__(
-        self,
-        shards: ShardStore,
-        config: TrainingConfig,
-        context: DistributedContext,
-        *,
-        latent_dim: int,
-        num_classes: int,
-    ) -> None:
-        """Bind to the images, the run, this process, Z and K."""
-        self._batches = Batches(
-            shards.split("train"), seed=config.seed, horizontal_flip=config.horizontal_flip
-        )
-        self._config, self._context = config, context
-        self._sizes = {"latent_dim": latent_dim, "num_classes": num_classes}
-        self._class_counts = label_counts(config, shards)
-
-    def real(self, images_seen: int) -> tuple[Tensor, Tensor]:
-        """Images float [N, 3, H, W], -1..1, and labels int64 [N], on the device."""
-        config, share = self._config, self._context.share(self._config.batch_size)
-        images, class_labels = self._batches.read(
-            images_seen + share.start, share.stop - share.start
-        )
-        images = add_real_noise(
-            to_float(images.to(self._context.device)),
-            config.real_noise,
-            seed=config.seed,
-            images_seen=images_seen,
-            batch_size=config.batch_size,
-            share=share,
-        )
-        return images, class_labels.to(self._context.device)
-
-    def fakes(self, images_seen: int, stream: Stream, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Latents [N, Z] and labels int64 [N], on the device."""
-        z, y = draw_latents_and_labels(
-            self._config.seed,
-            stream,
-            images_seen,
-            batch_size=batch_size,
-            class_counts=self._class_counts,
-            **self._sizes,
-        )
-        share, device = self._context.share(batch_size), self._context.device
-        return z[share].to(device), y[share].to(device)
-
-    def draws(self, state: TrainingState, batch_size: int, *streams: Stream) -> tuple[Tensor, ...]:
-        """Random numbers of the augmentation, [N, numbers] a stream, on the device; () if off."""
-        share, device = self._context.share(batch_size), self._context.device
-        return tuple(
-            drawn[share].to(device)
-            for stream in streams
-            for drawn in state.augmentation.draw(stream, state.images_seen, batch_size)
-        )

@@ -15,6 +15,7 @@ from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.sync_batch_norm import synchronize_batch_norm
 from sagan.training.config import TrainingConfig
 from sagan.training.core.augmentation.methods import Augmentation
+from sagan.training.core.finite import FiniteCheck, NonFiniteError
 from sagan.training.core.inputs import Stream, torch_seed
 from sagan.training.core.losses import LeCam
 
@@ -54,8 +55,21 @@ class TrainingState:
         if weight := config.augmentation.lecam_weight:
             warmup = config.augmentation.lecam_warmup_steps * config.discriminator_steps
             self.lecam = LeCam(weight, config.augmentation.lecam_decay, warmup).to(device)
+        self.finite_check = FiniteCheck(device)
         self.images_seen = 0
         self.train_seconds = 0.0
+
+    def require_finite(self, *, but: int = 0) -> None:
+        """Raise if an update, but for the newest ones, was not finite; see `FiniteCheck`.
+
+        Raises:
+            NonFiniteError: and `images_seen` are again those before that update.
+        """
+        try:
+            self.finite_check.require_finite(but=but)
+        except NonFiniteError:
+            self.images_seen = self.finite_check.images_seen
+            raise
 
     def gammas(self) -> dict[str, Tensor]:
         """Each attention block's gamma, [] and detached, by 'gamma/<network>/<block>'."""

@@ -4,7 +4,7 @@ G, D, z and y are the paper's symbols: networks, latents [N, Z] and class labels
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,25 +13,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from sagan.common.schema import ClearError
-from sagan.models.ops.spectral_norm import power_iteration
+from sagan.models.ops.spectral_norm import power_iteration, spectral_vectors
 from sagan.training.core.augmentation.methods import unaugmented
+from sagan.training.core.finite import FiniteCheck
 from sagan.training.core.losses import HINGE, LeCam, Objective
 
 Augment = Callable[..., Tensor]
 """Images [N, 3, H, W] and their random numbers -> images that D sees; see `Augmentation`."""
-
-
-class NonFiniteError(ClearError, ArithmeticError):
-    """A loss or a gradient is NaN or infinite; weights and statistics have not been touched."""
-
-    def __init__(self, network: str, facts: dict[str, float], where: str = "") -> None:
-        """Take the network's name, the numbers that were seen, and where in the run that was."""
-        self.network, self.facts, self.where = network, facts, where
-        numbers = ", ".join(
-            f"{name.replace('_', ' ')} {value:.4g}" for name, value in facts.items()
-        )
-        super().__init__(f"the {network}'s update is not finite: {numbers}{where}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +57,7 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
     draws: Sequence[Tensor] = (),
     bf16: bool = False,
     passes: int = 1,
+    check: FiniteCheck | None = None,
 ) -> DiscriminatorRecord:
     """Update D on one batch of real images and one of fakes, in one concatenated pass.
 
@@ -87,13 +76,16 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
         bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
             float32.
         passes: forward and backward passes that the update is split into (gradient accumulation).
+        check: decides whether the update is made; None: one that raises at once.
 
     Raises:
-        NonFiniteError: before weights and batch-norm statistics are touched.
+        NonFiniteError: before weights and batch-norm statistics are touched, unless the check
+            defers it.
     """
+    check = check or FiniteCheck(z.device, deferred=False)
     optimizer.zero_grad(set_to_none=True)
     seen = []
-    with _untouched_on_error(G):
+    with check.unchanged_unless_finite(_batch_norm_buffers(G)):
         batch = (real_images, class_labels, z, y, *draws)
         for last, part in _parts(batch, passes):
             images, labels, latents, fake_labels, *drawn = part
@@ -114,7 +106,7 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
             seen.append(torch.stack([loss, real_logits.mean(), fake_logits.mean(), signs]).detach())
         loss, real_mean, fake_mean, signs = torch.stack(seen).mean(0).unbind()
         facts = {"loss": loss, "real_logits": real_mean, "fake_logits": fake_mean}
-        norm = _apply(D, optimizer, "discriminator", facts | _statistics(G))
+        norm = _apply(D, optimizer, "discriminator", facts | _statistics(G), check)
     return DiscriminatorRecord(loss, real_mean, fake_mean, signs, norm)
 
 
@@ -130,6 +122,7 @@ def generator_step(
     draws: Sequence[Tensor] = (),
     bf16: bool = False,
     passes: int = 1,
+    check: FiniteCheck | None = None,
 ) -> GeneratorRecord:
     """Update G against D, whose weights get no gradient meanwhile.
 
@@ -146,16 +139,19 @@ def generator_step(
         bf16: forward passes in bfloat16 where that is safe (autocast); losses and weights are
             float32.
         passes: forward and backward passes that the update is split into (gradient accumulation).
+        check: decides whether the update is made; None: one that raises at once.
 
     Raises:
-        NonFiniteError: before weights and batch-norm statistics are touched.
+        NonFiniteError: before weights and batch-norm statistics are touched, unless the check
+            defers it.
     """
+    check = check or FiniteCheck(z.device, deferred=False)
     optimizer.zero_grad(set_to_none=True)
     seen = []
     trained = [parameter for parameter in D.parameters() if parameter.requires_grad]
     D.requires_grad_(requires_grad=False)
     try:
-        with _untouched_on_error(G):
+        with check.unchanged_unless_finite(_batch_norm_buffers(G)):
             for last, (latents, labels, *drawn) in _parts((z, y, *draws), passes):
                 with _gradients_shared(G, last):
                     with _autocast(z.device, bf16):
@@ -168,7 +164,7 @@ def generator_step(
                     (loss / passes).backward()  # type: ignore[no-untyped-call]
                 seen.append(loss.detach())
             loss = torch.stack(seen).mean()
-            norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G))
+            norm = _apply(G, optimizer, "generator", {"loss": loss} | _statistics(G), check)
     finally:
         for parameter in trained:  # frozen blocks stay frozen
             parameter.requires_grad = True
@@ -206,25 +202,20 @@ def _gradients_shared(network: nn.Module, last: bool) -> AbstractContextManager[
     return nullcontext()
 
 
-@contextmanager
-def _untouched_on_error(network: nn.Module) -> Iterator[None]:
-    """Put the network's buffers (batch-norm statistics) back if the block raises."""
-    buffers = list(network.buffers())
-    before = [buffer.clone() for buffer in buffers]
-    try:
-        yield
-    except BaseException:
-        for buffer, value in zip(buffers, before, strict=True):
-            buffer.copy_(value)
-        raise
+def _batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+
+
+def _batch_norm_buffers(network: nn.Module) -> list[Tensor]:
+    """All that a forward pass in training mode changes in a network."""
+    return [buffer for layer in _batch_norms(network) for buffer in layer.buffers()]
 
 
 def _statistics(network: nn.Module) -> dict[str, Tensor]:
     """The largest of the batch-norm statistics, which a finite loss may hide."""
     statistics = [
         value
-        for layer in network.modules()
-        if isinstance(layer, _BatchNorm)
+        for layer in _batch_norms(network)
         for value in (layer.running_mean, layer.running_var)
         if value is not None
     ]
@@ -233,7 +224,13 @@ def _statistics(network: nn.Module) -> dict[str, Tensor]:
     return {"batch_norm_statistics": torch.nn.utils.get_total_norm(statistics, torch.inf)}
 
 
-def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str, Tensor]) -> Tensor:
+def _apply(
+    network: nn.Module,
+    optimizer: Optimizer,
+    name: str,
+    facts: dict[str, Tensor],
+    check: FiniteCheck,
+) -> Tensor:
     """Step the optimiser if all is finite; then let u and v follow the weights that changed.
 
     Returns:
@@ -241,9 +238,7 @@ def _apply(network: nn.Module, optimizer: Optimizer, name: str, facts: dict[str,
     """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    facts = facts | {"gradient_norm": norm}
-    if not torch.isfinite(torch.stack(list(facts.values()))).all():
-        raise NonFiniteError(name, {fact: value.item() for fact, value in facts.items()})
-    optimizer.step()
-    power_iteration(network, trained_only=True)
+    check.step(optimizer, name, facts | {"gradient_norm": norm})
+    with check.unchanged_unless_finite(spectral_vectors(network) if check.deferred else ()):
+        power_iteration(network, trained_only=True)
     return norm

@@ -9,7 +9,7 @@ from typing import Any
 
 from sagan.common.files import replacing_file
 from sagan.common.schema import ClearError
-from sagan.training.core.steps import NonFiniteError
+from sagan.training.core.finite import NonFiniteError
 
 _INTERRUPTED = "interrupted"  # file written after saving because of a signal
 _PERMANENT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}

@@ -108,7 +108,12 @@ class Observer:
         self._tensorboard.scalars({f"score/{name}": v for name, v in score.scores.items()}, step)
 
     def _entry(self, record: StepRecord, step: int) -> Record:
-        """The numbers of a step, averaged over all processes."""
+        """The numbers of a step, averaged over all processes.
+
+        Raises:
+            NonFiniteError: an update was not finite: such a step has no record.
+        """
+        self._state.require_finite()
         tensors = {
             "discriminator_loss": record.discriminator.loss,
             "generator_loss": record.generator.loss,

@@ -83,6 +83,7 @@ def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processes": config.world_size,
+        "compile": config.compile,
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "sagan": sagan.__version__,
