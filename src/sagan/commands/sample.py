@@ -87,7 +87,7 @@ def sample(
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
     from sagan.common.memory import require_memory
-    from sagan.sampling.attention_maps import attention_picture
+    from sagan.sampling.attention_maps import attention_bytes, attention_picture
     from sagan.sampling.files import write_pngs
     from sagan.sampling.generate import generate, sample_bytes
     from sagan.sampling.grids import choose_classes, class_grid, grid_bytes
@@ -111,6 +111,12 @@ def sample(
     require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
     frame_bytes = len(kept) * sample_bytes(opened) + grid_bytes(*shape, tile)
     require_memory("--frames", frames or 0, lambda number: number * frame_bytes)
+    tile_px = AttentionMapsConfig().tile_px
+    require_memory(
+        "--attention-samples",
+        min(attention_samples, len(classes)),
+        lambda rows: attention_bytes(generator, rows, query_points, tile_px),
+    )
 
     batches = generate(generator, latents, class_labels, batch_size, chosen)
     images = torch.cat(list(batches)).numpy()
@@ -123,7 +129,7 @@ def sample(
         class_labels[firsts],
         opened.shown_names,
         query_points=query_points,
-        tile_px=AttentionMapsConfig().tile_px,
+        tile_px=tile_px,
         device=chosen,
     )
     if pngs:
