@@ -3,28 +3,41 @@
 import os
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import click
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sagan.commands.group import COMMANDS, main, sagan
+from tests.drawn_images import draw_image_folder
 
+ROOT = Path(__file__).parents[2]
 ABSENT = ["kedro", "dvc", "great_expectations", "optuna", "pandas"]
 KEDROS = {"run", "tune", "compare", "export"}  # these run the project's pipelines
 
 
+def without_code(packages: list[str]) -> str:
+    """Code after which nothing finds these packages, as where they are not installed."""
+    return (
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Others(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] not in {packages!r}:\n"
+        "            return super().find_spec(name, path, target)\n"
+        "sys.meta_path = [Others if one is PathFinder else one for one in sys.meta_path]\n"
+    )
+
+
 def without(packages: list[str], *words: str) -> subprocess.CompletedProcess:
     """`python -m sagan` where these packages are not installed."""
-    code = (
-        "import runpy, sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, *_):\n"
-        f"        if name.partition('.')[0] in {packages!r}:\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "runpy.run_module('sagan', run_name='__main__', alter_sys=True)"
-    )
+    run = "import runpy; runpy.run_module('sagan', run_name='__main__', alter_sys=True)"
+    code = without_code(packages) + run
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80"}
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -37,8 +50,9 @@ def test_without_arguments_it_shows_its_help_and_does_nothing_else(
     monkeypatch.chdir(tmp_path)
     assert main(words) == 0
     lines = capsys.readouterr().out.splitlines()
-    for name, (_, does) in COMMANDS.items():
+    for name, (_, does, (example, *_)) in COMMANDS.items():
         assert any(line.split() == [*name.split(), *does.split()] for line in lines), name
+        assert f"  {example}" in lines
     assert max(map(len, lines)) <= 80
     assert not list(tmp_path.iterdir())
 
@@ -82,6 +96,7 @@ def test_a_commands_help_needs_neither_kedro_nor_torch(name: str) -> None:
         ("kedro", ["tune"], "pip install kedro"),
         ("torch", ["evaluate", "a", "b", "--out", "c"], "pip install torch"),
         ("yaml", ["train", "a", "--out", "c"], "pip install pyyaml"),
+        ("click", ["train", "a", "--out", "c"], "pip install click"),
     ],
 )
 def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: str) -> None:
@@ -90,6 +105,77 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
     assert done.stderr == (
         f"Error: this command needs the package {package}, which is not installed: {remedy}\n"
     )
+
+
+CORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["core"]
+# README's block, with a training of seconds
+BLOCK = """
+data {images} --image-size 16 --out shards
+train shards/<key> --out runs --config {conf}/base/parameters_training.yml {small}
+sample runs/<run>/generator --out pictures --npz
+evaluate runs/<run>/generator shards/<key> --out metrics.json {few}
+"""
+SMALL = "--set total_images=32 --set batch_size=8 --set standing_batches=1 --set threads=1 "
+SMALL += "--set scoring.evaluation.num_samples=24 --set scoring.evaluation.classifier.epochs=1"
+FEW = "--set num_samples=24 --set classifier.epochs=1 --set classifier.base_channels=4"
+
+
+def needed(requirements: list[str]) -> set[str]:
+    """Names of the distributions that these requirements install here, markers respected."""
+    found: set[str] = set()
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        if name in found or (one.marker and not one.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        try:
+            waiting += [Requirement(text) for text in metadata.requires(name) or []]
+        except metadata.PackageNotFoundError:
+            continue  # of another platform
+    return found
+
+
+def test_the_core_group_is_a_part_of_the_dependencies_and_enough_for_readmes_block(
+    tmp_path: Path,
+) -> None:
+    every = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(CORE) <= set(every)
+    present = needed(CORE)
+    absent = [
+        module
+        for module, of in metadata.packages_distributions().items()
+        if module != "sagan" and not present & {canonicalize_name(name) for name in of}
+    ]
+    assert {"kedro", "dvc", "pandas", "tensorboard", "matplotlib"} <= set(absent)
+    draw_image_folder(tmp_path / "images", per_class=12, size=20)
+    words = {"images": tmp_path / "images", "conf": ROOT / "conf", "small": SMALL, "few": FEW}
+    lines = BLOCK.strip().format(**words).splitlines()
+    code = without_code(absent) + CALLS.format(lines=lines)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "metrics.json").is_file()
+    assert (tmp_path / "pictures/attention_maps.png").is_file()
+
+
+# several commands in one process, which imports torch once
+CALLS = """
+from pathlib import Path
+from sagan.commands.group import main
+for line in {lines!r}:
+    for place, pattern in (("shards/<key>", "shards/*/"), ("runs/<run>/", "runs/*/")):
+        if place in line:
+            line = line.replace(place, str(next(Path().glob(pattern))) + "/")
+    assert main(line.split()) == 0, line
+"""
 
 
 @pytest.mark.parametrize(
@@ -132,3 +218,14 @@ def test_ctrl_c_amid_the_first_imports_is_one_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (75, "\nStopped.\n")
+
+
+def test_a_ctrl_c_amid_the_imports_of_a_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sagan.commands.group.import_module", interrupted)
+    assert main(["evaluate", "a", "b"]) == 75
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

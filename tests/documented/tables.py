@@ -35,6 +35,7 @@ NOT_EXECUTED = {
 FETCHES_PACKAGES = {
     "make setup": "makes an environment; the one that runs this program is used instead",
     "make lock": "resolves the lock again",
+    "pip install --group core": "the environment that runs this program has it",
     "kedro package": "builds in an environment that it downloads",
 }
 

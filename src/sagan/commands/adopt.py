@@ -4,12 +4,10 @@ from pathlib import Path
 
 import click
 
-from sagan.commands.group import Command, example, path_option
+from sagan.commands.group import Command, path_option
 
 
-@click.command(
-    cls=Command, epilog=example("sagan tune adopt --env tiny_imagenet64 --as tiny_imagenet64_tuned")
-)
+@click.command(cls=Command)
 @click.option("--env", help="Environment that was tuned; default: base.")
 @click.option("--as", "name", default="tuned", show_default=True, help="Environment to write.")
 @path_option("--best", help="best_parameters.yml; default: that environment's.")

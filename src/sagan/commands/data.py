@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from sagan.commands.group import Command, example, field_option, path_option
+from sagan.commands.group import Command, field_option, path_option
 from sagan.data.config import AcquisitionConfig, PreprocessingConfig, Source
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@click.command(
-    cls=Command, epilog=example("sagan data /path/to/images --image-size 64 --out shards")
-)
+@click.command(cls=Command)
 @click.argument("images", required=False)
 @path_option("--out", required=True, metavar="DIR", help="Folder for the shards.")
 @field_option(AcquisitionConfig, "source", metavar="KIND", help=f"{', '.join(get_args(Source))}.")
@@ -127,13 +125,7 @@ def _sound_images(
     return images
 
 
-@click.command(
-    cls=Command,
-    epilog=example(
-        "sagan data transfer shards/<key> s3://bucket/shards",
-        "sagan data transfer s3://bucket/shards/<key> /local/shards",
-    ),
-)
+@click.command(cls=Command)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def transfer(source: str, target: str) -> None:

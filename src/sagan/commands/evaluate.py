@@ -13,9 +13,9 @@ from sagan.commands.group import (
     Command,
     config_option,
     device_option,
-    example,
     path_argument,
     path_option,
+    set_option,
     weights_option,
 )
 
@@ -25,17 +25,12 @@ if TYPE_CHECKING:
     from sagan.metrics.config import EvaluationConfig
 
 
-@click.command(
-    cls=Command,
-    epilog=example(
-        "sagan evaluate runs/<run>/generator shards/<key> --out metrics.json",
-        "sagan evaluate pictures/samples photographs --features rotation",
-    ),
-)
+@click.command(cls=Command)
 @path_argument("samples", metavar="IMAGES")
 @path_argument("reference", metavar="REFERENCE")
 @path_option("--out", metavar="JSON", help="The metrics file; default: none.")
 @config_option
+@set_option
 @click.option(
     "--features",
     type=click.Choice(["inception", "classifier", "rotation"]),
@@ -51,6 +46,7 @@ def evaluate(
     reference: Path,
     out: Path | None,
     files: tuple[Path, ...],
+    assignments: tuple[str, ...],
     features: str | None,
     weights: str | None,
     workspace: Path | None,
@@ -59,7 +55,8 @@ def evaluate(
     """Compare IMAGES with the images of REFERENCE.
 
     Each is the folder of a generator, of a shard store, or of images (or one with a folder of
-    images for each class), or an .npz with images and class_labels or with arr_0. A generator, and
+    images for each class), or an .npz with images and class_labels, with arr_0 (and labels arr_1),
+    or with pytorch-fid's mu and sigma, which is enough for FID. A generator, and
     samples whose classes are known, are measured against shards as the pipeline does; any others by
     what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
     recall.
@@ -69,7 +66,9 @@ def evaluate(
     from sagan.metrics.evaluation import headline_scores
 
     chosen = choose_device(device)
-    config = _config(reference, files, features).model_copy(update={"device": str(chosen)})
+    config = _config(reference, files, assignments, features).model_copy(
+        update={"device": str(chosen)}
+    )
     with tempfile.TemporaryDirectory() as scratch:
         place = workspace or (out.parent / "features" if out else Path(scratch))
         metrics = _measured(samples, reference, config, weights, workspace=place, device=chosen)
@@ -83,18 +82,22 @@ def evaluate(
         click.echo(out)
 
 
-def _config(reference: Path, files: tuple[Path, ...], features: str | None) -> EvaluationConfig:
-    """The parameters of the files, or the defaults, with the features that are asked for."""
+def _config(
+    reference: Path, files: tuple[Path, ...], assignments: tuple[str, ...], features: str | None
+) -> EvaluationConfig:
+    """The parameters of the files, or the defaults, with what is asked for beside them."""
     from sagan.common.parameters import load_settings
     from sagan.data.shards.store import INDEX
     from sagan.metrics.config import EvaluationConfig
 
-    settings: dict[str, Any] = load_settings("evaluation", files, [])
+    settings: dict[str, Any] = load_settings("evaluation", files, assignments, EvaluationConfig)
     if not files:
-        settings = {"features": "classifier" if (reference / INDEX).is_file() else "inception"}
+        own = "classifier" if (reference / INDEX).is_file() else "inception"
+        settings = {"features": own} | settings
     if features is not None:
         settings |= {"features": features}
-    if not files or (features in {"classifier", "rotation"} and not settings.get("classifier")):
+    needed = not files or features in {"classifier", "rotation"}
+    if needed and not settings.get("classifier"):
         settings |= {"classifier": {}}
     return EvaluationConfig(**settings)
 
@@ -133,7 +136,7 @@ def _measured(
         for path in (samples, reference)
         if path not in bundles
     }
-    known = next(iter(files.values()), None)
+    known = next((images for images in files.values() if images.count), None)
     first, second = (
         files.get(path) or generated_images(bundles[path], asked, device, known)
         for path in (samples, reference)

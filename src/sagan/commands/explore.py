@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from sagan.commands.group import Command, example, path_option
+from sagan.commands.group import Command, path_option
 
 
-@click.command(cls=Command, epilog=example("sagan explore BUNDLE --compare OTHER_BUNDLE"))
+@click.command(cls=Command)
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--env",

@@ -23,22 +23,80 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# name: where it is defined, and its line in the help; a second word makes a command of its own,
-# so that one view lists all of them
+# name: where it is defined, its line in the help, and examples, the first of which the group's help
+# shows too; a second word makes a command of its own, so that one view lists all of them
 COMMANDS = {
-    "data": ("data:data", "Make image shards of a folder or a known data set."),
-    "data transfer": ("data:transfer", "Copy shards to or from another machine."),
-    "train": ("train:train", "Train on image shards, or resume an interrupted run."),
-    "train prune": ("prune:prune", "List training runs, and remove old ones."),
-    "sample": ("sample:sample", "Draw samples and attention maps from a generator."),
-    "evaluate": ("evaluate:evaluate", "Compare a generator's samples with real images."),
-    "explore": ("explore:explore", "Open a page that shows where a generator attends."),
-    "run": ("run:run_packaged", "Run pipelines, as `kedro run` does."),
-    "tune": ("run:tune", "Search hyperparameters with Optuna."),
-    "tune adopt": ("adopt:adopt", "Write a study's best parameters into conf/."),
-    "compare": ("run:compare", "Train and compare model variants over several seeds."),
-    "compare publish": ("publish:publish", "Write a comparison's tables, pictures and page."),
-    "export": ("run:export", "Make a folder to share: weights, card, program."),
+    "data": (
+        "data:data",
+        "Make image shards of a folder or a known data set.",
+        ["sagan data /path/to/images --image-size 64 --out shards"],
+    ),
+    "data transfer": (
+        "data:transfer",
+        "Copy shards to or from another machine.",
+        [
+            "sagan data transfer shards/<key> s3://bucket/shards",
+            "sagan data transfer s3://bucket/shards/<key> /local/shards",
+        ],
+    ),
+    "train": (
+        "train:train",
+        "Train on image shards, or resume an interrupted run.",
+        ["sagan train shards/<key> --out runs --set batch_size=64 --dry-run"],
+    ),
+    "train prune": (
+        "prune:prune",
+        "List training runs, and remove old ones.",
+        ["sagan train prune data/06_models/checkpoints --yes"],
+    ),
+    "sample": (
+        "sample:sample",
+        "Draw samples and attention maps from a generator.",
+        ["sagan sample BUNDLE --classes 3,7 --count 8 --out pictures --npz"],
+    ),
+    "evaluate": (
+        "evaluate:evaluate",
+        "Compare a generator's samples with real images.",
+        [
+            "sagan evaluate runs/<run>/generator shards/<key> --out metrics.json",
+            "sagan evaluate pictures/samples photographs --features rotation",
+        ],
+    ),
+    "explore": (
+        "explore:explore",
+        "Open a page that shows where a generator attends.",
+        ["sagan explore BUNDLE --compare OTHER_BUNDLE"],
+    ),
+    "run": (
+        "run:run_packaged",
+        "Run pipelines, as `kedro run` does.",
+        ["sagan run --pipeline=train"],
+    ),
+    "tune": (
+        "run:tune",
+        "Search hyperparameters with Optuna.",
+        ["sagan tune --params=tuning.trials=50"],
+    ),
+    "tune adopt": (
+        "adopt:adopt",
+        "Write a study's best parameters into conf/.",
+        ["sagan tune adopt --env tiny_imagenet64 --as tiny_imagenet64_tuned"],
+    ),
+    "compare": (
+        "run:compare",
+        "Train and compare model variants over several seeds.",
+        ["sagan compare --env=tiny_imagenet64"],
+    ),
+    "compare publish": (
+        "publish:publish",
+        "Write a comparison's tables, pictures and page.",
+        ["sagan compare publish comparison_rows.json --runs runs --out published"],
+    ),
+    "export": (
+        "run:export",
+        "Make a folder to share: weights, card, program.",
+        ["sagan export --params=export.license=mit"],
+    ),
 }
 _EXTRAS = {"gradio": "explore", "psycopg": "postgresql", "s3fs": "s3"}
 _DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
@@ -65,6 +123,7 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(import_module(f".{module}", __package__), attribute)
         except ModuleNotFoundError as error:
             raise missing_package(error) from None
+        command.epilog = example(*COMMANDS[cmd_name][2])
         return command
 
     def resolve_command(
@@ -83,10 +142,18 @@ class LazyGroup(click.Group):
             ctx.fail(f"unknown command '{name}'; {remedy}")
         return super().resolve_command(ctx, [name, *args[len(name.split()) :]])
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Import and run a command; a Ctrl-C amid the imports ends in one line too."""
+        with interruptible():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List every command, without importing any."""
+        """List every command with an example, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line, _) in COMMANDS.items()])
+        with formatter.section("Examples"):
+            for *_, (first, *_) in COMMANDS.values():
+                formatter.write(f"  {first}\n")
 
 
 class Command(click.Command):
@@ -205,6 +272,13 @@ config_option = path_option(
     multiple=True,
     metavar="YML",
     help="Parameters file; of several, later ones override earlier ones.",
+)
+set_option = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="One parameter, such as batch_size=64; dots separate nested keys.",
 )
 weights_option = click.option(
     "--weights",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sagan.commands.group import Command, example, path_argument
+from sagan.commands.group import Command, path_argument
 from sagan.common.files import display_path
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROWS = "rows"  # beside a comparison's runs
 
 
-@click.command(cls=Command, epilog=example("sagan train prune data/06_models/checkpoints --yes"))
+@click.command(cls=Command)
 @path_argument("runs")
 @click.option(
     "--keep",

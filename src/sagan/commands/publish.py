@@ -4,16 +4,10 @@ from pathlib import Path
 
 import click
 
-from sagan.commands.group import Command, example, path_argument, path_option
+from sagan.commands.group import Command, path_argument, path_option
 
 
-@click.command(
-    cls=Command,
-    epilog=example(
-        "sagan compare publish data/08_reporting/comparison_rows.json \\",
-        "    --runs data/06_models/comparison/runs --out docs/results/digits",
-    ),
-)
+@click.command(cls=Command)
 @path_argument("rows")
 @path_option("--runs", required=True, metavar="DIR", help="Folder of the comparison's runs.")
 @path_option("--out", required=True, metavar="DIR", help="Folder to write to.")

@@ -132,8 +132,8 @@ run = RunCommand(
 class PackagedRun(RunCommand):
     """`run` started by the program `sagan`, which knows the project without Kedro's help."""
 
-    def __init__(self, name: str, does: str, words: str, pipeline: str | None = None) -> None:
-        """Take the example's options, and the pipeline; None leaves that to the options."""
+    def __init__(self, name: str, does: str, pipeline: str | None = None) -> None:
+        """Take the pipeline; None leaves it to the options."""
         self._pipeline = pipeline
         alike = f"kedro run --pipeline={pipeline}" if pipeline else "kedro run"
         super().__init__(
@@ -141,7 +141,6 @@ class PackagedRun(RunCommand):
             callback=run_or_explain,
             params=[_hidden(p) for p in PARAMETERS] if pipeline else PARAMETERS,
             help=f"{does}\n\nThe same as `{alike}`; it needs the project's conf/.",
-            epilog=example(f"sagan {name} {words}"),
         )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -174,24 +173,19 @@ def _hidden(parameter: click.Parameter) -> click.Parameter:
     return hidden
 
 
-run_packaged = PackagedRun(
-    "run", "Run pipelines; without --pipeline from images to the report.", "--pipeline=train"
-)
+run_packaged = PackagedRun("run", "Run pipelines; without --pipeline from images to the report.")
 tune = PackagedRun(
     "tune",
     "Search hyperparameters with Optuna; `sagan tune adopt` uses what was found.",
-    "--params=tuning.trials=50",
     "tune",
 )
 compare = PackagedRun(
     "compare",
     "Train and compare model variants; `sagan compare publish` writes the results.",
-    "--env=tiny_imagenet64",
     "compare",
 )
 export = PackagedRun(
     "export",
     "Make a folder to share: weights, model card, picture, exported program.",
-    "--params=export.license=mit",
     "export",
 )

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sagan.commands.group import Command, config_option, example, path_argument, path_option
+from sagan.commands.group import Command, config_option, path_argument, path_option, set_option
 
 if TYPE_CHECKING:
     from sagan.training.config import TrainingConfig
 
 
-@click.command(
-    cls=Command, epilog=example("sagan train shards/<key> --out runs --set batch_size=64 --dry-run")
-)
+@click.command(cls=Command)
 @path_argument("shards")
 @path_option("--out", required=True, metavar="DIR", help="Folder of runs; each has its own in it.")
 @config_option
@@ -25,13 +23,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A published configuration that overrides those files, such as sagan or acgan.",
 )
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="One parameter: batch_size=64, model.generator.base_channels=32.",
-)
+@set_option
 @click.option("--dry-run", is_flag=True, help="Print the configuration and the plan, and stop.")
 def train(
     *,
