@@ -2,8 +2,11 @@
 
 import click
 
-from sagan.commands.explore import explore
-from sagan.commands.run import run
+from sagan.processes.signals import exit_on_signal
+
+with exit_on_signal():  # a Ctrl-C ends in one line, not in Kedro's traceback
+    from sagan.commands.explore import explore
+    from sagan.commands.run import run
 
 __all__ = ["cli", "run"]
 

@@ -218,3 +218,14 @@ def test_ctrl_c_amid_the_first_imports_is_one_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (75, "\nStopped.\n")
+
+
+def test_a_ctrl_c_amid_the_imports_of_a_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sagan.commands.group.import_module", interrupted)
+    assert main(["evaluate", "a", "b"]) == 75
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

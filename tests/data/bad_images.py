@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 from PIL import Image, features
@@ -78,7 +79,9 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "script.eps": (lambda: encoded(photograph(), "EPS"), "not an image"),
     "phone.heic": (
         lambda: b"\0\0\0\x18ftypheic" + bytes(600),
-        "HEIC image, which needs pillow-heif; install it, or convert the image to PNG or JPEG",
+        "damaged HEIC image"
+        if find_spec("pillow_heif")
+        else "HEIC image, which needs pillow-heif; install it, or convert the image to PNG or JPEG",
     ),
     "new.jxl": (
         lambda: b"\xff\x0a" + bytes(range(256)),

@@ -6,7 +6,9 @@ import torch
 from PIL import Image
 
 from sagan.data import decoding
+from sagan.data.config import ManifestConfig
 from sagan.data.decoding import decode_rgb
+from sagan.data.manifest.inspection import inspect_file
 from sagan.data.resizing import RESIZERS
 from tests.data.bad_images import ODD, encoded, photograph, sixteen_bit
 
@@ -140,3 +142,17 @@ def test_the_resizers_differ():
         RESIZERS[name].resize(image, 16) for name in ("bicubic_antialias", "bilinear_antialias")
     )
     assert not torch.equal(bicubic, bilinear)
+
+
+def test_a_photograph_in_heic_is_decoded(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the lock has it")
+    pillow_heif.register_heif_opener()
+    picture = Image.new("RGB", (60, 40), "blue")
+    picture.paste("red", (0, 0, 30, 40))
+    picture.save(tmp_path / "photo.heic", quality=90)
+    facts = inspect_file(tmp_path / "photo.heic", ManifestConfig())
+    assert (facts.format, facts.decodable, facts.width) == ("HEIF", True, 60)
+    pixels = decode_rgb((tmp_path / "photo.heic").read_bytes()).int()
+    assert pixels.shape == (3, 40, 60)
+    assert pixels[0, 20, 5] > 200
+    assert pixels[0, 20, 55] < 50

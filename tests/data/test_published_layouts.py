@@ -274,7 +274,7 @@ def test_a_killed_extraction_goes_on_where_it_was(tmp_path, monkeypatch):
             if len(written) >= limit:
                 file.write(b"half")
                 raise Killed
-            written.append(Path(file.name).name)
+            written.append(Path(file._file.name).name)
             copy(content, file, length)
 
         return copying
@@ -322,11 +322,21 @@ def shorten(folder):
     (folder / "n01440764_1.JPEG").write_bytes(b"repaired")
 
 
+def alter(folder):
+    image = folder / "n01440764_1.JPEG"
+    image.write_bytes(bytes(image.stat().st_size))
+
+
+def replace_by_an_older_one(folder):
+    alter(folder)
+    os.utime(folder / "n01440764_1.JPEG", (1, 1))
+
+
 def remove(folder):
     (folder / "n01440764_1.JPEG").unlink()
 
 
-@pytest.mark.parametrize("change", [shorten, remove])
+@pytest.mark.parametrize("change", [shorten, alter, replace_by_an_older_one, remove])
 def test_an_extracted_class_that_somebody_changed_stays_as_it_is(tmp_path, change):
     place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
     folder = get("ilsvrc2012", place, raw)
@@ -355,10 +365,52 @@ def test_other_classes_of_val_replace_it_unless_somebody_changed_it(tmp_path):
         for count in (2, 1):
             get("ilsvrc2012", place, raw, first_classes=count)
     image = next((raw / "ilsvrc2012/val").rglob("*.JPEG"))
-    image.write_bytes(image.read_bytes())  # of the same size
-    os.utime(image, (2e9, 2e9))
+    image.write_bytes(bytes(image.stat().st_size))
     with pytest.raises(FileExistsError, match=image.name):
         get("ilsvrc2012", place, raw, first_classes=2)
+
+
+def age(place):
+    for archive in place.iterdir():
+        os.utime(archive, (1, 1))
+
+
+def test_a_copy_of_the_archives_is_known_by_its_contents(tmp_path, caplog):
+    caplog.set_level("INFO")
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    before = contents(get("ilsvrc2012", place, raw))
+    age(place)
+    assert contents(get("ilsvrc2012", place, raw)) == before
+    assert "comparing" in caplog.text
+    caplog.clear()
+    get("ilsvrc2012", place, raw)
+    assert "comparing" not in caplog.text, "once is enough"
+
+
+def test_a_repaired_archive_replaces_only_what_was_damaged(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    archive = place / "ILSVRC2012_img_train.tar"
+    sound, image = archive.read_bytes(), published.jpeg(1)
+    at = sound.index(image) + len(image) // 2
+    archive.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+    get("ilsvrc2012", place, raw)
+    times = {p: p.stat().st_ctime_ns for p in (raw / "ilsvrc2012/train").rglob("*.JPEG")}
+    archive.write_bytes(sound)
+    os.utime(archive, (1, 1))
+    assert contents(get("ilsvrc2012", place, raw)) == published.expected_tree()
+    written = {path.parent.name for path, time in times.items() if path.stat().st_ctime_ns != time}
+    assert len(written) == 1, "the class that has the damaged image"
+
+
+def test_a_repaired_archive_does_not_replace_what_the_user_changed(tmp_path):
+    place, raw = published.write_ilsvrc(tmp_path / "published"), tmp_path / "raw"
+    folder = get("ilsvrc2012", place, raw)
+    alter(raw / "ilsvrc2012/train/n01440764")
+    before = contents(folder)
+    age(place)
+    with pytest.raises(FileExistsError, match=r"n01440764_1\.JPEG"):
+        get("ilsvrc2012", place, raw)
+    assert contents(folder) == before
 
 
 def test_a_folder_that_version_0_1_recorded_is_known_again(tmp_path):
@@ -366,12 +418,15 @@ def test_a_folder_that_version_0_1_recorded_is_known_again(tmp_path):
     folder = get("ilsvrc2012", place, raw)
     for record in raw.rglob(".extracted.json"):
         known = json.loads(record.read_text())
-        sizes = [size for sizes in known["sizes"].values() for size in sizes.values()]
+        sizes = [size for place in known["contents"].values() for size, _ in place.values()]
         old = {"made_of": known["made_of"], "files": len(sizes), "file_bytes": sum(sizes)}
         record.write_text(json.dumps(old))
-    assert contents(get("ilsvrc2012", place, raw)) == contents(folder)
+    before = contents(folder)
+    assert contents(get("ilsvrc2012", place, raw)) == before
+    age(place)
+    assert contents(get("ilsvrc2012", place, raw)) == before
     remove(raw / "ilsvrc2012/train/n01440764")
-    with pytest.raises(FileExistsError, match=r"files, \d+ expected"):
+    with pytest.raises(FileExistsError, match=r"n01440764_1\.JPEG"):
         get("ilsvrc2012", place, raw)
 
 

@@ -84,6 +84,26 @@ def test_two_folders_have_pytorch_fids_distance(inception, tmp_path, monkeypatch
     assert any("sizes differ" in text and "24x24" in text for text in ours["warnings"])
 
 
+def test_statistics_of_pytorch_fid_stand_for_their_images(inception, tmp_path, monkeypatch, capsys):
+    from pytorch_fid import fid_score
+
+    folders = [folder(tmp_path / "a", 20, 0), folder(tmp_path / "b", 17, 1)]
+    monkeypatch.setattr(fid_score, "InceptionV3", TheirStandIn)
+    saved = [str(tmp_path / f"{path.name}.npz") for path in folders]
+    for path, file in zip(folders, saved, strict=True):
+        fid_score.save_fid_stats([str(path), file], 50, "cpu", DIMENSIONS, num_workers=0)
+    theirs = fid_score.calculate_fid_given_paths(saved, 50, "cpu", DIMENSIONS, num_workers=0)
+
+    for pair in ((folders[0], saved[1]), (saved[0], folders[1]), saved):
+        ours = measured(tmp_path, *pair, *inception)
+        assert ours["fid"] == pytest.approx(theirs, rel=1e-5)
+        assert "precision" not in ours
+    for pair in ((folders[0], saved[1]), (saved[0], folders[1])):
+        capsys.readouterr()
+        assert main([*map(str, pair), "--features", "rotation"]) == 1
+        assert "no images" in capsys.readouterr().err
+
+
 def test_it_prints_without_a_file(inception, tmp_path, capsys):
     folders = [folder(tmp_path / "a", 4, 0), folder(tmp_path / "b", 4, 1)]
     assert main([*map(str, folders), *inception]) == 0

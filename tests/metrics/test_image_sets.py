@@ -87,9 +87,13 @@ def test_arrays_of_other_projects_are_read(tmp_path):
     assert (np.stack(all_of(images)) == pixels).all()
 
 
-def test_our_arrays_have_labels(tmp_path):
+@pytest.mark.parametrize(
+    ("images_name", "labels_name"), [("images", "class_labels"), ("x", "y"), ("arr_0", "arr_1")]
+)
+def test_labels_of_arrays_are_read(tmp_path, images_name, labels_name):
     pixels, labels = noise(4).transpose(0, 3, 1, 2), np.array([2, 0, 1, 1])
-    np.savez(tmp_path / "ours.npz", images=pixels, class_labels=labels)
+    stored = pixels.transpose(0, 2, 3, 1) if images_name == "arr_0" else pixels
+    np.savez(tmp_path / "ours.npz", **{images_name: stored, labels_name: labels})
 
     images = open_images(tmp_path / "ours.npz", "train")
 
@@ -103,7 +107,9 @@ def test_our_arrays_have_labels(tmp_path):
         ({"arr_0": np.zeros((4, 3, 8, 8), np.uint8)}, r"\[N, H, W, 3\], got uint8 \[4, 3, 8, 8\]"),
         ({"arr_0": np.zeros((4, 8, 8, 3))}, "uint8"),
         ({"arr_0": np.zeros((0, 8, 8, 3), np.uint8)}, "uint8"),
-        ({"mu": np.zeros(4), "sigma": np.zeros((4, 4))}, "arr_0"),
+        ({"mu": np.zeros(4), "sigma": np.zeros((4, 3))}, r"sigma \[D, D\]"),
+        ({"arr_0": np.zeros((4, 8, 8, 3), np.uint8), "arr_1": np.zeros(3, int)}, r"arr_1 \[4\]"),
+        ({"other": np.zeros(4)}, "arr_0"),
     ],
 )
 def test_other_arrays_are_refused(tmp_path, arrays, said):

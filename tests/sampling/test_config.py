@@ -33,15 +33,19 @@ def test_more_than_memory_holds_is_refused_before_a_sample_is_drawn(
         draw_series(bundle, SamplingConfig(**change))
 
 
-def test_attention_maps_beyond_memory_are_refused(bundle, monkeypatch):
+@pytest.mark.parametrize(
+    ("samples", "tile_px", "named"),
+    [(1, 10**6, "tile_px 1,000,000"), (10**4, 32, "attention samples: 10,000")],
+)
+def test_attention_maps_beyond_memory_are_refused(bundle, monkeypatch, samples, tile_px, named):
     monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: 50_000_000)
 
-    with pytest.raises(ValueError, match=r"tile_px 1,000,000 needs .*up to [0-9,]+ fit"):
+    with pytest.raises(ValueError, match=rf"{named} needs .*up to [0-9,]+ fit"):
         attention_picture(
             bundle.load(),
-            sample_latents(1, bundle.latent_dim, 0),
-            torch.tensor([0]),
+            sample_latents(samples, bundle.latent_dim, 0),
+            torch.zeros(samples, dtype=torch.int64),
             bundle.shown_names,
             query_points=2,
-            tile_px=10**6,
+            tile_px=tile_px,
         )

@@ -55,7 +55,8 @@ def evaluate(
     """Compare IMAGES with the images of REFERENCE.
 
     Each is the folder of a generator, of a shard store, or of images (or one with a folder of
-    images for each class), or an .npz with images and class_labels or with arr_0. A generator, and
+    images for each class), or an .npz with images and class_labels, with arr_0 (and labels arr_1),
+    or with pytorch-fid's mu and sigma, which is enough for FID. A generator, and
     samples whose classes are known, are measured against shards as the pipeline does; any others by
     what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
     recall.
@@ -135,7 +136,7 @@ def _measured(
         for path in (samples, reference)
         if path not in bundles
     }
-    known = next(iter(files.values()), None)
+    known = next((images for images in files.values() if images.count), None)
     first, second = (
         files.get(path) or generated_images(bundles[path], asked, device, known)
         for path in (samples, reference)

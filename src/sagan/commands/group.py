@@ -142,6 +142,11 @@ class LazyGroup(click.Group):
             ctx.fail(f"unknown command '{name}'; {remedy}")
         return super().resolve_command(ctx, [name, *args[len(name.split()) :]])
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+        """Import and run a command; a Ctrl-C amid the imports ends in one line too."""
+        with interruptible():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List every command with an example, without importing any."""
         with formatter.section("Commands"):

@@ -86,11 +86,10 @@ def sample(
 
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
-    from sagan.common.memory import require_memory
-    from sagan.sampling.attention_maps import attention_picture
+    from sagan.sampling.attention_maps import attention_picture, require_attention_memory
     from sagan.sampling.files import write_pngs
-    from sagan.sampling.generate import generate, sample_bytes
-    from sagan.sampling.grids import choose_classes, class_grid, grid_bytes
+    from sagan.sampling.generate import generate
+    from sagan.sampling.grids import choose_classes, class_grid
     from sagan.sampling.latents import interpolate
     from sagan.sampling.requests import load_latents
 
@@ -108,14 +107,14 @@ def sample(
     grid_rows = [np.flatnonzero(labels == k)[:columns] for k in shown]
     kept = np.concatenate(grid_rows)
     shape = (len(grid_rows), max(map(len, grid_rows)), opened.image_size)
-    require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
-    frame_bytes = len(kept) * sample_bytes(opened) + grid_bytes(*shape, tile)
-    require_memory("--frames", frames or 0, lambda number: number * frame_bytes)
+    _require_memory(opened, shape, len(kept), tile, frames or 0)
+    explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
+    attention_px = AttentionMapsConfig().tile_px
+    require_attention_memory(generator, len(explained), query_points, attention_px)
 
     batches = generate(generator, latents, class_labels, batch_size, chosen)
     images = torch.cat(list(batches)).numpy()
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
-    explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
     firsts = [int((labels == k).argmax()) for k in explained]
     attention = attention_picture(
         generator,
@@ -123,7 +122,7 @@ def sample(
         class_labels[firsts],
         opened.shown_names,
         query_points=query_points,
-        tile_px=AttentionMapsConfig().tile_px,
+        tile_px=attention_px,
         device=chosen,
     )
     if pngs:
@@ -172,6 +171,19 @@ def _drawn(
     else:
         latents = sample_latents(len(chosen) * count, *source)
     return latents, torch.tensor(chosen).repeat_interleave(count)
+
+
+def _require_memory(
+    bundle: GeneratorBundle, shape: tuple[int, int, int], shown: int, tile: int, frames: int
+) -> None:
+    """Refuse a grid, of rows, columns and image size, or an animation that does not fit."""
+    from sagan.common.memory import require_memory
+    from sagan.sampling.generate import sample_bytes
+    from sagan.sampling.grids import grid_bytes
+
+    require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
+    frame_bytes = shown * sample_bytes(bundle) + grid_bytes(*shape, tile)
+    require_memory("--frames", frames, lambda number: number * frame_bytes)
 
 
 def _refuse_beside_latents() -> None:

@@ -93,7 +93,7 @@ def evaluate_images(
             fewer than two images, or as `evaluate`.
     """
     store = reference.store
-    if store is not None:
+    if store is not None and samples.statistics is None:
         labels = samples.labels_among(store.class_names)
         if labels is None:
             why = "the classes of the samples are not known, or not those of the shards"
@@ -154,7 +154,8 @@ class _Measured(NamedTuple):
     """Features of one set of images."""
 
     statistics: Statistics
-    kept: FeatureSample
+    kept: FeatureSample | None
+    """None: there are no images, only statistics."""
     sizes: set[tuple[int, int]]
     """Heights and widths."""
 
@@ -223,6 +224,8 @@ def _check_config(config: EvaluationConfig) -> None:
 def _measure(
     images: ImageSet, extractor: FeatureExtractor, config: EvaluationConfig, kept: int
 ) -> _Measured:
+    if images.statistics is not None and config.features == "inception":
+        return _Measured(images.statistics, None, set())
     statistics, sampler = StreamingStatistics(), ReservoirSampler(kept)
     sizes: set[tuple[int, int]] = set()
     side = None
@@ -254,7 +257,12 @@ def _scores(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     scores = {extractor.metric: frechet_distance(first.statistics, second.statistics)}
     details: dict[str, Any] = {}
-    fake, real = (side.kept.rows.to(device) for side in (first, second))
+    if first.kept is None or second.kept is None:
+        logger.warning(
+            "kernel distance, precision, recall, density, coverage need images; left out"
+        )
+        return scores, details
+    fake, real = first.kept.rows.to(device), second.kept.rows.to(device)
     if config.kernel is not None:
         found = kernel_distance(fake, real, **config.kernel.model_dump())
         scores[extractor.kernel_metric] = found.mean

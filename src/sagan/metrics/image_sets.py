@@ -21,9 +21,12 @@ from sagan.data.decoding import decode_rgb
 from sagan.data.folder_names import file_names, first_five, folder_names, warn_ignored
 from sagan.data.parallel import ordered_map
 from sagan.data.shards.store import INDEX, ShardStore
+from sagan.metrics.features.statistics import Statistics
 
 Labels = np.ndarray
 OTHERS = "arr_0"  # how other projects name the images of their samples, uint8 [N, H, W, 3]
+# names of images and labels, and whether channels come first
+_LAYOUTS = (("images", "class_labels", True), (OTHERS, "arr_1", False), ("x", "y", True))
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class ImageSet:
     """Name of each label; None: labels are numbers, or unknown."""
     store: ShardStore | None = None
     """The shard store that they are a split of."""
+    statistics: Statistics | None = None
+    """Of a file that has no images, but mean and covariance of Inception's features of them."""
 
     def labels_among(self, class_names: Sequence[str]) -> Labels | None:
         """Labels as indices of these classes; None if they are unknown, or a class is another.
@@ -64,8 +69,8 @@ def open_images(path: Path, split: str) -> ImageSet:
 
     Args:
         path: the store's folder; a folder of images, or of a folder of images for each class; or an
-            `.npz` with `images` uint8 [N, 3, H, W] and `class_labels`, or with `arr_0` uint8
-            [N, H, W, 3].
+            `.npz` with `images` uint8 [N, 3, H, W] and `class_labels`, with `arr_0` uint8
+            [N, H, W, 3] and perhaps labels `arr_1`, or with pytorch-fid's `mu` and `sigma`.
         split: of a shard store.
 
     Raises:
@@ -162,43 +167,68 @@ def _of_shards(store: ShardStore, split: str) -> ImageSet:
 
 
 def _of_arrays(path: Path) -> ImageSet:
-    images, labels = _load_arrays(path)
-    shape, wanted = images.shape, "[N, 3, H, W]" if labels is not None else "[N, H, W, 3]"
+    arrays = _load_arrays(path)
+    origin = {"file": path.name, "file_sha256": file_sha256(path)}
+    layout = next((names for names in _LAYOUTS if names[0] in arrays), None)
+    if layout is None:
+        return ImageSet(
+            path,
+            0,
+            origin,
+            partial(_without_images, path),
+            None,
+            None,
+            None,
+            Statistics.of_pytorch_fid(arrays, path),
+        )
+    first, second, channels_first = layout
+    images, labels = arrays[first], arrays.get(second)
+    shape, wanted = images.shape, "[N, 3, H, W]" if channels_first else "[N, H, W, 3]"
     sound = images.dtype == np.uint8 and images.ndim == 4 and 0 not in shape
-    if not sound or shape[1 if labels is not None else 3] != 3:
+    if not sound or shape[1 if channels_first else 3] != 3:
         raise ValueError(
-            f"{path}: expected images uint8 {wanted}, got {images.dtype} {[*images.shape]}"
+            f"{path}: expected {first} uint8 {wanted}, got {images.dtype} {[*images.shape]}"
         )
-    if labels is None:
+    if not channels_first:
         images = images.transpose(0, 3, 1, 2)
-    elif labels.dtype.kind not in "iu" or labels.shape != shape[:1]:
-        raise ValueError(
-            f"{path}: expected integer class_labels [{len(images)}], got {labels.dtype} "
-            f"{[*labels.shape]}"
-        )
-
-    if labels is not None and labels.min(initial=0) < 0:
-        raise ValueError(f"{path}: class_labels are numbers from 0, got {labels.min()}")
+    if labels is not None:
+        if labels.dtype.kind not in "iu" or labels.shape != shape[:1]:
+            raise ValueError(
+                f"{path}: expected integer {second} [{len(images)}], the class labels, got "
+                f"{labels.dtype} {[*labels.shape]}"
+            )
+        if labels.min() < 0:
+            raise ValueError(f"{path}: {second} are numbers from 0, got {labels.min()}")
 
     def read(batch_size: int) -> Iterator[Tensor]:
         for start in range(0, len(images), batch_size):
             yield torch.from_numpy(images[start : start + batch_size])
 
-    origin = {"file": path.name, "file_sha256": file_sha256(path)}
     numbers = None if labels is None else labels.astype(np.int64)
     return ImageSet(path, len(images), origin, read, numbers)
 
 
-def _load_arrays(path: Path) -> tuple[np.ndarray, Labels | None]:
+def _without_images(path: Path, _batch_size: int) -> Iterator[Tensor]:
+    raise ValueError(
+        f"'{path}' has statistics of Inception's features and no images, which is enough for FID "
+        "only: use --features inception, or give the images"
+    )
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    wanted = {name for images, labels, _ in _LAYOUTS for name in (images, labels)}
     try:
         with np.load(path, allow_pickle=False) as file:
-            if OTHERS in file:
-                return file[OTHERS], None
-            return file["images"], file["class_labels"]
+            found = {name: file[name] for name in file.files if name in wanted | {"mu", "sigma"}}
+            if "images" in found:
+                _ = file["class_labels"]
+            elif not found.keys() & {OTHERS, "x"} and not {"mu", "sigma"} <= found.keys():
+                raise KeyError(f"it has {', '.join(file.files[:5])}")
+            return found
     except (BadZipFile, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is not a file of samples: {error}; expected an .npz with images and "
-            f"class_labels, or with {OTHERS}"
+            f"class_labels, with {OTHERS} and perhaps arr_1, or with pytorch-fid's mu and sigma"
         ) from error
 
 

@@ -5,6 +5,7 @@ attention map as a heat map over the grey sample.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -85,9 +86,7 @@ def attention_picture(
         raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     if not generator.attention_resolutions:
         return drawing.text_picture(NO_ATTENTION)
-    rows, size = len(latents), generator.image_size
-    tiles = (1 + query_points) * len(generator.attention_resolutions)
-    require_memory("tile_px", tile_px, lambda tile: grid_bytes(rows, tiles, size, tile))
+    require_attention_memory(generator, len(latents), query_points, tile_px)
     images, maps = generate_with_attention(generator, latents.to(device), class_labels.to(device))
     names = [drawing.drawable(class_names[label], label) for label in class_labels.tolist()]
     blocks = [
@@ -101,6 +100,26 @@ def attention_picture(
         page.paste(block, (0, top))
         top += block.height
     return np.asarray(page)
+
+
+def require_attention_memory(
+    generator: Generator, samples: int, query_points: int, tile_px: int
+) -> None:
+    """Refuse a picture of more samples, or of larger ones, than fits into memory.
+
+    Raises:
+        ValueError: with the largest number that fits.
+    """
+    size, resolutions = generator.image_size, generator.attention_resolutions
+    tiles = (1 + query_points) * len(resolutions)
+    # each map has r^2 queries and a quarter as many keys; float32 with a copy and its softmax
+    of_each = sum(3 * 4 * r**4 // 4 for r in resolutions)
+
+    def needed(number: int, tile: int) -> int:
+        return number * of_each + grid_bytes(number, tiles, size, tile)
+
+    require_memory("tile_px", tile_px, partial(needed, 1))
+    require_memory("attention samples:", samples, lambda number: needed(number, tile_px))
 
 
 def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:

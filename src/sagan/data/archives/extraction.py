@@ -3,38 +3,30 @@
 A folder grows as `.<name>.partial`, with a record of what it is extracted from, and is renamed when
 it is complete. A file that a killed run left with its full size is not written again; what a killed
 run of another archive or selection left is removed. A complete folder that somebody changed, or of
-another archive, is refused.
+an archive with other contents, is refused.
 """
 
 import errno
 import json
 import logging
-import os
 import shutil
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
-from sagan.common.files import disk, require_space
+from sagan.common.files import HashingWriter, disk, display_path, require_space
 from sagan.data.archives.members import ArchiveError, ArchiveMember
+from sagan.data.archives.record import RECORD, ExtractedMember, Record, short_digest, write_record
 from sagan.data.folder_names import first_five
 from sagan.data.written_folder import added_files, check_unchanged, holds_nothing, refuse_to_replace
 
 logger = logging.getLogger(__name__)
 
-RECORD = ".extracted.json"
 _CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 4096  # what a file takes at least
-
-
-class ExtractedMember(NamedTuple):
-    """A member and its path relative to the extracted folder."""
-
-    member: ArchiveMember
-    path: str
 
 
 def identity(archive: Path, part: str = "") -> dict[str, Any]:
@@ -44,47 +36,67 @@ def identity(archive: Path, part: str = "") -> dict[str, Any]:
     return facts | ({"part": part} if part else {})
 
 
-def is_extracted(target: Path, made_of: Any) -> bool:  # noqa: ANN401 - any JSON
+def is_extracted(
+    target: Path,
+    made_of: Any,  # noqa: ANN401 - any JSON
+    contents: Callable[[], AbstractContextManager[Iterable[ExtractedMember]]],
+    *,
+    repair: bool = False,
+) -> bool:
     """Whether the folder is complete: extracted from this, with all files as they were written.
+
+    An archive with another name or time may be a copy: then what it has is compared with what was
+    extracted.
+
+    Args:
+        target: The folder.
+        made_of: What it should be extracted from, as it will be recorded.
+        contents: Opens the members that it should have.
+        repair: Whether a folder whose files have the names and sizes of the archive's, but not all
+            their bytes, may be replaced, as after a damaged archive; else it is refused.
 
     Raises:
         FileExistsError: somebody changed it, or it was made of something else.
     """
     if holds_nothing(target):
         return False
-    try:
-        record = json.loads((target / RECORD).read_text(encoding="utf-8"))
-        was = record["made_of"]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        refuse_to_replace(target, "exists and was not made by an extraction")
-    lost, added = _differences(target, record)
-    if was == made_of:
-        check_unchanged(target, lost, added)
-        return True
-    if _archive(was) != _archive(made_of):
-        refuse_to_replace(target, f"was made of {_named(was)}, and not of {_named(made_of)}")
-    written = (target / RECORD).stat().st_mtime_ns  # else other classes of the same archive
-    later = [path for path in target.rglob("*") if path.lstat().st_mtime_ns > written]
-    lost |= {path.relative_to(target).as_posix() for path in later if path.is_file()}
-    check_unchanged(target, lost | set(added_files(added)), ())
-    return False
+    record = Record(target)
+    if record.made_of != made_of and _classes(record.made_of) != _classes(made_of):
+        check_unchanged(target, record.lost | set(added_files(record.added)), ())
+        return False
+    if record.made_of != made_of or (record.later and not record.has_digests):
+        logger.info("comparing '%s' with %s", display_path(target), _named(made_of))
+        with contents() as members:
+            content, others = record.differing(members)
+        differing = sorted([*content, *others])
+        if record.made_of == made_of:
+            check_unchanged(target, differing, ())
+        elif others or (content and not (repair and record.has_digests)):
+            what = f"was made of {_named(record.made_of)}, and not of {_named(made_of)}"
+            files = f"{len(differing):,} files differ: {first_five(differing)}"
+            refuse_to_replace(target, f"{what}; {files}")
+        elif content:
+            check_unchanged(target, record.lost | set(added_files(record.added)), ())
+            names = first_five(differing)
+            logger.warning("'%s' is extracted again: %s", display_path(target), names)
+            return False
+    check_unchanged(target, record.lost, record.added)
+    record.confirm(made_of)
+    return True
 
 
-def _archive(made_of: Any) -> Any:  # noqa: ANN401 - any JSON
-    """What a folder is made of, whichever classes of it."""
-    if not isinstance(made_of, dict):
-        return made_of
-    return {name: value for name, value in made_of.items() if name != "classes"}
+def _classes(made_of: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The classes of an archive to which a folder is limited."""
+    return made_of.get("classes") if isinstance(made_of, dict) else None
 
 
 def _named(made_of: Any) -> str:  # noqa: ANN401 - any JSON
-    """Name, size and time of archives, for a message."""
+    """Names and sizes of archives, for a message."""
     if isinstance(made_of, list):
         return first_five([_named(one) for one in made_of])
-    if not isinstance(made_of, dict) or "changed_ns" not in made_of:
+    if not isinstance(made_of, dict) or "bytes" not in made_of:
         return json.dumps(made_of)
-    changed = datetime.fromtimestamp(made_of["changed_ns"] / 1e9).astimezone()
-    return f"'{made_of['archive']}' ({made_of['bytes']:,} bytes, {changed:%Y-%m-%d %H:%M:%S})"
+    return f"'{made_of['archive']}' ({made_of['bytes']:,} bytes)"
 
 
 def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
@@ -107,7 +119,7 @@ def announce(what: str, files: int, needed_bytes: int, folder: Path) -> None:
 
 
 def extract(
-    members: Sequence[ExtractedMember],
+    members: Iterable[ExtractedMember],
     target: Path,
     made_of: Any,  # noqa: ANN401 - any JSON
     on_bytes: Callable[[int], object],
@@ -127,10 +139,12 @@ def extract(
     partial = partial_of(target)
     try:
         _begin(partial, made_of)
+        digests = {}
         for member, path in members:
-            _write(member, partial / path)
+            if digest := _write(member, partial / path):
+                digests[path] = digest
             on_bytes(member.size_bytes)
-        finish(partial, target, made_of)
+        finish(partial, target, made_of, digests)
     except Exception as error:  # an interruption keeps the part, to resume from it
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -140,10 +154,15 @@ def extract(
         raise
 
 
-def finish(partial: Path, target: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
-    """Record the source of a complete folder and rename it to its target."""
+def finish(
+    partial: Path,
+    target: Path,
+    made_of: Any,  # noqa: ANN401 - any JSON
+    digests: Mapping[str, str] | None = None,
+) -> None:
+    """Record a complete folder and rename it to its target; digests as far as they are known."""
     partial.mkdir(parents=True, exist_ok=True)
-    (partial / RECORD).write_text(json.dumps({"made_of": made_of, "sizes": _sizes(partial)}))
+    write_record(partial, made_of, digests or {})
     target = target.resolve()
     if target.exists():
         shutil.rmtree(target)
@@ -168,52 +187,18 @@ def _begin(partial: Path, made_of: Any) -> None:  # noqa: ANN401 - any JSON
         (partial / RECORD).write_text(json.dumps({"made_of": made_of}), encoding="utf-8")
 
 
-def _write(member: ArchiveMember, path: Path) -> None:
+def _write(member: ArchiveMember, path: Path) -> str | None:
+    """Write a file; returns its digest, or None if it is there."""
     if path.is_file() and path.stat().st_size == member.size_bytes:
-        return  # a killed run wrote it
+        return None  # a killed run wrote it
     path.parent.mkdir(parents=True, exist_ok=True)
     with member.open() as content, path.open("wb") as file:
-        shutil.copyfileobj(content, file, _CHUNK_BYTES)
-        written = file.tell()
+        writer = HashingWriter(file)
+        shutil.copyfileobj(content, writer, _CHUNK_BYTES)
+    written = writer.size_bytes
     if written != member.size_bytes:
         raise ArchiveError(
             f"'{member.name}' has {written:,} bytes in the archive, which declares "
             f"{member.size_bytes:,}: it is truncated; download it again"
         )
-
-
-def _sizes(folder: Path) -> dict[str, dict[str, int]]:
-    """Sizes of the files below a folder, without its record, by folder and name [bytes]."""
-    found: dict[str, dict[str, int]] = {}
-    for place, _, names in os.walk(folder):
-        sizes = {
-            name: os.stat(f"{place}/{name}").st_size  # noqa: PTH116 - a million times
-            for name in names
-            if name != RECORD
-        }
-        if sizes:
-            found[os.path.relpath(place, folder)] = sizes
-    return found
-
-
-def _differences(folder: Path, record: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """Files that are missing or of another size than was recorded, and files that were added."""
-    sizes = _sizes(folder)
-    if "sizes" not in record:  # of version 0.1.0, which recorded their number and total
-        found = [size for of_place in sizes.values() for size in of_place.values()]
-        same = [len(found), sum(found)] == [record.get("files"), record.get("file_bytes")]
-        return (set() if same else {f"{len(found):,} files, {record.get('files')} expected"}), set()
-    written: dict[str, dict[str, int]] = record["sizes"]
-    lost = _lacking(written, sizes)
-    return lost, _lacking(sizes, written) - lost
-
-
-def _lacking(some: dict[str, dict[str, int]], others: dict[str, dict[str, int]]) -> set[str]:
-    """Files of one listing that the other has not, or with another size."""
-    return {
-        os.path.normpath(f"{place}/{name}")
-        for place, sizes in some.items()
-        if sizes != (there := others.get(place, {}))
-        for name, size in sizes.items()
-        if there.get(name) != size
-    }
+    return short_digest(writer.sha256())

@@ -188,6 +188,8 @@ def _describe_content(data: bytes) -> str:
     brand = data[8:12].decode("latin-1") if data[4:8] == b"ftyp" else ""
     if brand in _BRANDS:
         name, package = _BRANDS[brand]
+        if {"HEIC": "HEIF"}.get(name, name) in _optional_formats():
+            return f"damaged {name} image"
         return (
             f"{name} image, which needs {package}; install it, or convert the image to PNG or JPEG"
         )

@@ -7,20 +7,16 @@ Archives are extracted, all into one folder.
 
 import logging
 import re
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from sagan.common.progress import progress_bar
 from sagan.data.archives.checksums import verify_checksum
-from sagan.data.archives.extraction import (
-    ExtractedMember,
-    announce,
-    extract,
-    identity,
-    is_extracted,
-)
+from sagan.data.archives.extraction import announce, extract, identity, is_extracted
 from sagan.data.archives.members import ArchiveError, file_and_folder, open_archive
+from sagan.data.archives.record import ExtractedMember
 from sagan.data.class_titles import find_titles
 from sagan.data.folder_names import (
     UNLABELLED,
@@ -81,7 +77,7 @@ def unpacked(path: Path, target: Path) -> Path:
         return path
     with folder_lock(target.parent):
         made_of = [identity(archive) for archive in archives]
-        if not is_extracted(target, made_of):
+        if not is_extracted(target, made_of, partial(_members, archives)):
             _extract_all(archives, target, made_of)
     return _below_one_folder(target)
 
@@ -160,7 +156,9 @@ def _read_split(
         tree.folders[split] = class_folders(folder)
 
 
-def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:
+@contextmanager
+def _members(archives: list[Path]) -> Iterator[list[ExtractedMember]]:
+    """The members to extract."""
     members: dict[str, ExtractedMember] = {}
     owner: dict[str, Path] = {}
     with ExitStack() as stack:
@@ -180,13 +178,18 @@ def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, obj
                 f"'{clash[0]}' is a file in '{owner[clash[0]]}' and a folder in another archive; "
                 "name one of them"
             )
-        needed = sum(member.size_bytes for member, _ in members.values())
+        yield [*members.values()]
+
+
+def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:
+    with _members(archives) as members:
+        needed = sum(member.size_bytes for member, _ in members)
         more = f" and {len(archives) - 1} more" if len(archives) > 1 else ""
         announce(f"{archives[0].name}{more}", len(members), needed, target.parent)
         for archive in archives:
             verify_checksum(archive)
         with progress_bar("extracting", needed, "B") as bar:
-            extract([*members.values()], target, made_of, on_bytes=bar.update)
+            extract(members, target, made_of, on_bytes=bar.update)
 
 
 def _below_one_folder(folder: Path) -> Path:

@@ -10,6 +10,7 @@ Validation images go into class folders by the devkit's labels as they are writt
 
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +19,7 @@ from tqdm import tqdm
 
 from sagan.common.progress import progress_bar
 from sagan.data.archives.checksums import verify_checksum
-from sagan.data.archives.extraction import (
-    ExtractedMember,
-    announce,
-    extract,
-    identity,
-    is_extracted,
-)
+from sagan.data.archives.extraction import announce, extract, identity, is_extracted
 from sagan.data.archives.members import (
     ArchiveError,
     ArchiveMember,
@@ -33,6 +28,7 @@ from sagan.data.archives.members import (
     open_tar_member,
     tar_members,
 )
+from sagan.data.archives.record import ExtractedMember
 from sagan.data.class_titles import known_titles
 from sagan.data.folder_names import first_five
 from sagan.data.parallel import ordered_map
@@ -120,7 +116,14 @@ def _extract_train(
         inner = {_wnid(member, archive): member for member in members}
     chosen = selection.choose(list(inner), titles)
     target.mkdir(parents=True, exist_ok=True)
-    left = [n for n in chosen if not is_extracted(target / n, identity(archive, n))]
+    read = partial(_class_images, archive, inner)
+    left = [
+        name
+        for name in progress_bar("comparing classes", len(chosen), "classes", chosen, leave=False)
+        if not is_extracted(
+            target / name, identity(archive, name), partial(read, name), repair=True
+        )
+    ]
     if not left:
         return chosen
     needed = sum(inner[name].size_bytes for name in left)
@@ -147,9 +150,11 @@ def _files_in(total_bytes: int) -> int:
     return total_bytes // 110_000
 
 
-def _extract_class(
-    archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: "tqdm[Any]", wnid: str
-) -> None:
+@contextmanager
+def _class_images(
+    archive: Path, inner: dict[str, ArchiveMember], wnid: str
+) -> Iterator[list[ExtractedMember]]:
+    """The images of a class."""
     info, size = inner[wnid].info, inner[wnid].size_bytes
     name = f"{archive}: {wnid}.tar"
     try:
@@ -158,15 +163,18 @@ def _extract_class(
             open_tar_member(outer, info) as content,
             open_tar(content) as tar,
         ):
-            images = [
-                ExtractedMember(member, _flat(member, name))
-                for member in tar_members(tar, name, size)
-            ]
-            extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.update)
+            yield [ExtractedMember(m, _flat(m, name)) for m in tar_members(tar, name, size)]
     except (tarfile.TarError, EOFError) as error:
         raise ArchiveError(
             f"'{name}' is damaged or truncated: {error}; download or copy it again"
         ) from error
+
+
+def _extract_class(
+    archive: Path, target: Path, inner: dict[str, ArchiveMember], bar: "tqdm[Any]", wnid: str
+) -> None:
+    with _class_images(archive, inner, wnid) as images:
+        extract(images, target / wnid, identity(archive, wnid), on_bytes=bar.update)
 
 
 def _flat(member: ArchiveMember, archive: str) -> str:
@@ -177,15 +185,24 @@ def _flat(member: ArchiveMember, archive: str) -> str:
 
 def _extract_val(archive: Path, target: Path, labels: _Labels, chosen: list[str]) -> None:
     made_of = identity(archive) | {"classes": chosen}
-    if is_extracted(target, made_of):
+
+    images = partial(_val_images, archive, labels.val, set(chosen))
+    if is_extracted(target, made_of, images, repair=True):
         return
-    with open_archive(archive) as members:
-        images = list(_into_classes(members, labels.val, set(chosen), archive))
-        needed = sum(member.size_bytes for member, _ in images)
-        announce("val", len(images), needed, target.parent)
+    with images() as members:
+        needed = sum(member.size_bytes for member, _ in members)
+        announce("val", len(members), needed, target.parent)
         verify_checksum(archive)
         with progress_bar("extracting val", needed, "B") as bar:
-            extract(images, target, made_of, on_bytes=bar.update)
+            extract(members, target, made_of, on_bytes=bar.update)
+
+
+@contextmanager
+def _val_images(
+    archive: Path, labels: dict[str, str], chosen: set[str]
+) -> Iterator[list[ExtractedMember]]:
+    with open_archive(archive) as members:
+        yield list(_into_classes(members, labels, chosen, archive))
 
 
 def _into_classes(

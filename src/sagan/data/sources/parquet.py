@@ -4,19 +4,22 @@ A row has an image file's bytes and a number, whose name stands in the file's me
 called by their numbers, and the names become their titles. Columns are found by their types.
 """
 
+import io
 import json
 import logging
 import re
-import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sagan.common.files import require_space
 from sagan.common.progress import progress_bar
 from sagan.data.archives.checksums import verify_checksum
-from sagan.data.archives.extraction import finish, identity, is_extracted, partial_of
-from sagan.data.archives.members import MAX_RATIO, ArchiveError
+from sagan.data.archives.extraction import extract, identity, is_extracted
+from sagan.data.archives.members import MAX_RATIO, ArchiveError, ArchiveMember
+from sagan.data.archives.record import ExtractedMember
 from sagan.data.folder_names import IMAGE_SUFFIXES, UNLABELLED, first_five
 from sagan.data.image_folder import SPLITS
 from sagan.data.sources.labels import as_classes
@@ -71,8 +74,14 @@ def read_parquet(files: list[Path], target: Path, tables: Mapping[str, Path | No
     splits = _by_split(files)
     with folder_lock(target):
         made_of = {name: [identity(file) for file in of] for name, of in splits.items()}
-        todo = [name for name in splits if not is_extracted(target / name, made_of[name])]
         columns = _columns(files[0])
+        todo = [
+            name
+            for name, of in splits.items()
+            if not is_extracted(
+                target / name, made_of[name], partial(_split_images, splits, name, columns)
+            )
+        ]
         if todo:
             for file in files:
                 verify_checksum(file)
@@ -144,18 +153,20 @@ def _write_splits(
     target.mkdir(parents=True, exist_ok=True)
     size = sum(file.stat().st_size for split in todo for file in splits[split])
     require_space(target, size, remedy="free some space, or name fewer files")
-    classes = _classes(splits, columns)
     for split in todo:
-        partial = partial_of(target / split)
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            for name in set(classes[split]) or {UNLABELLED}:
-                (partial / name).mkdir(parents=True)
-            _write(splits[split], columns.image, classes[split], partial)
-        except Exception:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        finish(partial, target / split, made_of[split])
+        with _split_images(splits, split, columns) as images:
+            total = sum(_open(file).metadata.num_rows for file in splits[split])
+            bar = progress_bar("writing images", total, iterable=images)
+            extract(bar, target / split, made_of[split], on_bytes=lambda _: None)
+
+
+@contextmanager
+def _split_images(
+    splits: dict[str, list[Path]], split: str, columns: _Columns
+) -> Iterator[Iterator[ExtractedMember]]:
+    """The images of a split, as `<class>/<number>`."""
+    classes = _classes(splits, columns)[split]
+    yield _images(splits[split], columns.image, classes)
 
 
 def _classes(splits: dict[str, list[Path]], columns: _Columns) -> dict[str, list[str]]:
@@ -173,13 +184,10 @@ def _classes(splits: dict[str, list[Path]], columns: _Columns) -> dict[str, list
     return {s: [c for row, c in found.items() if row.startswith(f"{s}: ")] for s in splits}
 
 
-def _write(files: list[Path], column: str, classes: list[str], folder: Path) -> None:
-    """Write the images of one split as `<class>/<number>`."""
+def _images(files: list[Path], column: str, classes: list[str]) -> Iterator[ExtractedMember]:
     allowed = MAX_RATIO * sum(file.stat().st_size for file in files)
     rows = (row[column] for file in files for row in _rows(file, column))
-    total = sum(_open(file).metadata.num_rows for file in files)
-    bar = progress_bar("writing images", total, iterable=rows)
-    for number, image in enumerate(bar):
+    for number, image in enumerate(rows):
         data = image.get("bytes") if isinstance(image, dict) else image
         if not isinstance(data, bytes):
             raise ArchiveError(
@@ -194,7 +202,9 @@ def _write(files: list[Path], column: str, classes: list[str], folder: Path) -> 
         path = str(image.get("path") or "") if isinstance(image, dict) else ""
         suffix = Path(path).suffix.lower()
         name = f"{number:08d}{suffix if suffix in IMAGE_SUFFIXES else ''}"
-        (folder / (classes[number] if classes else UNLABELLED) / name).write_bytes(data)
+        of_class = classes[number] if classes else UNLABELLED
+        member = ArchiveMember(name, len(data), None, partial(io.BytesIO, data))
+        yield ExtractedMember(member, f"{of_class}/{name}")
 
 
 def _rows(file: Path, column: str) -> Iterator[dict[str, Any]]:

@@ -57,6 +57,21 @@ class Statistics:
         return cls(mean, covariance, int(metadata["count"]), metadata["protocol"])
 
     @classmethod
+    def of_pytorch_fid(cls, arrays: dict[str, np.ndarray], path: Path) -> Self:
+        """Those of pytorch-fid's command, `mu` and `sigma`; of how many images is not known, 0.
+
+        Raises:
+            ValueError: if they have the wrong shape.
+        """
+        mean, covariance = (np.asarray(arrays[name]) for name in ("mu", "sigma"))
+        if mean.ndim != 1 or covariance.shape != 2 * mean.shape or mean.dtype.kind != "f":
+            raise ValueError(
+                f"{path}: expected mu [D] and sigma [D, D], got {[*mean.shape]} and "
+                f"{[*covariance.shape]}"
+            )
+        return cls(mean.astype(np.float64), covariance.astype(np.float64), 0)
+
+    @classmethod
     def load(cls, path: Path) -> Self:
         """Read statistics; no code in the file is run.
 
@@ -178,5 +193,5 @@ def few_samples_warnings(metric: str, **sides: Statistics) -> list[str]:
         "dimensions; the covariance is singular and the distance biased upwards: compare it only "
         "at the same counts"
         for name, side in sides.items()
-        if side.count <= len(side.mean)
+        if 0 < side.count <= len(side.mean)
     ]
