@@ -13,6 +13,8 @@ from torch.optim import Adam
 from benchmarks.textbook import make_textbook, textbook_step
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.training.core.finite import FiniteCheck
+from sagan.training.core.loop import begin_update, compiled_network
 from sagan.training.core.steps import discriminator_step, generator_step
 
 TEXTBOOK, OURS_FP32, OURS_BF16 = VARIANTS = ("textbook", "ours fp32", "ours bf16")
@@ -61,7 +63,7 @@ def draw(size: Size, device: str = "cpu") -> tuple[Tensor, Tensor, list[tuple[Te
 
 
 def make_step(
-    variant: str, size: Size, device: str = "cpu", *, compiled: bool = False
+    variant: str, size: Size, device: str = "cpu", *, compiled: str = "off"
 ) -> Callable[[], None]:
     """One training step of a variant, to be called again and again."""
     torch.manual_seed(0)
@@ -70,7 +72,7 @@ def make_step(
     return _our_step(size, device, bf16=variant == OURS_BF16, compiled=compiled)
 
 
-def _our_step(size: Size, device: str, *, bf16: bool, compiled: bool) -> Callable[[], None]:
+def _our_step(size: Size, device: str, *, bf16: bool, compiled: str) -> Callable[[], None]:
     """The project's own step, as its training sets it up."""
     networks = [
         network.to(device, memory_format=torch.channels_last)
@@ -78,15 +80,18 @@ def _our_step(size: Size, device: str, *, bf16: bool, compiled: bool) -> Callabl
     ]
     fused = device == "cuda"  # as in training
     optimizers = [Adam(network.parameters(), fused=fused, **RATES) for network in networks]
-    if compiled:
-        for network in networks:
-            network.compile()
+    fast = [compiled_network(network, compiled) for network in networks]
+    check = FiniteCheck(torch.device(device))
     images, labels, fakes = draw(size, device)
     images = images.contiguous(memory_format=torch.channels_last)
 
     def step() -> None:
-        discriminator_step(*networks, optimizers[1], images, labels, *fakes[0], bf16=bf16)
-        generator_step(*networks, optimizers[0], *fakes[1], bf16=bf16)
+        begin_update(compiled)
+        batch = images, labels, *fakes[0]
+        discriminator_step(*fast, optimizers[1], *batch, bf16=bf16, check=check)
+        begin_update(compiled)
+        generator_step(*fast, optimizers[0], *fakes[1], bf16=bf16, check=check)
+        check.require_finite(but=2)
 
     return step
 

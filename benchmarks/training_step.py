@@ -4,8 +4,7 @@
 ours, in float32 and in bfloat16, in turn, each in its own process: CPU-seconds at one thread, wall
 time at all threads, peak memory. Ratios are medians over the rounds. The JSON line at the end has
 the numbers of the first size, and those of 128 px with the suffix _128; keys without a precision
-(images_per_second per core, peak_rss_ratio) are bfloat16's. With CUDA, or with `--device cuda`, it
-measures on the GPU instead: see `benchmarks.training_step_cuda`.
+(images_per_second per core, peak_rss_ratio) are bfloat16's. `benchmarks.gpu` measures a GPU.
 """
 
 import argparse
@@ -21,11 +20,9 @@ import torch
 
 from benchmarks.baselines import OURS_BF16, OURS_FP32, TEXTBOOK, VARIANTS, Lap, Size, serve
 from benchmarks.counts import positive
-from benchmarks.training_step_cuda import measure_on_cuda
 
 SIZES = {"64": Size(64, 32, 100, 32), "128": Size(128, 64, 1000, 8)}
 ROUNDS = {"64": 7, "128": 3}
-CUDA_BATCH_SIZE = 256  # where the command names none: as in the paper
 
 Laps = dict[str, list[Lap]]
 
@@ -135,21 +132,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ("image-size", "base-channels", "num-classes", "batch-size"):
         parser.add_argument(f"--{name}", type=positive, help="for a size of your own")
     parser.add_argument("--rounds", type=positive, help="steps of each; 7 at 64 px and 3 at 128 px")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--compile", action="store_true", help="ours with torch.compile, on CUDA")
     return parser.parse_args(words)
 
 
 def main() -> None:
     """Measure, print the table, then one JSON line."""
     options = arguments()
-    on_cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
     sizes = chosen_sizes(options)
-    if on_cuda:
-        if options.batch_size is None:
-            sizes = {k: replace(size, batch_size=CUDA_BATCH_SIZE) for k, size in sizes.items()}
-        measure_on_cuda(sizes, rounds=options.rounds or 3, compiled=options.compile)
-        return
     results: dict[Size, dict[str, dict[str, float]]] = {}
     line: dict[str, float] = {}
     for suffix, size in sizes.items():

@@ -37,6 +37,7 @@ SECONDS = {
     "benchmarks/test_training_step.py": 17,
     "training/core/test_steps.py": 16,
     "benchmarks/test_validation.py": 15,
+    "benchmarks/test_gpu.py": 15,
     "training/core/test_compile.py": 15,
     "metrics/features/test_inception.py": 15,
     "export/test_export.py": 14,

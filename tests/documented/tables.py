@@ -88,6 +88,7 @@ LIGHTER_WORDS = {
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
         " --batch-size 8 --rounds 1"
     ),
+    "benchmarks.gpu": "benchmarks.gpu --device cpu --quick",
     "benchmarks.bf16_quality": "benchmarks.bf16_quality --seeds 2",
     "benchmarks.preprocessing DIR": "benchmarks.preprocessing DIR --limit 20 --rounds 1",
     "benchmarks.batches": (

@@ -52,7 +52,7 @@ def training_loop(
         context: this process among those that train together.
     """
     G, D = state.generator.train(), state.discriminator.train()  # noqa: N806 - the paper's symbols
-    fast_G, fast_D = (compiled(network, config.compile) for network in (G, D))  # noqa: N806
+    fast_G, fast_D = (compiled_network(network, config.compile) for network in (G, D))  # noqa: N806
     sizes = {"latent_dim": G.latent_dim, "num_classes": G.num_classes}
     inputs = InputSampler(shards, config, context, state.augmentation, **sizes)
     options: dict[str, Any] = {
@@ -82,13 +82,15 @@ def training_loop(
             state.set_rates(config)
             *of_discriminator, of_generator = next(steps)
             for images, class_labels, z, y, *draws in of_discriminator:
-                _begin_update(state, config)
+                state.finite_check.images_seen = state.images_seen
+                begin_update(config.compile)
                 real_images = inputs.with_noise(to_float(images), state.images_seen)
                 batch = real_images, class_labels, z, y
                 discriminator = update_discriminator(*batch, draws=draws, **options)
                 state.images_seen += config.batch_size
                 _adapt(state, discriminator, config, context)
-            _begin_update(state, config)
+            state.finite_check.images_seen = state.images_seen
+            begin_update(config.compile)
             z, y, *draws = of_generator
             generator = update_generator(z, y, draws=draws, **options)
             _average(state, config)
@@ -99,7 +101,7 @@ def training_loop(
             yield StepRecord(state.images_seen, discriminator, generator, seconds)
 
 
-def compiled(network: nn.Module, mode: str) -> nn.Module:
+def compiled_network(network: nn.Module, mode: str) -> nn.Module:
     """The network by torch.compile, which shares its weights; itself with mode "off".
 
     A pass that cannot be compiled as a whole is an error: parts of it would be slower than none.
@@ -110,10 +112,9 @@ def compiled(network: nn.Module, mode: str) -> nn.Module:
     return cast(nn.Module, whole)
 
 
-def _begin_update(state: TrainingState, config: TrainingConfig) -> None:
-    """Note where the run stands, and let CUDA graphs reuse the memory of the update before."""
-    state.finite_check.images_seen = state.images_seen
-    if config.compile in ("reduce-overhead", "max-autotune"):
+def begin_update(mode: str) -> None:
+    """Let CUDA graphs, where a mode of compilation has them, reuse the last update's memory."""
+    if mode in ("reduce-overhead", "max-autotune"):
         torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
 
 
