@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from sagan.common.pixels import to_float
+from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.features.fitting import accuracy_of
 
@@ -127,7 +127,7 @@ def train(network: ResidualNetwork, images: ShardSplit) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
     labels = torch.from_numpy(images.labels)
     network.train()
-    with tqdm(total=steps, desc="independent classifier", unit=" steps") as bar:
+    with progress_bar("independent classifier", steps, "steps") as bar:
         for _ in range(epochs):
             shuffled = order.permutation(len(images))[: an_epoch * size]
             for indices in np.split(shuffled, an_epoch):

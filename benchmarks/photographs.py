@@ -28,6 +28,7 @@ from benchmarks.counts import positive
 from benchmarks.digits_quality import shards_path
 from benchmarks.independent_classifier import ResidualNetwork, independent_classifier
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.class_labels import evaluation_labels
 from sagan.metrics.scores.distances import nearest
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--samples", type=positive, default=10_000)
     parser.add_argument("--out", type=Path, help="file for the JSON")
     options = parser.parse_args()
+    configure_logging()
     root: Path = options.data_root or Path("data") / options.env
     summary_json = root / "08_reporting/training_summary.json"
     if not summary_json.is_file():

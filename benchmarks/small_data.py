@@ -30,6 +30,7 @@ from benchmarks.counts import not_negative, positive
 from benchmarks.photographs import LEAST_ACCURACY, measure
 from benchmarks.tuning import chance, difference, interval, table
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardStore
 
 MEASURED = ("recognised", "recall", "precision", "fd", "near_copies")
@@ -59,6 +60,7 @@ def starts(model: Path) -> dict[str, list[str]]:
 def main() -> None:
     """Train, measure, print the table, then the JSON line."""
     options = _options()
+    configure_logging()
     variants = AUGMENTATIONS if options.what == "augmentation" else starts(options.model)
     chosen = {name: variants[name] for name in options.variants or variants}
     shards, judge = ShardStore.open(options.shards), ShardStore.open(options.judge)

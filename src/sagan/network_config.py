@@ -3,11 +3,33 @@
 Image size and number of classes are facts of the data and come from the shards.
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from sagan.common.schema import Config
+
+IMAGE_SIZES = tuple(4 * 2**doublings for doublings in range(1, 8))
+"""Sides that the networks can have [px]: 4x4 doubled up to seven times, 8 to 512."""
+
+
+def check_image_size(image_size: int) -> int:
+    """The side itself, if doublings of 4x4 lead to it [px].
+
+    Raises:
+        ValueError: with the nearest sides below and above.
+    """
+    if image_size in IMAGE_SIZES:
+        return image_size
+    below = [size for size in IMAGE_SIZES if size < image_size][-1:]
+    above = [size for size in IMAGE_SIZES if size > image_size][:1]
+    raise ValueError(
+        f"no networks for images of {image_size} px, whose side must be 4 doubled one to seven "
+        f"times; nearest: {' and '.join(map(str, below + above))} px"
+    )
+
+
+ImageSize = Annotated[int, AfterValidator(check_image_size)]
 
 _ATTENTION = "feature map sides [px] followed by self-attention"
 _FORM = (

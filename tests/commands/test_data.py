@@ -112,7 +112,7 @@ def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
     assert main([*command(root), "--set", "clases=a"]) == 1
     assert "unknown key 'clases'; did you mean 'classes'?" in capsys.readouterr().err
     assert main([*command(root), "--also-sizes", "17"]) == 1
-    assert "16, 32, 64, 128 or 256" in capsys.readouterr().err
+    assert "nearest: 16 and 32 px" in capsys.readouterr().err
 
 
 def test_a_hangup_that_nohup_switched_off_does_not_stop(root, monkeypatch):

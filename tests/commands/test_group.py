@@ -171,9 +171,10 @@ CALLS = """
 from pathlib import Path
 from sagan.commands.group import main
 for line in {lines!r}:
-    for place, pattern in (("shards/<key>", "shards/*/"), ("runs/<run>/", "runs/*/")):
+    for place, file in (("shards/<key>", "index.json"), ("runs/<run>", "generator")):
         if place in line:
-            line = line.replace(place, str(next(Path().glob(pattern))) + "/")
+            found = next(Path(place.split("/")[0]).glob("*/" + file))
+            line = line.replace(place, str(found.parent))
     assert main(line.split()) == 0, line
 """
 

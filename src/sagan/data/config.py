@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sagan.common.naming import split_names
 from sagan.common.schema import Config
+from sagan.network_config import ImageSize
 
 # Pillow refuses to open anything larger than twice its own warning limit
 PILLOW_LIMIT_PIXELS = 178_956_970
@@ -122,13 +123,14 @@ class ManifestConfig(Config):
 
 
 Byte = Annotated[int, Field(ge=0, le=255)]
-ImageSize = Literal[16, 32, 64, 128, 256]
 
 
 class PreprocessingConfig(Config):
     """Preprocessing: how images become shards."""
 
-    image_size: ImageSize = Field(default=128, description="Side of the square images, pixels")
+    image_size: ImageSize = Field(
+        default=128, description="Side of the square images, pixels: 8, 16, 32, 64, 128, 256 or 512"
+    )
     also_sizes: tuple[ImageSize, ...] = Field(
         default=(), description="More sizes that the same pass writes, each a store of its own"
     )

@@ -17,12 +17,6 @@ SMALLEST_RESOLUTION = 4  # px; both networks begin or end there
 _MOST_CHANNELS = 16  # times base_channels
 
 
-def check_image_size(image_size: int) -> None:
-    """Refuse a size that the formula of resolutions does not serve."""
-    if image_size not in (16, 32, 64, 128, 256):
-        raise ValueError(f"image_size must be 16, 32, 64, 128 or 256 px, got {image_size}")
-
-
 def check_attention(
     wanted: tuple[int, ...], channels: dict[int, int], form: Insertion, network: str
 ) -> None:

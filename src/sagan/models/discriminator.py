@@ -9,13 +9,12 @@ from sagan.models.blocks import (
     DiscriminatorStem,
     Insertion,
     check_attention,
-    check_image_size,
     discriminator_channels,
     insertions,
 )
 from sagan.models.heads import Head, build_head
 from sagan.models.ops.spectral_norm import initialize
-from sagan.network_config import DiscriminatorConfig
+from sagan.network_config import DiscriminatorConfig, check_image_size
 
 
 class Discriminator(nn.Module):

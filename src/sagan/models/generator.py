@@ -12,17 +12,16 @@ from sagan.models.blocks import (
     GeneratorBlock,
     Insertion,
     check_attention,
-    check_image_size,
     generator_channels,
     insertions,
 )
 from sagan.models.normalization import EPS
 from sagan.models.ops.spectral_norm import conv2d, initialize, linear
-from sagan.network_config import GeneratorConfig
+from sagan.network_config import GeneratorConfig, check_image_size
 
 
 class Generator(nn.Module):
-    """SAGAN's generator as released, at any image size from 16 to 256 px.
+    """SAGAN's generator as released, at any of `IMAGE_SIZES`.
 
     A linear layer makes a 4x4 map; blocks double it up to the image; self-attention follows the
     feature maps asked for.

@@ -125,48 +125,49 @@ def require_attention_memory(
 def choose_query_points(image: np.ndarray, count: int) -> list[tuple[int, int]]:
     """Choose query points of an image, deterministically.
 
-    Candidates form a 16 x 16 grid without its outermost ring. All but the last point are chosen at
-    details: greedily, the candidate with the largest product of local contrast and distance to the
-    nearest point already chosen. The last is a distant candidate of low contrast, so that the
-    background is covered too.
+    Candidates form a 16 x 16 grid (8 x 8 for images of 8 px) without its outermost ring. All but
+    the last point are chosen at details: greedily, the candidate with the largest product of local
+    contrast and distance to the nearest point already chosen. The last is a distant candidate of
+    low contrast, so that the background is covered too.
 
     Args:
-        image: uint8 [3, H, W], H and W at least 16.
+        image: uint8 [C, S, S], S at least 8.
         count: number of points, at least 1.
 
     Returns:
         (row, column) pairs, pixels of the image, all different.
     """
-    detail = _detail(image)
-    rows, columns = np.mgrid[:POINT_GRID, :POINT_GRID]
+    grid = min(POINT_GRID, image.shape[-1])
+    detail = _detail(image, grid)
+    rows, columns = np.mgrid[:grid, :grid]
     inside = np.minimum(rows, columns) >= 1
-    inside &= np.maximum(rows, columns) <= POINT_GRID - 2
+    inside &= np.maximum(rows, columns) <= grid - 2
     # distances are capped at a third of the side, beyond which contrast decides
-    nearest = np.where(inside, POINT_GRID / 3, 0)
+    nearest = np.where(inside, grid / 3, 0)
     points = []
     for i in range(count):
         background = i > 0 and i == count - 1
         score = (detail.max() - detail if background else detail) + 1e-3
-        row, column = divmod(int((score * nearest).argmax()), POINT_GRID)
+        row, column = divmod(int((score * nearest).argmax()), grid)
         nearest = np.minimum(nearest, np.hypot(rows - row, columns - column))
         points.append((row, column))
     height, width = image.shape[-2:]
     return [
-        ((2 * row + 1) * height // (2 * POINT_GRID), (2 * column + 1) * width // (2 * POINT_GRID))
+        ((2 * row + 1) * height // (2 * grid), (2 * column + 1) * width // (2 * grid))
         for row, column in points
     ]
 
 
-def _detail(image: np.ndarray) -> np.ndarray:
-    """Local contrast (standard deviation of grey) at each candidate: float [16, 16], 0..1."""
+def _detail(image: np.ndarray, grid: int) -> np.ndarray:
+    """Local contrast (standard deviation of grey) at each candidate: float [grid, grid], 0..1."""
     grey = torch.from_numpy(image).float().mean(dim=0)[None, None] / 255  # [1, 1, H, W]
     # pixels per candidate; the window covers its neighbours too
-    reach = max(1, image.shape[-1] // POINT_GRID)
+    reach = max(1, image.shape[-1] // grid)
     window = {"kernel_size": 2 * reach + 1, "stride": 1, "padding": reach}
     mean = F.avg_pool2d(grey, **window, count_include_pad=False)
     square = F.avg_pool2d(grey**2, **window, count_include_pad=False)
     deviation = (square - mean**2).clamp_min(0).sqrt()
-    return F.adaptive_avg_pool2d(deviation, POINT_GRID)[0, 0].double().numpy()
+    return F.adaptive_avg_pool2d(deviation, grid)[0, 0].double().numpy()
 
 
 def generate_with_attention(

@@ -6,7 +6,9 @@ from pydantic import ValidationError
 
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
+from sagan.network_config import IMAGE_SIZES
 from sagan.training.config import TrainingConfig
+from sagan.training.config.networks import network_faults
 from sagan.training.config.recipes import RECIPES, apply_recipe, recipe_paths, recipe_settings
 from sagan.training.core.sizes import fakes_per_update
 
@@ -34,6 +36,24 @@ def parameters(config: TrainingConfig) -> tuple[int, int]:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_parameter_counts(name):
     assert parameters(TrainingConfig(recipe=name)) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("image_size", IMAGE_SIZES)
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_fits_every_size_that_has_its_attention(name, image_size):
+    model = TrainingConfig(recipe=name).model
+    faults = network_faults(model, image_size=image_size)
+
+    largest = {"generator": image_size, "discriminator": image_size // 2}
+    lacking = [
+        network
+        for network, side in largest.items()
+        if any(r > side for r in getattr(model, network).attention_resolutions)
+    ]
+    assert len(faults) == len(lacking)
+    for network, fault in zip(lacking, faults, strict=True):
+        assert f"{network}.attention_resolutions" in fault
+        assert f"{largest[network]}" in fault, "the existing ones are named"
 
 
 def test_sagan_is_the_release_which_the_defaults_are_too():
