@@ -60,13 +60,18 @@ def train(
 
         launch(config, shards, runs_dir, feature_cache, run)
     else:
+        import torch
+
         from sagan.common.devices import choose_device
         from sagan.processes.signals import stop_requests
         from sagan.training.core.distributed import DistributedContext
         from sagan.training.run import run_training
 
         with stop_requests() as stop:
-            context = DistributedContext(choose_device(config.device, threads=config.threads))
+            device = choose_device(config.device, threads=config.threads)
+            if device.index is not None:
+                torch.cuda.set_device(device)  # for what takes no device, such as a stream
+            context = DistributedContext(device)
             folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
             run_training(config, shards, context, stop, **folders, on_score=on_score)
     return TrainingResult.read(run)
