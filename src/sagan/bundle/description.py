@@ -32,6 +32,7 @@ class BundleDescription(BaseModel):
 
     format: Literal["sagan-generator-1"]
     image_size: PositiveInt
+    channels: Literal[1, 3] = 3  # absent in bundles of earlier versions
     class_names: tuple[str, ...] = Field(min_length=1)
     class_titles: dict[str, str] = {}
     generator: GeneratorConfig

@@ -52,6 +52,7 @@ class GeneratorBundle:
         self._default = str(self._description.facts.get("weights", RAW))
         self._raw = self._description.raw if self._default != RAW else None
         self.image_size = self._description.image_size
+        self.image_channels = self._description.channels
         self.class_names = self._description.class_names
         self.class_titles = self._description.class_titles
         self.num_classes = len(self.class_names)
@@ -123,6 +124,7 @@ class GeneratorBundle:
                 self._description.generator,
                 image_size=self.image_size,
                 num_classes=self.num_classes,
+                image_channels=self.image_channels,
             )
         try:
             # cloned, since a tensor's position in the file determines its alignment in memory,
@@ -230,6 +232,7 @@ def save_bundle(
     description: dict[str, Any] = {
         "format": FORMAT,
         "image_size": generator.image_size,
+        "channels": generator.image_channels,
         "class_names": list(class_names),
         "generator": config.model_dump(mode="json"),
         "facts": facts,

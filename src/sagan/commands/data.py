@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
     help="Any other parameter of acquisition, such as classes='goldfish;crane'.",
 )
 @field_option(PreprocessingConfig, "image_size")
+@field_option(PreprocessingConfig, "channels")
 @click.option(
     "--also-sizes",
     type=int,

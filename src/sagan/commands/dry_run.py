@@ -27,7 +27,12 @@ def configuration(parameters: Mapping[str, Any]) -> str:
 
 
 def training_plan(
-    config: TrainingConfig, runs: Path, *, image_size: int | None, num_classes: int | None
+    config: TrainingConfig,
+    runs: Path,
+    *,
+    image_size: int | None,
+    num_classes: int | None,
+    image_channels: int | None = 3,
 ) -> str:
     """What a training run will take.
 
@@ -36,6 +41,7 @@ def training_plan(
         runs: Folder of earlier runs, which tell how fast training is.
         image_size: Side of the images; None: not known before preprocessing [px].
         num_classes: Number of classes; None: not known before preprocessing.
+        image_channels: Channels of the images.
     """
     rows = {
         "images": f"{config.total_images:,}",
@@ -45,7 +51,8 @@ def training_plan(
         "time": f"{UNKNOWN}: no earlier run of this model in {runs}",
     }
     if image_size is not None and num_classes is not None:
-        rows |= _sizes(config, image_size, num_classes)
+        sizes = {"image_size": image_size, "image_channels": image_channels}
+        rows |= _sizes(config, sizes | {"num_classes": num_classes})
     rate = _measured_rate(config, runs, image_size)
     if rate is not None:
         hours, seconds = divmod(config.total_images / rate, 3600)
@@ -53,7 +60,7 @@ def training_plan(
     return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
 
 
-def _sizes(config: TrainingConfig, image_size: int, num_classes: int) -> dict[str, str]:
+def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:
     """Parameters of the networks, and what checkpoints and bundle take of the disk."""
     import torch
 
@@ -62,9 +69,8 @@ def _sizes(config: TrainingConfig, image_size: int, num_classes: int) -> dict[st
     from sagan.training.store.checkpoint_files import state_bytes
 
     meta = torch.device("meta")  # tensors without memory
-    sizes = SimpleNamespace(image_size=image_size, num_classes=num_classes)
     with meta:
-        state = TrainingState(config, cast("ShardStore", sizes), meta)
+        state = TrainingState(config, cast("ShardStore", SimpleNamespace(**sizes)), meta)
     networks = {"G": state.generator, "D": state.discriminator}
     counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
     # the newest ones, the best one, and the one being written

@@ -51,6 +51,7 @@ def train(
 
             index = read_index(shards)
             sizes = {"image_size": index["image_size"], "num_classes": len(index["class_names"])}
+            sizes["image_channels"] = index.get("channels", 3)
             click.echo(f"{configuration({'training': config})}\n")
             click.echo(training_plan(config, out, **sizes))
             return

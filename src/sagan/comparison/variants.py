@@ -43,7 +43,9 @@ def plan_runs(
     Raises:
         ValueError: naming each variant that is not valid, with its faults.
     """
-    configured = build_variants(config, training, shards.image_size, weights)
+    configured = build_variants(
+        config, training, shards.image_size, weights, image_channels=shards.image_channels
+    )
     _check_runs_differ(configured, shards)
     return [
         RunSpec(one.name, one.recipe, seed, configured[one.name].model_copy(update={"seed": seed}))
@@ -57,6 +59,8 @@ def build_variants(
     training: TrainingConfig,
     image_size: int,
     weights: str | None = None,
+    *,
+    image_channels: int = 3,
 ) -> dict[str, TrainingConfig]:
     """The training parameters of each variant by its name, but for the seed.
 
@@ -65,6 +69,7 @@ def build_variants(
         training: the parameters that variants override.
         image_size: side of the images, which decides which networks there can be [px].
         weights: `ema` or `raw`, that every run must leave; None: whichever it leaves.
+        image_channels: of the images, which a model to start from must have too.
 
     Raises:
         ValueError: naming each variant that is not valid, with its faults.
@@ -89,7 +94,7 @@ def build_variants(
             if not found and made.start_from is not None:
                 from sagan.training.store.trained_model import check_start
 
-                check_start(made, image_size, None)
+                check_start(made, image_size, None, image_channels=image_channels)
         except ValidationError as error:
             faults += [f"{variant.name}: {fault}" for fault in describe_faults(error)]
         except (FileNotFoundError, ValueError) as error:

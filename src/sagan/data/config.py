@@ -131,6 +131,11 @@ class PreprocessingConfig(Config):
     image_size: ImageSize = Field(
         default=128, description="Side of the square images, pixels: 8, 16, 32, 64, 128, 256 or 512"
     )
+    channels: Literal[1, 3] = Field(
+        default=3,
+        description="Channels of the shards, which both networks follow: 3, or 1 for grey images "
+        "(colours are converted by Pillow's L)",
+    )
     also_sizes: tuple[ImageSize, ...] = Field(
         default=(), description="More sizes that the same pass writes, each a store of its own"
     )

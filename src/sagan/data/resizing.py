@@ -28,6 +28,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from sagan.common.pixels import with_channels
 from sagan.data.decoding import decode_rgb, is_plain_jpeg
 from sagan.data.manifest.inspection import open_image
 
@@ -90,6 +91,7 @@ def squares(
     white_level: int | None = None,
     fit: str = "crop",
     pad_colour: Sequence[int] = WHITE,
+    channels: int = 3,
 ) -> list[NDArray[np.uint8]]:
     """Decode an image file and make its small squares.
 
@@ -101,9 +103,10 @@ def squares(
         white_level: the value of a 16-bit image that becomes 255; None: 65,535.
         fit: how the image becomes a square, as `Resizer.resize` has it.
         pad_colour: of `fit: pad`.
+        channels: C, 3 or, for grey squares, 1.
 
     Returns:
-        uint8 [side, side, 3] for each side, contiguous; each as if it were made alone.
+        uint8 [side, side, C] for each side, contiguous; each as if it were made alone.
 
     Raises:
         OSError, ValueError: if the file cannot be decoded.
@@ -118,7 +121,10 @@ def squares(
         rule.resize(decoded[n], size, fit, pad_colour)
         for n, size in zip(reductions, sizes, strict=True)
     )
-    return [np.ascontiguousarray(square.permute(1, 2, 0).numpy()) for square in small]
+    return [
+        np.ascontiguousarray(with_channels(square, channels).permute(1, 2, 0).numpy())
+        for square in small
+    ]
 
 
 def reduction_of(image: Image.Image, size: int) -> int:

@@ -118,7 +118,7 @@ class ArraysDataset(AtomicDataset):
 
 
 class SamplesDataset(ArraysDataset):
-    """Generated samples: `images` uint8 [N, 3, H, W] and `class_labels` int64 [N]."""
+    """Generated samples: `images` uint8 [N, C, H, W] and `class_labels` int64 [N]."""
 
     required = ("images", "class_labels")
 

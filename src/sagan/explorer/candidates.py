@@ -46,14 +46,14 @@ def candidates(
 
 
 def check_alike(bundles: Sequence[GeneratorBundle]) -> None:
-    """Refuse generators with different inputs or image sizes.
+    """Refuse generators with different inputs, image sizes or channels.
 
     Raises:
         ValueError: Naming what differs.
     """
     first = bundles[0]
     for other in bundles[1:]:
-        for name in ("class_names", "latent_dim", "image_size"):
+        for name in ("class_names", "latent_dim", "image_size", "image_channels"):
             if getattr(other, name) != getattr(first, name):
                 raise ValueError(
                     f"--compare {other.path}: its {name} differ from those of {first.path}; "

@@ -55,11 +55,12 @@ class Page:
     def _heading(self) -> str:
         first = self._candidates[0]
         blocks = ", ".join(f"{r}x{r}" for r in first.explorer.resolutions) or "none"
+        grey = ", grey" if self._first.image_channels == 1 else ""
         alone = f"weights: {first.name}; " if len(self._candidates) == 1 else ""
         return (
             f"# Attention of the generator\n{self._first.num_classes} classes at "
-            f"{self._first.image_size} px, {self._first.facts.get('images_seen', 0):,} images "
-            f"seen, {alone}self-attention at: {blocks}"
+            f"{self._first.image_size} px{grey}, {self._first.facts.get('images_seen', 0):,} "
+            f"images seen, {alone}self-attention at: {blocks}"
         )
 
     def _controls(self) -> list[Any]:

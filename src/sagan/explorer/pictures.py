@@ -8,7 +8,7 @@ from PIL import Image
 from sagan.common.files import replacing_file
 from sagan.explorer.views import Explorer, LatentPoint, View
 from sagan.sampling.attention_maps import QUERY_COLOURS, heat_tile, mark_point
-from sagan.sampling.drawing import enlarge, enlargement
+from sagan.sampling.drawing import as_pixels, enlarge, enlargement
 
 SIDE_PX = 384  # of a drawn sample, about
 POINT_COLOUR = QUERY_COLOURS[5]
@@ -16,7 +16,7 @@ Point = tuple[float, float]  # (down, right) as fractions of the side, 0..1
 
 
 def sample_picture(image: np.ndarray, point: Point | None = None) -> Image.Image:
-    """A sample uint8 [3, H, W], enlarged by a whole factor, with the point where one is chosen."""
+    """A sample uint8 [C, H, W], enlarged by a whole factor, with the point where one is chosen."""
     picture = enlarge(image, enlargement(image.shape[-1], SIDE_PX))
     if point is not None:
         mark_point(picture, _pixel(point, picture.width), POINT_COLOUR)
@@ -62,7 +62,7 @@ def point_of(x: float, y: float, width: int) -> Point:
 def write_png(path: Path, view: View) -> None:
     """The sample at its own size, without the point."""
     with replacing_file(path) as temporary:
-        Image.fromarray(view.image.transpose(1, 2, 0)).save(temporary, format="PNG")
+        Image.fromarray(as_pixels(view.image)).save(temporary, format="PNG")
 
 
 def write_latents(path: Path, explorer: Explorer, latent_point: LatentPoint) -> None:

@@ -51,7 +51,7 @@ class LatentPoint:
 class View:
     """A sample and its attention maps.
 
-    image: uint8 [3, H, W]; maps by resolution r: float [r*r, keys], rows sum to 1.
+    image: uint8 [C, H, W]; maps by resolution r: float [r*r, keys], rows sum to 1.
     """
 
     image: np.ndarray
@@ -95,7 +95,7 @@ class Explorer:
             return self._kept(point)
 
     def samples(self, end: Endpoint, count: int, truncation: float | None) -> np.ndarray:
-        """The first samples of a seed, as `sagan sample` numbers them: uint8 [N, 3, H, W]."""
+        """The first samples of a seed, as `sagan sample` numbers them: uint8 [N, C, H, W]."""
         self._check(end)
         latents = sample_latents(count, self.bundle.latent_dim, end.seed, truncation)
         labels = torch.full((count,), end.class_label)

@@ -62,7 +62,8 @@ def write_program(
             "latents": f"float32 [N, {generator.latent_dim}]",
             "class_labels": f"int64 [N], 0..{generator.num_classes - 1}",
         },
-        "output": f"float32 [N, 3, {generator.image_size}, {generator.image_size}], -1..1",
+        "output": f"float32 [N, {generator.image_channels}, {generator.image_size}, "
+        f"{generator.image_size}], -1..1",
         "checked_samples": samples,
         "largest_difference": found,
         "tolerance": tolerance,

@@ -13,7 +13,7 @@ def data_uri(picture: np.ndarray, *, lossless_bytes: int = LOSSLESS_BYTES) -> st
     """A picture as a `data:` address: PNG, or WebP where the PNG would be large.
 
     Args:
-        picture: uint8 [H, W, 3].
+        picture: uint8 [H, W, 3], or [H, W] of grey.
         lossless_bytes: Largest size of the PNG.
     """
     from PIL import Image

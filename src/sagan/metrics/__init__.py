@@ -1,5 +1,5 @@
 """Evaluation metrics of generated images: Fréchet and kernel distances, precision and recall, ...
 
-Every metric has the form *iterable of uint8 [N, 3, H, W] -> statistics -> number* and is
+Every metric has the form *iterable of uint8 [N, C, H, W] -> statistics -> number* and is
 independent of where the images come from.
 """

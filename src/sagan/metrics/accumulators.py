@@ -68,7 +68,7 @@ class DiversityAccumulator:
         self._images: dict[int, list[np.ndarray]] = {label: [] for label in chosen}
 
     def update(self, images: Tensor, class_labels: Tensor) -> None:
-        """Take in uint8 [N, 3, H, W] and int64 [N]."""
+        """Take in uint8 [N, C, H, W] and int64 [N]."""
         for image, label in zip(images.numpy(), class_labels.tolist(), strict=True):
             if label in self._images and len(self._images[label]) < self._max_images:
                 self._images[label].append(image.copy())

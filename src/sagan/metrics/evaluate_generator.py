@@ -79,7 +79,7 @@ def evaluate_generator(
 
 
 def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:
-    """Check that a generator has the shards' image size and classes.
+    """Check that a generator has the shards' image size, channels and classes.
 
     Raises:
         ValueError: if they differ.
@@ -88,6 +88,12 @@ def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:
         raise ValueError(
             f"the generator makes images of {bundle.image_size} px, the shards hold "
             f"{shards.image_size} px: compare at one size"
+        )
+    if bundle.image_channels != shards.image_channels:
+        raise ValueError(
+            f"the generator makes images with channels: {bundle.image_channels}, the shards hold "
+            f"{shards.image_channels}: make shards with preprocessing.channels: "
+            f"{bundle.image_channels}"
         )
     if bundle.class_names != shards.class_names:
         differing = sorted(set(bundle.class_names) ^ set(shards.class_names))

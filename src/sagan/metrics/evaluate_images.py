@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.pixels import with_channels
 from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.class_labels import evaluation_labels, frequency_warnings, name_labels
@@ -127,7 +128,10 @@ def _against_shards(
     def batches() -> Iterator[Batch]:
         start = 0
         for images in samples.read(config.batch_size):
-            yield images, torch.from_numpy(labels[start : start + len(images)])
+            yield (
+                with_channels(images, store.image_channels),
+                torch.from_numpy(labels[start : start + len(images)]),
+            )
             start += len(images)
 
     return evaluate(

@@ -24,7 +24,7 @@ from sagan.data.shards.store import INDEX, ShardStore
 from sagan.metrics.features.statistics import Statistics
 
 Labels = np.ndarray
-OTHERS = "arr_0"  # how other projects name the images of their samples, uint8 [N, H, W, 3]
+OTHERS = "arr_0"  # how other projects name the images of their samples, uint8 [N, H, W, C]
 # names of images and labels, and whether channels come first
 _LAYOUTS = (("images", "class_labels", True), (OTHERS, "arr_1", False), ("x", "y", True))
 
@@ -39,7 +39,7 @@ class ImageSet:
     origin: dict[str, Any]
     """JSON-able: what they are."""
     read: Callable[[int], Iterator[Tensor]]
-    """At most so many at once: uint8 [n, 3, H, W], all of one size within a batch."""
+    """At most so many at once: uint8 [n, C, H, W], all of one size within a batch."""
     labels: Labels | None = None
     """int64 [count]."""
     class_names: tuple[str, ...] | None = None
@@ -69,8 +69,8 @@ def open_images(path: Path, split: str) -> ImageSet:
 
     Args:
         path: the store's folder; a folder of images, or of a folder of images for each class; or an
-            `.npz` with `images` uint8 [N, 3, H, W] and `class_labels`, with `arr_0` uint8
-            [N, H, W, 3] and perhaps labels `arr_1`, or with pytorch-fid's `mu` and `sigma`.
+            `.npz` with `images` uint8 [N, C, H, W] and `class_labels`, with `arr_0` uint8
+            [N, H, W, C] and perhaps labels `arr_1`, or with pytorch-fid's `mu` and `sigma`.
         split: of a shard store.
 
     Raises:
@@ -93,7 +93,7 @@ class LoadedImages:
 
     @cached_property
     def images(self) -> Tensor:
-        """uint8 [N, 3, S, S].
+        """uint8 [N, C, S, S].
 
         Raises:
             ValueError: if they are not squares of one size.
@@ -132,6 +132,11 @@ class LoadedImages:
         return self.images.shape[-1]
 
     @property
+    def image_channels(self) -> int:
+        """Channels of the images, 1 or 3."""
+        return self.images.shape[1]
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.source.class_names or ()) or int(self.labels.max()) + 1
@@ -141,7 +146,7 @@ class LoadedImages:
         return self
 
     def read(self, indices: np.ndarray) -> Tensor:
-        """int64 [B] -> uint8 [B, 3, S, S]."""
+        """int64 [B] -> uint8 [B, C, S, S]."""
         return self.images[torch.from_numpy(indices)]
 
 
@@ -183,11 +188,12 @@ def _of_arrays(path: Path) -> ImageSet:
         )
     first, second, channels_first = layout
     images, labels = arrays[first], arrays.get(second)
-    shape, wanted = images.shape, "[N, 3, H, W]" if channels_first else "[N, H, W, 3]"
+    shape, wanted = images.shape, "[N, C, H, W]" if channels_first else "[N, H, W, C]"
     sound = images.dtype == np.uint8 and images.ndim == 4 and 0 not in shape
-    if not sound or shape[1 if channels_first else 3] != 3:
+    if not sound or shape[1 if channels_first else 3] not in {1, 3}:
         raise ValueError(
-            f"{path}: expected {first} uint8 {wanted}, got {images.dtype} {[*images.shape]}"
+            f"{path}: expected {first} uint8 {wanted} with C of 1 or 3, got {images.dtype} "
+            f"{[*images.shape]}"
         )
     if not channels_first:
         images = images.transpose(0, 3, 1, 2)

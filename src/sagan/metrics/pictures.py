@@ -35,10 +35,10 @@ def evaluation_pictures(
     """Generate the samples that the metrics file lists again, and read the matching real images.
 
     Returns:
-        With images uint8 [n, 3, H, W] and labels int64 [n]:
+        With images uint8 [n, C, H, W] and labels int64 [n]:
         `pair_samples` [P, ...], `pair_sample_labels`, `pair_sample_indices` (among all samples),
         `pair_drawn` bool [P] (drawn at random; else one of the nearest);
-        `pair_neighbours` [P, k, 3, H, W], nearest first, `pair_neighbour_labels` and
+        `pair_neighbours` [P, k, C, H, W], nearest first, `pair_neighbour_labels` and
         `pair_neighbour_indices` [P, k] (in split train), `pair_distances` float64 [P, k];
         `class_labels` int64 [C], the worst first, `class_distances` float64 [C];
         `class_samples`, `class_sample_labels`, `class_real`, `class_real_labels`;
@@ -135,9 +135,9 @@ def _first_samples(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _samples(
     bundle: GeneratorBundle, places: np.ndarray, labels: np.ndarray, config: EvaluationConfig
 ) -> np.ndarray:
-    """The samples with these indices: uint8 [n, 3, H, W]."""
+    """The samples with these indices: uint8 [n, C, H, W]."""
     if len(places) == 0:
-        return np.zeros((0, 3, bundle.image_size, bundle.image_size), dtype=np.uint8)
+        return np.zeros((0, bundle.image_channels, *[bundle.image_size] * 2), dtype=np.uint8)
     device = choose_device(config.device)
     latents = [
         sample_latents(1, bundle.latent_dim, config.seed, config.truncation, first_index=place)

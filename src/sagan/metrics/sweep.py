@@ -27,7 +27,7 @@ def truncation_sweep(
     Args:
         truncations: in standard deviations of the latents.
         draw: truncation -> samples, consumed in one pass.
-        features: uint8 [N, 3, H, W] -> float [N, D].
+        features: uint8 [N, C, H, W] -> float [N, D].
         reference: statistics of the real images, all of them.
         real: features float [M, D] of real images, the manifold of precision and recall.
         precision_recall_k: neighbourhood of precision and recall.

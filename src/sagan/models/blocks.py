@@ -138,15 +138,15 @@ class DiscriminatorStem(nn.Module):
     No ReLU in front, since images are not activations.
     """
 
-    def __init__(self, out_channels: int, *, spectral_norm: bool) -> None:
-        """Take the channels to make of the three colours."""
+    def __init__(self, image_channels: int, out_channels: int, *, spectral_norm: bool) -> None:
+        """Take the channels of the images, and those to make of them."""
         super().__init__()
-        self.conv1 = conv2d(3, out_channels, 3, spectral_norm=spectral_norm)
+        self.conv1 = conv2d(image_channels, out_channels, 3, spectral_norm=spectral_norm)
         self.conv2 = conv2d(out_channels, out_channels, 3, spectral_norm=spectral_norm)
-        self.shortcut = conv2d(3, out_channels, 1, spectral_norm=spectral_norm)
+        self.shortcut = conv2d(image_channels, out_channels, 1, spectral_norm=spectral_norm)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N, 3, H, W] -> [N, C_out, H/2, W/2]."""
+        """[N, C, H, W] -> [N, C_out, H/2, W/2]."""
         h = conv_pool(F.relu(self.conv1(images), inplace=True), self.conv2)
         shortcut: Tensor = self.shortcut(F.avg_pool2d(images, 2))
         return h.add_(shortcut)

@@ -29,6 +29,7 @@ class Discriminator(nn.Module):
         *,
         image_size: int,
         num_classes: int,
+        image_channels: int = 3,
         base_channels: int = 64,
         head: str = "projection",
         block_width: BlockWidth = "wide",
@@ -42,6 +43,7 @@ class Discriminator(nn.Module):
         Args:
             image_size: side of the images [px].
             num_classes: K.
+            image_channels: C of the images, 1 or 3.
             base_channels: channels after the first block.
             head: "projection", "classifier" or "none"; see `sagan.models.heads`.
             block_width: "wide" or "thin"; see `DiscriminatorBlock`.
@@ -70,7 +72,7 @@ class Discriminator(nn.Module):
         self.layers = nn.ModuleDict()
         for r in resolutions:
             self.layers[f"{r}x{r}_block"] = (
-                DiscriminatorStem(channels[r], spectral_norm=spectral_norm)
+                DiscriminatorStem(image_channels, channels[r], spectral_norm=spectral_norm)
                 if r == resolutions[0]
                 else DiscriminatorBlock(
                     channels[2 * r],
@@ -111,7 +113,7 @@ class Discriminator(nn.Module):
             layer.requires_grad_(requires_grad=False)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, 3, H, W], -1..1, to the features [N, C] that the head scores."""
+        """Images [N, C, H, W], -1..1, to the features [N, C] that the head scores."""
         x = images
         for layer in self.layers.values():
             x = layer(x)
@@ -121,7 +123,7 @@ class Discriminator(nn.Module):
         """Score images.
 
         Args:
-            images: float [N, 3, H, W], -1..1.
+            images: float [N, C, H, W], -1..1.
             class_labels: int64 [N], 0..K-1.
 
         Returns:
@@ -133,7 +135,12 @@ class Discriminator(nn.Module):
 
 
 def build_discriminator(
-    config: DiscriminatorConfig, *, image_size: int, num_classes: int
+    config: DiscriminatorConfig, *, image_size: int, num_classes: int, image_channels: int = 3
 ) -> Discriminator:
     """The discriminator that a configuration asks for, on the CPU, freshly initialised."""
-    return Discriminator(image_size=image_size, num_classes=num_classes, **config.model_dump())
+    return Discriminator(
+        image_size=image_size,
+        num_classes=num_classes,
+        image_channels=image_channels,
+        **config.model_dump(),
+    )

@@ -32,6 +32,7 @@ class Generator(nn.Module):
         *,
         image_size: int,
         num_classes: int,
+        image_channels: int = 3,
         base_channels: int = 64,
         latent_dim: int = 128,
         class_conditional: bool = True,
@@ -47,6 +48,7 @@ class Generator(nn.Module):
         Args:
             image_size: side of the images [px].
             num_classes: K.
+            image_channels: C of the images, 1 or 3.
             base_channels: channels at full resolution.
             latent_dim: Z.
             class_conditional: batch-norm tables with a row a class; else with one row for all.
@@ -64,7 +66,7 @@ class Generator(nn.Module):
         check_image_size(image_size)
         resolutions = [2**k for k in range(3, image_size.bit_length())]  # 8 ... image_size
         self.image_size, self.num_classes, self.latent_dim = image_size, num_classes, latent_dim
-        self.class_conditional = class_conditional
+        self.image_channels, self.class_conditional = image_channels, class_conditional
         has_attention = attention_form != "residual"
         self.attention_resolutions = tuple(sorted(attention_resolutions)) if has_attention else ()
         channels = {
@@ -98,7 +100,7 @@ class Generator(nn.Module):
                 name, module = inserted[r]
                 self.layers[name] = module
         self.norm = nn.BatchNorm2d(base_channels, eps=EPS, momentum=final_batch_norm_momentum)
-        self.to_rgb = conv2d(base_channels, 3, 3, spectral_norm=spectral_norm)
+        self.to_rgb = conv2d(base_channels, image_channels, 3, spectral_norm=spectral_norm)
         initialize(self, conv_gain=conv_gain)
 
     def forward(self, latents: Tensor, class_labels: Tensor) -> Tensor:
@@ -109,7 +111,7 @@ class Generator(nn.Module):
             class_labels: int64 [N], 0..K-1.
 
         Returns:
-            float [N, 3, H, W], -1..1.
+            float [N, C, H, W], -1..1.
         """
         x, rows = self._first_map(latents), self._table_rows(class_labels)
         for layer in self.layers.values():
@@ -141,6 +143,13 @@ class Generator(nn.Module):
         return torch.tanh(self.to_rgb(F.relu(self.norm(x), inplace=True)))
 
 
-def build_generator(config: GeneratorConfig, *, image_size: int, num_classes: int) -> Generator:
+def build_generator(
+    config: GeneratorConfig, *, image_size: int, num_classes: int, image_channels: int = 3
+) -> Generator:
     """The generator that a configuration asks for, on the CPU, freshly initialised."""
-    return Generator(image_size=image_size, num_classes=num_classes, **config.model_dump())
+    return Generator(
+        image_size=image_size,
+        num_classes=num_classes,
+        image_channels=image_channels,
+        **config.model_dump(),
+    )

@@ -103,7 +103,8 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
         config = _parameters(catalog, "comparison", ComparisonConfig)
         weights = dict(catalog.load("params:evaluation")).get("weights")
-        build_variants(config, training, image_size, weights)
+        channels = _image_channels(pipeline, catalog)
+        build_variants(config, training, image_size, weights, image_channels=channels)
     if "training" in running:
         from sagan.training.config.networks import network_faults
 
@@ -133,7 +134,8 @@ def check_start(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         from sagan.training.store.trained_model import check_start as check
 
         runs_dir = Path(catalog.get("checkpoints_workspace").filepath)
-        check(training, _image_size(pipeline, catalog), runs_dir)
+        channels = _image_channels(pipeline, catalog)
+        check(training, _image_size(pipeline, catalog), runs_dir, image_channels=channels)
 
 
 def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -186,7 +188,8 @@ def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     training = _parameters(catalog, "training", TrainingConfig)
     config = _parameters(catalog, "tuning", TuningConfig)
-    check(config, training, _image_size(pipeline, catalog))
+    channels = _image_channels(pipeline, catalog)
+    check(config, training, _image_size(pipeline, catalog), image_channels=channels)
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -246,10 +249,14 @@ CHECKS: tuple[Check, ...] = (
 
 
 def image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, int | None]:
-    """Size and number of classes of the images to train on; None where not known yet."""
+    """Size, channels, number of classes of the images to train on; None where not known yet."""
     facts = _shard_facts(catalog)
     classes = None if facts is None else len(facts.get("class_names", ())) or None
-    return {"image_size": _image_size(pipeline, catalog), "num_classes": classes}
+    return {
+        "image_size": _image_size(pipeline, catalog),
+        "image_channels": _image_channels(pipeline, catalog),
+        "num_classes": classes,
+    }
 
 
 def _namespaces(pipeline: Pipeline) -> set[str]:
@@ -263,12 +270,20 @@ def _parameters(catalog: CatalogProtocol, name: str, model: type[_Model]) -> _Mo
 
 def _image_size(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
     """Side of the images that this run trains on, None where not known yet [px]."""
+    return _image_facts(pipeline, catalog).get("image_size")
+
+
+def _image_channels(pipeline: Pipeline, catalog: CatalogProtocol) -> int:
+    """Channels of those images; a record without a number is of three."""
+    return int(_image_facts(pipeline, catalog).get("channels", 3))
+
+
+def _image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
     if SHARDS in pipeline.all_outputs():
         from sagan.data.config import PreprocessingConfig
 
-        return _parameters(catalog, "preprocessing", PreprocessingConfig).image_size
-    facts = _shard_facts(catalog) if SHARDS in pipeline.inputs() else None
-    return None if facts is None else facts.get("image_size")
+        return _parameters(catalog, "preprocessing", PreprocessingConfig).model_dump()
+    return (_shard_facts(catalog) if SHARDS in pipeline.inputs() else None) or {}
 
 
 def _shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:

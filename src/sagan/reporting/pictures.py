@@ -8,6 +8,7 @@ import numpy as np
 
 from sagan.html.format import format_number
 from sagan.html.images import data_uri
+from sagan.sampling.drawing import as_pixels
 
 LOSSLESS_TILE_BYTES = 4 * 1024  # of a single image, of which a page has hundreds
 
@@ -73,5 +74,5 @@ def _tiles(images: Iterable[np.ndarray]) -> list[str]:
 
 
 def _tile(image: np.ndarray) -> str:
-    """uint8 [3, H, W] -> a `data:` address."""
-    return data_uri(image.transpose(1, 2, 0), lossless_bytes=LOSSLESS_TILE_BYTES)
+    """uint8 [C, H, W] -> a `data:` address."""
+    return data_uri(as_pixels(image), lossless_bytes=LOSSLESS_TILE_BYTES)

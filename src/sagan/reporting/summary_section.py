@@ -32,6 +32,7 @@ def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[tuple
     """The numbers a reader asks for first, as (label, value, what to hold it against)."""
     found, real = dict(score_items(metrics or {})), real_scores(metrics or {})
     classes = len(bundle["class_names"])
+    grey = ", grey" if bundle.get("channels") == 1 else ""
     tiles = [
         (words(name), format_score(name, found[name]), _held_against(name, real, classes))
         for name in _HEADLINE
@@ -39,7 +40,7 @@ def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[tuple
     ]
     return [
         *tiles,
-        ("image size", f"{bundle['image_size']} px", ""),
+        ("image size", f"{bundle['image_size']} px" + grey, ""),
         ("classes", f"{classes:,}", ""),
         ("images seen", f"{summary['images_seen']:,}", ""),
         ("training time", format_duration(summary["train_seconds"]), ""),

@@ -173,7 +173,7 @@ def _detail(image: np.ndarray, grid: int) -> np.ndarray:
 def generate_with_attention(
     generator: Generator, latents: Tensor, class_labels: Tensor
 ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Images uint8 [N, 3, H, W] and maps {r: float [N, r*r, (r/2)*(r/2)]}."""
+    """Images uint8 [N, C, H, W] and maps {r: float [N, r*r, (r/2)*(r/2)]}."""
     training = generator.training
     generator.eval()
     try:

@@ -73,9 +73,15 @@ def enlargement(image_size: int, tile_px: int) -> int:
     return max(1, round(tile_px / image_size))
 
 
+def as_pixels(image: np.ndarray) -> np.ndarray:
+    """uint8 [C, H, W] -> [H, W, 3], or [H, W] of one channel, as Pillow and matplotlib take it."""
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
 def enlarge(image: np.ndarray, factor: int) -> Image.Image:
-    """uint8 [3, H, W] -> image enlarged by nearest-neighbour interpolation."""
-    return Image.fromarray(image.transpose(1, 2, 0).repeat(factor, axis=0).repeat(factor, axis=1))
+    """uint8 [C, H, W] -> RGB image enlarged by nearest-neighbour interpolation."""
+    pixels = as_pixels(image).repeat(factor, axis=0).repeat(factor, axis=1)
+    return Image.fromarray(pixels).convert("RGB")  # for coloured marks
 
 
 def text_width(text: str, size_px: int) -> int:

@@ -10,6 +10,7 @@ from PIL import Image
 from sagan.common.files import replacing_folder
 from sagan.common.naming import folder_name
 from sagan.common.text import visible
+from sagan.sampling.drawing import as_pixels
 
 _WRITTEN = re.compile(r"\d{6,}\.png")
 
@@ -17,11 +18,11 @@ _WRITTEN = re.compile(r"\d{6,}\.png")
 def write_pngs(
     folder: Path, images: np.ndarray, class_labels: np.ndarray, class_names: Sequence[str]
 ) -> None:
-    """Write `<class>/<index>.png`, in place of what was written there before.
+    """Write `<class>/<index>.png`, grey or RGB, in place of what was written there before.
 
     Args:
         folder: holds the classes' folders; an index is that of the sample among all.
-        images: uint8 [N, 3, H, W].
+        images: uint8 [N, C, H, W].
         class_labels: int64 [N].
         class_names: K names; label k is `class_names[k]`, its folder's name `folder_name` of it.
 
@@ -37,7 +38,7 @@ def write_pngs(
         for index, (image, label) in enumerate(zip(images, class_labels.tolist(), strict=True)):
             path = temporary / folder_name(class_names[label]) / f"{index:06d}.png"
             path.parent.mkdir(exist_ok=True)
-            Image.fromarray(image.transpose(1, 2, 0)).save(path)
+            Image.fromarray(as_pixels(image)).save(path)
 
 
 def _foreign(folder: Path) -> Path | None:

@@ -32,7 +32,7 @@ def generate(
         device: where the generator's weights are.
 
     Yields:
-        uint8 [B, 3, H, W] on the CPU, 0..255; B = batch_size, smaller in the last batch.
+        uint8 [B, C, H, W] on the CPU, 0..255; B = batch_size, smaller in the last batch.
 
     Raises:
         ValueError: if latents and labels do not match each other or the generator.
@@ -45,7 +45,7 @@ def generate(
 
 def sample_bytes(bundle: GeneratorBundle) -> int:
     """Memory that one of many samples takes while all of them are put together [bytes]."""
-    image, latent = 3 * bundle.image_size**2, 4 * bundle.latent_dim
+    image, latent = bundle.image_channels * bundle.image_size**2, 4 * bundle.latent_dim
     return 2 * image + 3 * latent + _OBJECT_BYTES
 
 

@@ -29,7 +29,7 @@ def class_grid(
     """Draw samples with one row per class, in order of first appearance.
 
     Args:
-        images: uint8 [N, 3, H, W].
+        images: uint8 [N, C, H, W].
         class_labels: int64 [N].
         class_names: K names; label k is `class_names[k]`.
         tile_px: small images are enlarged, by an integer factor, to about this side.

@@ -17,7 +17,7 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
     """Generate samples of evenly chosen classes.
 
     Returns:
-        `images` uint8 [N, 3, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
+        `images` uint8 [N, C, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
         generator's weights, empty if the bundle does not record it.
 
     Raises:

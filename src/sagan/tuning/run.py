@@ -104,7 +104,7 @@ def prepare(
         from sagan.tuning.objective import train_trial
 
         objective = train_trial
-    check_study(config, training, shards.image_size)
+    check_study(config, training, shards.image_size, image_channels=shards.image_channels)
     of_trials = trial_training(config, training)
     if config.when_changed == "afresh":
         space = SearchSpace(config.search_space, of_trials)

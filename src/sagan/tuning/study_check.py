@@ -9,7 +9,11 @@ from sagan.tuning.storage.location import StorageLocation
 
 
 def check_study(
-    config: TuningConfig, training: TrainingConfig, image_size: int | None = None
+    config: TuningConfig,
+    training: TrainingConfig,
+    image_size: int | None = None,
+    *,
+    image_channels: int = 3,
 ) -> None:
     """Check a study against the training that it tunes.
 
@@ -18,6 +22,7 @@ def check_study(
         training: the pipeline's parameters, which every trial starts from.
         image_size: side of the images, if known: networks that cannot be built for it are
             refused [px].
+        image_channels: of the images, which a model to start from must have too.
 
     Raises:
         ValueError: parameters that do not go together, naming each.
@@ -34,7 +39,7 @@ def check_study(
     if (start := trial_training(config, training)).start_from is not None:
         from sagan.training.store.trained_model import check_start
 
-        check_start(start, image_size, None)
+        check_start(start, image_size, None, image_channels=image_channels)
     if config.evaluation.features == "inception":
         from sagan.metrics.features.inception import require_weights
 

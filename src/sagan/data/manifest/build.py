@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sagan.common.progress import progress_bar
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
-from sagan.data.manifest.inspection import ImageFacts, inspect_image
+from sagan.data.manifest.inspection import GREY_MODES, ImageFacts, inspect_image
 from sagan.data.manifest.parts import COUNTS, inspect_in_parts
 from sagan.data.manifest.pillow_warnings import named_warnings
 from sagan.data.parallel import ordered_map
@@ -73,6 +73,18 @@ def records(manifest: "pd.DataFrame") -> list[ImageRecord]:
     """The decodable rows of a manifest, for preprocessing."""
     rows = manifest.loc[manifest["decodable"], list(ImageRecord._fields)]
     return [ImageRecord(*row) for row in rows.itertuples(index=False, name=None)]
+
+
+def warn_of_lost_colours(manifest: "pd.DataFrame", channels: int) -> None:
+    """Warn where shards of one channel are made of images that are stored in colour."""
+    coloured = manifest["decodable"] & ~manifest["mode"].isin(GREY_MODES)
+    if channels == 1 and coloured.any():
+        logger.warning(
+            "preprocessing.channels is 1: %s of %s images are stored in colour and become grey; "
+            "preprocessing.channels=3 keeps their colours",
+            f"{int(coloured.sum()):,}",
+            f"{len(manifest):,}",
+        )
 
 
 def data_hash(manifest: "pd.DataFrame") -> str:

@@ -43,6 +43,7 @@ _BRANDS = {
 ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
 _DEEP_WHITE = 65_535
+GREY_MODES = DEEP_MODES | {"1", "L", "LA", "La"}
 MODES = ALPHA_MODES | DEEP_MODES | {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
 _PNG_EXIF = (b"eXIf", b"Raw profile type", b"tiff:Orientation")  # forms that Pillow reads

@@ -89,7 +89,7 @@ def load_resized(
     """Read, verify, decode and resize one image.
 
     Returns:
-        uint8 [size, size, 3] for each of `sizes`, contiguous.
+        uint8 [size, size, channels] for each of `sizes`, contiguous.
 
     Raises:
         ValueError: if the file is gone or is not the one that was validated; names it.
@@ -115,6 +115,7 @@ def load_resized(
                 white_level=config.white_level,
                 fit=config.fit,
                 pad_colour=config.pad_colour,
+                channels=config.channels,
             )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
@@ -135,6 +136,7 @@ def _facts(
     shared |= {"white_level": config.white_level} if config.white_level else {}
     shared |= {"fit": config.fit} if config.fit != "crop" else {}
     shared |= {"pad_colour": list(config.pad_colour)} if config.fit == "pad" else {}
+    shared |= {"channels": config.channels} if config.channels != 3 else {}
     shared |= {"class_titles": titles} if titles else {}
     every = [shared | {"image_size": size} for size in config.sizes]
     return [facts | {"key": content_key(facts)} for facts in every]

@@ -4,7 +4,7 @@ A store is a folder named by its content key:
 
     index.json                  written last: a folder without it is not a store
     <split>-labels.npy          int64 [n]
-    <split>-00000.npy, ...      uint8 [images, H, W, 3]
+    <split>-00000.npy, ...      uint8 [images, H, W, C]
 
 The index holds sizes and checksums of all files and everything the key is made of.
 """
@@ -34,7 +34,7 @@ _FILE_NAME = re.compile(r"\w+-\w+\.npy")
 # what the key is a hash of; the second line's are there only where they are not the default
 _MADE_OF = (
     *("data_hash", "image_size", "resizer", "versions"),
-    *("orientation", "white_level", "fit", "pad_colour"),
+    *("orientation", "white_level", "fit", "pad_colour", "channels"),
 )
 REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
 
@@ -67,7 +67,7 @@ class ShardSplit:
             indices: int64 [B], each 0 .. len - 1, in any order.
 
         Returns:
-            uint8 [B, 3, H, W] with channels_last strides.
+            uint8 [B, C, H, W] with channels_last strides.
 
         Raises:
             IndexError: if an index is out of range.
@@ -102,7 +102,7 @@ class ShardSplit:
 
     @cached_property
     def _maps(self) -> list[NDArray[np.uint8]]:
-        """The mapped shards, uint8 [images, H, W, 3] each."""
+        """The mapped shards, uint8 [images, H, W, C] each."""
         return [_mapped(self.folder / shard.file) for shard in self.shards]
 
 
@@ -145,6 +145,11 @@ class ShardStore:
     def image_size(self) -> int:
         """Side of the square images, pixels."""
         return int(self.index["image_size"])
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images, 1 or 3; 3 where an index of an earlier version has no number."""
+        return int(self.index.get("channels", 3))
 
     @property
     def class_names(self) -> tuple[str, ...]:

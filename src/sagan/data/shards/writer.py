@@ -51,7 +51,7 @@ class StoreWriter:
             shards: All shards that the store will have.
         """
         self.folder, self._facts, self._shards = folder, facts, shards
-        self.image_size = int(facts["image_size"])
+        self.image_size, self._channels = int(facts["image_size"]), int(facts.get("channels", 3))
         self._finished = self._kept()
         (folder / INDEX).unlink(missing_ok=True)  # so that the folder is no store until the end
         for pattern in ("*.npy", ".*.saving"):  # nobody else writes here
@@ -66,12 +66,14 @@ class StoreWriter:
     def missing_bytes(self) -> int:
         """Approximate size of what is still to be written."""
         images = sum(len(shard.images) for shard in self._shards if self.lacks(shard))
-        return images * 3 * self.image_size**2 + 8 * sum(len(s.images) for s in self._shards)
+        return images * self._channels * self.image_size**2 + 8 * sum(
+            len(s.images) for s in self._shards
+        )
 
     @contextmanager
     def shard(self, shard: Shard) -> Iterator[ArrayWriter]:
         """A writer for one shard, which is renamed and recorded at the end of the block."""
-        shape = (len(shard.images), self.image_size, self.image_size, 3)
+        shape = (len(shard.images), self.image_size, self.image_size, self._channels)
         with array_file(self.folder / shard.file, shape, "|u1") as writer:
             yield writer
         self._record(shard, writer.written())

@@ -177,7 +177,7 @@ def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> 
 def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401
     """Images uint8 [N, H, W, 3], labels and class names of one of torchvision's sets."""
     images = np.asarray(dataset.data)
-    if images.shape[1] == 3:  # STL-10 has them [N, 3, H, W]
+    if images.shape[1] == 3:  # STL-10 has them [N, C, H, W]
         images = images.transpose(0, 2, 3, 1)
     labels = dataset.labels if hasattr(dataset, "labels") else dataset.targets
     return images, [int(label) for label in labels], list(dataset.classes)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from sagan.common.devices import float32_inference
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
-from sagan.common.pixels import to_float
+from sagan.common.pixels import to_float, with_channels
 from sagan.metrics.config import ClassifierConfig
 from sagan.metrics.features.fitting import LabelledImages, accuracy, fit
 from sagan.metrics.features.rotation import TURNS, RotatedImages
@@ -56,6 +56,10 @@ class TrainingImages(Protocol):
         """Side of the images, pixels."""
 
     @property
+    def image_channels(self) -> int:
+        """Channels of the images, 1 or 3."""
+
+    @property
     def num_classes(self) -> int:
         """Number of classes."""
 
@@ -70,29 +74,27 @@ class TrainingImages(Protocol):
 class Classifier(nn.Module):
     """Convolutions that halve the feature map down to 4x4, a feature layer, a linear head."""
 
-    def __init__(
-        self, *, image_size: int, num_classes: int, base_channels: int, feature_dim: int
-    ) -> None:
-        """Build for images of image_size [px] and K classes; the weights are random."""
+    def __init__(self, images: TrainingImages, config: ClassifierConfig, num_classes: int) -> None:
+        """Build for these images and K classes; the weights are random."""
         super().__init__()
-        self.image_size = image_size
+        self.image_size, self.image_channels = images.image_size, images.image_channels
         stages: list[nn.Module] = []
-        inputs, size, width = 3, image_size, 1
+        inputs, size, width = self.image_channels, self.image_size, 1
         while size > LAST_MAP_PX:
-            outputs = base_channels * width
+            outputs = config.base_channels * width
             stages += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)]
             stages += [nn.BatchNorm2d(outputs), nn.ReLU(), nn.AvgPool2d(2)]
             inputs, size, width = outputs, size // 2, min(2 * width, WIDEST)
         self.stages = nn.Sequential(*stages)
-        self.feature = nn.Linear(inputs * size * size, feature_dim)
-        self.head = nn.Linear(feature_dim, num_classes)
+        self.feature = nn.Linear(inputs * size * size, config.feature_dim)
+        self.head = nn.Linear(config.feature_dim, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Float [N, 3, H, W] in -1..1 -> float [N, D], the penultimate layer's output."""
+        """Float [N, C, H, W] in -1..1 -> float [N, D], the penultimate layer's output."""
         return F.relu(self.feature(self.stages(images).flatten(1)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Float [N, 3, H, W] in -1..1 -> logits float [N, K]."""
+        """Float [N, C, H, W] in -1..1 -> logits float [N, K]."""
         logits: Tensor = self.head(self.features(images))
         return logits
 
@@ -107,9 +109,13 @@ class TrainedClassifier:
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
-        """uint8 [N, 3, H, W] -> the most likely label, int64 [N] on the CPU."""
-        logits: Tensor = self.network(to_float(images.to(self.device)))
+        """uint8 [N, C, H, W] -> the most likely label, int64 [N] on the CPU."""
+        logits: Tensor = self.network(self.inputs(images))
         return logits.argmax(dim=1).cpu()
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """uint8 [N, C, H, W] -> float [N, 1 or 3, H, W], as the network was trained."""
+        return to_float(with_channels(images.to(self.device), self.network.image_channels))
 
 
 class ClassifierFeatures:
@@ -149,8 +155,8 @@ class ClassifierFeatures:
 
     @float32_inference()
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [N, 3, H, W] -> float32 [N, D] on the classifier's device."""
-        return self.classifier.network.features(to_float(images.to(self.classifier.device)))
+        """uint8 [N, C, H, W] -> float32 [N, D] on the classifier's device."""
+        return self.classifier.network.features(self.classifier.inputs(images))
 
 
 class RotationFeatures(ClassifierFeatures):
@@ -227,12 +233,7 @@ def untrained_classifier(
     """A classifier initialised from its own seed; the global random state is unchanged."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
-        return Classifier(
-            image_size=shards.image_size,
-            num_classes=num_classes,
-            base_channels=config.base_channels,
-            feature_dim=config.feature_dim,
-        )
+        return Classifier(shards, config, num_classes)
 
 
 def _checksum_path(path: Path) -> Path:

@@ -15,11 +15,11 @@ from sagan.metrics.features.classifier import (
 )
 from sagan.metrics.features.inception import InceptionFeatures, require_weights
 
-Batch = tuple[Tensor, Tensor]  # uint8 [N, 3, H, W] and int64 [N] requested classes
+Batch = tuple[Tensor, Tensor]  # uint8 [N, C, H, W] and int64 [N] requested classes
 
 
 FeatureExtractor = InceptionFeatures | ClassifierFeatures
-"""uint8 [N, 3, H, W] -> float [N, D], with the names of the scores based on these features."""
+"""uint8 [N, C, H, W] -> float [N, D], with the names of the scores based on these features."""
 
 
 def feature_extractor(

@@ -23,7 +23,7 @@ class LabelledImages(Protocol):
         """int64 [n]."""
 
     def read(self, indices: np.ndarray) -> Tensor:
-        """int64 [B] -> uint8 [B, 3, H, W]."""
+        """int64 [B] -> uint8 [B, C, H, W]."""
 
 
 class Accuracy(NamedTuple):

@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sagan.common.devices import float32_inference
 from sagan.common.files import file_sha256, source_hash
+from sagan.common.pixels import with_channels
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import INCEPTION_RESIZERS
 
@@ -117,9 +118,9 @@ class InceptionFeatures:
             return F.linear(features, self._head.weight)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [N, 3, H, W] -> float32 [N, 2048] on the network's device."""
+        """uint8 [N, C, H, W] -> float32 [N, 2048] on the network's device; grey is repeated."""
         with float32_inference():
-            x = RESIZERS[self._resizer](images.to(self._device).float()) / 255
+            x = RESIZERS[self._resizer](with_channels(images.to(self._device), 3).float()) / 255
             features: Tensor = self._network(2 * x - 1).flatten(1)
         return features
 

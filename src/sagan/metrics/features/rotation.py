@@ -23,7 +23,7 @@ class RotatedImages:
         self.labels: np.ndarray = np.tile(np.arange(TURNS), len(images.labels))
 
     def read(self, indices: np.ndarray) -> Tensor:
-        """int64 [B] -> uint8 [B, 3, H, W]."""
+        """int64 [B] -> uint8 [B, C, H, W]."""
         images = self._images.read(indices // TURNS).clone()
         turns = torch.from_numpy(indices % TURNS)
         for turn in range(1, TURNS):

@@ -27,7 +27,7 @@ class StoredImages:
     """Generated images as `LabelledImages`."""
 
     images: Tensor
-    """uint8 [N, 3, H, W]."""
+    """uint8 [N, C, H, W]."""
     labels: np.ndarray
     """int64 [N], the requested classes."""
 
@@ -35,7 +35,7 @@ class StoredImages:
         return len(self.labels)
 
     def read(self, indices: np.ndarray) -> Tensor:
-        """int64 [B] -> uint8 [B, 3, H, W]."""
+        """int64 [B] -> uint8 [B, C, H, W]."""
         return self.images[torch.from_numpy(indices)]
 
 

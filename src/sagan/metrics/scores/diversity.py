@@ -36,8 +36,8 @@ def diversity(images: np.ndarray, real_images: np.ndarray) -> float | None:
     """Mean pairwise distance of one class's samples / that of its real images.
 
     Args:
-        images: uint8 [N, 3, H, W], generated.
-        real_images: uint8 [M, 3, H, W].
+        images: uint8 [N, C, H, W], generated.
+        real_images: uint8 [M, C, H, W].
 
     Returns:
         The ratio, 1 for samples as diverse as real images; None if there are fewer than two of

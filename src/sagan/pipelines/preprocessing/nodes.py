@@ -16,13 +16,14 @@ def make_shards(
     workspace: Path,
 ) -> ShardStore:
     """Decode and resize the validated images into shards, unless they exist already."""
-    from sagan.data.manifest.build import data_hash, records
+    from sagan.data.manifest.build import data_hash, records, warn_of_lost_colours
     from sagan.data.shards.build import build_stores
     from sagan.data.validation_status import require_passed_validation
 
     found = data_hash(validated_manifest)
     require_passed_validation(validation_report, found, "preprocessing does not start")
 
+    warn_of_lost_colours(validated_manifest, config.channels)
     images = records(validated_manifest)
     config = config.oriented(published=image_folder.published)
     titles = image_folder.class_titles

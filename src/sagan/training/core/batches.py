@@ -85,7 +85,7 @@ class Batches:
         A process among several reads its slice of a batch by its own `first` and `batch_size`.
 
         Returns:
-            images uint8 [N, 3, H, W] with channels_last strides; class_labels int64 [N].
+            images uint8 [N, C, H, W] with channels_last strides; class_labels int64 [N].
         """
         where = (self._seed, first, batch_size, len(self._split))
         indices = batch_indices(*where)

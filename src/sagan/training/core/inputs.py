@@ -97,7 +97,7 @@ def add_real_noise(
     """Add uniform noise 0 .. amount, against the grey levels' steps (SNGAN's release: 1/128).
 
     Args:
-        images: float [N, 3, H, W], -1..1: a process's share of the batch.
+        images: float [N, C, H, W], -1..1: a process's share of the batch.
         amount: the largest noise; 0 adds none.
         seed: of the run.
         images_seen: before this batch.
@@ -105,7 +105,7 @@ def add_real_noise(
         share: which of them `images` are.
 
     Returns:
-        float [N, 3, H, W].
+        float [N, C, H, W].
     """
     if amount == 0:
         return images

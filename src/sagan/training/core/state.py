@@ -31,6 +31,7 @@ class TrainingState:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(torch_seed(config.seed, Stream.INITIALISATION))
             sizes = {"image_size": shards.image_size, "num_classes": shards.num_classes}
+            sizes["image_channels"] = shards.image_channels
             generator = build_generator(config.model.generator, **sizes)
             discriminator = build_discriminator(config.model.discriminator, **sizes)
         discriminator.freeze(config.freeze_discriminator_layers)

@@ -26,7 +26,7 @@ T = TypeVar("T")
 _ALIGNMENT = 16  # bytes
 
 Update = tuple[Tensor, ...]
-"""Of D: images uint8 [N, 3, H, W], labels int64 [N], z, y, draws; of G: z [N, Z], y int64 [N],
+"""Of D: images uint8 [N, C, H, W], labels int64 [N], z, y, draws; of G: z [N, Z], y int64 [N],
 draws. Draws are the augmentation's random numbers, float32 [N, numbers], none where it is off."""
 
 
@@ -86,7 +86,7 @@ class InputSampler:
         return [*updates, (*fakes, *draws)]
 
     def with_noise(self, images: Tensor, images_seen: int) -> Tensor:
-        """Real images float [N, 3, H, W] with the run's noise added."""
+        """Real images float [N, C, H, W] with the run's noise added."""
         config = self._config
         return add_real_noise(
             images,

@@ -19,7 +19,7 @@ from sagan.training.core.finite import FiniteCheck
 from sagan.training.core.losses import HINGE, LeCam, Objective
 
 Augment = Callable[..., Tensor]
-"""Images [N, 3, H, W] and their random numbers -> images that D sees; see `Augmentation`."""
+"""Images [N, C, H, W] and their random numbers -> images that D sees; see `Augmentation`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def discriminator_step(  # noqa: PLR0917 - the order is the paper's
         G: generator, in training mode; it gets no gradient.
         D: discriminator; gradients are averaged over all processes where it is distributed.
         optimizer: of D.
-        real_images: float [N, 3, H, W], -1..1.
+        real_images: float [N, C, H, W], -1..1.
         class_labels: of the real images.
         z: latents of the fakes.
         y: labels of the fakes.

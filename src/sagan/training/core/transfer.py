@@ -20,6 +20,7 @@ from sagan.training.core.state import TrainingState
 
 GENERATOR, DISCRIMINATOR, AVERAGE = "generator", "discriminator", "ema_generator"
 _SHOWN = 3  # tensors that a message names
+_LAST_LAYER = "to_rgb.weight"  # of the generator, [C, base channels, 3, 3]
 
 Tensors = Mapping[str, Tensor]
 
@@ -60,8 +61,10 @@ def require_fit(networks: Mapping[str, nn.Module], weights: TrainedWeights) -> N
         weights: of the trained model.
 
     Raises:
-        ValueError: with the first tensors that differ in shape.
+        ValueError: with the first tensors that differ in shape, or if the images have other
+            channels.
     """
+    _require_channels(networks[GENERATOR], weights)
     differing = []
     for name, network in networks.items():
         given, match = weights.of(name), _match(network, weights.of(name), same_classes=False)
@@ -77,6 +80,21 @@ def require_fit(networks: Mapping[str, nn.Module], weights: TrainedWeights) -> N
         f"no weights of the model fit: {reason}; set base_channels as in that model (half of it "
         "for images of twice the size)"
     )
+
+
+def _require_channels(generator: nn.Module, weights: TrainedWeights) -> None:
+    """Refuse a model of other channels: its first and last layers would be left at random."""
+    given = weights.of(GENERATOR).get(_LAST_LAYER)
+    found, wanted = (
+        (None if given is None else len(given)),
+        len(generator.state_dict()[_LAST_LAYER]),
+    )
+    if found is not None and found != wanted:
+        raise ValueError(
+            f"the model makes images of {found} channel{'s' if found > 1 else ''}, but those to "
+            f"train on have {wanted}; make shards with preprocessing.channels: {found}, or start "
+            f"from a model of {wanted}"
+        )
 
 
 def take_weights(

@@ -43,7 +43,7 @@ class Diagnostics:
     warnings: list[str]
     """Problems that have now lasted for `patience` checks, each reported once while it lasts."""
     images: Tensor
-    """uint8 [N, 3, H, W] on the CPU: samples of the fixed latents by the generator that is
+    """uint8 [N, C, H, W] on the CPU: samples of the fixed latents by the generator that is
     exported, sorted by class, `images_per_class` each."""
 
 
@@ -97,7 +97,7 @@ class CollapseMonitor:
     def _fakes(self, generator: Generator) -> Tensor:
         with batch_statistics(generator):
             images: Tensor = generator(self._batch.latents, self._batch.class_labels)
-        return images  # float [N, 3, H, W], -1..1
+        return images  # float [N, C, H, W], -1..1
 
     def _logits(self, discriminator: Discriminator, fake_images: Tensor) -> tuple[Tensor, Tensor]:
         batch = self._batch

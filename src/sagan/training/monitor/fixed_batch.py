@@ -30,11 +30,11 @@ class FixedBatch:
     groups: Tensor
     """int64 [N]; of the latents."""
     real_images: Tensor
-    """uint8 [M, 3, H, W]."""
+    """uint8 [M, C, H, W]."""
     real_labels: Tensor
     """int64 [M]."""
     val_images: Tensor
-    """uint8 [V, 3, H, W]; of the validation split, of the same classes; V is 0 without one."""
+    """uint8 [V, C, H, W]; of the validation split, of the same classes; V is 0 without one."""
     val_labels: Tensor
     """int64 [V]."""
     real_distances: dict[int, float]
@@ -85,8 +85,8 @@ def _held_out(
 ) -> tuple[Tensor, Tensor]:
     """Images and labels of the validation split, at most `size` of each group."""
     if "val" not in shards.splits:
-        empty = torch.empty(0, 3, shards.image_size, shards.image_size, dtype=torch.uint8)
-        return empty, torch.empty(0, dtype=torch.int64)
+        shape = (0, shards.image_channels, shards.image_size, shards.image_size)
+        return torch.empty(shape, dtype=torch.uint8), torch.empty(0, dtype=torch.int64)
     split = shards.split("val")
     members = [np.arange(len(split))]
     if config.model.generator.class_conditional:

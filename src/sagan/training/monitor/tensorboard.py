@@ -65,7 +65,7 @@ class TensorBoardWriter:
 
         Args:
             name: of the grid.
-            images: uint8 [N, 3, H, W].
+            images: uint8 [N, C, H, W].
             step: of the run.
             columns: images in a row; N is a multiple of it.
         """
@@ -103,11 +103,11 @@ def grid(images: Tensor, columns: int) -> Tensor:
     """Arrange images in a grid with grey gaps.
 
     Args:
-        images: uint8 [N, 3, H, W], N a multiple of columns; small ones are enlarged by pixels.
+        images: uint8 [N, C, H, W], N a multiple of columns; small ones are enlarged by pixels.
         columns: images in a row.
 
     Returns:
-        uint8 [3, height, width], on the CPU.
+        uint8 [C, height, width], on the CPU.
     """
     factor = max(1, _TILE_PX // images.shape[-1])
     tiles = images.cpu().repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)

@@ -85,7 +85,13 @@ def recorded_hashes(given: str, runs_dir: Path) -> list[str]:
     ]
 
 
-def check_start(config: TrainingConfig, image_size: int | None, runs_dir: Path | None) -> None:
+def check_start(
+    config: TrainingConfig,
+    image_size: int | None,
+    runs_dir: Path | None,
+    *,
+    image_channels: int = 3,
+) -> None:
     """Check before a run that its trained model can be read and fits the networks.
 
     A model that is gone is none that is missing, if a run that started from it can be resumed.
@@ -94,10 +100,12 @@ def check_start(config: TrainingConfig, image_size: int | None, runs_dir: Path |
         config: of the run.
         image_size: side of the images; None: not known yet [px].
         runs_dir: folder of all runs.
+        image_channels: of the images.
 
     Raises:
         FileNotFoundError: if there is no such model.
-        ValueError: if it is not a model, is damaged, or nothing of it fits.
+        ValueError: if it is not a model, is damaged, nothing of it fits, or its images have other
+            channels.
     """
     given = config.start_from
     if given is None:
@@ -110,7 +118,8 @@ def check_start(config: TrainingConfig, image_size: int | None, runs_dir: Path |
         raise
     if image_size is None:
         return
-    sizes = {"image_size": image_size, "num_classes": 1}  # the rows of tables always fit
+    sizes = {"image_size": image_size, "image_channels": image_channels}
+    sizes["num_classes"] = 1  # the rows of tables always fit
     with torch.device("meta"):
         generator = build_generator(config.model.generator, **sizes)
         discriminator = build_discriminator(config.model.discriminator, **sizes)

@@ -26,12 +26,12 @@ def augment(images: Tensor, draws: Tensor, p: Tensor) -> Tensor:
     """The images after random transforms; exactly the images at p = 0.
 
     Args:
-        images: float32 [N, 3, S, S], -1..1.
+        images: float32 [N, C, S, S], -1..1.
         draws: float32 [N, UNIFORMS + NORMALS]: uniform 0..1, then standard normal.
         p: probability of each transform, [].
 
     Returns:
-        float32 [N, 3, S, S]; colours may leave the range, as in the paper.
+        float32 [N, C, S, S]; colours may leave the range, as in the paper.
     """
     gates, normals = draws[:, :_TRANSFORMS], draws[:, UNIFORMS:]
     values = draws[:, _TRANSFORMS:UNIFORMS]
@@ -96,7 +96,7 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
     """Resample images bilinearly, mirrored beyond their borders.
 
     Args:
-        images: [N, 3, S, S].
+        images: [N, C, S, S].
         inverse: maps (x, y, 1) of the result to that of the image, [N, 3, 3]; x to the right, y
             down, the image is -1..1.
     """
@@ -107,8 +107,16 @@ def warp(images: Tensor, inverse: Tensor) -> Tensor:
 
 
 def recolour(images: Tensor, colours: Tensor) -> Tensor:
-    """Map (red, green, blue, 1) by [N, 4, 4] at each pixel of [N, 3, H, W]."""
-    values = colours[:, :3, :3] @ images.flatten(2) + colours[:, :3, 3:]
+    """Map (red, green, blue, 1) by [N, 4, 4] at each pixel of [N, C, H, W].
+
+    With one channel: (grey, grey, grey, 1), and the mean of the three results, as in ADA's code, so
+    that hue and saturation change nothing.
+    """
+    linear, added = colours[:, :3, :3], colours[:, :3, 3:]
+    if images.shape[1] == 1:
+        linear = linear.sum(2, keepdim=True).mean(1, keepdim=True)  # [N, 1, 1]
+        added = added.mean(1, keepdim=True)
+    values = linear @ images.flatten(2) + added
     return values.view_as(images)
 
 

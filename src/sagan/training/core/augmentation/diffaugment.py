@@ -1,7 +1,7 @@
 """Transforms of DiffAugment (Zhao et al., 2020): color, translation, cutout.
 
 Every image is transformed with random numbers of its own. All transforms are differentiable with
-respect to the images, which are float32 [N, 3, H, W], -1..1. As in the paper, colours may leave
+respect to the images, which are float32 [N, C, H, W], -1..1. As in the paper, colours may leave
 that range.
 """
 
@@ -20,12 +20,12 @@ def augment(images: Tensor, draws: Tensor, policy: Collection[str]) -> Tensor:
     """The images after the policy's transforms.
 
     Args:
-        images: float32 [N, 3, H, W], -1..1.
+        images: float32 [N, C, H, W], -1..1.
         draws: uniform numbers, float32 [N, UNIFORMS], 0..1.
         policy: of color, translation, cutout.
 
     Returns:
-        float32 [N, 3, H, W].
+        float32 [N, C, H, W].
     """
     side = images.shape[-1]
     brightness, saturation, contrast, *places = draws.unbind(1)
@@ -51,7 +51,10 @@ def shift_brightness(images: Tensor, amounts: Tensor) -> Tensor:
 
 
 def scale_saturation(images: Tensor, factors: Tensor) -> Tensor:
-    """Scale each pixel's distance to its mean over the channels; at factor 0 [N] it is grey."""
+    """Scale each pixel's distance to its mean over the channels; at factor 0 [N] it is grey.
+
+    An image of one channel stays as it is.
+    """
     return _scale_about(images, images.mean(1, keepdim=True), factors)
 
 

@@ -49,11 +49,11 @@ class Augmentation(nn.Module):
         """Augment images in float32; to be called outside of autocast.
 
         Args:
-            images: [N, 3, H, W], -1..1.
+            images: [N, C, H, W], -1..1.
             draws: of `draw`, in order, for N images in all; none leaves the images as they are.
 
         Returns:
-            float32 [N, 3, H, W], or the images themselves.
+            float32 [N, C, H, W], or the images themselves.
         """
         if not draws:
             return images
