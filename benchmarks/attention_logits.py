@@ -44,7 +44,7 @@ def attend(images: Tensor, channels: int, side: int, form: str, seed: int = 0) -
     """What reaches the attention of a new discriminator, and what it makes of it.
 
     Args:
-        images: float [N, 3, H, W], -1..1.
+        images: float [N, C, H, W], -1..1.
         channels: after the first block.
         side: of the feature map that is attended [px].
         form: of the attention.
@@ -54,6 +54,7 @@ def attend(images: Tensor, channels: int, side: int, form: str, seed: int = 0) -
     network = Discriminator(
         image_size=images.shape[-1],
         num_classes=1,
+        image_channels=images.shape[1],
         base_channels=channels,
         attention_resolutions=(side,),
         attention_form=form,

@@ -145,7 +145,7 @@ def interleave(readers: dict[str, Reader], rounds: int) -> dict[str, list[float]
 
 
 def make_step(size: int, channels: int) -> Callable[[Tensor, Tensor], None]:
-    """An update of both networks on a batch: uint8 images [N, 3, H, W], labels int64 [N]."""
+    """An update of both networks on a batch: uint8 images [N, C, H, W], labels int64 [N]."""
     from sagan.models.discriminator import Discriminator
     from sagan.models.generator import Generator
     from sagan.training.core.steps import discriminator_step, generator_step

@@ -27,9 +27,9 @@ def measure(
     """Recognised share and within-class diversity of generated digits.
 
     Args:
-        images: uint8 [N, 3, H, W], generated; H and W at least 8.
+        images: uint8 [N, C, H, W], generated; H and W at least 8.
         labels: int64 [N], the digit that was asked for.
-        real_images: uint8 [M, 3, H, W], real digits at the same size.
+        real_images: uint8 [M, C, H, W], real digits at the same size.
         real_labels: int64 [M].
 
     Returns:
@@ -70,7 +70,7 @@ def _fit_svm() -> Any:  # noqa: ANN401 - scikit-learn has no types
 
 
 def _as_svm_input(images: np.ndarray) -> np.ndarray:
-    """uint8 [N, 3, H, W] -> float [N, 64] in 0..16: grey, averaged over areas to 8x8."""
+    """uint8 [N, C, H, W] -> float [N, 64] in 0..16: grey, averaged over areas to 8x8."""
     import torch
 
     grey = torch.from_numpy(np.ascontiguousarray(images)).float().mean(dim=1, keepdim=True)
@@ -79,7 +79,7 @@ def _as_svm_input(images: np.ndarray) -> np.ndarray:
 
 
 def generate(bundle_path: Path, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [N, 3, H, W] and int64 [N]: `per_class` samples of each class of a bundle."""
+    """uint8 [N, C, H, W] and int64 [N]: `per_class` samples of each class of a bundle."""
     import torch
 
     from sagan.bundle.generator_bundle import GeneratorBundle
@@ -102,7 +102,7 @@ def shards_path(shards_json: Path) -> Path:
 
 
 def read_real(shards_json: Path) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [M, 3, H, W] and int64 [M]: every real image of all splits."""
+    """uint8 [M, C, H, W] and int64 [M]: every real image of all splits."""
     from sagan.data.shards.store import ShardStore
 
     store = ShardStore.open(shards_path(shards_json))

@@ -136,7 +136,7 @@ def agreement(images: np.ndarray, labels: np.ndarray) -> float:
     """How alike the two corners of an image are, beyond what their class makes them.
 
     Args:
-        images: uint8 [N, 3, 16, 16].
+        images: uint8 [N, C, 16, 16].
         labels: int64 [N]; at least two images a class.
 
     Returns:

@@ -21,6 +21,7 @@ from sagan.metrics.features.statistics import Statistics, StreamingStatistics
 from sagan.metrics.scores.frechet import frechet_distance
 from sagan.models.generator import build_generator
 from sagan.network_config import GeneratorConfig
+from sagan.sampling.drawing import as_pixels
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
@@ -101,7 +102,7 @@ def make_bundle(path: Path, image_size: int, channels: int) -> Path:
 
 
 def draw(bundle: Path, count: int, seed: int = 0) -> Iterator[Tensor]:
-    """Batches uint8 [N, 3, H, W] of a bundle's samples, at one thread."""
+    """Batches uint8 [N, C, H, W] of a bundle's samples, at one thread."""
     torch.set_num_threads(1)
     generator = GeneratorBundle.open(bundle).load()
     latents = sample_latents(count, generator.latent_dim, seed)
@@ -134,7 +135,7 @@ def their_fid(bundle: Path, reference: Path, weights: Path, count: int) -> float
         (cache / WEIGHTS_NAME).symlink_to(weights.resolve())
         pixels = (image for batch in draw(bundle, count) for image in batch)
         for number, image in enumerate(pixels):
-            Image.fromarray(image.permute(1, 2, 0).numpy()).save(pictures / f"{number:06d}.png")
+            Image.fromarray(as_pixels(image.numpy())).save(pictures / f"{number:06d}.png")
         command = [sys.executable, "-m", "pytorch_fid", "--device=cpu", reference, pictures]
         environment = {**os.environ, "TORCH_HOME": str(cache.parents[1])}
         run = subprocess.run(

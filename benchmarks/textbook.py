@@ -95,7 +95,7 @@ def textbook_step(
         generator: of the textbook.
         discriminator: of the textbook.
         optimizers: of the generator, of the discriminator.
-        real: images [N, 3, H, W] and labels [N].
+        real: images [N, C, H, W] and labels [N].
         fakes: latents [N, Z] and labels [N], for each of the two updates.
     """
     generator_optimizer, discriminator_optimizer = optimizers

@@ -42,6 +42,14 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> object:
     return small_shards(tmp_path_factory.mktemp("small_store"))
 
 
+@pytest.fixture(scope="session")
+def grey_store(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """The same images as shards of one channel."""
+    from tests.small_world import small_shards
+
+    return small_shards(tmp_path_factory.mktemp("grey_store"), channels=1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts a process, trains or is costly as slow; costly files are handed out first.
 

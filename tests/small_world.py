@@ -42,10 +42,11 @@ PROTOCOL = {
 SCORING = {"every_images": 12, "evaluation": PROTOCOL}
 
 
-def small_shards(root: Path, *, val_per_class: int = 4) -> ShardStore:
+def small_shards(root: Path, *, val_per_class: int = 4, channels: int = 3) -> ShardStore:
     """Three classes of 24 drawn images at 16 px, and a validation split unless it is empty."""
     draw_image_folder(root / "images", per_class=24, val_per_class=val_per_class)
     arguments = [str(root / "images"), "--image-size", str(SIZE), "--out", str(root / "shards")]
+    arguments += ["--channels", str(channels)]
     assert make_shards(arguments) == 0
     return ShardStore.open(next((root / "shards").glob("*/index.json")).parent)
 
@@ -57,6 +58,7 @@ def small_bundle(
     class_names: tuple[str, ...] = CLASSES,
     class_titles: dict[str, str] | None = None,
     averaged: bool = False,
+    channels: int = 3,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on.
 
@@ -65,7 +67,7 @@ def small_bundle(
     config = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=attention)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        first, second = (_attentive(config, len(class_names)) for _ in range(2))
+        first, second = (_attentive(config, len(class_names), channels) for _ in range(2))
     facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
     raw = None
     if averaged:
@@ -82,8 +84,10 @@ def small_bundle(
     )
 
 
-def _attentive(config: GeneratorConfig, num_classes: int) -> Generator:
-    generator = build_generator(config, image_size=SIZE, num_classes=num_classes)
+def _attentive(config: GeneratorConfig, num_classes: int, channels: int) -> Generator:
+    generator = build_generator(
+        config, image_size=SIZE, num_classes=num_classes, image_channels=channels
+    )
     for name, parameter in generator.named_parameters():
         if "gamma" in name and parameter.ndim == 0:
             parameter.data.fill_(1.0)

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from sagan.common.pixels import to_float, to_uint8
+from sagan.common.pixels import to_float, to_uint8, with_channels
 
 
 def test_every_stored_value_survives_there_and_back():
@@ -39,3 +41,19 @@ def test_memory_format_is_kept():
     )
 
     assert to_float(images).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_colours_become_grey_as_pillow_converts_them():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    grey = with_channels(torch.from_numpy(pixels).permute(2, 0, 1), 1)
+
+    assert (grey[0].numpy() == np.asarray(Image.fromarray(pixels).convert("L"))).all()
+
+
+def test_grey_survives_three_channels_and_back():
+    grey = torch.arange(256, dtype=torch.uint8).view(2, 1, 8, 16)
+    repeated = with_channels(grey, 3)
+
+    assert torch.equal(repeated, grey.expand(2, 3, 8, 16))
+    assert torch.equal(with_channels(repeated, 1), grey)
+    assert with_channels(grey, 1) is grey

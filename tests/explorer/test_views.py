@@ -158,6 +158,9 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     other = small_bundle(tmp_path / "other", class_names=("a", "b"))
     assert explore([str(bundle.path), "--compare", str(other.path)]) == 1
     assert "its class_names differ" in capsys.readouterr().err
+    grey = small_bundle(tmp_path / "grey", channels=1)
+    assert explore([str(bundle.path), "--compare", str(grey.path)]) == 1
+    assert "its image_channels differ" in capsys.readouterr().err
     weights = tmp_path / "other" / "generator.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     assert explore([str(other.path)]) == 1

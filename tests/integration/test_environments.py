@@ -34,8 +34,10 @@ def test_every_environment_configures_every_pipeline(environment):
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_variants_can_be_built(environment):
     chosen = parameters(environment)
-    size = chosen["preprocessing"].image_size
-    images = SimpleNamespace(image_size=size, num_classes=10, key="key", data_hash="hash")
+    made = chosen["preprocessing"]
+    images = SimpleNamespace(image_size=made.image_size, num_classes=10, key="key", data_hash="h")
+    images.image_channels = made.channels
+    assert made.channels == (1 if environment == "base" else 3)
 
     runs = plan_runs(chosen["comparison"], chosen["training"], images)
 

@@ -56,6 +56,7 @@ def measured(tmp_path_factory):
     shards = imbalanced(root, train=(380, 20), val=(95, 5))
     bundle = SimpleNamespace(
         image_size=16,
+        image_channels=3,
         class_names=shards.class_names,
         num_classes=2,
         latent_dim=4,

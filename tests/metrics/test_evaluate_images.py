@@ -169,9 +169,11 @@ def parameters(config, tmp_path):
     return ["--config", str(path)]
 
 
+@pytest.mark.parametrize("channels", [3, 1])
 def test_class_folders_are_measured_against_shards_as_a_file_of_samples(
-    shards, parameters, tmp_path
+    shards, grey_store, parameters, tmp_path, channels
 ):
+    shards = grey_store if channels == 1 else shards
     val = shards.split("val")
     order = np.argsort(val.labels, kind="stable")  # as the folders are read
     images, labels = val.read(order).numpy(), val.labels[order]

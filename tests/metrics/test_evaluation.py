@@ -258,6 +258,8 @@ def test_a_generator_of_other_data_is_refused(shards, tmp_path):
 
     with pytest.raises(ValueError, match="2 are in one only: 02_triangle, cat"):
         check_generator(other, shards)
+    with pytest.raises(ValueError, match="with channels: 1, the shards hold 3"):
+        check_generator(small_bundle(tmp_path / "grey", channels=1), shards)
 
 
 def test_random_states_are_left_alone(shards, config, workspace):

@@ -88,10 +88,14 @@ def test_arrays_of_other_projects_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("images_name", "labels_name"), [("images", "class_labels"), ("x", "y"), ("arr_0", "arr_1")]
+    ("images_name", "labels_name", "channels"),
+    [
+        *(("images", "class_labels", 3), ("images", "class_labels", 1)),
+        *(("x", "y", 3), ("arr_0", "arr_1", 3), ("arr_0", "arr_1", 1)),
+    ],
 )
-def test_labels_of_arrays_are_read(tmp_path, images_name, labels_name):
-    pixels, labels = noise(4).transpose(0, 3, 1, 2), np.array([2, 0, 1, 1])
+def test_labels_of_arrays_are_read(tmp_path, images_name, labels_name, channels):
+    pixels, labels = noise(4).transpose(0, 3, 1, 2)[:, :channels], np.array([2, 0, 1, 1])
     stored = pixels.transpose(0, 2, 3, 1) if images_name == "arr_0" else pixels
     np.savez(tmp_path / "ours.npz", **{images_name: stored, labels_name: labels})
 
@@ -104,7 +108,10 @@ def test_labels_of_arrays_are_read(tmp_path, images_name, labels_name):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"arr_0": np.zeros((4, 3, 8, 8), np.uint8)}, r"\[N, H, W, 3\], got uint8 \[4, 3, 8, 8\]"),
+        (
+            {"arr_0": np.zeros((4, 3, 8, 8), np.uint8)},
+            r"\[N, H, W, C\] with C of 1 or 3, got uint8 \[4, 3",
+        ),
         ({"arr_0": np.zeros((4, 8, 8, 3))}, "uint8"),
         ({"arr_0": np.zeros((0, 8, 8, 3), np.uint8)}, "uint8"),
         ({"mu": np.zeros(4), "sigma": np.zeros((4, 3))}, r"sigma \[D, D\]"),

@@ -10,7 +10,7 @@ from sagan.models.normalization import ConditionalBatchNorm2d
 
 BLOCKS = {
     "generator": GeneratorBlock(8, 8, num_classes=2, momentum=0.1, spectral_norm=True),
-    "stem": DiscriminatorStem(8, spectral_norm=True),
+    "stem": DiscriminatorStem(3, 8, spectral_norm=True),
     "down": DiscriminatorBlock(8, 16, downsample=True, spectral_norm=True),
     "last": DiscriminatorBlock(8, 8, downsample=False, spectral_norm=True),
     "attention": SelfAttention2d(8, spectral_norm=True),
@@ -100,18 +100,22 @@ def test_projection_head():
     torch.testing.assert_close(difference, ((e(y) - e(other)) * h).sum(1))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("network", ["generator", "discriminator"])
-def test_one_sample_does_not_depend_on_the_others_at_evaluation(network):
+def test_one_sample_does_not_depend_on_the_others_at_evaluation(network, channels):
     torch.manual_seed(0)
     sizes = {"image_size": 16, "num_classes": 3, "base_channels": 8, "attention_resolutions": (8,)}
+    sizes["image_channels"] = channels
     labels = torch.tensor([0, 1, 2, 1])
     built = Generator(**sizes) if network == "generator" else Discriminator(**sizes)
-    x = torch.randn(4, 128) if network == "generator" else torch.randn(4, 3, 16, 16)
+    x = torch.randn(4, 128) if network == "generator" else torch.randn(4, channels, 16, 16)
     built.eval()
 
     both, alone = built(x, labels), built(x[1:2], labels[1:2])
     if network == "discriminator":
         both, alone = both[0], alone[0]
+    else:
+        assert both.shape == (4, channels, 16, 16)
 
     torch.testing.assert_close(both[1:2], alone)
 

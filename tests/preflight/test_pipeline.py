@@ -128,8 +128,10 @@ def test_a_model_to_start_from_is_checked_before_images_are_made(tmp_path: Path)
     model = small_bundle(tmp_path / "runs" / "model").path
     runs = {"type": "sagan.datasets.WorkspaceDataset", "filepath": str(tmp_path / "runs")}
 
-    def begin(start_from: str, **generator: int) -> None:
+    def begin(start_from: str, channels: int = 3, **generator: int) -> None:
         catalog = network_catalog(generator=SMALL | generator)
+        images = {"image_size": 16, "channels": channels}
+        catalog["params:preprocessing"] = MemoryDataset(images)
         training = catalog.load("params:training") | {"start_from": start_from}
         catalog["params:training"] = MemoryDataset(training)
         catalog["params:tuning"] = MemoryDataset(STUDY)
@@ -146,6 +148,10 @@ def test_a_model_to_start_from_is_checked_before_images_are_made(tmp_path: Path)
         begin("modle")
     with pytest.raises(ValueError, match=r"training\.start_from: model: no weights of the model"):
         begin("model", base_channels=16)
+    with pytest.raises(
+        ValueError, match=r"start_from: model: the model makes images of 3 channels"
+    ):
+        begin("model", channels=1)
     (model / "generator.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="was changed after it was written"):
         begin("model")

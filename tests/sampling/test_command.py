@@ -18,7 +18,10 @@ def no_cuda(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
-def test_writes_pictures_and_samples(bundle, tmp_path):
+@pytest.mark.parametrize("channels", [3, 1])
+def test_writes_pictures_and_samples(bundle, tmp_path, tmp_path_factory, channels):
+    if channels == 1:
+        bundle = small_bundle(tmp_path_factory.mktemp("grey") / "generator", channels=1)
     arguments = [str(bundle.path), "--out", str(tmp_path), "--count", "2", "--npz"]
 
     assert main([*arguments, "--classes", "02_triangle,0", "--truncation", "0.5"]) == 0
@@ -26,9 +29,10 @@ def test_writes_pictures_and_samples(bundle, tmp_path):
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"sample_grid.png", "attention_maps.png", "samples.npz"}
     with np.load(tmp_path / "samples.npz", allow_pickle=False) as samples:
-        assert samples["images"].shape == (4, 3, 16, 16)
+        assert samples["images"].shape == (4, channels, 16, 16)
         assert samples["class_labels"].tolist() == [2, 2, 0, 0]
     assert Image.open(tmp_path / "sample_grid.png").mode == "RGB"
+    assert Image.open(tmp_path / "attention_maps.png").mode == "RGB"
 
 
 def test_samples_are_files_on_request(bundle, tmp_path, capsys):

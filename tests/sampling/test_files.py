@@ -7,9 +7,9 @@ from sagan.sampling.files import write_pngs
 NAMES = ("cat", "a/b", "..")
 
 
-@pytest.fixture
-def images():
-    return np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
+@pytest.fixture(params=[3, 1])
+def images(request):
+    return np.random.default_rng(0).integers(0, 256, (4, request.param, 8, 8), dtype=np.uint8)
 
 
 def written(folder):
@@ -24,7 +24,8 @@ def test_every_sample_lies_in_the_folder_of_its_class_under_its_index(images, tm
     assert [path.name for path in tmp_path.iterdir()] == ["samples"]
     for name, image in zip(names, images, strict=True):
         with Image.open(tmp_path / "samples" / name) as file:
-            assert (np.asarray(file) == image.transpose(1, 2, 0)).all()
+            assert file.mode == ("L" if len(image) == 1 else "RGB")
+            assert (np.asarray(file) == image.transpose(1, 2, 0).squeeze()).all()
 
 
 def test_samples_of_an_earlier_time_are_replaced(images, tmp_path):

@@ -17,8 +17,14 @@ from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
-def test_a_stopped_run_saves_and_goes_on_bit_for_bit(tiny, shards, tmp_path, monkeypatch, number):
+@pytest.mark.parametrize(
+    ("number", "channels"),
+    [(signal.SIGINT, 3), (signal.SIGTERM, 1), (signal.SIGHUP, 3), (signal.SIGUSR1, 3)],
+)
+def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
+    tiny, shards, grey_store, tmp_path, *, monkeypatch, number, channels
+):
+    shards = grey_store if channels == 1 else shards
     train(tiny(), shards, tmp_path / "whole")
     with monkeypatch.context() as patch:
         Stop(patch, steps=5, number=number)
@@ -30,6 +36,8 @@ def test_a_stopped_run_saves_and_goes_on_bit_for_bit(tiny, shards, tmp_path, mon
 
     assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
     assert [r["images_seen"] for r in result.journal] == list(range(4, 44, 4))
+    images = result.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1]))
+    assert images.shape == (2, channels, 16, 16)
 
 
 def test_a_killed_process_goes_on_bit_for_bit(tiny, shards, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sagan.common.files import disk
+from sagan.common.pixels import with_channels
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.decoding import decode_rgb
 from sagan.data.image_folder import ImageFolder
@@ -59,6 +60,18 @@ def test_a_store_holds_every_image_and_label(root):
         for image, stored in zip(images, every, strict=True):
             data = (root / image.path).read_bytes()
             assert torch.equal(stored, RESIZERS[CONFIG.resizer].resize(decode_rgb(data), 16))
+
+
+def test_shards_of_one_channel_are_the_grey_images_under_another_key(root):
+    colour, grey = build(root), build(root, CONFIG.model_copy(update={"channels": 1}))
+
+    assert (colour.image_channels, grey.image_channels) == (3, 1)
+    assert "channels" not in colour.facts(), "keys of earlier versions stay"
+    assert (grey.facts()["channels"], grey.key != colour.key) == (1, True)
+    places = np.arange(24)
+    images = grey.split("train").read(places)
+    assert images.shape == (24, 1, 16, 16)
+    assert torch.equal(images, with_channels(colour.split("train").read(places), 1))
 
 
 def test_reading_gathers_in_the_asked_order_over_shards(root):

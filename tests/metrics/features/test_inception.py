@@ -51,6 +51,13 @@ def test_equals_pytorch_fid(weights, fid_network):
     assert torch.allclose(features, expected, rtol=1e-4, atol=1e-4 * float(expected.mean()))
 
 
+def test_grey_is_repeated(weights):
+    grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    extract = InceptionFeatures(weights, CPU)
+
+    assert torch.equal(extract(grey), extract(grey.expand(1, 3, 16, 16)))
+
+
 def as_pil_resizes(image):
     """clean-fid's way: each channel a PIL image of floats, bicubic, clipped; uint8 [3, H, W]."""
     channels = [

@@ -238,6 +238,20 @@ def test_colours_of_ada():
     assert torch.equal(shown(ada.turn_hue(of(0.0))), images)
 
 
+def test_grey_takes_what_colours_have_in_common():
+    """As ADA's code: the mean over the channels of what the same grey in all of them becomes."""
+    grey, drawn = torch.rand(64, 1, 8, 8) * 2 - 1, numbers(ada, 64)
+    p = torch.tensor(0.9)
+
+    shown = ada.augment(grey, drawn, p)
+
+    repeated = ada.augment(grey.expand(64, 3, 8, 8).contiguous(), drawn, p)
+    assert shown.shape == grey.shape
+    torch.testing.assert_close(shown, repeated.mean(1, keepdim=True), atol=1e-5, rtol=0)
+    unsaturated = ada.recolour(grey, ada.saturate(torch.rand(64)) @ ada.turn_hue(torch.rand(64)))
+    torch.testing.assert_close(unsaturated, grey, atol=1e-5, rtol=0)
+
+
 # Random numbers
 
 

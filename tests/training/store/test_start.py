@@ -272,6 +272,15 @@ def test_a_damaged_checkpoint_and_one_of_something_else_are_refused(tiny, tmp_pa
         check_start(tiny(start_from=str(store.path)), 16, None)
 
 
+def test_a_model_of_other_channels_is_refused_before_the_run(tiny, tmp_path, model):
+    grey = small_bundle(tmp_path / "grey", channels=1).path
+    for given, channels, found in ((grey, 3, "1 channel,"), (model, 1, "3 channels,")):
+        config = tiny(start_from=str(given))
+        with pytest.raises(ValueError, match=f"makes images of {found}") as refused:
+            check_start(config, 16, None, image_channels=channels)
+        assert str(refused.value).startswith("training.start_from: ")
+
+
 def test_a_model_that_does_not_fit_is_refused_before_the_run(tiny, shards, tmp_path, model):
     other = tiny().model.model_dump()
     for network in other.values():
