@@ -14,7 +14,13 @@ from safetensors.torch import load_file, save_file
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.datasets import GeneratorBundleDataset
-from sagan.export.card import MismatchedImagesError, MismatchedMetricsError, _code, _example
+from sagan.export.card import (
+    MismatchedImagesError,
+    MismatchedMetricsError,
+    _code,
+    _example,
+    model_card,
+)
 from sagan.export.config import ExportConfig
 from sagan.export.folder import make_folder
 from sagan.export.program import ProgramMismatchError, largest_difference, write_program
@@ -113,6 +119,17 @@ def test_the_program_draws_the_same_without_this_project(shared, bundle):
     found = json.loads((shared / "program.json").read_text())
     assert 0 <= found["largest_difference"] <= found["tolerance"]
     assert found["torch"] == torch.__version__
+
+
+def test_a_grey_generator_is_described_and_exported_as_one(tmp_path):
+    grey = small_bundle(tmp_path / "grey", channels=1)
+
+    program = write_program(grey.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
+    card = model_card(ExportConfig(), grey, run.validation_report(), None, program)
+
+    assert program["output"] == "float32 [N, 1, 16, 16], -1..1"
+    assert "# [8, 1, 16, 16], -1..1" in card
+    assert "generator of grey images of 16 x 16 px" in card
 
 
 def test_a_program_of_other_weights_is_found_out(shared, bundle):

@@ -170,3 +170,13 @@ def test_loaded_images_are_what_a_network_is_trained_on(tmp_path):
 def test_sizes_in_words():
     assert describe_sizes([(8, 9)]) == "9x8 px"
     assert describe_sizes([(8, 9), (4, 4), (20, 10)]) == "3 sizes from 4x4 to 10x20 px"
+
+
+def test_colours_that_are_not_measured_are_told(tmp_path, caplog):
+    pixels = noise(4)
+    for name, written in (("grey", pixels[..., :1].repeat(3, axis=3)), ("colour", pixels)):
+        np.savez(tmp_path / f"{name}.npz", written)
+        images = open_images(tmp_path / f"{name}.npz", "train")
+        assert torch.cat(list(images.read_as(3, 2))).shape[1] == 3
+        assert torch.cat(list(images.read_as(1, 2))).shape[1] == 1
+        assert ("colour.npz' has images in colour" in caplog.text) == (name == "colour")

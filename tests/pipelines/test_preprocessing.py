@@ -16,10 +16,9 @@ def root(tmp_path):
     return draw_image_folder(tmp_path / "images")
 
 
-def catalog_for(root):
-    catalog = catalog_below(
-        root.parent / "data", **{"params:preprocessing": PreprocessingConfig(image_size=16)}
-    )
+def catalog_for(root, channels=3):
+    config = PreprocessingConfig(image_size=16, channels=channels)
+    catalog = catalog_below(root.parent / "data", **{"params:preprocessing": config})
     folder = ImageFolder.open(root)
     catalog.save("image_folder", folder)
     manifest = build_manifest(folder, ManifestConfig(workers=1))
@@ -43,12 +42,15 @@ def test_environments_have_their_size(env, size):
     assert PreprocessingConfig(**parameters("preprocessing", env)).image_size == size
 
 
-def test_shards_of_the_validated_images(root):
-    catalog = catalog_for(root)
+@pytest.mark.parametrize("channels", [3, 1])
+def test_shards_of_the_validated_images(root, caplog, channels):
+    catalog = catalog_for(root, channels)
     SequentialRunner().run(create_pipeline(), catalog)
     store = catalog.load("image_shards")
     assert store.path.parent == root.parent / "data/05_model_input/shards"
     assert store.facts()["images"] == {"train": 24, "val": 6}
+    assert store.image_channels == channels
+    assert ("30 of 30 images are stored in colour and become grey" in caplog.text) == (channels < 3)
     assert store.data_hash == data_hash(catalog.load("validated_manifest"))
 
 

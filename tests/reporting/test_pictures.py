@@ -79,3 +79,12 @@ def test_no_pairs_and_no_classes_are_no_error(side: int) -> None:
     empty = {name: array[:0] if array.ndim else array for name, array in arrays.items()}
     assert nearest_pairs(empty, run.CLASSES) == {"nearest": [], "drawn": []}
     assert class_pictures(empty, run.CLASSES) == []
+
+
+def test_a_grey_image_is_a_grey_picture() -> None:
+    arrays = run.pictures()
+    arrays["pair_samples"] = arrays["pair_samples"][:, :1]
+
+    (nearest,) = nearest_pairs(arrays, run.CLASSES)["nearest"]
+
+    assert (decoded(nearest["sample"]) == arrays["pair_samples"][0, 0]).all()

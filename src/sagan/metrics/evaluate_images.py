@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ import numpy as np
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.common.pixels import with_channels
 from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.class_labels import evaluation_labels, frequency_warnings, name_labels
@@ -127,11 +127,8 @@ def _against_shards(
 
     def batches() -> Iterator[Batch]:
         start = 0
-        for images in samples.read(config.batch_size):
-            yield (
-                with_channels(images, store.image_channels),
-                torch.from_numpy(labels[start : start + len(images)]),
-            )
+        for images in samples.read_as(store.image_channels, config.batch_size):
+            yield images, torch.from_numpy(labels[start : start + len(images)])
             start += len(images)
 
     return evaluate(
@@ -232,11 +229,12 @@ def _measure(
         return _Measured(images.statistics, None, set())
     statistics, sampler = StreamingStatistics(), ReservoirSampler(kept)
     sizes: set[tuple[int, int]] = set()
-    side = None
+    side, read = None, images.read
     if isinstance(extractor, ClassifierFeatures):
-        side = extractor.classifier.network.image_size
+        network = extractor.classifier.network
+        side, read = network.image_size, partial(images.read_as, network.image_channels)
     with progress_bar(f"features of {images.path.name}", images.count, leave=False) as bar:
-        for batch in images.read(config.batch_size):
+        for batch in read(config.batch_size):
             height, width = batch.shape[-2:]
             if side is not None and (height, width) != (side, side):
                 raise ValueError(

@@ -1,6 +1,7 @@
 """Images to compare, from wherever they are: shards, a folder, an `.npz`."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from torch import Tensor
 
 from sagan.common.files import file_sha256, json_sha256
 from sagan.common.naming import folder_name
+from sagan.common.pixels import with_channels
 from sagan.data.decoding import decode_rgb
 from sagan.data.folder_names import file_names, first_five, folder_names, warn_ignored
 from sagan.data.parallel import ordered_map
 from sagan.data.shards.store import INDEX, ShardStore
 from sagan.metrics.features.statistics import Statistics
+
+logger = logging.getLogger(__name__)
 
 Labels = np.ndarray
 OTHERS = "arr_0"  # how other projects name the images of their samples, uint8 [N, H, W, C]
@@ -48,6 +52,19 @@ class ImageSet:
     """The shard store that they are a split of."""
     statistics: Statistics | None = None
     """Of a file that has no images, but mean and covariance of Inception's features of them."""
+
+    def read_as(self, channels: int, batch_size: int) -> Iterator[Tensor]:
+        """`read`, with so many channels, 1 or 3; a warning at the end where colours were lost."""
+        lost = False
+        for images in self.read(batch_size):
+            made = with_channels(images, channels)
+            lost = lost or not torch.equal(with_channels(made, images.shape[1]), images)
+            yield made
+        if lost:
+            logger.warning(
+                "'%s' has images in colour, compared in grey: the others have one channel",
+                self.path,
+            )
 
     def labels_among(self, class_names: Sequence[str]) -> Labels | None:
         """Labels as indices of these classes; None if they are unknown, or a class is another.
