@@ -15,7 +15,7 @@ from sagan.commands.group import (
 from sagan.completion.config import CompletionConfig
 
 _COUNT = click.IntRange(min=1)
-_ENCODERS = Path("encoders")  # in the folder of results
+_ENCODERS = Path(".encoders")  # in the folder of results
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
@@ -38,7 +38,7 @@ _ENCODERS = Path("encoders")  # in the folder of results
 @click.option(
     "--encoder-steps", type=_COUNT, default=2000, help="Training steps of the encoder, made once."
 )
-@path_option("--encoders", metavar="DIR", help="Where encoders are kept; default: OUT/encoders.")
+@path_option("--encoders", metavar="DIR", help="Where encoders are kept; default: OUT/.encoders.")
 @click.option("--tile", type=_COUNT, default=64, help="Side of an image on the sheet, about [px].")
 @device_option
 def complete(
@@ -90,7 +90,6 @@ def complete(
         size=opened.image_size,
         channels=channels_of(generator),
         seed=seed,
-        resizer="bicubic_antialias",
     )
     kept = encoders or out / _ENCODERS
     made = list(

@@ -56,7 +56,9 @@ def complete(
             encoder = encoder or obtain_encoder(
                 bundle, generator, config.encoder, encoders, seed=config.seed, device=device
             )
-            found = search(image, generator, encoder, config, class_label, device)
+            found = search(
+                image, generator, encoder, config, class_label=class_label, device=device
+            )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
             known = results.completed(image, found, bundle.class_names, facts)
             results.write(known, out / image.name)

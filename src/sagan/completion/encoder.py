@@ -30,14 +30,14 @@ class Encoder(nn.Module):
     def __init__(
         self, *, image_size: int, channels: int, latent_dim: int, num_classes: int, base: int
     ) -> None:
-        """Build for images [channels, image_size, image_size]; `base`: channels of the first map."""
+        """Build for images [channels, S, S]; `base`: channels of the first map."""
         super().__init__()
         widths = [base]
         layers: list[nn.Module] = [nn.Conv2d(channels + 1, base, 3, padding=1), nn.ReLU()]
         side = image_size
         while side > _SMALLEST_PX:
             widths.append(min(2 * widths[-1], 8 * base))
-            layers += [nn.Conv2d(*widths[-2:], 4, stride=2, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(widths[-2], widths[-1], 4, stride=2, padding=1), nn.ReLU()]
             side //= 2
         hidden = 8 * base
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side**2, hidden))
@@ -135,6 +135,6 @@ def _train(
         loss = F.gaussian_nll_loss(mean, latents, std**2)
         loss = loss + F.cross_entropy(encoder.classes(F.relu(features)), labels) / mean.shape[1]
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()

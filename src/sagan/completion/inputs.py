@@ -26,6 +26,8 @@ from sagan.data.folder_names import IMAGE_SUFFIXES, first_five
 from sagan.data.manifest.inspection import open_image
 from sagan.data.resizing import squares
 
+_RESIZER = "bicubic_antialias"  # training's default; a bundle does not say which it was
+
 
 @dataclass(frozen=True)
 class MaskedImage:
@@ -42,7 +44,7 @@ class MaskedImage:
 
 
 def read_images(
-    paths: Sequence[Path], mask: str, *, size: int, channels: int, seed: int, resizer: str
+    paths: Sequence[Path], mask: str, *, size: int, channels: int, seed: int
 ) -> list[MaskedImage]:
     """Read all images and masks, so that a fault is found before anything is computed.
 
@@ -53,7 +55,6 @@ def read_images(
         size: S.
         channels: C; of one channel, colours become the luma of ITU-R 601.
         seed: of the mask `random`, which depends on the image's pixels too.
-        resizer: a name that `data.resizing` has.
 
     Raises:
         FileNotFoundError: if an image or the mask is not there.
@@ -66,9 +67,15 @@ def read_images(
             "of a mask image"
         )
     names = [name for name, _ in found]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{len(twice)} names of more than one image: {first_five(twice)}")
-    return [_read(name, path, mask, size, channels, seed, resizer) for name, path in found]
+    folders = [folder.as_posix() for name in names for folder in Path(name).parents]
+    if twice := sorted({name for name in names if [*names, *folders].count(name) > 1}):
+        raise ValueError(
+            f"{len(twice)} names of more than one image, or of a folder beside it, without their "
+            f"suffixes, by which results are named: {first_five(twice)}"
+        )
+    return [
+        _read(name, path, mask, size=size, channels=channels, seed=seed) for name, path in found
+    ]
 
 
 def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -87,12 +94,10 @@ def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     return found
 
 
-def _read(
-    name: str, path: Path, mask: str, size: int, channels: int, seed: int, resizer: str
-) -> MaskedImage:
+def _read(name: str, path: Path, mask: str, *, size: int, channels: int, seed: int) -> MaskedImage:
     data = path.read_bytes()
-    pixels = _square(data, path, size, resizer)
-    hidden = _hidden(mask, data, path, pixels, size, seed, resizer)
+    pixels = _square(data, path, size)
+    hidden = _hidden(mask, data, path, pixels, seed)
     if hidden.all():
         raise ValueError(f"'{path}': the mask hides all of it, so that nothing says what it is")
     if mask != NONE and not hidden.any():
@@ -102,24 +107,17 @@ def _read(
     return MaskedImage(name, pixels.transpose(2, 0, 1), hidden, mask != ALPHA)
 
 
-def _square(data: bytes, path: Path, size: int, resizer: str) -> NDArray[np.uint8]:
+def _square(data: bytes, path: Path, size: int) -> NDArray[np.uint8]:
     """uint8 [S, S, 3]."""
     try:
-        (square,) = squares(data, (size,), resizer, upright=True)
+        (square,) = squares(data, (size,), _RESIZER, upright=True)
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         raise ValueError(f"'{path}' cannot be decoded: {error}") from error
     return square
 
 
-def _hidden(
-    mask: str,
-    data: bytes,
-    path: Path,
-    pixels: NDArray[np.uint8],
-    size: int,
-    seed: int,
-    resizer: str,
-) -> Mask:
+def _hidden(mask: str, data: bytes, path: Path, pixels: NDArray[np.uint8], seed: int) -> Mask:
+    size = len(pixels)
     if mask == NONE:
         return np.zeros((size, size), dtype=bool)
     if mask in REGIONS:
@@ -128,13 +126,13 @@ def _hidden(
         content = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:8])
         return random_box(np.random.default_rng([seed, content]), size)
     if mask == ALPHA:
-        return _transparent(data, path, size, resizer)
+        return _transparent(data, path, size)
     if is_box(mask):
         return box(mask, size)
-    return _of_image(Path(mask), data, path, size, resizer)
+    return _of_image(Path(mask), data, path, size)
 
 
-def _transparent(data: bytes, path: Path, size: int, resizer: str) -> Mask:
+def _transparent(data: bytes, path: Path, size: int) -> Mask:
     """Where an image is less than half opaque."""
     with open_image(data) as image:
         if not image.has_transparency_data:
@@ -144,14 +142,14 @@ def _transparent(data: bytes, path: Path, size: int, resizer: str) -> Mask:
             alpha.getexif()[0x0112] = orientation
     file = BytesIO()
     alpha.save(file, "PNG", exif=alpha.getexif())
-    return _square(file.getvalue(), path, size, resizer)[..., 0] < 128
+    return _square(file.getvalue(), path, size)[..., 0] < 128
 
 
-def _of_image(mask: Path, data: bytes, path: Path, size: int, resizer: str) -> Mask:
+def _of_image(mask: Path, data: bytes, path: Path, size: int) -> Mask:
     with open_image(data) as image:
         wanted = image.size
     mask_data = mask.read_bytes()
-    white = _square(mask_data, mask, size, resizer)
+    white = _square(mask_data, mask, size)
     with open_image(mask_data) as image:
         found = image.size
     if found not in {wanted, (size, size)}:
@@ -159,4 +157,4 @@ def _of_image(mask: Path, data: bytes, path: Path, size: int, resizer: str) -> M
             f"mask '{mask}' has {found[0]}x{found[1]} px; expected {wanted[0]}x{wanted[1]} px as "
             f"'{path}' has, or {size}x{size} px as the generator makes"
         )
-    return white.mean(axis=2) > 127
+    return np.asarray(white.mean(axis=2) > 127)

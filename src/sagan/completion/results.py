@@ -110,8 +110,8 @@ def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
     size = results[0].image.pixels.shape[-1]
     factor = drawing.enlargement(size, tile_px)
     step = size * factor + _GAP_PX
-    names = ["original", "hidden"]
-    names += [f"{kind} {n + 1}" for kind in ("made", "blended") for n in range(count)]
+    numbers = range(1, count + 1)
+    names = ["whole", "hidden", *(f"made {n}" for n in numbers), *(f"blend {n}" for n in numbers)]
     top = _MARGIN_PX + _TEXT_PX + _GAP_PX
     page, pen = drawing.blank(
         len(names) * step + 2 * _MARGIN_PX, len(results) * step + top + _MARGIN_PX

@@ -35,7 +35,7 @@ class Found:
     energies: Tensor
     """float32 [N]: the negative logarithm of likelihood and prior, up to a constant."""
     posterior: dict[int, float]
-    """Encoder's probability of each class that was tried."""
+    """Encoder's probability of each class that was tried; empty where the class was given."""
 
 
 def search(
@@ -43,6 +43,7 @@ def search(
     generator: Generator,
     encoder: Encoder,
     config: CompletionConfig,
+    *,
     class_label: int | None,
     device: torch.device,
 ) -> Found:
@@ -61,33 +62,41 @@ def search(
     with torch.no_grad():
         features = encoder.features(target, hidden)
         probabilities = F.softmax(encoder.classes(F.relu(features))[0], dim=0)
-    count = min(config.max_classes, generator.num_classes)
-    tried = probabilities.topk(count).indices if class_label is None else None
-    if tried is None:
+    tried = probabilities.topk(min(config.max_classes, generator.num_classes)).indices
+    if class_label is not None:
         tried = torch.tensor([class_label], device=device)
-    # the class's mean first, then draws; one start a class where that is enough
-    starts_each = max(1, -(-2 * config.candidates // len(tried)))
-    labels = tried.repeat_interleave(starts_each)
-    with torch.no_grad():
-        mean, std = encoder.latents_of(features.expand(len(labels), -1), labels)
-    noise = sample_latents(starts_each, generator.latent_dim, config.seed).to(device)
-    noise[0] = 0
+    latents, labels = _starts(encoder, features, tried, config)
     problem = _Problem(generator, target, hidden, config)
-    latents = mean + std * noise.repeat(len(tried), 1)
     survey = round(_SURVEY_SHARE * config.refine_steps)
     latents, energies = problem.refine(latents, labels, survey)
     kept = energies.argsort(stable=True)[: 2 * config.candidates]
-    latents, energies = problem.refine(latents[kept], labels[kept], config.refine_steps - survey)
+    latents, labels = latents[kept], labels[kept]
+    latents, energies = problem.refine(latents, labels, config.refine_steps - survey)
     best = energies.argsort(stable=True)[: config.candidates]
+    latents, labels = latents[best], labels[best]
     with torch.no_grad():
-        made = to_uint8(generator(latents[best], labels[kept][best]))
+        made = to_uint8(generator(latents, labels))
+    posterior = dict(zip(tried.tolist(), probabilities[tried].tolist(), strict=True))
     return Found(
         made.cpu(),
-        latents[best].cpu(),
-        labels[kept][best].cpu(),
+        latents.cpu(),
+        labels.cpu(),
         energies[best].cpu(),
-        dict(zip(tried.tolist(), probabilities[tried].tolist(), strict=True)),
+        posterior if class_label is None else {},
     )
+
+
+def _starts(
+    encoder: Encoder, features: Tensor, classes: Tensor, config: CompletionConfig
+) -> tuple[Tensor, Tensor]:
+    """Latents [N, Z] and classes [N] to start from: of each class the mean, then draws."""
+    each = max(1, -(-2 * config.candidates // len(classes)))
+    labels = classes.repeat_interleave(each)
+    with torch.no_grad():
+        mean, std = encoder.latents_of(features.expand(len(labels), -1), labels)
+    noise = sample_latents(each, mean.shape[1], config.seed).to(mean.device)
+    noise[0] = 0
+    return mean + std * noise.repeat(len(classes), 1), labels
 
 
 class _Problem:
@@ -104,7 +113,8 @@ class _Problem:
         """[N, Z] and [N] -> [N]."""
         error = (self.generator(latents, class_labels) - self.target) * self.seen
         distance = error.square().sum((1, 2, 3)) / (2 * self.config.pixel_std**2)
-        return distance + latents.square().sum(1) / 2
+        energies: Tensor = distance + latents.square().sum(1) / 2
+        return energies
 
     def refine(self, latents: Tensor, class_labels: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Adam on each latent; the best latents [N, Z] on the way and their energies [N]."""
@@ -119,6 +129,6 @@ class _Problem:
             lowest = torch.where(better, energies.detach(), lowest)
             if step < steps:
                 optimizer.zero_grad()
-                energies.sum().backward()
+                energies.sum().backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         return best, lowest.detach()
