@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
+from scipy.ndimage import distance_transform_edt
 
 from sagan.completion.masks import (
     ALPHA,
@@ -97,7 +98,12 @@ def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 def _read(name: str, path: Path, mask: str, *, size: int, channels: int, seed: int) -> MaskedImage:
     data = path.read_bytes()
     pixels = _square(data, path, size)
-    hidden = _hidden(mask, data, path, pixels, seed)
+    if mask == ALPHA:
+        colours, transparency = _split_transparency(data, path)
+        pixels = _square(colours, path, size)
+        hidden = _square(transparency, path, size)[..., 0] > 127
+    else:
+        hidden = _hidden(mask, data, path, pixels, seed)
     if hidden.all():
         raise ValueError(f"'{path}': the mask hides all of it, so that nothing says what it is")
     if mask != NONE and not hidden.any():
@@ -125,24 +131,30 @@ def _hidden(mask: str, data: bytes, path: Path, pixels: NDArray[np.uint8], seed:
     if mask == RANDOM:
         content = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:8])
         return random_box(np.random.default_rng([seed, content]), size)
-    if mask == ALPHA:
-        return _transparent(data, path, size)
     if is_box(mask):
         return box(mask, size)
     return _of_image(Path(mask), data, path, size)
 
 
-def _transparent(data: bytes, path: Path, size: int) -> Mask:
-    """Where an image is less than half opaque."""
+def _split_transparency(data: bytes, path: Path) -> tuple[bytes, bytes]:
+    """An upright image as PNG files: its colours, and its transparency, white where hidden.
+
+    Transparent pixels get the nearest visible colour, or resizing would mix white into the visible
+    ones beside them.
+    """
     with open_image(data) as image:
         if not image.has_transparency_data:
             raise ValueError(f"'{path}' has no transparency, which --mask alpha reads")
-        alpha = image.convert("RGBA").getchannel("A")
-        if orientation := image.getexif().get(0x0112):
-            alpha.getexif()[0x0112] = orientation
+        rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+    clear = rgba[..., 3] < 128
+    rows, columns = distance_transform_edt(clear, return_distances=False, return_indices=True)
+    return _png(rgba[rows, columns, :3]), _png(255 - rgba[..., 3])
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
     file = BytesIO()
-    alpha.save(file, "PNG", exif=alpha.getexif())
-    return _square(file.getvalue(), path, size)[..., 0] < 128
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def _of_image(mask: Path, data: bytes, path: Path, size: int) -> Mask:
