@@ -1,6 +1,6 @@
 """Batch norm whose statistics are taken over the batches of all processes.
 
-torch's own SyncBatchNorm serves GPUs only; this one serves any device, in the same maths.
+torch's own SyncBatchNorm serves GPUs only; elsewhere the same maths is done by tensor operations.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -28,16 +29,21 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
-class SynchronizedBatchNorm2d(nn.BatchNorm2d):
+class SynchronizedBatchNorm2d(nn.BatchNorm2d, nn.SyncBatchNorm):
     """`nn.BatchNorm2d` over the global batch; all processes must have batches of one size."""
 
     together: ClassVar[bool] = True
     """Whether the other processes are there to take part; see `sync_batch_norm_disabled`."""
 
+    process_group = None
+    """All processes; torch's own sets it when it is built, this one is made of a built layer."""
+
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, C, H, W]; in training mode every process must call it."""
         if not (self.training and self.together and dist.is_initialized()):
-            return super().forward(x)
+            return _BatchNorm.forward(self, x)
+        if x.is_cuda:
+            return nn.SyncBatchNorm.forward(self, x)
         wide = x.float()
         count = wide.numel() // wide.shape[1] * dist.get_world_size()
         mean = _total(wide.sum(dim=(0, 2, 3))) / count  # [C]
