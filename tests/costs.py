@@ -53,6 +53,7 @@ SECONDS = {
     "training/test_run_failures.py": 8,
     "integration/test_environments.py": 8,
     "training/core/test_augmentation.py": 7,
+    "training/core/test_finite.py": 7,
     "tuning/test_results.py": 7,
     "comparison/test_measured_again.py": 7,
     "training/store/test_identity.py": 7,

@@ -1,11 +1,16 @@
 """Deciding on the device, as on a GPU, gives what deciding on the host gives, and never waits."""
 
+import copy
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sagan.training.core import loop
+from sagan.training.core import loop, steps
 from sagan.training.core.distributed import DistributedContext
+from sagan.training.core.ema import update_ema
 from sagan.training.core.finite import FiniteCheck, NonFiniteError
 from sagan.training.core.loop import training_loop
 from sagan.training.core.state import TrainingState
@@ -29,7 +34,7 @@ def new_state(config, shards, *, deferred):
     return state
 
 
-def steps(state, config, shards):
+def training(state, config, shards):
     return training_loop(state, shards, config, DistributedContext(CPU))
 
 
@@ -59,7 +64,7 @@ def test_a_step_has_no_host_wait(config, shards):
     for deferred in (False, True):
         state = new_state(config, shards, deferred=deferred)
         with Waits() as waits:
-            assert len(list(steps(state, config, shards))) == 6
+            assert len(list(training(state, config, shards))) == 6
         counts[deferred] = len(waits.found)
 
     assert counts == {False: 18, True: 0}  # three updates a step
@@ -69,7 +74,7 @@ def test_finite_updates_are_the_same(config, shards):
     at_once, deferred = (new_state(config, shards, deferred=late) for late in (False, True))
 
     for state in (at_once, deferred):
-        list(steps(state, config, shards))
+        list(training(state, config, shards))
 
     assert_equal_states(tensors(at_once), tensors(deferred))
     deferred.require_finite()
@@ -94,7 +99,7 @@ def test_nothing_is_touched_by_an_update_that_is_not_finite_and_by_those_after_i
         state.augmentation.probability.fill_(0.5)
         made = []
         with pytest.raises(NonFiniteError) as raised:
-            made.extend(steps(state, config, shards))
+            made.extend(training(state, config, shards))
         ends[deferred] = (state, raised.value, len(made))
 
     (at_once, error, made), (late, its_error, its_made) = ends[False], ends[True]
@@ -117,3 +122,29 @@ def test_the_last_update_is_looked_at_where_it_is_asked_for(config, shards):
     state.require_finite(but=1)
     with pytest.raises(NonFiniteError, match="the generator's update is not finite: loss inf"):
         state.require_finite()
+
+
+@pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+def test_what_decides_stays_on_the_device(networks, monkeypatch):
+    """On tensors that only say that they are on a GPU, asking for a value is an error."""
+    stream = SimpleNamespace(record_event=lambda: None)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: stream)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        G, D = (network.to("cuda") for network in networks)
+        average, check = copy.deepcopy(G).requires_grad_(False), FiniteCheck(torch.device("cuda:0"))
+        for name, network in (("discriminator", D), ("generator", G)):
+            for parameter in network.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            optimizer = torch.optim.Adam(network.parameters(), fused=True)
+            with check.unchanged_unless_finite(steps._batch_norm_buffers(G)), torch.no_grad():
+                facts = {"loss": D(G(*latents()), latents()[1])[0].mean(), **steps._statistics(G)}
+            steps._apply(network, optimizer, name, facts, check)
+        update_ema(average, G, 0.9, check)
+        state = [t for network in (G, D, average) for t in network.state_dict().values()]
+
+    assert check.deferred
+    assert {tensor.device for tensor in state} == {torch.device("cuda:0")}
+
+
+def latents():
+    return torch.randn(4, 8, device="cuda"), torch.randint(3, (4,), device="cuda")
