@@ -75,3 +75,20 @@ def test_bfloat16_is_native_where_the_processor_has_instructions_for_it(
         assert devices.computes_bf16("auto") is native
     finally:
         devices.computes_bf16.cache_clear()
+
+
+def test_numbers_that_are_compared_across_devices_are_in_whole_float32():
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    with devices.float32_inference():
+        assert [backend.allow_tf32 for backend in backends] == [False, False]
+        assert torch.is_inference_mode_enabled()
+    assert [backend.allow_tf32 for backend in backends] == [True, False]
+
+
+def test_a_gpu_is_lost_by_a_fault_on_it_and_not_for_lack_of_memory():
+    fault = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    wrapped = ValueError("the trial failed")
+    wrapped.__cause__ = fault
+    full = torch.AcceleratorError("CUDA error: out of memory")
+    found = [devices.is_gpu_lost(error) for error in (fault, wrapped, full, RuntimeError("shape"))]
+    assert found == [True, True, False, False]

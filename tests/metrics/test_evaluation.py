@@ -8,8 +8,9 @@ import torch
 
 from sagan.metrics.class_labels import evaluation_labels
 from sagan.metrics.evaluate_generator import check_generator
-from sagan.metrics.evaluation import evaluate
+from sagan.metrics.evaluation import evaluate, learnt_nothing
 from sagan.metrics.features.references import reference_statistics
+from sagan.metrics.measures import Measurements
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 from tests.small_world import small_bundle, small_shards
@@ -266,3 +267,23 @@ def test_random_states_are_left_alone(shards, config, workspace):
 
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert (np.random.get_state()[1] == numpy_before).all()
+
+
+@pytest.mark.parametrize(
+    ("recognised", "low", "recall", "told"),
+    [
+        (0.12, 0.08, 0.5, ["recognised: 12.0% of the samples show their class, by chance 10.0%"]),
+        (0.12, 0.11, 0.5, []),
+        (0.9, 0.88, 0.049, ["recall: the samples cover 4.9% of the real images"]),
+        (0.1, 0.05, 0.0, ["recognised: 10.0%", "recall: the samples cover 0.0%"]),
+    ],
+)
+def test_a_generator_that_learnt_nothing_is_said_to(recognised, low, recall, told):
+    scores = {"recognised": recognised, "recall": recall, "precision": 0.9}
+    measured = Measurements(scores, intervals={"recognised": {"low": low, "high": 1.0}})
+
+    warnings = learnt_nothing(measured, classes=10)
+
+    assert [text.startswith(begins) for text, begins in zip(warnings, told, strict=True)] == [
+        True for _ in told
+    ]

@@ -41,6 +41,8 @@ def test_cuda_that_is_not_there_is_refused_before_anything_runs(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device: cuda was asked for"):
         check_device(PIPELINES["__default__"], catalog(**{pipeline: "cuda"}))
+    with pytest.raises(ValueError, match="device: cuda:1 was asked for"):
+        check_device(PIPELINES["__default__"], catalog(**{pipeline: "cuda:1"}))
 
 
 def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(

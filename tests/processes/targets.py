@@ -8,7 +8,13 @@ import time
 from pathlib import Path
 
 from sagan.processes.child import Task
-from sagan.processes.signals import SIGNALS, TrainingInterrupted, ignore_signal, stop_requests
+from sagan.processes.signals import (
+    EXIT_GPU_LOST,
+    SIGNALS,
+    TrainingInterrupted,
+    ignore_signal,
+    stop_requests,
+)
 from sagan.processes.supervisor import Supervisor
 
 logger = logging.getLogger("sagan.targets")
@@ -33,6 +39,12 @@ def kill_itself_once(mark: Path) -> None:
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lose_the_gpu_once(mark: Path) -> None:
+    if not mark.exists():
+        mark.touch()
+        raise SystemExit(EXIT_GPU_LOST)
 
 
 def work(folder: Path) -> None:

@@ -12,11 +12,12 @@ import pytest
 from sagan.processes import supervisor
 from sagan.processes.child import Task
 from sagan.processes.signals import TrainingInterrupted
-from sagan.processes.supervisor import ChildError, Supervisor, run_in_child
+from sagan.processes.supervisor import ChildError, ChildExit, Supervisor, run_in_child
 from tests.processes.targets import (
     fail,
     hang,
     kill_itself_once,
+    lose_the_gpu_once,
     supervise,
     touch_and_raise_on_signal,
     warn,
@@ -103,6 +104,25 @@ def test_what_a_child_raises_is_told(caplog, kind, expected, logged):
     assert all("Traceback" in text for text in caplog.messages)
     with pytest.raises(ChildError, match=f"unlucky: {expected}"):
         run_in_child(Task("unlucky", fail, (kind, "no luck")))
+
+
+def test_a_device_with_a_number_is_seen_among_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")
+    run_in_child(Task("named", write_gpu, (tmp_path / "gpu",), devices=("cpu", "cuda:1")))
+    assert (tmp_path / "gpu").read_text() == "3,GPU-5"
+
+
+def test_a_child_that_lost_its_gpu_is_replaced(tmp_path, caplog):
+    with Supervisor(replacements=1) as children:
+        children.start(Task("first", lose_the_gpu_once, (tmp_path / "first",)))
+        assert [end.status for end in all_exits(children)] == [0]
+    assert caplog.messages == ["first lost its GPU; a new one replaces it"]
+
+
+def test_out_of_memory_is_supposed_of_signal_9_alone():
+    ends = [str(ChildExit("one", -number, "")) for number in (9, 6, 11)]
+    assert ["memory" in end for end in ends] == [True, False, False]
+    assert ["NCCL" in end for end in ends] == [False, True, False]
 
 
 def test_a_killed_child_is_replaced_as_often_as_is_allowed(tmp_path, caplog):

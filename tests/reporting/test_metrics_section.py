@@ -98,7 +98,21 @@ def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
 def test_the_first_numbers_stay_a_handful():
     many = run.metrics() | {f"another_{index}": 1.0 for index in range(20)}
 
-    tiles = [name for name, _ in headline(run.bundle_config(), run.summary(), many)]
+    tiles = [name for name, *_ in headline(run.bundle_config(), run.summary(), many)]
 
-    assert {"fd classifier", "precision", "recall", "recognised"} <= set(tiles)
+    assert tiles[:4] == ["fd classifier", "recognised", "recall", "precision"]
     assert len(tiles) <= 11
+
+
+def test_the_first_numbers_say_their_direction_chance_and_what_real_images_reach():
+    metrics = run.metrics() | {"classifier": {"val_balanced_accuracy": 0.9}}
+    metrics["self_test"] |= {"fd_classifier": 0.25}
+
+    notes = {name: note for name, _, note in headline(run.bundle_config(), run.summary(), metrics)}
+
+    classes = len(run.bundle_config()["class_names"])
+    assert notes["fd classifier"] == "lower is better; real images 0.25"
+    assert notes["recognised"] == (
+        f"higher is better; by chance {1 / classes:.1%}; real images 90.0%"
+    )
+    assert notes["training time"] == ""

@@ -1,6 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from sagan.metrics.config import EvaluationConfig
+from sagan.sampling.config import SamplingConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import fakes_per_update, passes
 
@@ -20,6 +22,8 @@ from sagan.training.core.sizes import fakes_per_update, passes
         ({"devices": 4, "generator_batch_size": 6}, "generator_batch_size 6 cannot be shared"),
         ({"images_per_pass": 100}, "images_per_pass 100 does not divide the 256 images"),
         ({"devices": 2, "images_per_pass": 96}, "does not divide the 128 images"),
+        ({"device": "gpu"}, "expected auto, cpu, cuda or cuda:1 and so on, got 'gpu'"),
+        ({"device": "cuda:1", "devices": 2}, "cuda:1 is one GPU, and devices 2"),
         ({"nnodes": 2}, "rdzv_endpoint must name the host:port"),
         ({"generator_lr": "1e-4x"}, "valid number"),
     ],
@@ -31,6 +35,11 @@ def test_refuses(changes, message):
 
 def test_a_number_that_yaml_reads_as_text_is_a_number():
     assert TrainingConfig(generator_lr="1e-4").generator_lr == 1e-4
+
+
+@pytest.mark.parametrize("model", [TrainingConfig, EvaluationConfig, SamplingConfig])
+def test_one_gpu_of_several_may_be_named(model):
+    assert model(device="cuda:1").device == "cuda:1"
 
 
 def test_passes_of_an_update():

@@ -19,6 +19,13 @@ CPU = torch.device("cpu")
         MemoryError(),
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        torch.distributed.DistBackendError(
+            "NCCL error in: NCCLUtils.cpp:94, unhandled cuda error\nLast error:\n"
+            "Cuda failure 2 'out of memory'"
+        ),
+        torch.AcceleratorError("CUDA error: out of memory\nSearch for `cudaErrorMemory..."),
         RuntimeError(
             "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"
         ),

@@ -9,8 +9,10 @@ import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.data.shards.store import ShardStore
+from sagan.processes.lock import FolderInUseError, exclusive_folder
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
+from sagan.training.store.identity import identity_hash, run_identity
 from tests.drawn_images import draw_image_folder
 from tests.program import program
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
@@ -220,3 +222,17 @@ def test_conditioning_on_one_class_is_warned_of(tiny, tmp_path, caplog):
     model = {name: given[name] | without[name] for name in without}
     train(tiny(total_images=4, model=model), one_class, tmp_path / "runs")
     assert "sagan_unconditional" not in caplog.text
+
+
+def test_a_run_holds_its_folder_and_is_one_process(tiny, shards, tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.processes.lock._LEAVING_SECONDS", 0.0)
+    config = tiny(total_images=8)
+    run = tmp_path / identity_hash(run_identity(config, shards))
+    with exclusive_folder(run), pytest.raises(FolderInUseError, match=r"by process \d+ on"):
+        train(config, shards, tmp_path)
+    train(config, shards, tmp_path)
+
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ValueError, match="torchrun started 4 processes"):
+        train(config, shards, tmp_path)

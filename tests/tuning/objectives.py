@@ -5,6 +5,8 @@ import signal
 import time
 from collections.abc import Mapping
 
+import torch
+
 from sagan.training.core.finite import NonFiniteError
 from sagan.training.oom import OutOfMemoryError
 from sagan.tuning.workers.context import TrialContext
@@ -41,6 +43,13 @@ def failing(context: TrialContext) -> Mapping[str, float]:
         raise OutOfMemoryError("out of memory on cuda with training.batch_size 512")
     if context.number == 3:
         return {"fd_classifier": float("nan")}
+    return bowl(context)
+
+
+def losing_the_gpu(context: TrialContext) -> Mapping[str, float]:
+    """Trial 1 ends in a failed assertion on the device."""
+    if context.number == 1:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
     return bowl(context)
 
 

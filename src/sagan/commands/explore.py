@@ -24,7 +24,7 @@ from sagan.commands.group import Command, path_option
     help="Only averaged or only raw weights; default: all in the bundle.",
 )
 @click.option("--port", type=int, help="Default: the first free one from 7860.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
 def explore(
     *,

@@ -1,12 +1,13 @@
 """Choice of the compute device."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import torch
+
+from sagan.common.schema import require_device_name
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +22,7 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
     Raises:
         ValueError: for another name, or if the device is not available.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise ValueError(f"device: expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
+    require_device_name(name)
     if threads:
         torch.set_num_threads(threads)
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -67,6 +67,36 @@ def fastest_convolutions(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def float32_inference() -> Iterator[None]:
+    """Inference mode in which float32 is not computed in TensorFloat-32 on a GPU.
+
+    For numbers that are compared across devices: TensorFloat-32 has a mantissa of 10 bits, and is
+    torch's default in convolutions.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = False
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+def is_gpu_lost(error: BaseException) -> bool:
+    """Whether an error leaves this process without its GPU: every later call fails as well.
+
+    After an illegal access or a failed assertion on the device, and not where memory ran out.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, torch.AcceleratorError) and "out of memory" not in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 @cache  # once per process, not per pipeline

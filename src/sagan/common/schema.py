@@ -5,6 +5,7 @@ that Kedro converts `params:<pipeline>` to the model before any node runs.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +13,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -43,6 +45,21 @@ AffectsNothing = Annotated[T, Affects("nothing")]
 
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 """A seed: 64 bits, as torch and NumPy's Philox take them."""
+
+
+def require_device_name(name: str) -> str:
+    """The name of a device, checked: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"device: expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
+    return name
+
+
+DeviceName = Annotated[str, AfterValidator(require_device_name)]
+"""Where something is computed; auto: CUDA if available."""
 
 
 def mark_of(field: FieldInfo) -> Affects | None:

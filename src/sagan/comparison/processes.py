@@ -37,7 +37,8 @@ def measure_in_processes(
             while waiting and len(children) < workers:
                 run = waiting.popleft()
                 running[run.name] = run
-                children.start(Task(run.name, _measure, (run, context)))
+                devices = run.training.device, context.evaluation.device
+                children.start(Task(run.name, _measure, (run, context), devices=devices))
             on_poll()
             for ended in children.wait():
                 run = running.pop(ended.name)

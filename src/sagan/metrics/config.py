@@ -9,7 +9,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from sagan.common.schema import AffectsMeasurement, AffectsNothing, Config, Seed, unknown_key
+from sagan.common.schema import (
+    AffectsMeasurement,
+    AffectsNothing,
+    Config,
+    DeviceName,
+    Seed,
+    unknown_key,
+)
 from sagan.metrics.named_protocols import (
     PROTOCOLS,
     configured_entries,
@@ -172,7 +179,7 @@ class EvaluationConfig(Config):
         "0: none; nor with 50,000 samples and more",
     )
     sweep: AffectsMeasurement[SweepConfig] = Field(SweepConfig(), description="over truncations")
-    device: AffectsNothing[Literal["auto", "cpu", "cuda"]] = Field(
+    device: AffectsNothing[DeviceName] = Field(
         "auto", description="where networks run; auto: CUDA if available"
     )
 

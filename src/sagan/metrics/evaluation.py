@@ -26,6 +26,7 @@ from sagan.metrics.sweep import truncation_sweep
 logger = logging.getLogger(__name__)
 
 _LOGGED_SHARES = ("precision", "recall", "recognised")
+LOW_RECALL = 0.05  # a warning below it; trained generators here reach 0.2 to 0.9
 LIBRARIES = ("numpy", "scipy", "torch", "torchvision")
 
 Draw = Callable[[int, int, float | None], Iterable[Batch]]
@@ -97,6 +98,7 @@ def evaluate(
         | real_baseline(context, measured.asked),
         "warnings": log_warnings(
             measured.warnings
+            + learnt_nothing(measured, len(shards.class_names))
             + few_samples_warnings(extractor.metric, samples=samples, reference=reference)
             + inception_warnings(extractor.protocol)
         ),
@@ -107,6 +109,28 @@ def evaluate(
             "versions": versions(),
         },
     }
+
+
+def learnt_nothing(measured: Measurements, classes: int) -> list[str]:
+    """A warning for each score by which the samples have next to nothing of the real images.
+
+    Args:
+        measured: scores, and their intervals.
+        classes: K; by chance 1 / K of the samples show their class.
+    """
+    found, interval = [], measured.intervals.get("recognised")
+    if interval and classes > 1 and interval["low"] <= 1 / classes:
+        found.append(
+            f"recognised: {measured.scores['recognised']:.1%} of the samples show their class, by "
+            f"chance {1 / classes:.1%}: the generator has not learnt the classes"
+        )
+    recall = measured.scores.get("recall")
+    if recall is not None and recall < LOW_RECALL:
+        found.append(
+            f"recall: the samples cover {recall:.1%} of the real images: a generator that has "
+            "learnt little, or little of their variety, whatever its precision"
+        )
+    return found
 
 
 def headline_scores(metrics: Mapping[str, Any]) -> list[str]:

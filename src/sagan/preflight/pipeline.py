@@ -77,10 +77,11 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     running = _namespaces(pipeline)
     names = running & COMPUTING | ({"training"} if "tuning" in running else set())
     for name in sorted(names):
-        if dict(catalog.load(f"params:{name}")).get("device") == "cuda":
+        device = str(dict(catalog.load(f"params:{name}")).get("device"))
+        if device.startswith("cuda"):
             from sagan.common.devices import choose_device
 
-            choose_device("cuda")
+            choose_device(device)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

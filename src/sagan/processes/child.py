@@ -39,6 +39,8 @@ class Task(NamedTuple):
     """Takes the log and all other output; None: warnings go to the log of the parent."""
     progress_bars: bool = False
     """It may draw them on the terminal, as long as it runs alone."""
+    devices: tuple[str, ...] = ()
+    """Names of the devices that it uses: with a GPU's number among them it sees all GPUs."""
 
 
 def run_task(task: Task, messages: Connection) -> None:

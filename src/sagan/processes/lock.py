@@ -1,13 +1,25 @@
-"""Lock on a folder, which ends with its process, `kill -9` included."""
+"""Locks on folders, which end with their process, `kill -9` included."""
 
 import fcntl
 import logging
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from sagan.common.schema import ClearError
+
 logger = logging.getLogger(__name__)
+
+HOLDER = "in_use_by.txt"
+_LEAVING_SECONDS = 5.0  # in which a process that was just killed is gone
+
+
+class FolderInUseError(ClearError, RuntimeError):
+    """Another process works in the folder."""
 
 
 @contextmanager
@@ -20,15 +32,52 @@ def folder_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor, folder):
             logger.warning("another process is writing into '%s'; waiting for it", folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            logger.warning(
-                "'%s' cannot be locked (%s); do not start a second process", folder, error
-            )
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def exclusive_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process, and refuse where another one does.
+
+    Host, process and time are noted in a file of the folder, which stays; the lock on it does not.
+    That file is locked, not the folder: NFS locks only what is open for writing.
+
+    Raises:
+        FolderInUseError: naming who holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / HOLDER, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        latest = time.monotonic() + _LEAVING_SECONDS
+        while not _locked(descriptor, folder):
+            if time.monotonic() > latest:
+                holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
+                raise FolderInUseError(
+                    f"'{folder}' is in use by {holder or 'another process'}; stop that one, or "
+                    "wait until it has ended"
+                )
+            time.sleep(0.1)
+        now = datetime.now().astimezone().isoformat(" ", "seconds")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(
+            descriptor, f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode(), 0
+        )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, folder: Path) -> bool:
+    """Lock at once; whether nobody else holds it. Without locks in a file system: a warning."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        logger.warning("'%s' cannot be locked (%s); do not start a second process", folder, error)
+    return True

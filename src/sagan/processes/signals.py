@@ -13,6 +13,7 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 EXIT_INTERRUPTED = os.EX_TEMPFAIL  # 75: the same command continues
+EXIT_GPU_LOST = os.EX_UNAVAILABLE  # 69: another process may go on with the GPU, this one cannot
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 Handler = Callable[[int, FrameType | None], None]
@@ -23,6 +24,15 @@ class TrainingInterrupted(SystemExit):
 
     def __init__(self) -> None:
         super().__init__(EXIT_INTERRUPTED)
+
+
+def describe_signal(number: int) -> str:
+    """A signal that ended a process, with its likely cause where it has one."""
+    causes = {
+        signal.SIGKILL: " (out of memory, perhaps)",
+        signal.SIGABRT: " (aborted by a library, such as NCCL after its time-out)",
+    }
+    return f"signal {number}{causes.get(signal.Signals(number), '')}"
 
 
 class StopRequest:

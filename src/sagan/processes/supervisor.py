@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -16,8 +16,10 @@ from typing import NamedTuple, Self
 from sagan.common.schema import ClearError
 from sagan.processes.child import GRACE_SECONDS, Task, run_task
 from sagan.processes.signals import (
+    EXIT_GPU_LOST,
     EXIT_INTERRUPTED,
     TrainingInterrupted,
+    describe_signal,
     signals_blocked,
     stop_requests,
 )
@@ -51,21 +53,22 @@ class ChildExit(NamedTuple):
         if self.error:
             return self.error
         if self.status < 0:
-            return f"its process ended with signal {-self.status} (out of memory, perhaps)"
+            return f"its process ended with {describe_signal(-self.status)}"
         return f"its process ended with status {self.status}"
 
 
 class Supervisor:
     """Child processes that each run one task; leaving the block stops those that still run.
 
-    A child has its own memory and signal handlers, and sees one GPU. Signals stay pending until
-    it handles them. When the parent has died, it gets SIGTERM, and ends after a grace period.
+    A child has its own memory and signal handlers, and sees one GPU, or all if it names one.
+    Signals stay pending until it handles them. When the parent has died, it gets SIGTERM, and ends
+    after a grace period.
 
-    A killed child is started again with the same task while `replacements` are left, and is
-    reported like a failed one when none are. Workers that share a queue need replacements: a new
-    one takes whatever is next, and the queue counts the attempts at each trial. A child that is
-    one long run needs none: what exceeded the memory once would do so again, while the runs
-    after it wait.
+    A killed child, or one that has lost its GPU, is started again with the same task while
+    `replacements` are left, and is reported like a failed one when none are. Workers that share a
+    queue need replacements: a new one takes whatever is next, and the queue counts the attempts at
+    each trial. A child that is one long run needs none: what exceeded the memory once would do so
+    again, while the runs after it wait.
     """
 
     def __init__(self, *, replacements: int = 0) -> None:
@@ -100,12 +103,11 @@ class Supervisor:
         for child in [child for child in self._children if not child.process.is_alive()]:
             self._children.remove(child)
             ended = child.join()
-            if ended.killed_by and self._replacements > 0:
+            lost_gpu = ended.status == EXIT_GPU_LOST
+            if (ended.killed_by or lost_gpu) and self._replacements > 0:
                 self._replacements -= 1
-                logger.warning(
-                    "%s was killed by signal %d; a new one replaces it",
-                    *(ended.name, ended.killed_by),
-                )
+                why = "lost its GPU" if lost_gpu else f"was killed by signal {ended.killed_by}"
+                logger.warning("%s %s; a new one replaces it", ended.name, why)
                 self.start(child.task)
             else:
                 exits.append(ended)
@@ -152,7 +154,8 @@ class _Child:
         self.process: SpawnProcess = context.Process(  # a daemon: none outlives an ordinary end
             target=run_task, args=(task, sent), name=task.name, daemon=True
         )
-        with signals_blocked(), _one_gpu(slot):
+        gpus = nullcontext() if ":" in "".join(task.devices) else _one_gpu(slot)
+        with signals_blocked(), gpus:
             self.process.start()
         sent.close()  # the child has its own: the pipe ends when the child does
         self._error = ""

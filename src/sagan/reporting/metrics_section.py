@@ -6,7 +6,13 @@ from typing import Any
 from sagan.common.naming import full_names
 from sagan.html.charts import Chart, Curve
 from sagan.html.format import bars, table_rows, words
-from sagan.reporting.summary_section import Facts, format_score, score_items, weights_in_words
+from sagan.reporting.summary_section import (
+    Facts,
+    format_score,
+    real_scores,
+    score_items,
+    weights_in_words,
+)
 
 _SCORES = {
     "fid": "FID (Inception features; lower is better)",
@@ -60,7 +66,8 @@ def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> di
         rows; `classes`, bars; `charts`; `pairs`, facts about nearest training images, as rows.
     """
     scores, details = dict(score_items(metrics)), metrics.get("details", {})
-    intervals, real = metrics.get("intervals", {}), metrics.get("self_test", {})
+    intervals, self_test = metrics.get("intervals", {}), metrics.get("self_test", {})
+    real = real_scores(metrics)
     rest = {key: value for key, value in metrics.items() if key not in {*scores, *_APART}}
     beside = {key: value for key, value in details.items() if key not in _TABLES}
     nearest = details.get("nearest_training_images", {})
@@ -74,9 +81,9 @@ def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> di
             }
             for name, value in scores.items()
         ],
-        "comparability": _comparability(metrics.get("protocol", {}), real),
+        "comparability": _comparability(metrics.get("protocol", {}), self_test),
         "missing": ", ".join(_missing(scores)),
-        "rest": table_rows(rest | beside | {"real images against real images": real}),
+        "rest": table_rows(rest | beside | {"real images against real images": self_test}),
         "protocol": table_rows(metrics.get("protocol", {})),
         "classes": class_distances(details, titles or {}),
         "charts": [*precision_recall_chart(metrics), *truncation_charts(details)],
@@ -199,7 +206,10 @@ def _comparability(protocol: Facts, real: Facts) -> str:
             f"{reference['count']:,} real images of {split or 'the reference'}{drawn}."
         )
     if "between" in real:
-        sentences.append(f"Last column: the same numbers of real images, {real['between']}.")
+        sentences.append(
+            f"Last column: the same numbers of real images, {real['between']}; recognised: the "
+            "classifier's balanced accuracy on validation images."
+        )
     return " ".join([*sentences, "Numbers of another protocol are not comparable."])
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sagan.html.format import Row, format_duration, format_number, format_value, words
+from sagan.html.format import format_duration, format_number, format_value, words
+from sagan.metrics.metric_info import lower_is_better
 
 Facts = Mapping[str, Any]
 
@@ -11,15 +12,15 @@ _SHARES = {
     *("recognised", "precision", "recall", "coverage", "classes_hit", "class_entropy"),
     *("memorisation", "near_copies"),
 }
-# the scores among the headline numbers
+# the scores among the headline numbers: first what a generator that learnt nothing cannot reach
 _HEADLINE = (
     "fid",
     "fid_pil_bicubic",
     "fd_classifier",
     "fd_rotation",
-    "precision",
-    "recall",
     "recognised",
+    "recall",
+    "precision",
     "diversity_mean",
 )
 # events of a healthy run; any other is a warning, also one that a later version writes
@@ -27,19 +28,40 @@ _ORDINARY_EVENTS = {"resumed", "interrupted", "score", "started_from"}
 _WARNINGS_SHOWN = 8  # of the training, at the top of the page; the section Training has all
 
 
-def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[Row]:
-    """The handful of numbers a reader asks for first, as (label, value)."""
+def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[tuple[str, str, str]]:
+    """The numbers a reader asks for first, as (label, value, what to hold it against)."""
+    found, real = dict(score_items(metrics or {})), real_scores(metrics or {})
+    classes = len(bundle["class_names"])
     tiles = [
-        ("image size", f"{bundle['image_size']} px"),
-        ("classes", f"{len(bundle['class_names']):,}"),
-        ("images seen", f"{summary['images_seen']:,}"),
-        ("training time", format_duration(summary["train_seconds"])),
-        ("images per second", f"{summary['images_per_second']:,.0f}"),
+        (words(name), format_score(name, found[name]), _held_against(name, real, classes))
+        for name in _HEADLINE
+        if name in found
     ]
-    found = dict(score_items(metrics or {}))
-    return tiles + [
-        (words(name), format_score(name, found[name])) for name in _HEADLINE if name in found
+    return [
+        *tiles,
+        ("image size", f"{bundle['image_size']} px", ""),
+        ("classes", f"{classes:,}", ""),
+        ("images seen", f"{summary['images_seen']:,}", ""),
+        ("training time", format_duration(summary["train_seconds"]), ""),
+        ("images per second", f"{summary['images_per_second']:,.0f}", ""),
     ]
+
+
+def _held_against(name: str, real: Facts, classes: int) -> str:
+    """The better direction, what chance and what real images reach."""
+    parts = [f"{'lower' if lower_is_better(name) else 'higher'} is better"]
+    if name == "recognised":
+        parts.append(f"by chance {1 / classes:.1%}")
+    if name in real:
+        parts.append(f"real images {format_score(name, real[name])}")
+    return "; ".join(parts)
+
+
+def real_scores(metrics: Facts) -> dict[str, float]:
+    """What real images reach: in the self-test, and recognised by the classifier, of `val`."""
+    real = {**metrics.get("self_test", {}), "diversity_mean": 1.0, "diversity_min": 1.0}
+    accuracy = metrics.get("classifier", {}).get("val_balanced_accuracy")
+    return real if accuracy is None else real | {"recognised": accuracy}
 
 
 def scores(summary: Facts, metrics: Facts | None) -> dict[str, float]:

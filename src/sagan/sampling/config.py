@@ -1,10 +1,8 @@
 """Configuration of sampling (`params:sampling`)."""
 
-from typing import Literal
-
 from pydantic import Field, PositiveInt
 
-from sagan.common.schema import Config, Seed
+from sagan.common.schema import Config, DeviceName, Seed
 
 
 class AttentionMapsConfig(Config):
@@ -37,6 +35,6 @@ class SamplingConfig(Config):
         64, description="smaller images are enlarged by a whole factor to about this side [px]"
     )
     attention: AttentionMapsConfig = AttentionMapsConfig()
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: DeviceName = Field(
         "auto", description="where the generator runs; auto: CUDA if available"
     )

@@ -42,12 +42,16 @@ def train(
             status 75.
         NonFiniteError: the losses diverged; the last checkpoint stays.
         OutOfMemoryError: a step did not fit; the last checkpoint stays.
+        FolderInUseError: another process trains this run.
+        ValueError: torchrun, srun or MPI started several processes that would each train it.
         OSError: the disk is full, or may not be written to.
     """
+    from sagan.processes.launchers import refuse_copies
     from sagan.training.monitor.scoring import require_scoring
     from sagan.training.results import TrainingResult
     from sagan.training.store.identity import identity_hash, run_identity
 
+    refuse_copies(config.nnodes)
     require_scoring(config, shards, on_score)
     feature_cache = feature_cache or runs_dir / "features"
     run = runs_dir / identity_hash(run_identity(config, shards, runs_dir))
@@ -56,13 +60,18 @@ def train(
 
         launch(config, shards, runs_dir, feature_cache, run)
     else:
+        import torch
+
         from sagan.common.devices import choose_device
         from sagan.processes.signals import stop_requests
         from sagan.training.core.distributed import DistributedContext
         from sagan.training.run import run_training
 
         with stop_requests() as stop:
-            context = DistributedContext(choose_device(config.device, threads=config.threads))
+            device = choose_device(config.device, threads=config.threads)
+            if device.index is not None:
+                torch.cuda.set_device(device)  # for what takes no device, such as a stream
+            context = DistributedContext(device)
             folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
             run_training(config, shards, context, stop, **folders, on_score=on_score)
     return TrainingResult.read(run)

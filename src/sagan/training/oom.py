@@ -19,6 +19,10 @@ _ALLOCATOR = (
     # of a GPU outside torch's allocator: a CUDA context, a library's workspace
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "'out of memory'",  # NCCL: Cuda failure 2 'out of memory'
 )
 
 

@@ -1,6 +1,7 @@
 """One training run in one process: resume, train, record, save, score, export."""
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from sagan.common.files import display_path
 from sagan.common.schema import differences
 from sagan.data.shards.store import ShardStore
 from sagan.models.ops.sync_batch_norm import sync_batch_norm_disabled
+from sagan.processes.lock import exclusive_folder
 from sagan.processes.signals import StopRequest, TrainingInterrupted
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import DistributedContext
@@ -42,13 +44,14 @@ def run_training(
     """Train as one of the processes of `context`; results are written to the run's folder."""
     with reraise_oom(config, context.device), fastest_convolutions(context.device):
         run = _Run(config, shards, runs_dir, context)
-        if context.is_main and config.scoring.every_images:
-            run.scorer = Scorer(config, shards, feature_cache, context.device)
-            run.on_score = on_score
-        run.resume()
-        run.train(stop)
-        if context.is_main:
-            run.export()
+        with exclusive_folder(run.path) if context.is_main else nullcontext():
+            if context.is_main and config.scoring.every_images:
+                run.scorer = Scorer(config, shards, feature_cache, context.device)
+                run.on_score = on_score
+            run.resume()
+            run.train(stop)
+            if context.is_main:
+                run.export()
     context.wait_for_main()
     if stop:  # while exporting: nothing is lost, but the next node must not start
         raise TrainingInterrupted

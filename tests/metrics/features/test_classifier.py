@@ -82,7 +82,14 @@ def test_features_do_not_depend_on_the_batch(shards, classifier_config, workspac
     extract = ClassifierFeatures(obtain_classifier(shards, classifier_config, workspace, CPU))
     images = shards.split("train").read(np.arange(20))
 
+    tf32 = []
+    hook = extract.classifier.network.feature.register_forward_hook(
+        lambda *_: tf32.append(torch.backends.cudnn.allow_tf32)
+    )
     parts = torch.cat([extract(part) for part in images.split(3)])
+    hook.remove()
+
+    assert set(tf32) == {False}
 
     assert extract.metric == "fd_classifier"
     assert parts.shape == (20, 8)

@@ -84,7 +84,12 @@ def test_another_resizer_gives_other_features_under_other_names(weights):
     resized = torch.stack([as_pil_resizes(image) for image in images])
     with torch.inference_mode():
         expected = build_inception(weights)[0](2 * (resized / 255) - 1).flatten(1)
+    tf32 = []
+    bicubic._network[0].register_forward_hook(
+        lambda *_: tf32.append(torch.backends.cudnn.allow_tf32)
+    )
     features = bicubic(images)
+    assert tf32 == [False]
     assert torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.mean()))
     assert not torch.allclose(features, usual(images), rtol=1e-3)
     assert (bicubic.metric, bicubic.kernel_metric) == ("fid_pil_bicubic", "kid_pil_bicubic")

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import sagan
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.store.identity import code_hash, identity_hash, run_identity
+from sagan.training.store.identity import code_hash, environment, identity_hash, run_identity
 from tests.training.whole_runs import Stop
 
 PACKAGE = Path(sagan.__file__).parent
@@ -138,3 +139,13 @@ def test_automatic_precision_is_the_run_of_what_it_means(
     assert [path.parent.name for path in tmp_path.glob("*/summary.json")] == [expected]
     summary = json.loads((tmp_path / expected / "summary.json").read_text())
     assert summary["fingerprint"]["precision"] == same
+
+
+def test_versions_of_a_gpus_libraries_are_recorded_where_there_is_one(tiny, monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "H200")
+    monkeypatch.setattr("torch.backends.cudnn.version", lambda: 92600)
+    monkeypatch.setattr("torch.cuda.nccl.version", lambda: (2, 29, 3))
+    found, cpu = (environment(torch.device(kind), tiny()) for kind in ("cuda", "cpu"))
+
+    assert (found["device"], found["cudnn"], found["nccl"]) == ("H200", "92600", "2.29.3")
+    assert set(found) - set(cpu) == {"cuda", "cudnn", "nccl", "driver"}

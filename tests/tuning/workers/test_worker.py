@@ -3,12 +3,12 @@
 import optuna
 import pytest
 
-from sagan.processes.signals import StopRequest, TrainingInterrupted
+from sagan.processes.signals import EXIT_GPU_LOST, StopRequest, TrainingInterrupted
 from sagan.tuning.results import study_results
 from sagan.tuning.storage.location import StorageError
 from sagan.tuning.workers.worker import Worker
 from tests.small_world import PROTOCOL
-from tests.tuning.objectives import bowl, failing
+from tests.tuning.objectives import bowl, failing, losing_the_gpu
 
 
 def test_a_study_goes_on_to_a_larger_total_and_no_further(alone):
@@ -27,6 +27,14 @@ def test_failed_trials_are_noted_and_the_study_goes_on(alone):
     assert "generator" in reasons[1]
     assert reasons[2] == "out of memory on cuda with training.batch_size 512"
     assert reasons[3] == "fd_classifier is nan: the training diverged"
+
+
+def test_a_lost_gpu_fails_its_trial_and_ends_the_worker(alone):
+    with pytest.raises(SystemExit) as ended:
+        alone(losing_the_gpu, trials=3)
+    assert ended.value.code == EXIT_GPU_LOST
+    states = [trial["state"] for trial in alone(trials=3)["trials"]]
+    assert states == ["complete", "failed", "complete"]
 
 
 def test_parameters_that_do_not_go_together_fail_their_trial_alone(alone):

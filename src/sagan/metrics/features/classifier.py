@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from sagan.common.devices import float32_inference
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float
 from sagan.metrics.config import ClassifierConfig
@@ -140,13 +141,13 @@ class ClassifierFeatures:
             "weights_sha256": self.classifier.facts["weights_sha256"],
         }
 
-    @torch.inference_mode()
+    @float32_inference()
     def logits(self, features: Tensor) -> Tensor:
         """float32 [N, D], from `__call__` -> float32 [N, K]."""
         logits: Tensor = self.classifier.network.head(features)
         return logits
 
-    @torch.inference_mode()
+    @float32_inference()
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 [N, 3, H, W] -> float32 [N, D] on the classifier's device."""
         return self.classifier.network.features(to_float(images.to(self.classifier.device)))

@@ -3,8 +3,8 @@
 The network is built here from pytorch-fid's own blocks, because pytorch-fid's constructor downloads
 its weights, unchecked, whenever they are not cached. Here they are a file that must exist and
 have the expected hash; nothing is downloaded. Batch norm is folded into the convolutions and the
-weights are stored channels last, which changes features by rounding only; bfloat16 would change
-them visibly and is not used.
+weights are stored channels last, which changes features by rounding only; bfloat16 and
+TensorFloat-32 would change them visibly and are not used.
 """
 
 import pickle
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from sagan.common.devices import float32_inference
 from sagan.common.files import file_sha256, source_hash
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import INCEPTION_RESIZERS
@@ -112,12 +113,12 @@ class InceptionFeatures:
 
         Without the head's bias, as in the released Inception score (Salimans et al. 2016).
         """
-        with torch.inference_mode():
+        with float32_inference():
             return F.linear(features, self._head.weight)
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 [N, 3, H, W] -> float32 [N, 2048] on the network's device."""
-        with torch.inference_mode():
+        with float32_inference():
             x = RESIZERS[self._resizer](images.to(self._device).float()) / 255
             features: Tensor = self._network(2 * x - 1).flatten(1)
         return features

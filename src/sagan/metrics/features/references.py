@@ -74,7 +74,11 @@ def cache_references(
         if in_child and device.type == "cuda":
             run_in_child(
                 Task(
-                    "statistics of real images", reference_statistics, arguments, progress_bars=True
+                    "statistics of real images",
+                    reference_statistics,
+                    arguments,
+                    progress_bars=True,
+                    devices=(config.device,),
                 )
             )
         else:

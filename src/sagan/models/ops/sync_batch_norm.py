@@ -1,6 +1,6 @@
 """Batch norm whose statistics are taken over the batches of all processes.
 
-torch's own SyncBatchNorm serves GPUs only; this one serves any device, in the same maths.
+torch's own SyncBatchNorm serves GPUs only; elsewhere the same maths is done by tensor operations.
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,18 @@ class SynchronizedBatchNorm2d(nn.BatchNorm2d):
     together: ClassVar[bool] = True
     """Whether the other processes are there to take part; see `sync_batch_norm_disabled`."""
 
+    # what torch's own forward asks for. Not a subclass of it: DDP takes those on GPUs only
+    process_group = None
+    _check_non_zero_input_channels = nn.SyncBatchNorm._check_non_zero_input_channels
+
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, C, H, W]; in training mode every process must call it."""
         if not (self.training and self.together and dist.is_initialized()):
             return super().forward(x)
+        if x.is_cuda:
+            on_gpu: Any = nn.SyncBatchNorm.forward
+            normalised: Tensor = on_gpu(self, x)
+            return normalised
         wide = x.float()
         count = wide.numel() // wide.shape[1] * dist.get_world_size()
         mean = _total(wide.sum(dim=(0, 2, 3))) / count  # [C]

@@ -18,6 +18,7 @@ from sagan.common.schema import (
     AffectsNothing,
     AffectsWeights,
     Config,
+    DeviceName,
     Seed,
 )
 from sagan.network_config import ModelConfig
@@ -40,8 +41,10 @@ class TrainingConfig(Config):
     seed: AffectsWeights[Seed] = Field(
         0, description="seed of weights, data order, latents and labels"
     )
-    device: AffectsNothing[Literal["auto", "cpu", "cuda"]] = Field(
-        "auto", description="auto: CUDA if available"
+    device: AffectsNothing[DeviceName] = Field(
+        "auto",
+        description="auto, cpu, cuda, or one of several GPUs, such as cuda:1; auto: CUDA if "
+        "available",
     )
     threads: AffectsNothing[NonNegativeInt] = Field(
         0, description="CPU threads of a process; 0: torch's choice"
@@ -225,6 +228,15 @@ class TrainingConfig(Config):
             raise ValueError(
                 f"augmentation.lecam_warmup_steps {warmup} leaves LeCam's term no step of the "
                 f"{steps} that total_images gives; set it lower"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _several_processes_take_a_gpu_each(self) -> Self:
+        if self.devices > 1 and ":" in self.device:
+            raise ValueError(
+                f"device: {self.device} is one GPU, and devices {self.devices} asks for a GPU per "
+                "process: set device: cuda, and CUDA_VISIBLE_DEVICES to choose among them"
             )
         return self
 

@@ -109,8 +109,7 @@ def add_real_noise(
     """
     if amount == 0:
         return images
-    source = torch.Generator(images.device)
-    source.manual_seed(torch_seed(seed, Stream.REAL_NOISE, images_seen))
-    shape = (batch_size, *images.shape[1:])
-    noise = torch.rand(shape, generator=source, device=images.device)[share]
-    return images + amount * noise
+    # drawn on the host: a GPU's generator has other numbers, which depend on its model too
+    source = torch.Generator().manual_seed(torch_seed(seed, Stream.REAL_NOISE, images_seen))
+    noise = torch.rand((batch_size, *images.shape[1:]), generator=source)[share]
+    return images + amount * noise.to(images.device)

@@ -92,6 +92,19 @@ def environment(device: torch.device, config: TrainingConfig) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.system(),
+        **(_gpu_versions() if device.type == "cuda" else {}),
+    }
+
+
+def _gpu_versions() -> dict[str, str]:
+    driver = Path("/sys/module/nvidia/version")
+    libraries: Any = torch.backends.cudnn, torch.cuda.nccl  # without annotations
+    cudnn, nccl = (library.version() for library in libraries)
+    return {
+        "cuda": str(torch.version.cuda),
+        "cudnn": str(cudnn),
+        "nccl": ".".join(map(str, nccl)),
+        "driver": driver.read_text("utf-8").strip() if driver.is_file() else "unknown",
     }
 
 

@@ -4,6 +4,7 @@ from typing import Self
 
 from sagan.common.schema import ClearError
 from sagan.processes.child import Task
+from sagan.processes.signals import EXIT_GPU_LOST
 from sagan.processes.supervisor import Supervisor
 from sagan.tuning.workers.context import StudySpec
 from sagan.tuning.workers.process_names import machine
@@ -34,7 +35,8 @@ class WorkerPool(Supervisor):
         for number in range(self._count):
             log_file = self._spec.logs / f"{machine()}-{number}.log"
             arguments = (self._spec, self._deadline)
-            self.start(Task(f"worker {number}", run_worker, arguments, log_file))
+            devices = self._spec.training.device, self._spec.config.evaluation.device
+            self.start(Task(f"worker {number}", run_worker, arguments, log_file, devices=devices))
         return self
 
     def working(self) -> bool:
@@ -50,6 +52,8 @@ class WorkerPool(Supervisor):
                     f"{ended.killed_by}), perhaps because memory was too small; set a smaller "
                     "tuning.workers"
                 )
+            if ended.status == EXIT_GPU_LOST:
+                raise WorkerError(f"workers lost their GPU again and again; see {self._spec.logs}")
             if ended.status:
                 raise WorkerError(
                     ended.error

@@ -12,9 +12,10 @@ import optuna
 from optuna.trial import Trial
 from pydantic import ValidationError
 
+from sagan.common.devices import is_gpu_lost
 from sagan.common.schema import ClearError, describe_faults
 from sagan.processes.child import describe_failure
-from sagan.processes.signals import StopRequest, TrainingInterrupted, stop_requests
+from sagan.processes.signals import EXIT_GPU_LOST, StopRequest, TrainingInterrupted, stop_requests
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.tuning.storage.location import StorageError, open_storage, storage_access
@@ -76,7 +77,7 @@ class Worker:
                 return
 
     def _run(self, trial: Trial) -> None:
-        """Run a trial and record how it ended."""
+        """Run a trial and record how it ended; a lost GPU ends the worker, which is replaced."""
         logger.info("trial %d: %s", trial.number, self._space.decoded(trial.params))
         try:
             with _heartbeats(self.queue, trial, self._spec.config.heartbeat_seconds):
@@ -93,6 +94,8 @@ class Worker:
         except Exception as error:
             logger.exception("trial %d failed", trial.number)
             self.queue.fail(trial, _reason(error))
+            if is_gpu_lost(error):  # each further trial of this process would fail
+                raise SystemExit(EXIT_GPU_LOST) from None
         else:
             finite = {name: float(v) if math.isfinite(v) else None for name, v in numbers.items()}
             self.queue.note(trial, NUMBERS, finite)

@@ -1,0 +1,56 @@
+"""The lock of a folder that one process works in."""
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+
+import pytest
+
+from sagan.processes import lock
+from sagan.processes.lock import HOLDER, FolderInUseError, exclusive_folder
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(lock, "_LEAVING_SECONDS", 0.0)
+
+
+def test_a_second_holder_is_told_who_the_first_is(tmp_path):
+    with exclusive_folder(tmp_path):
+        with pytest.raises(FolderInUseError) as refused, exclusive_folder(tmp_path):
+            pytest.fail("held twice")
+        assert f"process {os.getpid()} on {socket.gethostname()} since 2" in str(refused.value)
+    with exclusive_folder(tmp_path):
+        assert (tmp_path / HOLDER).read_text().startswith(f"process {os.getpid()} ")
+
+
+def test_kill_9_frees_it(tmp_path):
+    receiving, sending = os.pipe()
+    if not (child := os.fork()):
+        with exclusive_folder(tmp_path):
+            os.write(sending, b".")
+            signal.pause()
+    os.read(receiving, 1)
+    with pytest.raises(FolderInUseError, match=f"process {child} "), exclusive_folder(tmp_path):
+        pytest.fail("held twice")
+
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    with exclusive_folder(tmp_path):
+        pass
+    for end in (receiving, sending):
+        os.close(end)
+
+
+def test_a_file_system_without_locks_is_one_warning(tmp_path, monkeypatch, caplog):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with exclusive_folder(tmp_path):
+        pass
+    assert len(caplog.messages) == 1
+    assert "cannot be locked" in caplog.text
