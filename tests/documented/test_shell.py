@@ -88,6 +88,6 @@ def test_server_is_asked_for_its_page_and_stopped(shell: Shell, log: Path) -> No
     ],
 )
 def test_server_without_the_page_is_a_fault(shell: Shell, log: Path, text: str, fault: str) -> None:
-    outcome = serve(text, shell, log, says="numbers", timeout_seconds=1)
+    outcome = serve(text, shell, log, says="numbers", timeout_seconds=3)
     assert outcome.fault.endswith(fault)
     assert outcome.seconds < 10

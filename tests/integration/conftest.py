@@ -156,6 +156,11 @@ def _logging_kept() -> Iterator[None]:
         for one, handlers, level, propagate, disabled in before:
             one.handlers[:], one.propagate, one.disabled = handlers, propagate, disabled
             one.setLevel(level)
+        # those that are new: as if never configured
+        for name in logging.root.manager.loggerDict.keys() - {*names}:
+            one = logging.getLogger(name)
+            one.handlers[:], one.propagate, one.disabled = [], True, False
+            one.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+import sys
 import time
 from contextlib import contextmanager, nullcontext
 
 import torch
 
 from sagan.training.core import steps
-from sagan.training.launch.torchelastic import work
+from sagan.training.launch import worker
+from sagan.training.launch.error_files import WorkerErrorFiles
+from sagan.training.launch.worker import work
 from sagan.training.store.checkpoints import CheckpointStore
 from tests.small_world import SCORING
 
@@ -30,7 +33,6 @@ GOES_WELL = {
     "started": (SHORT | {"start_from": "plain", "freeze_discriminator_layers": 1}, None),
     "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_to_save"),
 }
-ENDS_EARLY = {"nowhere": ({"continue_from": "nowhere"}, None)}
 
 
 def then_signalled(*arguments):
@@ -43,14 +45,10 @@ def then_signalled(*arguments):
 
 
 def then_diverging(*arguments):
-    """A run that has nothing to continue, then one whose process 1 reads an infinite image.
-
-    Each start of process 0 is counted, in a file beside the runs.
-    """
-    if os.environ["RANK"] == "0":
+    """Process 1 reads an infinite image; each start that trains is counted beside the runs."""
+    if os.environ["RANK"] == "0" and not WorkerErrorFiles(arguments[3]).is_final:
         with (arguments[2]["runs_dir"] / "starts").open("a") as file:
             file.write(".")
-    _one_after_another(ENDS_EARLY, *arguments)
     if os.environ["RANK"] == "1":
         _after(2, _infinite)
     return work(*arguments)
@@ -91,9 +89,9 @@ def _port(folder):
 
 
 def raising(*arguments):
-    """Process 1 raises in its third update of the discriminator."""
-    if os.environ["RANK"] == "1":
-        _after(2, _raise)
+    """Process 1 raises in its third update, while process 0 waits as in a call of NCCL's."""
+    worker._GRACE_SECONDS = 1.0
+    _after(2, _raise if os.environ["RANK"] == "1" else _wait)
     return work(*arguments)
 
 
@@ -138,7 +136,13 @@ def _signal(images):
     return images
 
 
+def _wait(images):
+    time.sleep(600)
+    return images
+
+
 def _raise(images):
+    sys.stderr.write("what a library printed\n")
     raise OSError(5, "the disk of this machine is broken", "/somewhere/shard-00001.npy")
 
 

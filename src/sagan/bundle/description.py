@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sagan.common.schema import describe_faults
 from sagan.common.text import visible
-from sagan.network_config import GeneratorConfig
+from sagan.network_config import GeneratorConfig, ImageSize
 
 FORMAT = "sagan-generator-1"
 _MAX_CHARACTERS = 300  # of the reported faults
@@ -31,7 +31,7 @@ class BundleDescription(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal["sagan-generator-1"]
-    image_size: PositiveInt
+    image_size: ImageSize
     channels: Literal[1, 3] = 3  # absent in bundles of earlier versions
     class_names: tuple[str, ...] = Field(min_length=1)
     class_titles: dict[str, str] = {}

@@ -263,7 +263,10 @@ def test_a_disk_that_fills_up_leaves_no_part_and_is_said(root, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", [8, 48, 512, "64px"])
-def test_image_size_is_a_power_of_two_between_16_and_256(size):
-    with pytest.raises(ValueError, match="16, 32, 64, 128 or 256"):
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(4, "8 px"), (48, "32 and 64 px"), (1024, "512 px"), ("64px", "valid integer")],
+)
+def test_image_size_is_a_power_of_two_between_8_and_512(size, told):
+    with pytest.raises(ValueError, match=told):
         PreprocessingConfig(image_size=size)

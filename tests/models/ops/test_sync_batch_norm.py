@@ -27,3 +27,4 @@ def test_a_gpu_takes_torchs_own_unless_the_process_works_alone(monkeypatch):
         layer.eval()(x, y)
     assert len(calls) == 1
     assert isinstance(layer.normalize, nn.BatchNorm2d)  # as those that recompute statistics ask
+    assert not isinstance(layer.normalize, nn.SyncBatchNorm)  # DDP refuses it on a CPU

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -29,21 +28,24 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
-class SynchronizedBatchNorm2d(nn.BatchNorm2d, nn.SyncBatchNorm):
+class SynchronizedBatchNorm2d(nn.BatchNorm2d):
     """`nn.BatchNorm2d` over the global batch; all processes must have batches of one size."""
 
     together: ClassVar[bool] = True
     """Whether the other processes are there to take part; see `sync_batch_norm_disabled`."""
 
+    # what torch's own forward asks for. Not a subclass of it: DDP takes those on GPUs only
     process_group = None
-    """All processes; torch's own sets it when it is built, this one is made of a built layer."""
+    _check_non_zero_input_channels = nn.SyncBatchNorm._check_non_zero_input_channels
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, C, H, W]; in training mode every process must call it."""
         if not (self.training and self.together and dist.is_initialized()):
-            return _BatchNorm.forward(self, x)
+            return super().forward(x)
         if x.is_cuda:
-            return nn.SyncBatchNorm.forward(self, x)
+            on_gpu: Any = nn.SyncBatchNorm.forward
+            normalised: Tensor = on_gpu(self, x)
+            return normalised
         wide = x.float()
         count = wide.numel() // wide.shape[1] * dist.get_world_size()
         mean = _total(wide.sum(dim=(0, 2, 3))) / count  # [C]

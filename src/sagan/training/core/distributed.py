@@ -106,7 +106,10 @@ class DistributedContext:
 def distributed_context(
     device_type: str, *, timeout_seconds: float
 ) -> Iterator[DistributedContext]:
-    """Join the process group that torchelastic started; leave it at the end.
+    """Join the process group that torchelastic started; leave it if all went well.
+
+    After an error the group is left as it is: to leave it, NCCL may wait for the other processes,
+    which may wait for this one. The process has to exit then.
 
     Args:
         device_type: "cuda" (one GPU a process, NCCL) or "cpu" (gloo).
@@ -118,16 +121,14 @@ def distributed_context(
         torch.cuda.set_device(device)
     timeout = timedelta(seconds=timeout_seconds)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
-    try:
-        yield DistributedContext(
-            device=device,
-            rank=dist.get_rank(),
-            size=dist.get_world_size(),
-            step_group=_cpu_group(timeout),
-            long_timeout_group=_cpu_group(_LONG_TIMEOUT),
-        )
-    finally:
-        dist.destroy_process_group()
+    yield DistributedContext(
+        device=device,
+        rank=dist.get_rank(),
+        size=dist.get_world_size(),
+        step_group=_cpu_group(timeout),
+        long_timeout_group=_cpu_group(_LONG_TIMEOUT),
+    )
+    dist.destroy_process_group()
 
 
 def _cpu_group(timeout: timedelta) -> dist.ProcessGroup:

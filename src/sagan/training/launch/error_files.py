@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import time
 import traceback
 from pathlib import Path
@@ -26,7 +27,8 @@ class WorkerErrorFiles:
         """Remove the files of an earlier launch."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
-            path.unlink(missing_ok=True)
+            if not path.is_dir():  # output of processes that failed
+                path.unlink(missing_ok=True)
 
     @property
     def interrupted(self) -> bool:
@@ -56,6 +58,7 @@ class WorkerErrorFiles:
         )
         failure = {
             "time": time.time(),
+            "start": _this_start(),
             "rank": rank,
             "permanent": permanent,
             "reason": reason,
@@ -64,6 +67,11 @@ class WorkerErrorFiles:
         }
         with replacing_file(path) as temporary:
             temporary.write_text(json.dumps(failure), encoding="utf-8")
+
+    def others_failed(self, rank: int) -> bool:
+        """Whether another process of this start of the processes has failed."""
+        now = _this_start()
+        return any(one["start"] == now and one["rank"] != rank for one in self._failures())
 
     def reason(self) -> str | None:
         """Reason of the first failure; processes that lost their partner fail later."""
@@ -83,3 +91,8 @@ class WorkerErrorFiles:
         paths = self.folder.glob("failure-*.json")
         failures = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         return sorted(failures, key=lambda failure: float(failure["time"]))
+
+
+def _this_start() -> str:
+    """What differs between two starts of the processes, and not among them: where they meet."""
+    return f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"

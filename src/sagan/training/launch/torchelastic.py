@@ -6,7 +6,9 @@ checkpoint; on a signal all of them save and stop.
 
 import logging
 import os
+import shutil
 import signal
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,27 +22,22 @@ import torch
 
 from sagan.common.devices import choose_device
 from sagan.common.schema import ClearError
-from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardStore
 from sagan.processes.signals import (
-    EXIT_INTERRUPTED,
     TrainingInterrupted,
+    describe_signal,
     handled_signals,
     signal_handler,
     signals_blocked,
     start_resource_tracker,
-    stop_requests,
 )
 from sagan.training.config import TrainingConfig
 from sagan.training.launch.error_files import WorkerErrorFiles
+from sagan.training.launch.worker import work
 
 logger = logging.getLogger(__name__)
 
-_ENVIRONMENT = {
-    # a new store for each restart: a shared one would still hold the addresses of dead processes
-    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-    "TORCH_CPP_LOG_LEVEL": "FATAL",  # no stack frames for a lost partner
-}
+_SAVING_SECONDS = 110  # after a signal; the schedulers' scripts in docs/training.md reserve 120
 
 
 class TrainingFailedError(ClearError, RuntimeError):
@@ -88,7 +85,7 @@ def launch(
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import elastic_launch
 
-    _check_devices(config)
+    device = _check_devices(config)
     run.mkdir(parents=True, exist_ok=True)
     errors = WorkerErrorFiles(run / "processes")
     errors.clear()
@@ -102,8 +99,14 @@ def launch(
         )
     try:
         # before torchelastic handles signals there is nothing to save
-        with _elastic_settings(), _scratch() as scratch, signal_handler(_stop), signals_blocked():
-            start = elastic_launch(_launch_config(config, scratch), worker or work)
+        with (
+            _elastic_settings(device),
+            _scratch(),
+            _rank_logs(errors.folder) as logs,
+            signal_handler(_stop),
+            signals_blocked(),
+        ):
+            start = elastic_launch(_launch_config(config, logs), worker or work)
             outcomes = start(*arguments)
     except SignalException as signalled:
         suffix = "" if errors.interrupted else "; the last checkpoint is intact"
@@ -111,7 +114,7 @@ def launch(
         raise TrainingInterrupted from None
     except ChildFailedError as error:
         _raise_recorded(errors)
-        raise TrainingFailedError(_failure_reason(error, errors)) from None
+        raise TrainingFailedError(f"{_failure_reason(error, errors)}; output: {logs}") from None
     except RendezvousError as error:
         raise TrainingFailedError(_rendezvous_reason(error, config)) from error
     _raise_recorded(errors)
@@ -120,8 +123,8 @@ def launch(
         raise FinishedElsewhere
 
 
-def _check_devices(config: TrainingConfig) -> None:
-    """Check the number of GPUs before any process is started."""
+def _check_devices(config: TrainingConfig) -> torch.device:
+    """The device, after a check of the number of GPUs, before any process is started."""
     device = choose_device(config.device)
     available = torch.cuda.device_count() if device.type == "cuda" else config.devices
     if config.devices > available:
@@ -129,59 +132,7 @@ def _check_devices(config: TrainingConfig) -> None:
             f"training.devices: got {config.devices}, and this machine has {available} GPUs; "
             f"set training.devices={available}, or training.device=cpu"
         )
-
-
-def work(
-    config: TrainingConfig,
-    shards: Path,
-    folders: dict[str, Path],
-    error_folder: Path,
-    log_level: int,
-) -> None:
-    """One process of a distributed training, called by torchelastic.
-
-    It returns when training has finished, or if a restart would be useless: the error files tell
-    the launcher why. Other exceptions are raised, and torchelastic restarts all processes.
-    """
-    rank, errors = int(os.environ["RANK"]), WorkerErrorFiles(error_folder)
-    _log(rank, log_level)
-    if errors.is_final:  # restarted although one process was signalled or failed permanently
-        return
-    try:
-        _train(config, shards, folders, errors, rank)
-    except TrainingInterrupted:
-        errors.record_interruption()
-        os._exit(EXIT_INTERRUPTED)  # at once: the launcher may wait for the exit
-    except Exception:
-        if not errors.is_final:
-            raise
-
-
-def _train(
-    config: TrainingConfig,
-    shards: Path,
-    folders: dict[str, Path],
-    errors: WorkerErrorFiles,
-    rank: int,
-) -> None:
-    from sagan.training.core.distributed import distributed_context
-    from sagan.training.run import run_training
-
-    timeout = config.collective_timeout_seconds
-    with stop_requests(patient=True) as stop:
-        try:
-            device = choose_device(config.device, threads=config.threads)
-            with distributed_context(device.type, timeout_seconds=timeout) as context:
-                try:
-                    store = ShardStore.open(shards)
-                    run_training(config, store, context, stop, **folders, on_score=None)
-                except Exception as error:
-                    errors.record_failure(rank, error)  # before the others lose this process
-                    raise
-        except Exception as error:
-            if not errors.is_final:
-                errors.record_failure(rank, error)
-            raise
+    return device
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -205,10 +156,8 @@ def _failure_reason(error: Any, errors: WorkerErrorFiles) -> str:  # noqa: ANN40
     """Why a launch failed: the signal that killed a process, or the first exception."""
     rank, failure = error.get_first_failure()
     if failure.exitcode < 0:
-        return (
-            f"process {rank} ended with signal {-failure.exitcode} (out of memory, perhaps); "
-            "checkpoints are intact"
-        )
+        how = describe_signal(-failure.exitcode)
+        return f"process {rank} ended with {how}; checkpoints are intact"
     return errors.reason() or f"process {rank} ended with status {failure.exitcode}"
 
 
@@ -225,19 +174,35 @@ def _rendezvous_reason(error: Exception, config: TrainingConfig) -> str:
 
 
 @contextmanager
-def _scratch() -> Iterator[str]:
+def _rank_logs(folder: Path) -> Iterator[Path]:
+    """Folder of what the processes besides the first print; kept where one of them failed."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logs, failed = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-", dir=folder)), False
+    try:
+        yield logs
+    except ChildFailedError:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            shutil.rmtree(logs, ignore_errors=True)
+
+
+@contextmanager
+def _scratch() -> Iterator[None]:
     """Temporary folder of torchelastic and torch.multiprocessing, which do not clean up fully."""
     before = tempfile.tempdir
     with TemporaryDirectory(prefix="sagan-processes-", ignore_cleanup_errors=True) as folder:
         tempfile.tempdir = folder
         try:
-            yield folder
+            yield
         finally:
             tempfile.tempdir = before
 
 
-def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401 - LaunchConfig
-    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
+def _launch_config(config: TrainingConfig, logs: Path) -> Any:  # noqa: ANN401 - LaunchConfig
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, Std
     from torch.distributed.launcher.api import LaunchConfig
 
     alone = config.nnodes == 1
@@ -254,21 +219,29 @@ def _launch_config(config: TrainingConfig, scratch: str) -> Any:  # noqa: ANN401
         max_restarts=config.restarts,
         monitor_interval=0.5,
         start_method="spawn",
-        logs_specs=DefaultLogsSpecs(log_dir=scratch),
+        logs_specs=DefaultLogsSpecs(
+            log_dir=str(logs), redirects=dict.fromkeys(range(1, config.devices), Std.ALL)
+        ),
         signals_to_handle=",".join(number.name for number in handled_signals()),
     )
 
 
-def _log(rank: int, level: int) -> None:
-    """Log in the main process only; the others write error files."""
-    configure_logging(level)
-    logging.getLogger("sagan").setLevel(level if rank == 0 else logging.CRITICAL)
-    logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the launcher has logged it
+def elastic_variables(device: torch.device) -> dict[str, str]:
+    """Environment variables of torchelastic and its processes, where they are not set already."""
+    return {
+        # a new store for each restart: a shared one would still hold the addresses of dead ones
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        # NCCL's watchdog tells only there which call timed out; gloo has stack frames instead
+        "TORCH_CPP_LOG_LEVEL": "WARNING" if device.type == "cuda" else "FATAL",
+        # read by LaunchConfig of newer versions of torch
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(_SAVING_SECONDS),
+    }
 
 
 @contextmanager
-def _elastic_settings() -> Iterator[None]:
+def _elastic_settings(device: torch.device) -> Iterator[None]:
     """Environment variables and log levels of torchelastic and its processes."""
+    variables = elastic_variables(device)
     start_resource_tracker()  # started later, it would unblock signals
     # torchelastic's log repeats our messages as tracebacks; its loggers have their own levels
     noisy = [
@@ -279,8 +252,8 @@ def _elastic_settings() -> Iterator[None]:
     levels = [logger.level for logger in noisy]
     for logger in noisy:
         logger.setLevel(logging.CRITICAL)
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update({name: before[name] or value for name, value in _ENVIRONMENT.items()})
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: before[name] or value for name, value in variables.items()})
     try:
         yield
     finally:
