@@ -66,7 +66,6 @@ def complete(
     from sagan.common.files import replacing_file
     from sagan.completion.complete import complete as run
     from sagan.completion.config import EncoderConfig
-    from sagan.completion.encoder import channels_of
     from sagan.completion.inputs import read_images
     from sagan.completion.results import sheet
     from sagan.sampling.requests import parse_classes
@@ -88,7 +87,7 @@ def complete(
         images,
         mask,
         size=opened.image_size,
-        channels=channels_of(generator),
+        channels=generator.image_channels,
         seed=seed,
     )
     kept = encoders or out / _ENCODERS

@@ -87,7 +87,7 @@ def obtain_encoder(
         torch.manual_seed(seed)
         encoder = Encoder(
             image_size=generator.image_size,
-            channels=channels_of(generator),
+            channels=generator.image_channels,
             latent_dim=generator.latent_dim,
             num_classes=generator.num_classes,
             base=config.base_channels,
@@ -103,15 +103,6 @@ def obtain_encoder(
             state = {name: w.cpu().contiguous() for name, w in encoder.state_dict().items()}
             temporary.write_bytes(save(state))
     return encoder.eval().requires_grad_(requires_grad=False)
-
-
-@torch.inference_mode()
-def channels_of(generator: Generator) -> int:
-    """Channels of a generator's images."""
-    parameter = next(generator.parameters())
-    latent = torch.zeros(1, generator.latent_dim, device=parameter.device)
-    label = torch.zeros(1, dtype=torch.int64, device=parameter.device)
-    return int(generator(latent, label).shape[1])
 
 
 def _train(
