@@ -59,6 +59,7 @@ SECONDS = {
     "training/store/test_identity.py": 7,
     "commands/test_group.py": 7,
     "sampling/test_command.py": 6,
+    "completion/test_complete.py": 6,
     "tuning/test_training.py": 6,
     "integration/test_s3_remote.py": 5,
     "integration/test_wiring.py": 5,

@@ -111,6 +111,8 @@ def test_every_source_and_parameter_of_acquisition_serves(tmp_path, capsys):
 def test_a_misspelt_parameter_is_told_with_the_nearest(root, capsys):
     assert main([*command(root), "--set", "clases=a"]) == 1
     assert "unknown key 'clases'; did you mean 'classes'?" in capsys.readouterr().err
+    assert main([*command(root), "--set", "source=kaggle"]) == 1
+    assert "give the path as IMAGES, and its kind as --source" in capsys.readouterr().err
     assert main([*command(root), "--also-sizes", "17"]) == 1
     assert "nearest: 16 and 32 px" in capsys.readouterr().err
 

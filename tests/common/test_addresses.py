@@ -26,6 +26,10 @@ SECRET = "s3cr"
         "https://bucket/key?X-Amz-Credential=AB&X-Amz-Signature=s3cr1234",
         "{'key': 'AB', 'secret': 's3cr', 'anon': False}",
         "from ftp://a:s3cr@h/x to sftp://b:s3cr@g/y",
+        "https://s3cr@github.com/ann/images",
+        "AccountName=ann;AccountKey=s3cr;EndpointSuffix=x",
+        "key: AB\nsecret: s3cr\npassphrase = s3cr",
+        "Authorization: Bearer s3cr",
     ],
 )
 def test_no_secret_is_shown(text: str) -> None:
@@ -41,6 +45,7 @@ def test_no_secret_is_shown(text: str) -> None:
         "http://127.0.0.1:7860 (Ctrl-C ends it)",
         "s3://bucket/folder: no such key",
         "ssh://ann@host/folder",
+        "64 num_tokens = 3, keys: a, b; unexpected token: x",
         "/data/a:b@c/x: no such file",
         "lines of 'file,class'; see a@b.org: step 1 of 2",
     ],

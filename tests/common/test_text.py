@@ -2,7 +2,7 @@
 
 import pytest
 
-from sagan.common.text import visible
+from sagan.common.text import read_text, visible
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_control_characters_become_escapes(text: str, expected: str) -> None:
 
 def test_a_message_keeps_its_lines() -> None:
     assert visible("one\n\ttwo\x1b", keep="\n\t") == "one\n\ttwo\\x1b"
+
+
+def test_a_file_of_another_encoding_is_named(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_bytes("\ufeffKäse".encode())
+    assert read_text(path) == "Käse"
+    path.write_bytes("Käse".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"classes\.txt' is not UTF-8"):
+        read_text(path)

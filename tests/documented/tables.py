@@ -72,6 +72,7 @@ PLACES = {
 
 # a phrase of a command -> what is typed in its stead, so that it takes seconds
 LIGHTER_WORDS = {
+    "--mask lower_half --out completed": "--mask lower_half --out completed --encoder-steps 20",
     "training.total_images=20000": "training.total_images=1024",
     "training.total_images=64000": "training.total_images=24",
     "training.total_images=96000": "training.total_images=1024",

@@ -79,6 +79,8 @@ def data(
 
     config = PreprocessingConfig(**settings)
     given = load_settings("acquisition", [], assignments, AcquisitionConfig)
+    if beside := sorted(given.keys() & {"source", "path"}):
+        raise ValueError(f"--set {beside[0]}: give the path as IMAGES, and its kind as --source")
     acquisition = given | {"source": source, "path": images}
     folder = acquire(AcquisitionConfig(**acquisition), raw or out / "raw")
     if len(folder.class_names) < min_classes:

@@ -54,6 +54,11 @@ COMMANDS = {
         "Draw samples and attention maps from a generator.",
         ["sagan sample BUNDLE --classes 3,7 --count 8 --out pictures --npz"],
     ),
+    "complete": (
+        "complete:complete",
+        "Complete the hidden part of images.",
+        ["sagan complete BUNDLE photographs --mask lower_half --out completed"],
+    ),
     "evaluate": (
         "evaluate:evaluate",
         "Compare a generator's samples with real images.",

@@ -8,12 +8,14 @@ _SCHEME = r"\b[A-Za-z][\w+.-]*:/{1,3}"
 # a password may contain spaces, slashes and @: it ends at the last @ before another address
 _AFTER_SCHEME = re.compile(rf"({_SCHEME}[^\s:/@'\"]*:)((?:(?!{_SCHEME}).)*)@")
 _WITHOUT_SCHEME = re.compile(r"((?<![\w/:.@-])[\w.+%-]+:)(?!//)([^\s'\"]*)@")
-_SECRET = "password|passwd|pwd|secret|token|signature|credential|sig|access_?key|api_?key"  # noqa: S105 - names
+_KEY = "password|passwd|passphrase|secret|(?:access|account|api|private)_?key"
+_SECRET = f"{_KEY}|pwd|token|signature|credential|sig"
 _NAMED = re.compile(
-    rf"(\b[\w-]*(?:{_SECRET})=|['\"]\w*(?:{_SECRET})['\"]: )"
+    rf"(\b[\w-]*(?:{_SECRET})\s?=\s?|['\"]\w*(?:{_SECRET})['\"]: |\b[\w-]*(?:{_KEY}): |\bBearer )"
     r"('[^']*'|\"[^\"]*\"|[^&\s'\",;]+)",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"(\bhttps?://)[^\s:/@?#'\"]+@")  # of code hosts, in the place of a user
 _SHORTEST_PART = 3  # of a secret; shorter ones are in many words
 
 
@@ -48,5 +50,5 @@ def mask_secrets(text: str, *addresses: str) -> str:
         for part in sorted(parts | {secret, unquote(secret)}, key=len, reverse=True):
             if len(part) >= _SHORTEST_PART:
                 text = text.replace(part, "***")
-    text = _NAMED.sub(r"\1***", text)
+    text = _TOKEN.sub(r"\1***@", _NAMED.sub(r"\1***", text))
     return _WITHOUT_SCHEME.sub(r"\1***@", _AFTER_SCHEME.sub(r"\1***@", text))

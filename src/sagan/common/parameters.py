@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from sagan.common.schema import Config, Settings, deep_merge
+from sagan.common.text import read_text
 
 _NAME = re.compile(r"\s*([\w-]+(?:\.[\w-]+)*)\s*=")
 # a comma ends a value where the next name follows, so that `classes=a,b,seed=1` has two values
@@ -197,7 +198,7 @@ def load_settings(
 
 def _read_section(section: str, file: Path) -> Settings:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506
+        content = yaml.load(read_text(file), Loader=UniqueKeyLoader)  # noqa: S506
     except yaml.YAMLError as error:
         raise ValueError(f"{file} is not valid YAML: {error}") from None
     if not isinstance(content, dict) or section not in content:

@@ -1,11 +1,25 @@
-"""Text that is safe to show: control characters escaped, secrets masked."""
+"""Texts of users: read as UTF-8; shown with control characters escaped and secrets masked."""
 
 import unicodedata
+from pathlib import Path
 
 from sagan.common.addresses import mask_secrets
 
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # part of words in some scripts, and of emoji
+
+
+def read_text(path: Path) -> str:
+    """A text file that somebody wrote: UTF-8, also with a byte order mark.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it has another encoding, naming it.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}' is not UTF-8: {error}; save it as UTF-8") from None
 
 
 def shown(text: str) -> str:

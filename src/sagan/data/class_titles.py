@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sagan.common.text import read_text
 from sagan.data.sources.devkit import META, NAMED, is_devkit, read_devkit, read_meta
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def read_titles(path: Path) -> dict[str, str]:
         return read_meta(path.read_bytes(), path)[1]
     if is_devkit(path):
         return read_devkit(path)[1]
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if path.suffix == ".json":
         titles = json.loads(text)
         if not isinstance(titles, dict) or not all(isinstance(t, str) for t in titles.values()):

@@ -65,6 +65,15 @@ def file_names(folder: Path) -> list[str]:
     return [name for name in names if not is_no_image(name)]
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Files anywhere below a folder that may be images, sorted."""
+    found = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = folder_names(Path(place))
+        found += [Path(place, name) for name in file_names(Path(place))]
+    return sorted(found)
+
+
 def is_flat(folder: Path) -> bool:
     """Whether a folder has images directly in it, and no folders."""
     return not folder_names(folder) and bool(loose_images(folder))

@@ -154,6 +154,16 @@ def test_hostile_zips_are_refused_before_anything_is_written(change, said, tmp_p
     assert said in refused(zip_with(tmp_path / "images.zip", change), tmp_path / "raw")
 
 
+@pytest.mark.parametrize(
+    ("byte", "said"), [(b"\xff", "damaged or truncated"), (b"\0", "not a valid")]
+)
+def test_a_damaged_name_in_a_zip_is_refused(byte, said, tmp_path):
+    path = zip_with(tmp_path / "images.zip", lambda archive: archive.writestr("train/äx.png", b"x"))
+    data = path.read_bytes()
+    path.write_bytes(data[:-50] + data[-50:].replace("äx".encode(), "ä".encode() + byte))
+    assert said in refused(path, tmp_path / "raw")
+
+
 def test_backslashes_of_windows_programs_are_folders(tmp_path):
     path = tmp_path / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:

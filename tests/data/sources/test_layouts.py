@@ -172,6 +172,21 @@ def test_csv_labels_of_training_images(tmp_path, caplog):
     assert "lost.jpg" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (b"a/1.jpg,cat\nb/1.jpg,dog\na/1.jpg,dog\n", r"two different labels of a/1\.jpg"),
+        (b"1.jpg,cat\n", r"'1\.jpg', which may be a/1\.jpg or b/1\.jpg"),
+        ("a/1.jpg,kätze\n".encode("latin-1"), "labels.csv' is not UTF-8"),
+    ],
+)
+def test_a_label_that_may_be_another_is_refused(tmp_path, table, said):
+    write_files(tmp_path / "mine", images("a/1.jpg", "b/1.jpg"))
+    (tmp_path / "labels.csv").write_bytes(table)
+    with pytest.raises(ValueError, match=said):
+        get(tmp_path / "mine", tmp_path, train_labels=str(tmp_path / "labels.csv"))
+
+
 def test_two_images_of_one_name_are_refused(tmp_path):
     write_files(tmp_path / "mine", images("a_b/1.jpg", "a/b_1.jpg"))
     (tmp_path / "labels.csv").write_text("a_b/1.jpg,cat\na/b_1.jpg,cat\n")
@@ -208,6 +223,16 @@ def test_a_webdataset_tar(tmp_path, labels, classes):
     assert contents(folder) == {
         f"train/{name}/{number:06d}.jpg": jpeg(number) for number, name in enumerate(classes)
     }
+
+
+def test_folders_of_a_webdataset_are_parts_of_its_keys_and_no_classes(tmp_path):
+    keys = ("a/0", "a/1", "b/0", "b/1")
+    labels = {f"{key}.cls": key[-1].encode() for key in keys}
+    (tmp_path / "set.tar").write_bytes(tar_of(images(*(f"{key}.jpg" for key in keys)) | labels))
+    assert [image.path for image in get(tmp_path / "set.tar", tmp_path)] == [
+        *("train/0/a_0.jpg", "train/0/b_0.jpg"),
+        *("train/1/a_1.jpg", "train/1/b_1.jpg"),
+    ]
 
 
 def test_an_image_of_a_webdataset_without_label_is_refused(tmp_path):

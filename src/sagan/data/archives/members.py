@@ -30,7 +30,10 @@ _ZIP_END_BYTES, _ZIP64_END_BYTES = 22, 56 + 20  # without comment; with the loca
 _COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZ": "bz2", b"\xfd7": "xz"}
 _CHUNK_BYTES = 1 << 20
 # what the decoders raise on a damaged stream; gzip's own error is an OSError without a number
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, struct.error)
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, struct.error),
+    UnicodeDecodeError,  # a name of a zip that is marked as UTF-8
+)
 
 
 class ArchiveError(ClearError, ValueError):
@@ -211,6 +214,8 @@ def _zip_fault(member: zipfile.ZipInfo) -> str | None:
         return f"'{member.filename}' is a link or device"
     if member.flag_bits & _ENCRYPTED:
         return f"'{member.filename}' is encrypted"
+    if "\0" in member.orig_filename:  # zipfile ends the name there
+        return f"{member.orig_filename!a} is not a valid file name"
     return _name_fault(_zip_name(member))
 
 

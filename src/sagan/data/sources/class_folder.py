@@ -146,8 +146,8 @@ def _read_split(
         labels = read_labels(table, f"{split}_labels")
         of_both = tables.get("train") == tables.get("val") == table
         tree.loose[split] = loose_by_class(folder, labels, of_others=of_both)
-    elif is_flat(folder) and any(folder.glob("*.cls")):
-        tree.loose[split] = loose_by_class(folder, read_cls_files(folder))
+    elif labels := read_cls_files(folder):
+        tree.loose[split] = loose_by_class(folder, labels)
     elif is_flat(folder) and (split == "train" or tree.classes == [UNLABELLED]):
         logger.info("'%s' has no class folders: its images are one class", folder)
         tree.folders[split] = {UNLABELLED: folder}

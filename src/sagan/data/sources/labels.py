@@ -1,12 +1,14 @@
 """Tables of labels of images without class folders, in the formats that people publish."""
 
 import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sagan.data.folder_names import file_names, first_five
+from sagan.common.text import read_text
+from sagan.data.folder_names import files_below, first_five
 from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
 DATASET_JSON = "dataset.json"  # of NVIDIA's tools
@@ -34,7 +36,7 @@ def read_labels(path: Path, parameter: str = "val_labels") -> dict[str, str] | N
         raise FileNotFoundError(f"acquisition.{parameter}: '{path}' does not exist")
     if is_devkit(path):
         return read_devkit(path)[0]
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if path.name == TRUTH:
         raise ValueError(
             f"'{path}' gives numbers whose classes are in the devkit's meta.mat: "
@@ -44,18 +46,23 @@ def read_labels(path: Path, parameter: str = "val_labels") -> dict[str, str] | N
 
 
 def read_cls_files(folder: Path) -> dict[str, str]:
-    """Class by file name in an extracted WebDataset, where `<key>.cls` has that of `<key>.jpg`.
+    """Class by path below the folder in an extracted WebDataset: `<key>.cls` has `<key>.jpg`'s.
+
+    Returns:
+        Nothing where there are no such files.
 
     Raises:
         ValueError: if the labels are not all numbers or all names.
     """
     found: dict[str, int | str] = {}
-    for path in folder.glob("*.cls"):
+    for path in folder.rglob("*.cls"):
         text = path.read_text("utf-8", errors="replace").strip()
-        found[path.name.removesuffix(".cls")] = int(text) if text.isdecimal() else text
+        key = path.relative_to(folder).as_posix().removesuffix(".cls")
+        found[key] = int(text) if text.isdecimal() else text
     keys = as_classes(folder, found)
-    named = ((name, name.partition(".")[0]) for name in file_names(folder))
-    return {name: keys[key] for name, key in named if key in keys}
+    below = (path.relative_to(folder) for path in (files_below(folder) if keys else []))
+    named = ((path.as_posix(), path.with_name(path.name.partition(".")[0])) for path in below)
+    return {name: keys[key.as_posix()] for name, key in named if key.as_posix() in keys}
 
 
 def as_classes(table: Path, labels: Mapping[str, Any]) -> dict[str, str]:
@@ -99,23 +106,22 @@ def _from_json(path: Path, text: str) -> dict[str, str] | None:
     """Labels of NVIDIA's dataset.json; its null says that there are none."""
     try:
         pairs = json.loads(text)["labels"]
-        labels = None if pairs is None else {str(name): label for name, label in pairs}
+        labels = None if pairs is None else [(str(name), label) for name, label in pairs]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"'{path}' is not a table of labels: {type(error).__name__}: {error}; expected "
             '{"labels": [["0001.png", 3], ...]}, as NVIDIA\'s dataset.json; '
             "rename it if it is something else"
         ) from error
-    return None if labels is None else as_classes(path, labels)
+    return None if labels is None else as_classes(path, _one_label_each(path, labels))
 
 
 def _from_lines(path: Path, text: str) -> dict[str, str]:
     """Labels of CSV lines, and of Kaggle's and Tiny ImageNet's tables."""
     delimiter = next((sign for sign in "\t,;" if sign in text.partition("\n")[0]), ",")
     try:
-        rows = list(
-            csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
-        )
+        lines = io.StringIO(text, newline="")
+        rows = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise ValueError(f"'{path}' is not a table of 'file,class': {error}") from error
     kaggle = rows[:1] == [_KAGGLE_HEADER]
@@ -123,5 +129,13 @@ def _from_lines(path: Path, text: str) -> dict[str, str]:
     if not named:
         raise ValueError(f"'{path}' has no line of 'file,class'")
     # Kaggle's second field is the class and its boxes: 'n02002556 10 20 30 40 ...'
-    labels = {row[0].strip(): row[1].split()[0] if kaggle else row[1].strip() for row in named}
-    return as_classes(path, labels)
+    labels = ((row[0].strip(), row[1].split()[0] if kaggle else row[1].strip()) for row in named)
+    return as_classes(path, _one_label_each(path, labels))
+
+
+def _one_label_each(path: Path, labels: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    twice = [name for name, label in labels if found.setdefault(name, label) != label]
+    if twice:
+        raise ValueError(f"'{path}' has two different labels of {first_five(twice)}")
+    return found

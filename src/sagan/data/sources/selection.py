@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sagan.common.naming import by_title
-from sagan.common.text import visible
+from sagan.common.text import read_text, visible
 from sagan.data.config import AcquisitionConfig
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Selection(NamedTuple):
 
 def _listed_in(path: Path) -> tuple[str, ...]:
     """Names in a file, one per line; text after # is a comment."""
-    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    lines = [line.partition("#")[0].strip() for line in read_text(path).splitlines()]
     names = tuple(line for line in lines if line)
     if not names:
         raise ValueError(f"acquisition.classes: '{path}' names no class; expected one per line")

@@ -5,14 +5,13 @@ the same for all.
 """
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagan.common.files import file_sha256
 from sagan.common.progress import progress_bar
-from sagan.data.folder_names import UNLABELLED, file_names, first_five, folder_names
+from sagan.data.folder_names import UNLABELLED, file_names, files_below, first_five, folder_names
 from sagan.data.image_folder import SPLITS
 from sagan.data.parallel import ordered_map
 
@@ -112,15 +111,20 @@ def loose_by_class(
         ValueError: if there is no image, an image has no label, or two get the same name.
     """
     found: dict[str, dict[str, Path]] = {}
-    unknown, twice, used = [], [], set()
-    for path in _files_below(folder):
+    unknown, twice = [], []
+    used: dict[str, str] = {}
+    for path in files_below(folder):
         inside = path.relative_to(folder).as_posix()
         keys = (inside, inside.removesuffix(path.suffix), path.name, path.stem)
         key = next((key for key in keys if labels and key in labels), None)
         if labels is not None and key is None:
             unknown.append(inside)
             continue
-        used.add(key)
+        if key and used.setdefault(key, inside) != inside:
+            raise ValueError(
+                f"the table of labels has '{key}', which may be {used[key]} or {inside} in "
+                f"'{folder}'; give paths below it"
+            )
         of_class = found.setdefault(labels[key] if labels and key else UNLABELLED, {})
         name = inside.replace("/", "_")
         twice += [inside] if name in of_class else []
@@ -133,18 +137,9 @@ def loose_by_class(
     if twice or not found:
         fault = f"two images that would have one name: {first_five(twice)}" if twice else "no image"
         raise ValueError(f"a table of labels is given, but '{folder}' has {fault}")
-    if labels and not of_others and (absent := sorted(labels.keys() - used)):
+    if labels and not of_others and (absent := sorted(labels.keys() - used.keys())):
         logger.warning("the table of labels has files not in '%s': %s", folder, first_five(absent))
     return found
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """Files anywhere below a folder that may be images, sorted."""
-    found = []
-    for place, folders, _ in os.walk(folder):
-        folders[:] = folder_names(Path(place))
-        found += [Path(place, name) for name in file_names(Path(place))]
-    return sorted(found)
 
 
 def _drawn(contents: Mapping[str, set[str]], share: float) -> set[str]:

@@ -1,0 +1,100 @@
+"""`sagan complete`: completions of images under a mask, without Kedro."""
+
+from pathlib import Path
+
+import click
+
+from sagan.commands.group import (
+    Command,
+    device_option,
+    field_option,
+    path_argument,
+    path_option,
+    weights_option,
+)
+from sagan.completion.config import CompletionConfig
+
+_COUNT = click.IntRange(min=1)
+_ENCODERS = Path(".encoders")  # in the folder of results
+
+
+@click.command(cls=Command, context_settings={"show_default": True})
+@path_argument("bundle")
+@path_argument("images", nargs=-1, required=True)
+@click.option(
+    "--mask",
+    required=True,
+    help="What is hidden: lower_half, left_half, center, surgical_mask, random; a box "
+    "left,top,right,bottom in pixels, or in shares with a point; alpha: transparent pixels; "
+    "the path of a mask image, white where hidden; none: nothing, for the nearest image that the "
+    "generator makes.",
+)
+@path_option("--out", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--class", "class_name", help="Name, title or number; default: unknown.")
+@weights_option
+@field_option(CompletionConfig, "candidates", type=_COUNT)
+@field_option(CompletionConfig, "refine_steps", type=click.IntRange(min=0))
+@field_option(CompletionConfig, "seed")
+@click.option(
+    "--encoder-steps", type=_COUNT, default=2000, help="Training steps of the encoder, made once."
+)
+@path_option("--encoders", metavar="DIR", help="Where encoders are kept; default: OUT/.encoders.")
+@click.option("--tile", type=_COUNT, default=64, help="Side of an image on the sheet, about [px].")
+@device_option
+def complete(
+    *,
+    bundle: Path,
+    images: tuple[Path, ...],
+    mask: str,
+    out: Path,
+    class_name: str | None,
+    weights: str | None,
+    candidates: int,
+    refine_steps: int,
+    seed: int,
+    encoder_steps: int,
+    encoders: Path | None,
+    tile: int,
+    device: str,
+) -> None:
+    """Complete the hidden part of IMAGES, files or folders, with the generator in BUNDLE.
+
+    The generator invents what is hidden; it does not know it.
+    """
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.common.devices import choose_device
+    from sagan.common.files import replacing_file
+    from sagan.completion.complete import complete as run
+    from sagan.completion.config import EncoderConfig
+    from sagan.completion.encoder import channels_of
+    from sagan.completion.inputs import read_images
+    from sagan.completion.results import sheet
+    from sagan.sampling.requests import parse_classes
+
+    opened, chosen = GeneratorBundle.open(bundle, weights), choose_device(device)
+    label = None
+    if class_name is not None:
+        label, *more = parse_classes(class_name, opened.class_names, opened.class_titles)
+        if more:
+            raise ValueError(f"--class: expected one class, got '{class_name}'")
+    config = CompletionConfig(
+        seed=seed,
+        candidates=candidates,
+        refine_steps=refine_steps,
+        encoder=EncoderConfig(steps=encoder_steps),
+    )
+    generator = opened.load(str(chosen))
+    found = read_images(
+        images,
+        mask,
+        size=opened.image_size,
+        channels=channels_of(generator),
+        seed=seed,
+    )
+    kept = encoders or out / _ENCODERS
+    made = list(
+        run(opened, generator, found, out, config, class_label=label, encoders=kept, device=chosen)
+    )
+    with replacing_file(out / "sheet.png") as temporary:
+        sheet(made, tile).save(temporary, format="PNG")
+    click.echo(out / "sheet.png")

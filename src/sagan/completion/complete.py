@@ -1,0 +1,65 @@
+"""Completion of images with a generator bundle: read, search, blend, write."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.files import file_sha256, json_sha256, source_hash
+from sagan.common.progress import progress_bar
+from sagan.completion import results
+from sagan.completion.config import CompletionConfig
+from sagan.completion.encoder import obtain_encoder
+from sagan.completion.inputs import MaskedImage
+from sagan.completion.search import search
+from sagan.models.generator import Generator
+
+
+def complete(
+    bundle: GeneratorBundle,
+    generator: Generator,
+    images: Sequence[MaskedImage],
+    out: Path,
+    config: CompletionConfig,
+    *,
+    class_label: int | None = None,
+    encoders: Path,
+    device: torch.device,
+) -> Iterator[results.Completed]:
+    """Complete images one by one, and write each as soon as it is finished.
+
+    An image that an earlier run finished under the same settings is read instead. Deterministic on
+    one machine with one number of threads: an image's result does not depend on the others.
+
+    Args:
+        bundle: of the generator.
+        generator: on `device`, in evaluation mode.
+        images: all of them are read and checked.
+        out: for a folder `<name>` of each image.
+        config: of the search.
+        class_label: of all images; None: unknown.
+        encoders: folder where the encoder is kept.
+        device: where the generator's weights are.
+
+    Raises:
+        OSError: if a result cannot be written.
+    """
+    weights = bundle.weights_sha256 or file_sha256(bundle.path / "generator.safetensors")
+    settings = [weights, source_hash("completion", "models"), config.model_dump(mode="json")]
+    encoder = None
+    for image in progress_bar("completion", len(images), "images", images):
+        pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]
+        key = json_sha256([settings, class_label, pixels])[:16]
+        known = results.read(image, out / image.name, key)
+        if known is None:
+            encoder = encoder or obtain_encoder(
+                bundle, generator, config.encoder, encoders, seed=config.seed, device=device
+            )
+            found = search(
+                image, generator, encoder, config, class_label=class_label, device=device
+            )
+            facts = {"key": key, "name": image.name, "weights_sha256": weights}
+            known = results.completed(image, found, bundle.class_names, facts)
+            results.write(known, out / image.name)
+        yield known

@@ -1,0 +1,140 @@
+"""Encoder from the visible part of an image to class and latent, trained on generated samples.
+
+It starts the search of latents, as in Zhu et al. (2016), Generative Visual Manipulation on the
+Natural Image Manifold, section 3.1. Trained under random masks with a Gaussian likelihood, it tells
+which part of the latent the visible pixels leave open, so that several starts are drawn from it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
+from sagan.common.progress import progress_bar
+from sagan.completion.config import EncoderConfig
+from sagan.completion.masks import random_mask
+from sagan.models.generator import Generator
+from sagan.sampling.latents import sample_latents
+
+_SMALLEST_PX = 4  # side of the last feature map
+
+
+class Encoder(nn.Module):
+    """Convolutions that halve the map down to 4x4, a class head, and a latent head for a class."""
+
+    def __init__(
+        self, *, image_size: int, channels: int, latent_dim: int, num_classes: int, base: int
+    ) -> None:
+        """Build for images [channels, S, S]; `base`: channels of the first map."""
+        super().__init__()
+        widths = [base]
+        layers: list[nn.Module] = [nn.Conv2d(channels + 1, base, 3, padding=1), nn.ReLU()]
+        side = image_size
+        while side > _SMALLEST_PX:
+            widths.append(min(2 * widths[-1], 8 * base))
+            layers += [nn.Conv2d(widths[-2], widths[-1], 4, stride=2, padding=1), nn.ReLU()]
+            side //= 2
+        hidden = 8 * base
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side**2, hidden))
+        self.classes = nn.Linear(hidden, num_classes)
+        self.embedding = nn.Embedding(num_classes, hidden)
+        self.latents = nn.Linear(hidden, 2 * latent_dim)
+
+    def features(self, images: Tensor, hidden: Tensor) -> Tensor:
+        """Float [N, C, S, S] and bool [N, S, S] -> [N, F]; hidden pixels are not looked at."""
+        seen = ~hidden[:, None]
+        features: Tensor = self.body(torch.cat([images * seen, seen.to(images.dtype)], dim=1))
+        return features
+
+    def latents_of(self, features: Tensor, class_labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents of a class, each [N, Z]."""
+        mean, log_std = self.latents(F.relu(features + self.embedding(class_labels))).chunk(2, 1)
+        return mean, log_std.clamp(-4, 0.5).exp()
+
+
+def obtain_encoder(
+    bundle: GeneratorBundle,
+    generator: Generator,
+    config: EncoderConfig,
+    folder: Path,
+    *,
+    seed: int,
+    device: torch.device,
+) -> Encoder:
+    """The encoder of a generator, read from a folder, or trained and kept there.
+
+    Args:
+        bundle: whose weights the encoder is kept by.
+        generator: of the bundle, on `device`, in evaluation mode.
+        config: of the training.
+        folder: where encoders are kept.
+        seed: of weights, latents and masks.
+        device: where the generator's weights are.
+
+    Raises:
+        ValueError: if the file that is kept is damaged.
+    """
+    code = source_hash("completion/encoder.py", "completion/masks.py", "models")
+    weights = bundle.weights_sha256 or file_sha256(bundle.path / "generator.safetensors")
+    key = json_sha256([weights, code, seed, config.model_dump(mode="json")])[:16]
+    file = folder / f"encoder-{key}.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = Encoder(
+            image_size=generator.image_size,
+            channels=channels_of(generator),
+            latent_dim=generator.latent_dim,
+            num_classes=generator.num_classes,
+            base=config.base_channels,
+        ).to(device)
+    if file.is_file():
+        try:
+            encoder.load_state_dict(load_file(file))
+        except Exception as error:  # safetensors and torch have errors of their own
+            raise ValueError(f"{file} is damaged ({error}); remove it to train it again") from None
+    else:
+        _train(encoder, generator, config, seed, device)
+        with replacing_file(file) as temporary:
+            state = {name: w.cpu().contiguous() for name, w in encoder.state_dict().items()}
+            temporary.write_bytes(save(state))
+    return encoder.eval().requires_grad_(requires_grad=False)
+
+
+@torch.inference_mode()
+def channels_of(generator: Generator) -> int:
+    """Channels of a generator's images."""
+    parameter = next(generator.parameters())
+    latent = torch.zeros(1, generator.latent_dim, device=parameter.device)
+    label = torch.zeros(1, dtype=torch.int64, device=parameter.device)
+    return int(generator(latent, label).shape[1])
+
+
+def _train(
+    encoder: Encoder, generator: Generator, config: EncoderConfig, seed: int, device: torch.device
+) -> None:
+    """Maximise the likelihood of class and latent of the generator's samples under masks."""
+    count, size = config.batch_size, generator.image_size
+    optimizer = torch.optim.Adam(encoder.parameters(), config.lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+    for step in progress_bar("encoder", config.steps, "steps", range(config.steps)):
+        random = np.random.default_rng([seed, step])
+        latents = sample_latents(count, generator.latent_dim, seed, first_index=step * count)
+        latents = latents.to(device)
+        labels = torch.from_numpy(random.integers(0, generator.num_classes, count)).to(device)
+        masks = np.stack([random_mask(random, size) for _ in range(count)])
+        hidden = torch.from_numpy(masks).to(device)
+        with torch.no_grad():
+            images = generator(latents, labels)
+        features = encoder.features(images, hidden)
+        mean, std = encoder.latents_of(features, labels)
+        loss = F.gaussian_nll_loss(mean, latents, std**2)
+        loss = loss + F.cross_entropy(encoder.classes(F.relu(features)), labels) / mean.shape[1]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()

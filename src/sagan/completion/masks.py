@@ -1,0 +1,75 @@
+"""Masks, bool [S, S], True where a pixel is hidden: named regions, boxes, mask images."""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Mask = NDArray[np.bool_]
+NONE, ALPHA, RANDOM = "none", "alpha", "random"
+# corners as shares of the side, x before y
+REGIONS = {
+    "lower_half": ((0, 0.5), (1, 0.5), (1, 1), (0, 1)),
+    "left_half": ((0, 0), (0.5, 0), (0.5, 1), (0, 1)),
+    "center": ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)),
+    # from below the eyes to the chin, as it lies on a centred face
+    "surgical_mask": ((0.2, 0.5), (0.8, 0.5), (0.7, 0.95), (0.3, 0.95)),
+}
+NAMES = (NONE, ALPHA, RANDOM, *REGIONS)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_BOX = re.compile(",".join([_NUMBER] * 4))
+
+
+def is_box(text: str) -> bool:
+    """Whether a text is four numbers with commas between them."""
+    return _BOX.fullmatch(text.replace(" ", "")) is not None
+
+
+def region(name: str, size: int) -> Mask:
+    """A named region; a pixel is hidden if its centre lies in it."""
+    scale = 16  # drawn larger and read at the centres, where Pillow's own edges do not matter
+    corners = [(x * size * scale, y * size * scale) for x, y in REGIONS[name]]
+    drawn = Image.new("L", (size * scale, size * scale))
+    ImageDraw.Draw(drawn).polygon(corners, fill=255)
+    middle = slice(scale // 2, None, scale)
+    return np.asarray(drawn)[middle, middle] > 0
+
+
+def box(text: str, size: int) -> Mask:
+    """A box `left,top,right,bottom`, right and bottom exclusive, in pixels of the prepared image.
+
+    Where one of the numbers has a point, all four are shares of the side.
+
+    Raises:
+        ValueError: if it reaches beyond the image or has no pixel.
+    """
+    numbers = [float(part) for part in text.replace(" ", "").split(",")]
+    if "." in text:
+        numbers = [number * size for number in numbers]
+    left, top, right, bottom = (round(number) for number in numbers)
+    if not (0 <= left < right <= size and 0 <= top < bottom <= size):
+        raise ValueError(
+            f"mask '{text}': expected left,top,right,bottom with left < right and top < bottom "
+            f"within 0..{size} px, or as shares with a point, 0.0..1.0"
+        )
+    hidden = np.zeros((size, size), dtype=bool)
+    hidden[top:bottom, left:right] = True
+    return hidden
+
+
+def random_box(random: np.random.Generator, size: int) -> Mask:
+    """A box with sides of 0.4 to 0.8 of the image's, anywhere in it."""
+    height, width = (max(1, round(size * side)) for side in random.uniform(0.4, 0.8, 2))
+    top, left = random.integers(0, size - height + 1), random.integers(0, size - width + 1)
+    hidden = np.zeros((size, size), dtype=bool)
+    hidden[top : top + height, left : left + width] = True
+    return hidden
+
+
+def random_mask(random: np.random.Generator, size: int) -> Mask:
+    """What the encoder is trained under: a random box, a named region, or nothing hidden."""
+    if random.random() < 0.5:
+        return random_box(random, size)
+    name = random.choice([NONE, *REGIONS])
+    return np.zeros((size, size), dtype=bool) if name == NONE else region(name, size)

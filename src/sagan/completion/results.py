@@ -1,0 +1,146 @@
+"""Results of completion: a folder for each image, and a sheet of all."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sagan.common.results import changed_files, replacing_results
+from sagan.completion.blending import blend
+from sagan.completion.inputs import MaskedImage
+from sagan.completion.search import Found
+from sagan.sampling import drawing
+
+RECORD = "completion.json"
+HIDDEN_LEVEL = 128  # of hidden pixels in pictures
+_GAP_PX, _TEXT_PX, _MARGIN_PX = 4, 14, 12
+
+
+@dataclass(frozen=True)
+class Completed:
+    """An image with its blended completions and what is recorded of them."""
+
+    image: MaskedImage
+    completions: NDArray[np.uint8]
+    """uint8 [N, C, S, S]: the generator's images, the best first."""
+    blended: NDArray[np.uint8]
+    """uint8 [N, C, S, S]."""
+    record: dict[str, Any]
+
+
+def completed(
+    image: MaskedImage, found: Found, class_names: Sequence[str], facts: dict[str, Any]
+) -> Completed:
+    """Blend what was found, and measure it."""
+    made = found.images.numpy()
+    blended = np.stack([blend(image.pixels, one, image.hidden) for one in made])
+    record = facts | {
+        "classes": {class_names[k]: round(p, 6) for k, p in found.posterior.items()},
+        "candidates": [
+            {
+                "class": class_names[label],
+                "energy": energy,
+                "visible_rmse": rmse(image.pixels, one, ~image.hidden),
+                "hidden_rmse": rmse(image.pixels, one, image.hidden) if image.whole else None,
+                "latent": latent,
+            }
+            for one, latent, label, energy in zip(
+                made,
+                found.latents.tolist(),
+                found.class_labels.tolist(),
+                found.energies.tolist(),
+                strict=True,
+            )
+        ],
+    }
+    return Completed(image, made, blended, record)
+
+
+def rmse(
+    image: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]
+) -> float | None:
+    """Root of the mean squared difference of some pixels, in grey levels; None where none are."""
+    if not where.any():
+        return None
+    difference = image[:, where].astype(float) - other[:, where]
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def write(result: Completed, folder: Path) -> None:
+    """Write the pictures and the record, replacing those of an earlier run as a whole."""
+    with replacing_results(folder) as temporary:
+        _save(hide(result.image), temporary / "hidden.png")
+        for number, (one, blended) in enumerate(
+            zip(result.completions, result.blended, strict=True), start=1
+        ):
+            _save(one, temporary / f"completion_{number}.png")
+            _save(blended, temporary / f"blended_{number}.png")
+        text = json.dumps(result.record, indent=1) + "\n"
+        (temporary / RECORD).write_text(text, encoding="utf-8")
+
+
+def read(image: MaskedImage, folder: Path, key: str) -> Completed | None:
+    """What `write` wrote of the same image under the same settings; None: nothing, or changed."""
+    if not (folder / RECORD).is_file() or changed_files(folder):
+        return None
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if record["key"] != key:
+        return None
+    numbers = range(1, len(record["candidates"]) + 1)
+    made, blended = (
+        np.stack([_load(folder / f"{kind}_{number}.png") for number in numbers])
+        for kind in ("completion", "blended")
+    )
+    return Completed(image, made, blended, record)
+
+
+def hide(image: MaskedImage) -> NDArray[np.uint8]:
+    """The image with its hidden pixels in grey: uint8 [C, S, S]."""
+    return np.where(image.hidden, np.uint8(HIDDEN_LEVEL), image.pixels)
+
+
+def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
+    """A row for each image: original, hidden, completions, the same blended."""
+    count = max(len(one.completions) for one in results)
+    size = results[0].image.pixels.shape[-1]
+    factor = drawing.enlargement(size, tile_px)
+    step = size * factor + _GAP_PX
+    numbers = range(1, count + 1)
+    names = ["whole", "hidden", *(f"made {n}" for n in numbers), *(f"blend {n}" for n in numbers)]
+    top = _MARGIN_PX + _TEXT_PX + _GAP_PX
+    page, pen = drawing.blank(
+        len(names) * step + 2 * _MARGIN_PX, len(results) * step + top + _MARGIN_PX
+    )
+    for column, name in enumerate(names):
+        at = (_MARGIN_PX + column * step + size * factor // 2, _MARGIN_PX)
+        text = drawing.shorten(name, _TEXT_PX, step)
+        pen.text(at, text, drawing.INK, drawing.font(_TEXT_PX), anchor="mt")
+    for row, one in enumerate(results):
+        first = one.image.pixels if one.image.whole else None
+        tiles = [first, hide(one.image), *one.completions, *one.blended]
+        for column, tile in enumerate(tiles):
+            if tile is not None:
+                place = (_MARGIN_PX + column * step, top + row * step)
+                page.paste(drawing.enlarge(_rgb(tile), factor), place)
+    return page
+
+
+def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[C, H, W] -> [3, H, W]; one channel is repeated."""
+    return image.repeat(3, axis=0) if len(image) == 1 else image
+
+
+def _save(image: NDArray[np.uint8], path: Path) -> None:
+    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+
+
+def _load(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as file:
+        pixels = np.asarray(file)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

@@ -1,0 +1,134 @@
+"""Search of latents and classes that explain the visible pixels of one image.
+
+The energy of a latent is the squared distance in the visible pixels, as Yeh et al. (2017), Semantic
+Image Inpainting with Deep Generative Models, section 3.2, weigh context against a prior; here the
+prior is the latent's own, N(0, I). Each image is searched alone, so that its result is the same
+whatever images there are beside it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sagan.common.pixels import to_float, to_uint8
+from sagan.completion.config import CompletionConfig
+from sagan.completion.encoder import Encoder
+from sagan.completion.inputs import MaskedImage
+from sagan.models.generator import Generator
+from sagan.sampling.latents import sample_latents
+
+_SURVEY_SHARE = 0.4  # of the steps, with which all classes are tried
+
+
+@dataclass(frozen=True)
+class Found:
+    """Completions of an image, the best first."""
+
+    images: Tensor
+    """uint8 [N, C, S, S]: the generator's images."""
+    latents: Tensor
+    """float32 [N, Z]."""
+    class_labels: Tensor
+    """int64 [N]."""
+    energies: Tensor
+    """float32 [N]: the negative logarithm of likelihood and prior, up to a constant."""
+    posterior: dict[int, float]
+    """Encoder's probability of each class that was tried; empty where the class was given."""
+
+
+def search(
+    image: MaskedImage,
+    generator: Generator,
+    encoder: Encoder,
+    config: CompletionConfig,
+    *,
+    class_label: int | None,
+    device: torch.device,
+) -> Found:
+    """Search the latents of an image's completions.
+
+    Args:
+        image: with its mask.
+        generator: on `device`, in evaluation mode.
+        encoder: of this generator.
+        config: of the search.
+        class_label: None: unknown; all classes are tried, and the best starts kept.
+        device: where the networks are.
+    """
+    target = to_float(torch.from_numpy(image.pixels.copy()))[None].to(device)
+    hidden = torch.from_numpy(image.hidden.copy())[None].to(device)
+    with torch.no_grad():
+        features = encoder.features(target, hidden)
+        probabilities = F.softmax(encoder.classes(F.relu(features))[0], dim=0)
+    tried = probabilities.topk(min(config.max_classes, generator.num_classes)).indices
+    if class_label is not None:
+        tried = torch.tensor([class_label], device=device)
+    latents, labels = _starts(encoder, features, tried, config)
+    problem = _Problem(generator, target, hidden, config)
+    survey = round(_SURVEY_SHARE * config.refine_steps)
+    latents, energies = problem.refine(latents, labels, survey)
+    kept = energies.argsort(stable=True)[: 2 * config.candidates]
+    latents, labels = latents[kept], labels[kept]
+    latents, energies = problem.refine(latents, labels, config.refine_steps - survey)
+    best = energies.argsort(stable=True)[: config.candidates]
+    latents, labels = latents[best], labels[best]
+    with torch.no_grad():
+        made = to_uint8(generator(latents, labels))
+    posterior = dict(zip(tried.tolist(), probabilities[tried].tolist(), strict=True))
+    return Found(
+        made.cpu(),
+        latents.cpu(),
+        labels.cpu(),
+        energies[best].cpu(),
+        posterior if class_label is None else {},
+    )
+
+
+def _starts(
+    encoder: Encoder, features: Tensor, classes: Tensor, config: CompletionConfig
+) -> tuple[Tensor, Tensor]:
+    """Latents [N, Z] and classes [N] to start from: of each class the mean, then draws."""
+    each = max(1, -(-2 * config.candidates // len(classes)))
+    labels = classes.repeat_interleave(each)
+    with torch.no_grad():
+        mean, std = encoder.latents_of(features.expand(len(labels), -1), labels)
+    noise = sample_latents(each, mean.shape[1], config.seed).to(mean.device)
+    noise[0] = 0
+    return mean + std * noise.repeat(len(classes), 1), labels
+
+
+class _Problem:
+    """The energy of one image, and its descent."""
+
+    def __init__(
+        self, generator: Generator, target: Tensor, hidden: Tensor, config: CompletionConfig
+    ) -> None:
+        """Take an image float [1, C, S, S] and bool [1, S, S]."""
+        self.generator, self.target, self.seen = generator, target, ~hidden[:, None]
+        self.config = config
+
+    def energy(self, latents: Tensor, class_labels: Tensor) -> Tensor:
+        """[N, Z] and [N] -> [N]."""
+        error = (self.generator(latents, class_labels) - self.target) * self.seen
+        distance = error.square().sum((1, 2, 3)) / (2 * self.config.pixel_std**2)
+        energies: Tensor = distance + latents.square().sum(1) / 2
+        return energies
+
+    def refine(self, latents: Tensor, class_labels: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Adam on each latent; the best latents [N, Z] on the way and their energies [N]."""
+        latents = latents.clone().requires_grad_()
+        optimizer = torch.optim.Adam([latents], self.config.lr)
+        best, lowest = latents.detach().clone(), torch.full_like(latents[:, 0], torch.inf)
+        for step in range(steps + 1):
+            with torch.set_grad_enabled(step < steps):
+                energies = self.energy(latents, class_labels)
+            better = energies.detach() < lowest
+            best = torch.where(better[:, None], latents.detach(), best)
+            lowest = torch.where(better, energies.detach(), lowest)
+            if step < steps:
+                optimizer.zero_grad()
+                energies.sum().backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        return best, lowest.detach()

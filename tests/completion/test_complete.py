@@ -1,0 +1,182 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sagan.completion.blending import blend
+from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
+from tests.drawn_images import draw_image_folder
+from tests.program import program
+from tests.small_world import small_bundle
+
+main = program("complete")
+QUICK = ["--encoder-steps", "3", "--refine-steps", "5", "--candidates", "2", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("completion")
+    draw_image_folder(root / "images", per_class=1, val_per_class=0)
+    small_bundle(root / "bundle")
+    return root
+
+
+def run(world, out, *words, images=None):
+    kept = ["--encoders", str(world / "encoders")]
+    given = images or [world / "images" / "train"]
+    return main([str(world / "bundle"), *map(str, given), "--out", str(out), *kept, *QUICK, *words])
+
+
+def records(out: Path) -> dict:
+    return {p.parent.name: json.loads(p.read_text()) for p in out.rglob("completion.json")}
+
+
+def test_regions_hide_the_shares_that_their_names_say():
+    assert region("lower_half", 16)[8:].all()
+    assert not region("lower_half", 16)[:8].any()
+    assert region("left_half", 16).mean() == 0.5
+    assert region("center", 16).mean() == 0.25
+    lower_face = region("surgical_mask", 64)
+    assert not lower_face[:32].any()
+    widths = lower_face[32:60].sum(axis=1)
+    assert (np.diff(widths) <= 0).all()
+    assert widths[0] > widths[-1] > 0
+    assert (region("surgical_mask", 64) == region("surgical_mask", 64)[:, ::-1]).all()
+    hidden = random_box(np.random.default_rng(0), 16)
+    assert 0.1 < hidden.mean() < 0.8
+    assert set(REGIONS) < set(NAMES)
+
+
+def test_a_box_is_in_pixels_or_in_shares():
+    assert (box("4,8,12,16", 16) == box("0.25,0.5,0.75,1.0", 16)).all()
+    assert box("4,8,12,16", 16).sum() == 64
+
+
+def test_blending_keeps_visible_pixels_and_removes_an_offset_of_the_completion():
+    ramp = np.arange(16, dtype=np.uint8) * 5
+    image = np.broadcast_to(ramp, (2, 16, 16)).copy()
+    hidden = region("center", 16)
+    damaged = np.where(hidden, np.uint8(255), image)
+
+    blended = blend(damaged, image + np.uint8(40), hidden)
+
+    assert (blended == image).all()
+    assert (blend(image, image, np.zeros_like(hidden)) == image).all()
+
+
+def test_results_do_not_depend_on_other_images_and_are_not_made_twice(world, tmp_path):
+    assert run(world, tmp_path / "all", "--mask", "lower_half") == 0
+    alone = world / "images" / "train" / "01_square"
+    assert run(world, tmp_path / "one", "--mask", "lower_half", images=[alone]) == 0
+
+    together = tmp_path / "all" / "01_square" / "0000"
+    single = tmp_path / "one" / "0000"
+    for file in single.iterdir():
+        assert file.read_bytes() == (together / file.name).read_bytes() or file.suffix != ".png"
+    one, other = (json.loads((p / "completion.json").read_text()) for p in (single, together))
+    assert one["candidates"] == other["candidates"]
+    energies = [candidate["energy"] for candidate in one["candidates"]]
+    assert energies == sorted(energies)
+    assert sum(one["classes"].values()) == pytest.approx(1, abs=1e-4)
+    blended = np.asarray(Image.open(single / "blended_1.png"))
+    hidden = np.asarray(Image.open(single / "hidden.png"))
+    assert (blended[:8] == hidden[:8]).all()
+    assert (hidden[8:] == 128).all()
+
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "all").rglob("completion.json")}
+    sheet = (tmp_path / "all" / "sheet.png").read_bytes()
+    (together / "blended_1.png").write_bytes(b"changed")
+    assert run(world, tmp_path / "all", "--mask", "lower_half") == 0
+    again = [p for p, written in times.items() if p.stat().st_mtime_ns == written]
+    assert len(again) == len(times) - 1  # only that which was changed
+    assert (tmp_path / "all" / "sheet.png").read_bytes() == sheet
+
+
+def test_descent_lowers_the_distance_of_a_projection(world, tmp_path):
+    assert run(world, tmp_path / "few", "--mask", "none", "--refine-steps", "0") == 0
+    assert run(world, tmp_path / "many", "--mask", "none", "--refine-steps", "40") == 0
+
+    def lowest(out):
+        return [r["candidates"][0]["energy"] for r in records(tmp_path / out).values()]
+
+    assert all(b < a for a, b in zip(lowest("few"), lowest("many"), strict=True))
+    assert records(tmp_path / "many").popitem()[1]["candidates"][0]["hidden_rmse"] is None
+
+
+def test_a_given_class_is_the_only_one_tried(world, tmp_path):
+    assert run(world, tmp_path / "out", "--mask", "center", "--class", "01_square") == 0
+    for record in records(tmp_path / "out").values():
+        assert {candidate["class"] for candidate in record["candidates"]} == {"01_square"}
+        assert record["classes"] == {}
+
+
+def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp_path):
+    image = Image.new("RGBA", (48, 32), (90, 60, 30, 255))
+    image.paste((255, 255, 255, 0), (0, 16, 48, 32))
+    image.save(tmp_path / "seen.png")
+    mask = Image.new("L", (48, 32))
+    mask.paste(255, (0, 16, 48, 32))
+    mask.save(tmp_path / "mask.png")
+
+    (tmp_path / "opaque").mkdir()
+    Image.new("RGB", (48, 32), (90, 60, 30)).save(tmp_path / "opaque" / "seen.png")
+    for name, folder in (("alpha", "."), (str(tmp_path / "mask.png"), "opaque")):
+        out = tmp_path / "out" / folder / "made"
+        given = tmp_path / folder / "seen.png"
+        assert run(world, out, "--mask", name, images=[given]) == 0
+        hidden = np.asarray(Image.open(out / "seen" / "hidden.png"))
+        assert (hidden[8:] == 128).all()
+        assert (hidden[:8] == (90, 60, 30)).all()
+        known = records(out)["seen"]["candidates"][0]["hidden_rmse"]
+        assert (known is None) == (name == "alpha")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--mask", "upper_half"], "mask 'upper_half': expected none, alpha, random"),
+        (["--mask", "0,0,16,16"], "hides all of it"),
+        (["--mask", "0,0,17,4"], "left < right"),
+        (["--mask", "alpha"], "has no transparency"),
+        (["--mask", "center", "--class", "cat"], "unknown: cat"),
+        (["--mask", "black.png"], "hides nothing"),
+        (["--mask", "large.png"], "has 50x50 px; expected 24x24 px"),
+    ],
+)
+def test_bad_input_is_one_message_and_nothing_is_written(
+    world, tmp_path, monkeypatch, capsys, *, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (24, 24)).save("black.png")
+    Image.new("L", (50, 50), 255).save("large.png")
+
+    assert run(world, tmp_path / "out", *words) == 1
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert len([line for line in error.splitlines() if line.startswith("Error: ")]) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_images_with_one_name_are_refused(world, tmp_path, capsys):
+    for suffix in ("png", "bmp"):
+        Image.new("RGB", (20, 20)).save(tmp_path / f"a.{suffix}")
+
+    assert run(world, tmp_path / "out", "--mask", "center", images=[tmp_path]) == 1
+
+    assert "more than one image" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_encoder_is_named(world, tmp_path, capsys):
+    assert run(world, tmp_path / "out", "--mask", "center") == 0
+    (file,) = (world / "encoders").glob("*.safetensors")
+    sound = file.read_bytes()
+    file.write_bytes(sound[: len(sound) // 2])
+    try:
+        assert run(world, tmp_path / "again", "--mask", "center") == 1
+    finally:
+        file.write_bytes(sound)
+    assert f"{file.name} is damaged" in capsys.readouterr().err
