@@ -105,7 +105,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    logging.getLogger("sagan").setLevel(logging.ERROR)
     rows: list[Row] = []
     folder = tempfile.TemporaryDirectory(prefix="sagan-gpu-")
     with folder as work, fastest_convolutions(device), _one_thread(device):
@@ -123,4 +122,5 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("sagan").setLevel(logging.ERROR)  # the table alone
     raise SystemExit(main())
