@@ -8,7 +8,7 @@ SLOW_FILE = 10  # seconds: `make test-fast` leaves such a file out
 
 SECONDS = {
     "integration/test_reproduce.py": 125,
-    "training/test_distributed.py": 160,
+    "training/test_distributed.py": 110,
     "comparison/test_processes.py": 108,
     "integration/test_interruption.py": 95,
     "integration/test_studies.py": 88,

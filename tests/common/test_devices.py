@@ -92,3 +92,15 @@ def test_a_gpu_is_lost_by_a_fault_on_it_and_not_for_lack_of_memory():
     full = torch.AcceleratorError("CUDA error: out of memory")
     found = [devices.is_gpu_lost(error) for error in (fault, wrapped, full, RuntimeError("shape"))]
     assert found == [True, True, False, False]
+
+
+def test_random_states_are_kept_without_a_first_use_of_a_gpu(monkeypatch):
+    def use(*_):
+        pytest.fail("a GPU was used")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", use)
+    before = torch.get_rng_state()
+    with devices.random_states_kept():
+        torch.manual_seed(5)
+    assert torch.equal(torch.get_rng_state(), before)

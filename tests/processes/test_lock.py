@@ -26,6 +26,18 @@ def test_a_second_holder_is_told_who_the_first_is(tmp_path):
         assert (tmp_path / HOLDER).read_text().startswith(f"process {os.getpid()} ")
 
 
+def test_machines_of_one_job_do_not_exclude_each_other(tmp_path):
+    with exclusive_folder(tmp_path, "night") as first:
+        with exclusive_folder(tmp_path, "night") as second:
+            assert (first, second) == (True, False)
+        for other in ("day", ""):
+            with (
+                pytest.raises(FolderInUseError, match="for night"),
+                exclusive_folder(tmp_path, other),
+            ):
+                pytest.fail("held twice")
+
+
 def test_kill_9_frees_it(tmp_path):
     receiving, sending = os.pipe()
     if not (child := os.fork()):

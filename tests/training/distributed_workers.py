@@ -5,11 +5,13 @@ import signal
 import socket
 import sys
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 import torch
+import torch.distributed as dist
 
-from sagan.training.core import steps
+from sagan.training.core import loop, steps
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.launch import worker
 from sagan.training.launch.error_files import WorkerErrorFiles
 from sagan.training.launch.worker import work
@@ -26,31 +28,22 @@ AUGMENTED = {
     "lecam_warmup_steps": 2,
 }
 # what one pair does after another, each in a folder of its own: changes, and what goes wrong
-GOES_WELL = {
+SCENARIOS = {
     "plain": (SHORT, None),
     "scored": (SHORT | SCORED, None),
     "augmented": (SHORT | {"augmentation": AUGMENTED, "batch_size": 8}, None),
     "started": (SHORT | {"start_from": "plain", "freeze_discriminator_layers": 1}, None),
-    "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_to_save"),
+    "slow_to_save": ({"total_images": 8, "collective_timeout_seconds": 3}, "slow_saves"),
+    "diverging": ({"checkpoint_every_images": 4}, "infinite_image"),
 }
 
 
 def then_signalled(*arguments):
-    """Runs that end well, then one whose process 1 alone is asked to stop in its third update."""
+    """The scenarios, then a run whose process 1 alone is asked to stop in its third update."""
     if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":  # the stopped ones are started once more
-        _one_after_another(GOES_WELL, *arguments)
+        _one_after_another(SCENARIOS, *arguments)
     if os.environ["RANK"] == "1":
         _after(2, _signal)
-    return work(*arguments)
-
-
-def then_diverging(*arguments):
-    """Process 1 reads an infinite image; each start that trains is counted beside the runs."""
-    if os.environ["RANK"] == "0" and not WorkerErrorFiles(arguments[3]).is_final:
-        with (arguments[2]["runs_dir"] / "starts").open("a") as file:
-            file.write(".")
-    if os.environ["RANK"] == "1":
-        _after(2, _infinite)
     return work(*arguments)
 
 
@@ -64,9 +57,20 @@ def _one_after_another(scenarios, config, shards, folders, _errors, log_level):
         values = config.model_dump(exclude_unset=True) | changes
         if "start_from" in changes:
             values["start_from"] = str(newest_of(folders["runs_dir"] / changes["start_from"]))
-        with slow_saves() if fault else nullcontext():
-            work(type(config)(**values), shards, folders | {"runs_dir": runs}, errors, log_level)
+        arguments = type(config)(**values), shards, folders | {"runs_dir": runs}
+        with globals()[fault]() if fault else nullcontext():
+            if name == "diverging":
+                _diverge(*arguments, errors)
+            else:
+                work(*arguments, errors, log_level)
     os.environ["MASTER_PORT"] = launched_port
+
+
+def _diverge(config, shards, folders, errors):
+    """As `work`, without the end of this process."""
+    with suppress(NonFiniteError):
+        worker._train(config, shards, folders, WorkerErrorFiles(errors), int(os.environ["RANK"]))
+    dist.destroy_process_group()
 
 
 def newest_of(runs):
@@ -118,9 +122,18 @@ def slow_saves():
         CheckpointStore.save = original
 
 
-def _after(updates, change):
-    from sagan.training.core import loop
+@contextmanager
+def infinite_image():
+    """Process 1 reads an infinite image in its third update."""
+    if os.environ["RANK"] == "1":
+        _after(2, _infinite)
+    try:
+        yield
+    finally:
+        loop.discriminator_step = steps.discriminator_step
 
+
+def _after(updates, change):
     original, seen = steps.discriminator_step, []
 
     def step(G, D, optimizer, images, *rest, **options):

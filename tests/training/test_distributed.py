@@ -19,6 +19,7 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config import TrainingConfig
 from sagan.training.core.finite import NonFiniteError
+from sagan.training.launch.error_files import WorkerErrorFiles
 from sagan.training.launch.torchelastic import TrainingFailedError, launch
 from sagan.training.store.identity import identity_hash, run_identity
 from tests.training import distributed_workers
@@ -268,7 +269,7 @@ def test_two_processes_augment_with_the_probability_and_averages_of_one(
 def test_all_processes_start_from_the_model_that_the_main_one_reads(pair, shards, tmp_path):
     """With frozen blocks, which get no gradients to average."""
     model = distributed_workers.newest_of(pair / "plain")
-    changes = SHARED | distributed_workers.GOES_WELL["started"][0] | {"start_from": str(model)}
+    changes = SHARED | distributed_workers.SCENARIOS["started"][0] | {"start_from": str(model)}
 
     alone = train(TrainingConfig(**(TINY | changes)), shards, tmp_path)
 
@@ -285,13 +286,13 @@ def test_saving_may_take_longer_than_a_step_may(pair):
     assert list((pair / "slow_to_save").glob("*/summary.json"))
 
 
-def test_what_a_new_start_would_not_cure_ends_all_in_its_own_words(launched, tmp_path):
-    """Losses that diverge in one process."""
-    with pytest.raises(NonFiniteError, match=r"discriminator's update is not finite.*8 images"):
-        launched(distributed_workers.then_diverging, restarts=3, checkpoint_every_images=4)
-
-    assert (tmp_path / "starts").read_text() == "."
-    state = final_state(tmp_path)
+def test_losses_that_diverge_in_one_process_are_told_by_all(pair):
+    (notes,) = (pair / "diverging").glob("processes")
+    failure = WorkerErrorFiles(notes).permanent_failure()
+    assert isinstance(failure, NonFiniteError)
+    assert "discriminator's update is not finite" in str(failure)
+    assert len(list(notes.glob("failure-*.json"))) == 2
+    state = final_state(pair / "diverging")
     assert state["images_seen"] == 8
     assert all(t.isfinite().all() for t in state["discriminator"].values())
 
@@ -322,7 +323,7 @@ def test_more_gpus_than_there_are_is_refused_before_any_process_starts(launched,
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
 
     with pytest.raises(ValueError, match=r"devices: got 2, and this machine has 1 GPUs; set"):
-        launched(distributed_workers.then_diverging, device="cuda")
+        launched(distributed_workers.raising, device="cuda")
 
 
 def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypatch):
@@ -339,7 +340,7 @@ def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypa
     meeting = {"nnodes": 2, "devices": 1, "rdzv_endpoint": "node1:29500"}
 
     with pytest.raises(TrainingFailedError) as raised:
-        launched(distributed_workers.then_diverging, **meeting)
+        launched(distributed_workers.raising, **meeting)
 
     assert str(raised.value).startswith(
         "the 2 machines did not meet at training.rdzv_endpoint node1:29500 "

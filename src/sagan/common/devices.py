@@ -86,6 +86,15 @@ def float32_inference() -> Iterator[None]:
         cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Restore torch's global random states after the block, without a first use of a GPU."""
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    gpus = range(torch.cuda.device_count()) if used else ()
+    with torch.random.fork_rng(devices=gpus):
+        yield
+
+
 def is_gpu_lost(error: BaseException) -> bool:
     """Whether an error leaves this process without its GPU: every later call fails as well.
 

@@ -27,7 +27,7 @@ def candidates(
 
     Args:
         bundles: One, or several to compare.
-        device: "cpu" or "cuda".
+        device: cpu, cuda, or one of several GPUs, such as cuda:1.
         weights: `ema` or `raw`, these alone; None: all of a bundle, its default ones shown.
 
     Raises:

@@ -59,7 +59,7 @@ def explore(
         compare: Folder of another one, for the same classes and latents.
         weights: `ema` or `raw`, these alone; None: all that there are, to switch between.
         port: None: the first free one from 7860.
-        device: cpu or cuda.
+        device: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
         open_browser: Open a tab there.
 
     Raises:

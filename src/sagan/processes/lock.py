@@ -41,11 +41,18 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive_folder(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path, job: str = "") -> Iterator[bool]:
     """Hold a folder for this process, and refuse where another one does.
 
     Host, process and time are noted in a file of the folder, which stays; the lock on it does not.
     That file is locked, not the folder: NFS locks only what is open for writing.
+
+    Args:
+        folder: to hold.
+        job: name of a work of several machines; its processes do not exclude each other.
+
+    Yields:
+        Whether this process is the one that holds it; another one of its job does otherwise.
 
     Raises:
         FolderInUseError: naming who holds it.
@@ -53,21 +60,24 @@ def exclusive_folder(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / HOLDER, os.O_RDWR | os.O_CREAT, 0o644)
     try:
+        suffix = f" for {job}" if job else ""
         latest = time.monotonic() + _LEAVING_SECONDS
-        while not _locked(descriptor, folder):
+        while not (holds := _locked(descriptor, folder)):
+            holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
+            if job and holder.endswith(suffix):
+                break
             if time.monotonic() > latest:
-                holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
                 raise FolderInUseError(
                     f"'{folder}' is in use by {holder or 'another process'}; stop that one, or "
                     "wait until it has ended"
                 )
             time.sleep(0.1)
-        now = datetime.now().astimezone().isoformat(" ", "seconds")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(
-            descriptor, f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode(), 0
-        )
-        yield
+        if holds:
+            now = datetime.now().astimezone().isoformat(" ", "seconds")
+            who = f"process {os.getpid()} on {socket.gethostname()} since {now}{suffix}\n"
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, who.encode(), 0)
+        yield holds
     finally:
         os.close(descriptor)
 

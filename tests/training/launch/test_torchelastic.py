@@ -6,12 +6,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from sagan.processes.lock import FolderInUseError, exclusive_folder
+from sagan.processes.signals import TrainingInterrupted
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.launch.error_files import WorkerErrorFiles
 from sagan.training.launch.torchelastic import (
+    TrainingFailedError,
     _elastic_settings,
     _failure_reason,
     _launch_config,
+    _raise_recorded,
     elastic_variables,
+    launch,
 )
 
 
@@ -35,6 +41,35 @@ def test_processes_get_the_time_that_schedulers_reserve_and_what_they_print_is_k
     written = made.logs_specs.reify(environments)
     assert written.stderrs[0] == ""  # the terminal's
     assert written.stderrs[1].startswith(str(tmp_path))
+
+
+def test_a_second_launch_is_refused_and_leaves_the_firsts_error_files(
+    tiny, shards, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sagan.processes.lock._LEAVING_SECONDS", 0.0)
+    errors = WorkerErrorFiles(tmp_path / "run" / "processes")
+    with exclusive_folder(errors.folder):
+        errors.record_failure(1, RuntimeError("of the first"))
+        with pytest.raises(FolderInUseError):
+            launch(tiny(devices=2), shards, tmp_path, tmp_path, tmp_path / "run")
+    assert errors.reason() == "process 1 failed: RuntimeError: of the first"
+
+
+def test_a_recorded_end_is_raised_as_in_one_process(tmp_path):
+    errors = WorkerErrorFiles(tmp_path)
+    _raise_recorded(errors)
+    errors.record_failure(1, RuntimeError("a restart may cure it"))
+    _raise_recorded(errors)
+    errors.record_failure(0, NonFiniteError("generator", {"loss": 1.0}, "; after 8 images"))
+    with pytest.raises(NonFiniteError, match=r"generator.*; after 8 images"):
+        _raise_recorded(errors)
+    errors.record_interruption()
+    with pytest.raises(TrainingInterrupted):
+        _raise_recorded(errors)
+    errors.clear()
+    errors.record_failure(0, ValueError("no run"))
+    with pytest.raises(TrainingFailedError, match=r"^no run$"):
+        _raise_recorded(errors)
 
 
 @pytest.mark.parametrize(

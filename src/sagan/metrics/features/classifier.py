@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from sagan.common.devices import float32_inference
+from sagan.common.devices import float32_inference, random_states_kept
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float, with_channels
 from sagan.metrics.config import ClassifierConfig
@@ -231,7 +231,7 @@ def untrained_classifier(
     shards: TrainingImages, config: ClassifierConfig, num_classes: int
 ) -> Classifier:
     """A classifier initialised from its own seed; the global random state is unchanged."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with random_states_kept():
         torch.manual_seed(config.seed)
         return Classifier(shards, config, num_classes)
 

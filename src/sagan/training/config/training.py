@@ -233,10 +233,11 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _several_processes_take_a_gpu_each(self) -> Self:
-        if self.devices > 1 and ":" in self.device:
+        if self.world_size > 1 and ":" in self.device:
             raise ValueError(
-                f"device: {self.device} is one GPU, and devices {self.devices} asks for a GPU per "
-                "process: set device: cuda, and CUDA_VISIBLE_DEVICES to choose among them"
+                f"device: {self.device} is one GPU, and devices {self.devices} x nnodes "
+                f"{self.nnodes} takes the first ones of each machine: set device: cuda, and "
+                "CUDA_VISIBLE_DEVICES to choose among them"
             )
         return self
 

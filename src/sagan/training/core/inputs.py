@@ -112,4 +112,6 @@ def add_real_noise(
     # drawn on the host: a GPU's generator has other numbers, which depend on its model too
     source = torch.Generator().manual_seed(torch_seed(seed, Stream.REAL_NOISE, images_seen))
     noise = torch.rand((batch_size, *images.shape[1:]), generator=source)[share]
-    return images + amount * noise.to(images.device)
+    if images.is_cuda:  # a copy from pinned memory does not wait for the GPU
+        noise = noise.pin_memory()
+    return images + amount * noise.to(images.device, non_blocking=True)

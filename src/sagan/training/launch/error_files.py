@@ -24,11 +24,10 @@ class WorkerErrorFiles:
         self.folder = folder
 
     def clear(self) -> None:
-        """Remove the files of an earlier launch."""
+        """Remove the files of an earlier launch; what its processes printed stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.iterdir():
-            if not path.is_dir():  # output of processes that failed
-                path.unlink(missing_ok=True)
+        for path in (*self.folder.glob("failure-*.json"), self.folder / _INTERRUPTED):
+            path.unlink(missing_ok=True)
 
     @property
     def interrupted(self) -> bool:

@@ -23,6 +23,7 @@ import torch
 from sagan.common.devices import choose_device
 from sagan.common.schema import ClearError
 from sagan.data.shards.store import ShardStore
+from sagan.processes.lock import exclusive_folder
 from sagan.processes.signals import (
     TrainingInterrupted,
     describe_signal,
@@ -79,19 +80,32 @@ def launch(
         TrainingFailedError: a process failed more often than `config.restarts`, with its reason;
             or the machines did not connect.
         FinishedElsewhere: training has finished, with process 0 on another machine.
+        FolderInUseError: another launch trains this run.
     """
+    device = _check_devices(config)
+    errors = WorkerErrorFiles(run / "processes")
+    folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
+    log_level = logging.getLogger("sagan").getEffectiveLevel()
+    arguments = (config, shards.path, folders, errors.folder, log_level)
+    # before the error files of a launch that may still run are touched
+    with exclusive_folder(errors.folder, config.rdzv_id if config.nnodes > 1 else "") as first:
+        if first:
+            errors.clear()
+        _launch(config, device, errors, worker or work, arguments)
+
+
+def _launch(
+    config: TrainingConfig,
+    device: torch.device,
+    errors: WorkerErrorFiles,
+    worker: Worker,
+    arguments: tuple[Any, ...],
+) -> None:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import elastic_launch
 
-    device = _check_devices(config)
-    run.mkdir(parents=True, exist_ok=True)
-    errors = WorkerErrorFiles(run / "processes")
-    errors.clear()
-    folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
-    log_level = logging.getLogger("sagan").getEffectiveLevel()
-    arguments = (config, shards.path, folders, errors.folder, log_level)
     logger.info("starting processes on this machine: %d", config.devices)
     if config.nnodes > 1:
         logger.info(
@@ -106,7 +120,7 @@ def launch(
             signal_handler(_stop),
             signals_blocked(),
         ):
-            start = elastic_launch(_launch_config(config, logs), worker or work)
+            start = elastic_launch(_launch_config(config, logs), worker)
             outcomes = start(*arguments)
     except SignalException as signalled:
         suffix = "" if errors.interrupted else "; the last checkpoint is intact"

@@ -12,6 +12,7 @@ from typing import Self
 import torch
 
 from sagan.bundle.generator_bundle import RAW
+from sagan.common.devices import random_states_kept
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.metric_info import lower_is_better
 from sagan.training.config import TrainingConfig
@@ -98,10 +99,9 @@ class Scorer:
         from sagan.metrics.evaluate_generator import evaluate_generator
 
         config, name = self._config, self._config.scoring.name
-        devices = range(torch.cuda.device_count())
         with (
             tempfile.TemporaryDirectory() as folder,
-            torch.random.fork_rng(devices=devices),
+            random_states_kept(),
             _metrics_log_level(self._log_level),
         ):
             raw = self._protocol.weights == RAW
