@@ -8,7 +8,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,14 @@ from sagan.common.devices import float32_inference, random_states_kept
 from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
 from sagan.common.pixels import to_float, with_channels
 from sagan.metrics.config import ClassifierConfig
-from sagan.metrics.features.fitting import LabelledImages, accuracy, fit
+from sagan.metrics.features.fitting import (
+    HELD_OUT,
+    LabelledImages,
+    TrainingImages,
+    accuracy,
+    fit,
+    train_and_val,
+)
 from sagan.metrics.features.rotation import TURNS, RotatedImages
 
 logger = logging.getLogger(__name__)
@@ -29,7 +36,6 @@ logger = logging.getLogger(__name__)
 LAST_MAP_PX = 4
 WIDEST = 8  # channels stop doubling at this multiple of the first stage's
 WEAK_GAIN = 0.25  # of the way from chance to a perfect classifier; below it there is a warning
-HELD_OUT = 10  # without a validation split, every tenth training image is held out
 # part of the cache key; hashed at import, since files may be edited during a training run
 CODE = source_hash(
     "common/pixels.py",
@@ -38,37 +44,6 @@ CODE = source_hash(
 CLASSES, ROTATIONS = "classes", "rotations"
 """What a network is trained to tell: the class, or by how many quarters the image was turned."""
 _KINDS = {CLASSES: "classifier", ROTATIONS: "rotation"}  # in the names of cache files
-
-
-class TrainingImages(Protocol):
-    """Images that a network is trained on, as a shard store has them."""
-
-    @property
-    def path(self) -> Path:
-        """Where they are, for messages."""
-
-    @property
-    def key(self) -> str:
-        """Hash of what determines their pixels and labels."""
-
-    @property
-    def image_size(self) -> int:
-        """Side of the images, pixels."""
-
-    @property
-    def image_channels(self) -> int:
-        """Channels of the images, 1 or 3."""
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Names of the splits."""
-
-    def split(self, name: str) -> LabelledImages:
-        """The images of one of them."""
 
 
 class Classifier(nn.Module):
@@ -283,22 +258,3 @@ def _train(
         "val_split": "val" if "val" in shards.splits else f"every {HELD_OUT}th of train, held out",
         "train_images": len(train_indices),
     }
-
-
-def train_and_val(
-    shards: TrainingImages,
-) -> tuple[LabelledImages, np.ndarray, LabelledImages, np.ndarray]:
-    """Splits and image indices of training and validation.
-
-    Raises:
-        ValueError: if the shards have no train split.
-    """
-    if "train" not in shards.splits:
-        raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
-    train = shards.split("train")
-    indices = np.arange(len(train.labels))
-    if "val" in shards.splits:
-        val = shards.split("val")
-        return train, indices, val, np.arange(len(val.labels))
-    held_out = indices % HELD_OUT == HELD_OUT - 1
-    return train, indices[~held_out], train, indices[held_out]

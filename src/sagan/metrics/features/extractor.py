@@ -10,9 +10,9 @@ from sagan.metrics.features.classifier import (
     ROTATIONS,
     ClassifierFeatures,
     RotationFeatures,
-    TrainingImages,
     obtain_classifier,
 )
+from sagan.metrics.features.fitting import TrainingImages
 from sagan.metrics.features.inception import InceptionFeatures, require_weights
 
 Batch = tuple[Tensor, Tensor]  # uint8 [N, C, H, W] and int64 [N] requested classes

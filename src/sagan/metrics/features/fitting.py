@@ -1,6 +1,7 @@
 """Training of a small classification network, and its accuracy."""
 
 import logging
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from sagan.metrics.config import ClassifierConfig
 
 logger = logging.getLogger(__name__)
 
+HELD_OUT = 10  # without a validation split, every tenth training image is held out
+
 
 class LabelledImages(Protocol):
     """Images by index, as a shard's split gives them."""
@@ -24,6 +27,37 @@ class LabelledImages(Protocol):
 
     def read(self, indices: np.ndarray) -> Tensor:
         """int64 [B] -> uint8 [B, C, H, W]."""
+
+
+class TrainingImages(Protocol):
+    """Images that a network is trained on, as a shard store has them."""
+
+    @property
+    def path(self) -> Path:
+        """Where they are, for messages."""
+
+    @property
+    def key(self) -> str:
+        """Hash of what determines their pixels and labels."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, pixels."""
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the images, 1 or 3."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+
+    def split(self, name: str) -> LabelledImages:
+        """The images of one of them."""
 
 
 class Accuracy(NamedTuple):
@@ -94,3 +128,22 @@ def accuracy_of(correct: np.ndarray, labels: np.ndarray) -> Accuracy:
     known = counts > 0
     balanced = float((hits[known] / counts[known]).mean())
     return Accuracy(float(correct.mean()), balanced, float(counts.max() / len(labels)))
+
+
+def train_and_val(
+    shards: TrainingImages,
+) -> tuple[LabelledImages, np.ndarray, LabelledImages, np.ndarray]:
+    """Splits and image indices of training and validation.
+
+    Raises:
+        ValueError: if the shards have no train split.
+    """
+    if "train" not in shards.splits:
+        raise ValueError(f"the classifier needs a train split; {shards.path} has {shards.splits}")
+    train = shards.split("train")
+    indices = np.arange(len(train.labels))
+    if "val" in shards.splits:
+        val = shards.split("val")
+        return train, indices, val, np.arange(len(val.labels))
+    held_out = indices % HELD_OUT == HELD_OUT - 1
+    return train, indices[~held_out], train, indices[held_out]

@@ -16,10 +16,9 @@ from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import MIN_SAMPLES, ClassifierConfig
 from sagan.metrics.features.classifier import (
     TrainedClassifier,
-    train_and_val,
     untrained_classifier,
 )
-from sagan.metrics.features.fitting import accuracy, fit
+from sagan.metrics.features.fitting import accuracy, fit, train_and_val
 
 
 @dataclass(frozen=True)
