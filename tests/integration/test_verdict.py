@@ -135,6 +135,6 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     )
     caplog.set_level("INFO", "sagan")
 
-    ProjectHooks().after_pipeline_run(PIPELINES[name], catalog)
+    ProjectHooks().after_pipeline_run({}, PIPELINES[name], catalog)
 
     assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left

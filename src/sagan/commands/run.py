@@ -74,7 +74,7 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         for node in pipeline.nodes:
             click.echo(f"  {node.name}")
         if "training" in {node.namespace for node in pipeline.nodes}:
-            runs = Path(catalog.get("checkpoints_workspace").filepath)
+            runs = catalog.get("checkpoints_workspace").filepath
             plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
             click.echo(f"\n{plan}")
         raise SystemExit(0)
