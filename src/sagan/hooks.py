@@ -9,6 +9,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel
 
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.preflight.catalog import check_catalog, check_load_versions
@@ -63,14 +65,19 @@ class ProjectHooks:
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_catalog_created(
-        self, conf_catalog: dict[str, Any], load_versions: dict[str, str]
+        self, catalog: CatalogProtocol, conf_catalog: dict[str, Any], load_versions: dict[str, str]
     ) -> None:
-        """Refuse `--load-versions` of a dataset without versions, which Kedro would ignore.
+        """Make parameters plain values, as plugins expect them; a node gets its model again.
 
         Raises:
-            ValueError: naming the datasets.
+            ValueError: for `--load-versions` of a dataset without versions, which Kedro ignores.
         """
         check_load_versions(conf_catalog, load_versions)
+        for name in [name for name in catalog if name.startswith("params:")]:
+            dataset = catalog.get(name)
+            value = dataset.load()
+            if isinstance(value, BaseModel):
+                dataset.save(value.model_dump(mode="json"))
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(
@@ -92,10 +99,16 @@ class ProjectHooks:
             check(pipeline, catalog)
 
     @hook_impl  # type: ignore[untyped-decorator]
-    def before_node_run(self, node: Node) -> None:
-        """Log which node of how many starts."""
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Log which node of how many starts; return its parameters as their models."""
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
+        models = TypeExtractor({node.name: Pipeline([node])}).extract_types_from_pipelines()
+        return {
+            f"params:{name}": model.model_validate(inputs[f"params:{name}"])
+            for name, model in models.items()
+            if issubclass(model, BaseModel)
+        }
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:

@@ -67,6 +67,7 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         """
         from sagan.commands.dry_run import configuration, training_plan
         from sagan.preflight.pipeline import image_facts
+        from sagan.training.config import TrainingConfig
 
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
@@ -75,7 +76,8 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
             click.echo(f"  {node.name}")
         if "training" in {node.namespace for node in pipeline.nodes}:
             runs = catalog.get("checkpoints_workspace").filepath
-            plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
+            config = TrainingConfig.model_validate(parameters["training"])
+            plan = training_plan(config, runs, **image_facts(pipeline, catalog))
             click.echo(f"\n{plan}")
         raise SystemExit(0)
 
