@@ -16,10 +16,6 @@ from sagan.common.files import display_path, replacing_file
 
 REMAKE = "remove the file and run the pipeline that writes it again"
 UTF8 = {"open_args_load": {"encoding": "utf-8"}, "open_args_save": {"encoding": "utf-8"}}
-_NOT_YET = (
-    "does not exist: the pipeline that writes it has not run yet (`kedro run --pipeline=train`, "
-    "with the same --env if any, runs them in order, up to the samples)"
-)
 
 
 def require_local(filepath: str, kind: str) -> None:
@@ -184,7 +180,11 @@ class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     def _missing(self) -> FileNotFoundError:
         """What to say where there is nothing to load."""
         if self._version is None or not (kept := self._versions()):
-            return FileNotFoundError(f"{self.location()} {_NOT_YET}")
+            return FileNotFoundError(
+                f"{self.location()} does not exist: the pipeline that writes it has not run yet "
+                "(`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
+                "up to the samples)"
+            )
         return FileNotFoundError(
             f"{self.location()} does not exist; versions of it: {', '.join(kept[:5])}"
         )
