@@ -31,6 +31,7 @@ _SHOWN = (
     "tuning_report",
     "comparison_report",
     "shared_generator",
+    "completion_sheet",
 )
 
 

@@ -13,6 +13,7 @@ from kedro.pipeline import Pipeline
 from sagan import pipelines as package
 from sagan.pipelines.acquisition import pipeline as acquisition
 from sagan.pipelines.comparison import pipeline as comparison
+from sagan.pipelines.completion import pipeline as completion
 from sagan.pipelines.data_validation import pipeline as data_validation
 from sagan.pipelines.evaluation import pipeline as evaluation
 from sagan.pipelines.export import pipeline as export
@@ -38,10 +39,11 @@ EXPORTS = {
     "export": export.create_pipeline,
 }
 
-# read the shards, and call the functions of training and evaluation many times
+# run on demand, of minutes to hours: stages of studies/dvc.yaml
 STUDIES = {
     "tuning": tuning.create_pipeline,
     "comparison": comparison.create_pipeline,
+    "completion": completion.create_pipeline,
 }
 
 
@@ -49,7 +51,7 @@ STUDIES = {
 _TAGS = dict.fromkeys(("acquisition", "data_validation", "preprocessing"), "data")
 _TAGS |= dict.fromkeys(("training", "sampling", "export"), "model")
 _TAGS |= dict.fromkeys(("evaluation", "reporting"), "results")
-_TAGS |= dict.fromkeys(("tuning", "comparison"), "study")
+_TAGS |= dict.fromkeys(("tuning", "comparison", "completion"), "study")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -71,6 +73,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **studies,
         "tune": sum(in_order[:3], studies["tuning"]),  # from a source to better parameters
         "compare": sum(in_order[:3], studies["comparison"]),  # from a source to a table
+        "complete": studies["completion"],  # from a generator to completed images
         **_others(made),
     }
 
