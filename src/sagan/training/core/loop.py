@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardStore
+from sagan.models.discriminator import Discriminator
 from sagan.models.ops.cuda_graph import Replayed
 from sagan.models.ops.spectral_norm import spectral_vectors
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import DistributedContext
 from sagan.training.core.ema import update_ema, warm_decay
-from sagan.training.core.finite import Facts
+from sagan.training.core.finite import Facts, FiniteCheck
 from sagan.training.core.losses import objective
 from sagan.training.core.sizes import fakes_per_update, images_per_step, passes
 from sagan.training.core.state import CUDA_GRAPH, TrainingState
@@ -66,10 +67,12 @@ def training_loop(
             state.set_rates(config)
             *of_discriminator, of_generator = next(steps)
             for images, *others in of_discriminator:
+                state.finite_check.images_seen = state.images_seen
                 real_images = images if images.is_floating_point() else to_float(images)
                 discriminator = update_discriminator(real_images, *others)
                 state.images_seen += config.batch_size
                 _adapt(state, discriminator, config, context)
+            state.finite_check.images_seen = state.images_seen
             generator = update_generator(*of_generator)
             _average(state, config)
             # those of the step before: meanwhile a GPU has this one to do
@@ -109,39 +112,33 @@ def _updates(
         **options,
     )
     return (
-        _update(of_discriminator, 4, state, config, spectral_vectors(D)),
-        _update(of_generator, 2, state, config, spectral_vectors(G)),
+        update_by(config.compile, of_discriminator, D, state.finite_check),
+        update_by(config.compile, of_generator, G, state.finite_check),
     )
 
 
-def _update(
-    step: Callable[..., R],
-    count: int,
-    state: TrainingState,
-    config: TrainingConfig,
-    moved: list[Tensor],
+def update_by(
+    mode: str, step: Callable[..., R], network: nn.Module, check: FiniteCheck
 ) -> Callable[..., R]:
-    """An update as a function of its inputs.
+    """An update as a function of its inputs alone, replayed with mode "cuda-graph".
 
     Args:
-        step: `discriminator_step` or `generator_step` with everything else.
-        count: how many inputs it takes before the augmentation's random numbers.
-        state: its check is told where the run stands.
-        config: how the update is computed.
-        moved: the spectral norm's vectors of the network.
+        mode: `training.compile`.
+        step: `discriminator_step` or `generator_step` with everything but the inputs.
+        network: that is updated.
+        check: of the step.
     """
-    check = state.finite_check
+    count = 4 if isinstance(network, Discriminator) else 2  # then the augmentation's numbers
+    check.replays = mode == CUDA_GRAPH
 
     def decided(*inputs: Tensor) -> tuple[R, Facts | None]:
         record = step(*inputs[:count], draws=inputs[count:])
         return record, check.facts
 
-    check.replays = config.compile == CUDA_GRAPH
-    compute = Replayed(decided, moved) if check.replays else decided
+    compute = Replayed(decided, spectral_vectors(network)) if check.replays else decided
 
     def update(*inputs: Tensor) -> R:
-        check.images_seen = state.images_seen
-        begin_update(config.compile)
+        begin_update(mode)
         record, facts = compute(*inputs)
         if check.replays and facts is not None:
             check.look_later(facts)
