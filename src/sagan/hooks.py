@@ -29,6 +29,7 @@ _SHOWN = (
     "tuning_report",
     "comparison_report",
     "shared_generator",
+    "completion_sheet",
 )
 
 

@@ -8,6 +8,7 @@ from kedro.pipeline import Pipeline
 
 from sagan.pipelines.acquisition import pipeline as acquisition
 from sagan.pipelines.comparison import pipeline as comparison
+from sagan.pipelines.completion import pipeline as completion
 from sagan.pipelines.data_validation import pipeline as data_validation
 from sagan.pipelines.evaluation import pipeline as evaluation
 from sagan.pipelines.export import pipeline as export
@@ -33,10 +34,11 @@ EXPORTS = {
     "export": export.create_pipeline,
 }
 
-# read the shards, and call the functions of training and evaluation many times
+# run on demand, of minutes to hours: stages of studies/dvc.yaml
 STUDIES = {
     "tuning": tuning.create_pipeline,
     "comparison": comparison.create_pipeline,
+    "completion": completion.create_pipeline,
 }
 
 
@@ -55,4 +57,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         **studies,
         "tune": sum(in_order[:3], studies["tuning"]),  # from a source to better parameters
         "compare": sum(in_order[:3], studies["comparison"]),  # from a source to a table
+        "complete": studies["completion"],  # from a generator to completed images
     }

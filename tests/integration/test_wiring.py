@@ -45,6 +45,7 @@ def test_registered_names_are_those_people_type() -> None:
         *EVERY_PIPELINE,
         "tune",
         "compare",
+        "complete",
     ]
 
 

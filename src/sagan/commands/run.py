@@ -66,7 +66,7 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
             SystemExit: with status 0.
         """
         from sagan.commands.dry_run import configuration, training_plan
-        from sagan.preflight.pipeline import image_facts
+        from sagan.preflight.images import image_facts
 
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
