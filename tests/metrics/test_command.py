@@ -130,11 +130,11 @@ def test_a_bad_samples_file_is_one_clear_message(samples, shards, tmp_path, caps
     [(".", "is a folder; name a file"), ("file/x.json", "is in the place of this folder")],
 )
 def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
-    samples, shards, tmp_path, capsys, monkeypatch, place, said
+    tmp_path, capsys, monkeypatch, place, said
 ):
     monkeypatch.setattr("sagan.commands.evaluate._measured", pytest.fail)
     (tmp_path / "file").write_text("mine")
-    assert main([str(samples), str(shards.path), "--out", str(tmp_path / place)]) == 1
+    assert main(["samples", "shards", "--out", str(tmp_path / place)]) == 1
     assert said in capsys.readouterr().err
 
 
