@@ -59,8 +59,11 @@ def small_bundle(
     class_titles: dict[str, str] | None = None,
     averaged: bool = False,
     channels: int = 3,
+    distinct: bool = False,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on.
+
+    Distinct, its classes differ, as they do once it is trained.
 
     Said to be averaged, it has another one beside it as the raw weights.
     """
@@ -68,6 +71,11 @@ def small_bundle(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         first, second = (_attentive(config, len(class_names), channels) for _ in range(2))
+    if distinct:
+        for name, parameter in first.named_parameters():
+            if name.endswith((".gain", ".bias")) and parameter.shape[0] == len(class_names):
+                places = torch.arange(parameter.numel(), dtype=torch.float32)
+                parameter.data += 0.5 * places.sin().view_as(parameter)
     facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
     raw = None
     if averaged:

@@ -94,6 +94,18 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     with np.load(tmp_path / "kept.npz") as kept:
         assert kept["latents"].shape == (1, 12)
         assert kept["class_labels"].tolist() == [0]
+    for seed_of_other in ("1", "2"):  # the second is not the first once more
+        opened.get_by_label("Seed of the other").fill(seed_of_other)
+        opened.get_by_label("Seed of the other").blur()
+        with opened.expect_download() as download:
+            opened.locator("#film").click()
+        download.value.save_as(tmp_path / f"{seed_of_other}.webp")
+    first, second = (Image.open(tmp_path / f"{number}.webp") for number in (1, 2))
+    assert min(first.n_frames, second.n_frames) > 20  # of 48, where two are alike they are one
+    assert (np.asarray(first) == np.asarray(second)).all()
+    for film in (first, second):
+        film.seek(film.n_frames // 2)
+    assert (np.asarray(first) != np.asarray(second)).any()
 
     def interpolate() -> None:
         opened.locator("#t input[type=number]").fill("0.5")

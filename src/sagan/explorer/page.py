@@ -11,8 +11,11 @@ from sagan.common.naming import full_names
 from sagan.explorer import pictures
 from sagan.explorer.candidates import Candidate
 from sagan.explorer.views import Endpoint, LatentPoint
+from sagan.sampling.config import FilmConfig
+from sagan.sampling.film import shares, write_film
 
 SAMPLES = 8
+_DOWNLOAD = "() => document.querySelector('#made').click()"  # once it is made
 HINT = "**Attention maps**: click on any point of the sample"
 
 
@@ -47,9 +50,12 @@ class Page:
                     with gr.Row():
                         png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
                         npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
+                        film = gr.Button("Film (WebP)", elem_id="film", size="sm")
+                    made = gr.DownloadButton(visible="hidden", elem_id="made")
             state = [shown, *ends, index, point]
             outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
             self._wire(blocks, [title, gallery], frames, state, outputs)
+            film.click(self.film, state, made).then(fn=None, js=_DOWNLOAD)
         return cast(gr.Blocks, blocks)
 
     def _heading(self) -> str:
@@ -175,6 +181,20 @@ class Page:
         none = "This generator has no self-attention: there is no map to draw."
         words = "  \n".join(described) or none  # a line each
         return [*drawn, words, *self._downloads(shown[0], latent_point)]
+
+    def film(self, *values: Any) -> str:  # noqa: ANN401
+        """The way to the other sample and back, with the maps of the first weights shown."""
+        checked, *ends, index, point = values
+        ends[4] = 0.5  # of the way: whatever the slider says
+        latent_point, shown = _latent_point(ends, index), self._shown(checked)[0]
+        if latent_point.end is None:
+            raise gr.Error("choose another class or seed to interpolate to", print_exception=False)
+        config = FilmConfig()
+        name = f"film-{abs(hash((latent_point, point, self._candidates.index(shown)))):016x}"
+        path = self._folder / f"{name}.{config.format}"
+        frames = pictures.film_frames(shown.explorer, latent_point, point, shares(config))
+        _error_on_page(write_film, path, frames, config)
+        return str(path)
 
     def _shown(self, checked: Sequence[int]) -> list[Candidate]:
         """The candidates that are ticked; the first one where none is."""
