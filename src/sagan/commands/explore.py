@@ -53,10 +53,14 @@ def _trained(env: str) -> Path:
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
 
+    from sagan.datasets.base import FileDataset, unwrapped
+
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     if not (project / "conf").is_dir():
         raise FileNotFoundError("there is no conf/ here: name the BUNDLE, or go to the project")
     bootstrap_project(project)
     with KedroSession.create(project_path=project, env=env) as session:
         catalog = session.load_context().catalog
-        return Path(catalog.get("generator_bundle").filepath)
+        dataset = unwrapped(catalog.get("generator_bundle"))
+        local = isinstance(dataset, FileDataset) and dataset.is_local
+        return dataset.filepath if local else Path(dataset.load().path)

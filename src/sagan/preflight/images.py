@@ -1,13 +1,13 @@
 """Facts of the images that a run trains on, before it starts."""
 
-from pathlib import Path
 from typing import Any, TypeVar
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from sagan.common.schema import Config
-from sagan.datasets.text_datasets import parse_json
+from sagan.datasets.base import unwrapped
+from sagan.datasets.path_datasets import HandleDataset
 
 SHARDS = "image_shards"
 _Model = TypeVar("_Model", bound=Config)
@@ -50,12 +50,8 @@ def _facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
 def shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:
     """What an earlier run recorded of its shards.
 
-    None where there are none, and where the catalog names the address of a published store: the
-    record would be of other shards.
+    None where there are none, where the catalog names the address of a published store, and of a
+    dataset of another class.
     """
-    dataset = catalog.get(SHARDS)
-    path = Path(dataset.filepath)
-    if getattr(dataset, "address", None) is not None or not path.is_file():
-        return None
-    facts: dict[str, Any] = parse_json(path.read_text("utf-8"), str(path))
-    return facts
+    dataset = unwrapped(catalog.get(SHARDS))
+    return dataset.facts() if isinstance(dataset, HandleDataset) else None

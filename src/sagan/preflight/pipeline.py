@@ -11,8 +11,7 @@ from pathlib import Path
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from sagan.common.files import display_path
-from sagan.datasets.text_datasets import parse_json
+from sagan.datasets.base import location
 from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
 
 logger = logging.getLogger(__name__)
@@ -53,18 +52,17 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
         return  # validation runs in this same pipeline, so it stops bad data itself
     from sagan.data.validation_status import require_passed_validation
 
-    facts, report = shard_facts(catalog), Path(catalog.get(REPORT).filepath)
+    facts, report = shard_facts(catalog), catalog.get(REPORT)
     if facts is None:
         return  # a published store was validated on the machine that published it
     consequence = f"{min(training)} does not start"
-    if not report.is_file():
+    if not report.exists():
         raise FileNotFoundError(
-            f"{display_path(report)} does not exist: {consequence} without the validation "
+            f"{location(report)} does not exist: {consequence} without the validation "
             "report of its images; run kedro run --pipelines=data_validation, or dvc pull"
         )
-    status = parse_json(report.read_text("utf-8"), str(report))
     require_passed_validation(
-        status, facts.get("data_hash"), consequence, "data_validation,preprocessing"
+        report.load(), facts.get("data_hash"), consequence, "data_validation,preprocessing"
     )
 
 
@@ -133,7 +131,7 @@ def check_start(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if training.start_from is not None:
         from sagan.training.store.trained_model import check_start as check
 
-        runs_dir = Path(catalog.get("checkpoints_workspace").filepath)
+        runs_dir = catalog.get("checkpoints_workspace").filepath
         channels = channels_of(pipeline, catalog)
         check(training, size_of(pipeline, catalog), runs_dir, image_channels=channels)
 
@@ -151,11 +149,9 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if weights is None:
         return
     if BUNDLE in pipeline.inputs():
-        from sagan.bundle.generator_bundle import GeneratorBundle
-
-        path = Path(catalog.get(BUNDLE).filepath)
-        if path.is_dir():  # where there is none, loading says so with the remedy
-            GeneratorBundle.open(path, weights)
+        bundle = catalog.get(BUNDLE)
+        if bundle.exists():  # where there is none, loading says so with the remedy
+            bundle.load().choose(weights)
     if BUNDLE not in pipeline.all_outputs():
         return
     from sagan.training.config import TrainingConfig
