@@ -3,6 +3,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 
+from sagan.completion.chosen import prepare
 from sagan.completion.config import CompletionConfig
 from sagan.datasets import JSONDataset, PNGDataset, WorkspaceDataset
 from sagan.pipelines.completion.pipeline import create_pipeline
@@ -81,3 +82,16 @@ def test_without_validation_images_of_its_size_a_folder_is_asked_for(world, tmp_
     for shards in (empty, type(empty)(empty.path, world[2].index | {"image_size": 32})):
         with pytest.raises(ValueError, match=r"by completion\.images"):
             check_completion(create_pipeline(), catalog_of((*world[:2], shards)))
+
+
+def test_a_folder_is_prepared_as_the_shards_were(world, tmp_path):
+    _, bundle, shards = world
+    Image.new("RGB", (40, 20), (0, 0, 0)).save(tmp_path / "wide.png")
+    padded = type(shards)(shards.path, shards.index | {"fit": "pad", "pad_colour": [255] * 3})
+    config = CompletionConfig(images=str(tmp_path), mask="lower_half")
+
+    ((image,), _) = prepare(bundle, padded, config)
+
+    assert (image.pixels[:, :3] == 255).all()
+    assert (image.pixels[:, 6:10] == 0).all()
+    assert (prepare(bundle, shards, config)[0][0].pixels == 0).all()

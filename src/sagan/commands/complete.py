@@ -72,9 +72,10 @@ def complete(
 
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.files import replacing_file
+    from sagan.completion.chosen import class_label
     from sagan.completion.complete import complete_images
     from sagan.completion.config import EncoderConfig
-    from sagan.completion.inputs import class_label, read_images
+    from sagan.completion.inputs import read_images
     from sagan.training.store.discriminator import discriminator_of
 
     opened = GeneratorBundle.open(bundle, weights)

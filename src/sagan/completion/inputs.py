@@ -1,10 +1,11 @@
 """Images to complete, prepared as training's are, each with its mask."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 
-from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.pixels import with_channels
-from sagan.completion.config import CompletionConfig
 from sagan.completion.masks import (
     ALPHA,
     NAMES,
@@ -30,11 +29,9 @@ from sagan.completion.masks import (
 from sagan.data.folder_names import IMAGE_SUFFIXES, first_five
 from sagan.data.manifest.inspection import open_image
 from sagan.data.resizing import squares
-from sagan.data.shards.store import ShardSplit, ShardStore
-from sagan.sampling.grids import choose_classes
-from sagan.sampling.requests import parse_classes
 
-_RESIZER = "bicubic_antialias"  # training's default; a bundle does not say which it was
+_DEFAULT: Mapping[str, Any] = {"resizer": "bicubic_antialias"}  # of preprocessing
+_BLACK = (0, 0, 0)  # what a mask is padded with: visible
 _FIRST_TURNED = 5  # EXIF orientations from here on exchange width and height
 
 
@@ -52,51 +49,14 @@ class MaskedImage:
     """Whether the hidden pixels are the truth; not where they are transparent."""
 
 
-def prepare(
-    bundle: GeneratorBundle, shards: ShardStore, config: CompletionConfig
-) -> tuple[list[MaskedImage], int | None]:
-    """The images that a configuration names, all read and checked, and the label of their class.
-
-    Args:
-        bundle: whose size, channels and classes they get.
-        shards: whose validation images are taken where the configuration names no others.
-        config: of images, mask and class.
-
-    Raises:
-        FileNotFoundError: if an image is not there.
-        ValueError: if one cannot be used, a mask does not fit, or the class is unknown.
-    """
-    label = class_label(config.class_name, bundle)
-    options = {"channels": bundle.image_channels, "seed": config.seed}
-    if config.images is not None:
-        paths, size = [Path(config.images)], bundle.image_size
-        return read_images(paths, config.mask, size=size, **options), label
-    if "val" not in shards.splits or shards.image_size != bundle.image_size:
-        has = "no validation images" if "val" not in shards.splits else f"{shards.image_size} px"
-        raise ValueError(
-            f"the shards have {has}, and the generator makes {bundle.image_size} px; name an image "
-            "or a folder by completion.images"
-        )
-    val, count = shards.split("val"), config.num_images
-    return of_split(val, shards.class_names, config.mask, count=count, **options), label
-
-
-def class_label(name: str | None, bundle: GeneratorBundle) -> int | None:
-    """Label of one class by its name, title or number; None: unknown.
-
-    Raises:
-        ValueError: if the bundle has no such class, or several are named.
-    """
-    if name is None:
-        return None
-    label, *more = parse_classes(name, bundle.class_names, bundle.class_titles, option="class")
-    if more:
-        raise ValueError(f"class '{name}': expected one class")
-    return label
-
-
 def read_images(
-    paths: Sequence[Path], mask: str, *, size: int, channels: int, seed: int
+    paths: Sequence[Path],
+    mask: str,
+    *,
+    size: int,
+    channels: int,
+    seed: int,
+    prepared: Mapping[str, Any] = _DEFAULT,
 ) -> list[MaskedImage]:
     """Read all images and masks, so that a fault is found before anything is computed.
 
@@ -107,6 +67,7 @@ def read_images(
         size: S.
         channels: C; of one channel, colours become the luma of ITU-R 601.
         seed: of the mask `random`, which depends on the image's pixels too.
+        prepared: how training's images were, as `squares` takes it; a bundle does not say.
 
     Raises:
         FileNotFoundError: if an image or the mask is not there.
@@ -122,50 +83,9 @@ def read_images(
             f"suffixes, by which results are named: {first_five(twice)}"
         )
     return [
-        _read(name, path, mask, size=size, channels=channels, seed=seed) for name, path in found
+        _read(name, path, mask, size=size, channels=channels, seed=seed, prepared=prepared)
+        for name, path in found
     ]
-
-
-def of_split(
-    images: ShardSplit,
-    class_names: Sequence[str],
-    mask: str,
-    *,
-    count: int,
-    channels: int,
-    seed: int,
-) -> list[MaskedImage]:
-    """At most `count` images of a split, of evenly chosen classes, the first ones of each.
-
-    Args:
-        images: of the generator's size.
-        class_names: of the split's labels, by which results are named.
-        mask: as `read_images` takes it; a mask image has the generator's size.
-        count: of images.
-        channels: C.
-        seed: of the mask `random`.
-
-    Raises:
-        ValueError: if the split is empty, or the mask does not fit.
-    """
-    require_known_mask(mask)
-    if mask == ALPHA:
-        raise ValueError("mask 'alpha': images of the shards have no transparency")
-    classes = choose_classes(len(class_names), count)
-    each = -(-count // len(classes))
-    chosen = [place for k in classes for place in np.flatnonzero(images.labels == k)[:each]][:count]
-    if not chosen:
-        raise ValueError(
-            "the shards have no validation images; name an image or a folder by completion.images"
-        )
-    pixels = with_channels(images.read(np.array(chosen)), channels).numpy()
-    found = []
-    for place, one in zip(chosen, pixels, strict=True):
-        name = f"{class_names[images.labels[place]]}/{place:05d}"
-        rgb = np.broadcast_to(one, (3, *one.shape[1:])).transpose(1, 2, 0)
-        hidden = _hidden(mask, rgb, one.shape[1:], f"image {name}", seed)
-        found.append(MaskedImage(name, np.ascontiguousarray(one), hidden, whole=True))
-    return found
 
 
 def require_known_mask(mask: str) -> None:
@@ -201,36 +121,62 @@ def find_images(paths: Sequence[Path]) -> list[tuple[str, Path]]:
     return found
 
 
-def _read(name: str, path: Path, mask: str, *, size: int, channels: int, seed: int) -> MaskedImage:
+def _read(
+    name: str,
+    path: Path,
+    mask: str,
+    *,
+    size: int,
+    channels: int,
+    seed: int,
+    prepared: Mapping[str, Any],
+) -> MaskedImage:
     data = path.read_bytes()
-    pixels = _square(data, path, size)
+    pixels = _square(data, path, size, prepared)
     if mask == ALPHA:
         colours, transparency = _split_transparency(data, path)
-        pixels = _square(colours, path, size)
-        hidden = _square(transparency, path, size)[..., 0] > 127
+        pixels = _square(colours, path, size, prepared)
+        hidden = _white(transparency, path, size, prepared)
         _require_partial(hidden, mask, f"'{path}'")
     else:
         with open_image(data) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TURNED
             seen = image.size[::-1] if turned else image.size
-        hidden = _hidden(mask, pixels, seen, f"'{path}'", seed)
+        hidden = mask_of(mask, pixels, seen, f"'{path}'", seed, prepared=prepared)
     chosen = with_channels(torch.from_numpy(pixels.transpose(2, 0, 1).copy()), channels).numpy()
     return MaskedImage(name, chosen, hidden, mask != ALPHA)
 
 
-def _square(data: bytes, path: Path, size: int) -> NDArray[np.uint8]:
+def _white(data: bytes, path: Path, size: int, prepared: Mapping[str, Any]) -> Mask:
+    """Bool [S, S]: what is white of an image, cut as the others are."""
+    cut = {name: value for name, value in prepared.items() if name != "white_level"}
+    square = _square(data, path, size, {**cut, "pad_colour": _BLACK})
+    return np.asarray(square.mean(axis=2) > 127)
+
+
+def _square(data: bytes, path: Path, size: int, prepared: Mapping[str, Any]) -> NDArray[np.uint8]:
     """uint8 [S, S, 3]."""
     try:
-        (square,) = squares(data, (size,), _RESIZER, upright=True)
+        (square,) = squares(data, (size,), upright=True, **prepared)
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         raise ValueError(f"'{path}' cannot be decoded: {error}") from error
     return square
 
 
-def _hidden(
-    mask: str, pixels: NDArray[np.uint8], seen: tuple[int, ...], what: str, seed: int
+def mask_of(
+    mask: str,
+    pixels: NDArray[np.uint8],
+    seen: tuple[int, ...],
+    what: str,
+    seed: int,
+    *,
+    prepared: Mapping[str, Any] = _DEFAULT,
 ) -> Mask:
-    """The mask of an image [S, S, 3], which had the width and height `seen` before it was cut."""
+    """The mask of an image [S, S, 3], which had the width and height `seen` before it was cut.
+
+    Raises:
+        ValueError: naming the image by `what`, if the mask does not fit, or hides all or nothing.
+    """
     size = len(pixels)
     if mask == NONE:
         return np.zeros((size, size), dtype=bool)
@@ -239,7 +185,7 @@ def _hidden(
     if mask == RANDOM:
         content = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:8])
         return random_box(np.random.default_rng([seed, content]), size)
-    hidden = box(mask, size) if is_box(mask) else _of_image(Path(mask), seen, what, size)
+    hidden = box(mask, size) if is_box(mask) else _of_image(Path(mask), seen, what, size, prepared)
     _require_partial(hidden, mask, what)
     return hidden
 
@@ -272,9 +218,11 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _of_image(mask: Path, seen: tuple[int, ...], what: str, size: int) -> Mask:
+def _of_image(
+    mask: Path, seen: tuple[int, ...], what: str, size: int, prepared: Mapping[str, Any]
+) -> Mask:
     data = mask.read_bytes()
-    white = _square(data, mask, size)
+    hidden = _white(data, mask, size, prepared)
     with open_image(data) as image:
         found = image.size
     if found not in {seen, (size, size)}:
@@ -282,4 +230,4 @@ def _of_image(mask: Path, seen: tuple[int, ...], what: str, size: int) -> Mask:
             f"mask '{mask}' has {found[0]}x{found[1]} px; expected {seen[0]}x{seen[1]} px as "
             f"{what} has, or {size}x{size} px as the generator makes"
         )
-    return np.asarray(white.mean(axis=2) > 127)
+    return hidden

@@ -241,8 +241,9 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """
     if "completion" not in _namespaces(pipeline):
         return
+    from sagan.completion.chosen import prepare
     from sagan.completion.config import CompletionConfig
-    from sagan.completion.inputs import find_images, prepare, require_known_mask
+    from sagan.completion.inputs import find_images, require_known_mask
 
     config = parameters_of(catalog, "completion", CompletionConfig)
     if {BUNDLE, SHARDS} <= pipeline.inputs():

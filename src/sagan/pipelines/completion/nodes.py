@@ -17,8 +17,8 @@ def complete_images(
     encoders: Path,
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Completions of images under a mask, what is recorded of them, and a sheet of all."""
+    from sagan.completion.chosen import prepare
     from sagan.completion.complete import complete_images
-    from sagan.completion.inputs import prepare
     from sagan.training.store.discriminator import discriminator_of
 
     images, label = prepare(generator_bundle, image_shards, config)
