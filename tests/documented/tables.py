@@ -89,6 +89,9 @@ LIGHTER_WORDS = {
     "sagan train SHARDS --out RUNS": (
         "sagan train SHARDS --out RUNS --config conf/base/parameters_training.yml"
     ),
+    "benchmarks.completion": (
+        "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
+    ),
     "benchmarks.training_step": (
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
         " --batch-size 8 --rounds 1"

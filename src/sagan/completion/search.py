@@ -7,6 +7,7 @@ output for the completed image, as there. Each image is searched alone, so that 
 same whatever images there are beside it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,15 +70,21 @@ def search(
     tried = probabilities.topk(min(config.max_classes, generator.num_classes)).indices
     if class_label is not None:
         tried = torch.tensor([class_label], device=device)
-    latents, labels = _starts(encoder, features, tried, config)
+    each = [1] * len(tried) if len(tried) > 1 else [2 * config.candidates]
+    latents, labels = _starts(encoder, features, tried, each, config.seed)
     of_classes = -config.class_weight * probabilities.log() * (class_label is None)
     problem = _Problem(
         generator, target, hidden, config, of_classes=of_classes, discriminator=discriminator
     )
     survey = round(_SURVEY_SHARE * config.refine_steps)
     latents, energies = problem.refine(latents, labels, survey)
-    kept = energies.argsort(stable=True)[: 2 * config.candidates]
-    latents, labels = latents[kept], labels[kept]
+    if len(tried) > 1:
+        shares = F.softmax(-energies / max(config.class_weight, 1), dim=0)
+        counts = _shared_out(shares.tolist(), 2 * config.candidates)
+        more, of_more = _starts(encoder, features, tried, counts, config.seed)
+        first = [sum(counts[:place]) for place, count in enumerate(counts) if count]
+        more[first] = latents[[place for place, count in enumerate(counts) if count]]
+        latents, labels = more, of_more
     latents, energies = problem.refine(latents, labels, config.refine_steps - survey)
     best = energies.argsort(stable=True)[: config.candidates]
     latents, labels = latents[best], labels[best]
@@ -94,16 +101,25 @@ def search(
 
 
 def _starts(
-    encoder: Encoder, features: Tensor, classes: Tensor, config: SearchConfig
+    encoder: Encoder, features: Tensor, classes: Tensor, counts: Sequence[int], seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Latents [N, Z] and classes [N] to start from: of each class the mean, then draws."""
-    each = max(1, -(-2 * config.candidates // len(classes)))
-    labels = classes.repeat_interleave(each)
+    """Latents [N, Z] and classes [N] to start from: of each class its mean, then draws."""
+    labels = classes.repeat_interleave(torch.tensor(counts, device=classes.device))
     with torch.no_grad():
         mean, std = encoder.latents_of(features.expand(len(labels), -1), labels)
-    noise = sample_latents(each, mean.shape[1], config.seed).to(mean.device)
-    noise[0] = 0
-    return mean + std * noise.repeat(len(classes), 1), labels
+    noise = [sample_latents(count, mean.shape[1], seed) for count in counts if count]
+    for one in noise:
+        one[0] = 0
+    return mean + std * torch.cat(noise).to(mean.device), labels
+
+
+def _shared_out(shares: Sequence[float], count: int) -> list[int]:
+    """Whole numbers that sum to `count`, in proportion to shares that sum to 1."""
+    counts = [int(share * count) for share in shares]
+    by_rest = sorted(range(len(shares)), key=lambda k: counts[k] - shares[k] * count)
+    for k in by_rest[: count - sum(counts)]:
+        counts[k] += 1
+    return counts
 
 
 class _Problem:
