@@ -324,6 +324,7 @@ def measure_all(
         "discriminator": options.discriminator is not None,
         "candidates": options.candidates,
         "refine_steps": options.refine_steps,
+        "encoder_steps": options.encoder_steps,
         "weights_sha256": bundle.weights_sha256,
     }
 
