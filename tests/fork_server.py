@@ -8,12 +8,14 @@ files, signals, session and limits that it would have. It has a server of its ow
 in turn. All else, and everything in `real_starts`, is started as ever.
 """
 
+import _posixsubprocess
 import atexit
 import contextlib
 import ctypes
 import gc
 import importlib
 import io
+import multiprocessing.process
 import os
 import pickle
 import re
@@ -28,12 +30,10 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, NamedTuple, NoReturn
-
-import _posixsubprocess
+from typing import NamedTuple, NoReturn
 
 # what the programs import first, of libraries that keep no thread and no file open
 NUMERIC = (
@@ -121,10 +121,10 @@ class _Client:
             return int(struct.unpack("i", _receive(self.connection, 4))[0])
 
 
-_client: _Client | None = None
+_connections: list[_Client] = []  # at most one
 
 
-def _early(environment: Any) -> dict[str, str]:
+def _early(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if _EARLY.match(name)}
 
 
@@ -148,19 +148,17 @@ def _receive(connection: socket.socket, size: int) -> bytes:
     return received
 
 
-def _fork_exec(*values: Any) -> int:
+def _fork_exec(*values) -> int:
     """`_posixsubprocess.fork_exec`: takes its arguments, by place."""
     words, executables, _, kept, folder, environment = values[:6]
     read, write, error = values[6], values[9], values[11]
     special = any(value not in (None, -1) for value in (*values[17:20], values[21]))
-    names = (
-        dict(os.environ)
-        if environment is None
-        else dict(os.fsdecode(pair).split("=", 1) for pair in environment)
-    )
-    folder = os.getcwd() if folder is None else os.fsdecode(folder)
+    names = dict(os.environ)
+    if environment is not None:
+        names = dict(os.fsdecode(pair).split("=", 1) for pair in environment)
+    folder = Path.cwd() / os.fsdecode(folder or "")
     found = _program([os.fsdecode(word) for word in words], executables, folder, names)
-    if special or found is None or not Path(folder).is_dir():
+    if special or found is None or not folder.is_dir():
         return _start(*values)
     client = _connected()
     if not client.can(names):
@@ -169,7 +167,7 @@ def _fork_exec(*values: Any) -> int:
     passed = [fd for fd in kept if fd != values[13]]  # without the pipe that tells of a failed exec
     start = Start(
         *found,
-        folder=os.path.abspath(folder),
+        folder=str(folder),
         environment=names,
         files=(0, 1, 2, *passed),
         new_session=bool(values[15]),
@@ -188,7 +186,7 @@ def _umask() -> int:
 
 
 def _program(
-    words: list[str], executables: Any, folder: str, environment: dict[str, str]
+    words: list[str], executables: Iterable, folder: Path, environment: dict[str, str]
 ) -> tuple[str, list[str]] | None:
     """The program and its words where it is one of ours; None: start it."""
     if (
@@ -199,7 +197,7 @@ def _program(
         words = shlex.split(words[-1])
         found = shutil.which(words[0], path=environment.get("PATH"))
     else:
-        paths = [os.path.join(folder, os.fsdecode(one)) for one in executables]
+        paths = [folder / os.fsdecode(one) for one in executables]
         found = next((path for path in paths if os.access(path, os.X_OK)), None)
     if found is None or Path(found).parent != Path(sys.executable).parent:
         return None
@@ -221,8 +219,7 @@ def _program(
 
 def _connected() -> _Client:
     """A client of a server of this process."""
-    global _client
-    if _client is None:
+    if not _connections:
         ours, theirs = socket.socketpair()
         code = f"import sys; sys.path[0] = {str(_ROOT)!r}; from tests import fork_server; "
         code += f"del sys.path[0]; fork_server.begin({theirs.fileno()})"
@@ -237,15 +234,14 @@ def _connected() -> _Client:
                 words, env=names, cwd="/", stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
             )
         process.returncode = 0  # it ends with this process; nobody waits for it
-        _client = _Client(ours)
-    return _client
+        _connections.append(_Client(ours))
+    return _connections[0]
 
 
 def begin(descriptor: int) -> NoReturn:
     """Be a server's first process: no signal ends it, only the end of its client."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    import multiprocessing.process  # noqa: F401 - which keeps the folder that it starts in
-
+    sys.modules["rfc3987_syntax"] = None  # which sagan.validation leaves out as well
     serve(descriptor)
 
 
@@ -287,7 +283,6 @@ def _fork(start: Start, files: list[int]) -> int:
 
 def _become(start: Start, files: list[int]) -> NoReturn:
     """Be the process that was asked for."""
-    global _client
     status = 127
     try:
         if start.new_session:
@@ -305,7 +300,7 @@ def _become(start: Start, files: list[int]) -> NoReturn:
         for one in (ours, theirs):
             one.detach()
         _take_place(start)
-        _client = _Client(socket.socket(fileno=last))
+        _connections[:] = [_Client(socket.socket(fileno=last))]
         install()
         status = _run(start.words)
     except BaseException:
@@ -336,7 +331,7 @@ def _take_place(start: Start) -> None:
     _show([*start.words])
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    sys.modules["multiprocessing.process"].ORIGINAL_DIR = start.folder
+    multiprocessing.process.ORIGINAL_DIR = start.folder
     _open_streams()
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         ignored = number in start.ignored or number in {signal.SIGPIPE, signal.SIGXFSZ}
@@ -376,9 +371,9 @@ def _run(words: list[str]) -> int:
     main = sys.modules["__main__"] = ModuleType("__main__")
     main.__builtins__ = sys.modules["builtins"]
     option, *rest = words[1:]
-    first = {"-m": os.getcwd(), "-c": ""}.get(option, os.path.dirname(os.path.abspath(option)))
+    first = {"-m": str(Path.cwd()), "-c": ""}.get(option, str(Path(option).absolute().parent))
     added = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:0] = [first, *map(os.path.abspath, added)]
+    sys.path[:0] = [first, *(str(Path(one).absolute()) for one in added)]
     importlib.invalidate_caches()
     status = 0
     try:
@@ -403,7 +398,7 @@ def _run(words: list[str]) -> int:
 def _exit_status(end: SystemExit) -> int:
     if end.code is None or isinstance(end.code, int):
         return (end.code or 0) & 255
-    print(end.code, file=sys.stderr)
+    sys.stderr.write(f"{end.code}\n")
     return 1
 
 
