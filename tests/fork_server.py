@@ -2,10 +2,11 @@
 
 Most of a short program's time is the import of large libraries. A server process imports them once;
 `install` makes `subprocess` and `multiprocessing` fork it in place of starting `python -m sagan`,
-`kedro`, `dvc`, and spawned children. Such a process differs from a started one only in the modules
-that it has already: it is a child of the process that asked, with the words, environment, folder,
-files, signals, session and limits that it would have. It has a server of its own for what it starts
-in turn. All else, and everything in `real_starts`, is started as ever.
+`kedro`, `dvc`, spawned children, and pytest-xdist's processes. Such a process differs from a
+started one only in the modules that it has already: it is a child of the process that asked, with
+the words, environment, folder, files, signals, session and limits that it would have. It has a
+server of its own for what it starts in turn. All else, and everything in `real_starts`, is started
+as ever.
 """
 
 import _posixsubprocess
@@ -45,14 +46,20 @@ NUMERIC = (
 )
 KEDRO = (
     *("pandas", "pyarrow.parquet", "omegaconf", "pluggy", "dynaconf", "fsspec", "s3fs"),
-    *("rich.logging", "rich.traceback", "cookiecutter", "kedro.io", "kedro.pipeline", "rope"),
+    *("rich.logging", "rich.traceback", "cookiecutter", "kedro.io", "kedro.pipeline"),
     *("great_expectations", "great_expectations.render.renderer"),
     *("dvc.cli", "dvc.commands.repro", "dvc.repo", "dvc.repo.reproduce", "dvc.stage.run"),
 )
-LIBRARIES = {"python": NUMERIC, "kedro": NUMERIC + KEDRO, "dvc": NUMERIC + KEDRO}
+LIBRARIES = {
+    "python": NUMERIC,
+    "explore": (*NUMERIC, "gradio"),
+    "kedro": NUMERIC + KEDRO,
+    "dvc": NUMERIC + KEDRO,
+}
 MODULES = {"sagan", "benchmarks", "kedro"}  # of `python -m`
 # variables that are read when an interpreter or a library starts
 _EARLY = re.compile(r"LD_|LC_|MALLOC_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)")
+_XDIST = "import sys;exec(eval(sys.stdin.readline()))"  # of a process that pytest-xdist starts
 _SHELLS = {"sh", "dash", "bash", "zsh"}
 _LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
 _SUBREAPER = 36  # of prctl(2)
@@ -197,24 +204,33 @@ def _program(
         words = shlex.split(words[-1])
         found = shutil.which(words[0], path=environment.get("PATH"))
     else:
-        paths = [folder / os.fsdecode(one) for one in executables]
+        paths = [str(folder / os.fsdecode(one)) for one in executables]
         found = next((path for path in paths if os.access(path, os.X_OK)), None)
     if found is None or Path(found).parent != Path(sys.executable).parent:
         return None
-    name = Path(found).name
+    name, rest = Path(found).name, words[1:]
     if name in {"kedro", "dvc"}:
-        return name, [sys.executable, found, *words[1:]]
-    if not name.startswith("python"):
-        return None
-    rest = words[1:]
+        return name, [sys.executable, found, *rest]
     while rest and rest[0] in {"-B", "-s", "-u"}:
         rest = rest[1:]
-    module = rest[1].partition(".")[0] if rest[:1] == ["-m"] and len(rest) > 1 else ""
-    spawned = rest[:1] == ["-c"] and rest[-1] == "--multiprocessing-fork"
-    script = bool(rest) and rest[0].endswith(".py")
-    if not (module in MODULES or spawned or script):
-        return None
-    return "kedro" if module == "kedro" else "python", [sys.executable, *rest]
+    libraries = _libraries(rest) if name.startswith("python") else None
+    return libraries and (libraries, [sys.executable, *rest])
+
+
+def _libraries(words: list[str]) -> str | None:
+    """Key of `LIBRARIES` for what an interpreter is to run; None: start it."""
+    match words:
+        case ["-m", "sagan", "explore", *_]:
+            return "explore"
+        case ["-m", module, *_] if module.partition(".")[0] in MODULES:
+            return "kedro" if module.startswith("kedro") else "python"
+        case ["-c", code, *_] if code == _XDIST:
+            return "kedro"
+        case ["-c", _, *_, "--multiprocessing-fork"]:
+            return "python"
+        case [script, *_] if script.endswith(".py"):
+            return "python"
+    return None
 
 
 def _connected() -> _Client:
@@ -390,7 +406,8 @@ def _run(words: list[str]) -> int:
     except SystemExit as end:
         status = _exit_status(end)
     except BaseException as error:
-        sys.excepthook(type(error), error, _without_ours(error))
+        error.__traceback__ = _without_ours(error)
+        sys.excepthook(type(error), error, error.__traceback__)
         status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     return _end(status)
 
