@@ -20,8 +20,8 @@ NOT_EXECUTED = {
     "make test-fast": "a part of the test suite",
     "python -m benchmarks.coverage": "the test suite once more",
     "python -m benchmarks.mutation": "takes hours",
-    "uv pip install -c requirements.lock sagan-*.whl": "needs an environment of its own",
-    "pip install --no-deps sagan-*.whl": "needs an environment of its own",
+    "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",
+    "pip install --no-deps sagan_kedro-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"

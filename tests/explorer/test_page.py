@@ -3,19 +3,22 @@
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gradio import Blocks
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
+from sagan.explorer.completion_tab import PAINT
 from sagan.explorer.explore import explore, launch
 from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
@@ -121,6 +124,13 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
+def painted_beside_the_middle(canvas: Locator) -> list[bool]:
+    """Whether the editor shows paint 55 px to the left and to the right of its middle."""
+    shown = np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
+    row, middle = shown[len(shown) // 2], shown.shape[1] // 2
+    return [bool(np.abs(row[middle + x] - PAINT).max() < 10) for x in (-55, 55)]
+
+
 def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_path) -> None:
     opened.get_by_role("tab", name="Completion").click()
     canvas = opened.locator("#editor canvas").first
@@ -131,25 +141,28 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     chooser.value.set_files(tmp_path / "mine.png")
     opened.locator("#mask input").click()
     opened.get_by_role("option", name="left_half").click()
-    opened.wait_for_timeout(1000)  # until the editor has it
     canvas.scroll_into_view_if_needed()
+    deadline = time.monotonic() + 30
+    while painted_beside_the_middle(canvas) != [True, False] and time.monotonic() < deadline:
+        opened.wait_for_timeout(200)
     box = canvas.bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.mouse.move(middle[0] + 40, middle[1])
     opened.mouse.down()
     opened.mouse.move(middle[0] + 70, middle[1] - 5, steps=5)
     opened.mouse.up()
+    assert painted_beside_the_middle(canvas) == [True, True]
 
     opened.locator("#complete").click()
 
     expect(opened.locator("#completions button.thumbnail-item")).to_have_count(4, timeout=30_000)
     attention = opened.locator("#said2")
-    expect(attention).to_contain_text("16x16")
+    expect(attention).to_contain_text("16x16", timeout=30_000)
     share = int(re.search(r"are (\d+)% of the image", attention.inner_text()).group(1))
     assert 30 < share < 50, "the left half, and what was painted beside it"
     before = opened.locator("#hole2 img").get_attribute("src")
     opened.locator("#completions button.thumbnail-item").nth(2).click()
-    expect(opened.locator("#hole2 img")).not_to_have_attribute("src", before)
+    expect(opened.locator("#hole2 img")).not_to_have_attribute("src", before, timeout=30_000)
     expect(opened.locator("#said0")).to_contain_text("completion 3")
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
 

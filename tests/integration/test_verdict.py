@@ -19,14 +19,17 @@ SOUND = {"data_hash": "abc", "expectations": [{}], "passed": True, "failures": [
 
 def catalog_in(folder: Path, shards: object, report: object) -> DataCatalog:
     """A catalog of the two files that the door looks at."""
-    entries = {"image_shards": "image_shards.json", "validation_report": "report.json"}
+    entries = {
+        "image_shards": ("ShardStoreDataset", "image_shards.json"),
+        "validation_report": ("JSONDataset", "report.json"),
+    }
     for name, content in (("image_shards.json", shards), ("report.json", report)):
         if content is not None:
             (folder / name).write_text(json.dumps(content))
     return DataCatalog.from_config(
         {
-            name: {"type": "sagan.datasets.JSONDataset", "filepath": str(folder / file)}
-            for name, file in entries.items()
+            name: {"type": f"sagan.datasets.{kind}", "filepath": str(folder / file)}
+            for name, (kind, file) in entries.items()
         }
     )
 
@@ -135,6 +138,6 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     )
     caplog.set_level("INFO", "sagan")
 
-    ProjectHooks().after_pipeline_run(PIPELINES[name], catalog)
+    ProjectHooks().after_pipeline_run({}, PIPELINES[name], catalog)
 
     assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left

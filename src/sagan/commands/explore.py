@@ -75,6 +75,7 @@ def _trained(env: str) -> tuple[Path, Path | None, Path]:
     from kedro.utils import find_kedro_project
 
     from sagan.data.shards.store import ShardStore
+    from sagan.datasets.base import FileDataset, unwrapped
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     if not (project / "conf").is_dir():
@@ -82,9 +83,11 @@ def _trained(env: str) -> tuple[Path, Path | None, Path]:
     bootstrap_project(project)
     with KedroSession.create(project_path=project, env=env) as session:
         catalog = session.load_context().catalog
-        bundle = Path(catalog.get("generator_bundle").filepath)
-        encoders = Path(catalog.get("encoders_workspace").filepath)
+        dataset = unwrapped(catalog.get("generator_bundle"))
+        local = isinstance(dataset, FileDataset) and dataset.is_local
+        bundle = dataset.filepath if local else Path(dataset.load().path)
         shards: ShardStore | None = None
         if catalog.exists("image_shards"):
             shards = catalog.load("image_shards")
-        return bundle, shards.path if shards and "val" in shards.splits else None, encoders
+        offered = shards.path if shards and "val" in shards.splits else None
+        return bundle, offered, Path(catalog.load("encoders_workspace"))

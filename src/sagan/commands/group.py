@@ -144,7 +144,9 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     if name in {"", "sagan"}:
         return error
     extra = _EXTRAS.get(name)
-    remedy = f"'sagan[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    remedy = (
+        f"'sagan-kedro[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    )
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
     return click.ClickException(shorten_paths(text))
 

@@ -2,18 +2,55 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
 from sagan.common.files import file_sha256, json_sha256, source_hash
 from sagan.common.progress import progress_bar
 from sagan.completion import results
-from sagan.completion.config import CompletionConfig
+from sagan.completion.config import CompletionConfig, SearchConfig
 from sagan.completion.encoder import obtain_encoder
 from sagan.completion.inputs import MaskedImage
 from sagan.completion.search import search
 from sagan.models.generator import Generator
+from sagan.sampling.picture import Picture
+
+
+def complete_images(
+    bundle: GeneratorBundle,
+    images: Sequence[MaskedImage],
+    out: Path,
+    config: CompletionConfig,
+    *,
+    class_label: int | None,
+    encoders: Path,
+) -> tuple[list[dict[str, Any]], Picture]:
+    """Complete images, and draw them.
+
+    Args:
+        bundle: of the generator.
+        images: all of them are read and checked.
+        out: for a folder `<name>` of each image.
+        config: of search, sheet and device.
+        class_label: of all images; None: unknown.
+        encoders: folder where the encoder is kept.
+
+    Returns:
+        What is recorded of each image, and the sheet uint8 [H, W, 3].
+
+    Raises:
+        OSError: if a result cannot be written.
+    """
+    device = choose_device(config.device)
+    generator = bundle.load(str(device))
+    options: dict[str, Any] = {"class_label": class_label, "encoders": encoders, "device": device}
+    made = list(complete(bundle, generator, images, out, config, **options))
+    drawn = np.asarray(results.sheet(made, config.tile_px))
+    return [one.record for one in made], Picture.of(drawn, bundle.weights_sha256)
 
 
 def complete(
@@ -21,7 +58,7 @@ def complete(
     generator: Generator,
     images: Sequence[MaskedImage],
     out: Path,
-    config: CompletionConfig,
+    config: SearchConfig,
     *,
     class_label: int | None = None,
     encoders: Path,
@@ -46,7 +83,11 @@ def complete(
         OSError: if a result cannot be written.
     """
     weights = bundle.weights_sha256 or file_sha256(bundle.path / "generator.safetensors")
-    settings = [weights, source_hash("completion", "models"), config.model_dump(mode="json")]
+    settings = [
+        weights,
+        source_hash("completion", "models"),
+        config.model_dump(mode="json", include={*SearchConfig.model_fields}),
+    ]
     encoder = None
     for image in progress_bar("completion", len(images), "images", images):
         pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]

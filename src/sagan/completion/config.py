@@ -1,8 +1,8 @@
-"""Configuration of completion."""
+"""Configuration of completion (`params:completion`)."""
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from sagan.common.schema import Config, Seed
+from sagan.common.schema import Config, DeviceName, Seed
 
 
 class EncoderConfig(Config):
@@ -14,7 +14,7 @@ class EncoderConfig(Config):
     lr: PositiveFloat = Field(1e-3, description="learning rate of Adam, which falls to 0")
 
 
-class CompletionConfig(Config):
+class SearchConfig(Config):
     """Search of latents that explain the visible pixels."""
 
     seed: Seed = Field(0, description="seed of the encoder, the starts and random masks")
@@ -30,3 +30,27 @@ class CompletionConfig(Config):
         32, description="classes tried where the class is not given, the most probable ones"
     )
     encoder: EncoderConfig = EncoderConfig()
+
+
+class CompletionConfig(SearchConfig):
+    """Images to complete, what is hidden of them, and the search."""
+
+    images: str | None = Field(
+        None,
+        min_length=1,
+        description="an image or a folder of images; null: validation images of the shards",
+    )
+    num_images: PositiveInt = Field(
+        10, description="validation images at most, of evenly chosen classes; without `images`"
+    )
+    mask: str = Field(
+        "lower_half",
+        min_length=1,
+        description="what is hidden: lower_half, left_half, center, surgical_mask, random, alpha, "
+        "none, a box left,top,right,bottom, or the path of a mask image",
+    )
+    class_name: str | None = Field(
+        None, description="class of all images, by name, title or number; null: unknown"
+    )
+    tile_px: PositiveInt = Field(64, description="side of an image on the sheet, about [px]")
+    device: DeviceName = Field("auto", description="where it runs; auto: CUDA if available")

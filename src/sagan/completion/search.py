@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sagan.common.pixels import to_float, to_uint8
-from sagan.completion.config import CompletionConfig
+from sagan.completion.config import SearchConfig
 from sagan.completion.encoder import Encoder
 from sagan.completion.inputs import MaskedImage
 from sagan.models.generator import Generator
@@ -42,7 +42,7 @@ def search(
     image: MaskedImage,
     generator: Generator,
     encoder: Encoder,
-    config: CompletionConfig,
+    config: SearchConfig,
     *,
     class_label: int | None,
     device: torch.device,
@@ -87,7 +87,7 @@ def search(
 
 
 def _starts(
-    encoder: Encoder, features: Tensor, classes: Tensor, config: CompletionConfig
+    encoder: Encoder, features: Tensor, classes: Tensor, config: SearchConfig
 ) -> tuple[Tensor, Tensor]:
     """Latents [N, Z] and classes [N] to start from: of each class the mean, then draws."""
     each = max(1, -(-2 * config.candidates // len(classes)))
@@ -103,7 +103,7 @@ class _Problem:
     """The energy of one image, and its descent."""
 
     def __init__(
-        self, generator: Generator, target: Tensor, hidden: Tensor, config: CompletionConfig
+        self, generator: Generator, target: Tensor, hidden: Tensor, config: SearchConfig
     ) -> None:
         """Take an image float [1, C, S, S] and bool [1, S, S]."""
         self.generator, self.target, self.seen = generator, target, ~hidden[:, None]

@@ -20,7 +20,7 @@ from sagan.reporting.metrics_section import metric_tables
 SMALLEST_TILE_PX, LARGEST_TILE_PX = 56, 96  # of one image on the page
 _PIPELINES = ("acquisition", "data_validation", "preprocessing", "training", "sampling")
 # not part of a single run; the tuning storage URL may contain a password
-_NOT_SHOWN = {"export", "tuning", "comparison"}
+_NOT_SHOWN = {"export", "tuning", "comparison", "completion"}
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def train(
 
         with stop_requests() as stop:
             device = choose_device(config.device, threads=config.threads)
+            if config.compile == "cuda-graph" and device.type != "cuda":
+                raise ValueError(
+                    f"training.compile: cuda-graph needs a GPU, and the device is {device}; set "
+                    "training.compile=off"
+                )
             if device.index is not None:
                 torch.cuda.set_device(device)  # for what takes no device, such as a stream
             context = DistributedContext(device)
