@@ -246,7 +246,11 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     config = parameters_of(catalog, "completion", CompletionConfig)
     if {BUNDLE, SHARDS} <= pipeline.inputs():
-        prepare(catalog.load(BUNDLE), catalog.load(SHARDS), config)
+        from sagan.training.store.discriminator import discriminator_of
+
+        bundle = catalog.load(BUNDLE)
+        prepare(bundle, catalog.load(SHARDS), config)
+        discriminator_of(config.discriminator, bundle)
         return
     require_known_mask(config.mask)
     if config.images is not None:
