@@ -63,6 +63,32 @@ def class_pictures(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> li
     ]
 
 
+def projections(
+    arrays: Mapping[str, np.ndarray], by_class: Mapping[str, Any], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Validation images beside the nearest ones that the generator makes, the worst class first.
+
+    Args:
+        arrays: The evaluation's pictures; those of earlier versions have none.
+        by_class: Distances by class.
+        names: Of the classes with images, as they are shown, in the order of their labels.
+    """
+    labels = arrays.get("projected_labels", np.zeros(0))
+    ordered = sorted(by_class, key=lambda name: -by_class[name]["distance"])
+    places = dict(zip(by_class, dict.fromkeys(labels.tolist()), strict=False))
+    return [
+        {
+            "name": names[name],
+            "distance": format_number(by_class[name]["distance"]),
+            "nearest": format_number(by_class[name]["nearest_training_image"]),
+            "real": _tiles(arrays["projected_real"][labels == places[name]]),
+            "made": _tiles(arrays["projected_made"][labels == places[name]]),
+        }
+        for name in ordered
+        if name in places
+    ]
+
+
 def origin(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """What the samples are of, as `protocol.samples` of the metrics file."""
     samples: dict[str, Any] = json.loads(str(arrays["metadata"]))["samples"]
