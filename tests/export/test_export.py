@@ -148,7 +148,8 @@ def test_onnx_and_the_space_make_the_generators_images(bundle):
         if "SAGAN_REQUIRE_ALL" not in os.environ:
             pytest.importorskip(module)
     config = ExportConfig(title='A "title"', onnx=True, space=True)
-    path = make_folder(config, bundle, SAMPLING, run.validation_report(), None).path
+    made = make_folder(config, bundle, SAMPLING, run.validation_report(), None)
+    path = made.path
     onnxruntime = pytest.importorskip("onnxruntime")
     latents, labels = sample_latents(3, bundle.latent_dim, 0), torch.zeros(3, dtype=torch.int64)
     wanted = bundle.load()(latents, labels)
