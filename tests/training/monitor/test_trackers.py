@@ -75,9 +75,11 @@ def test_tensorboard_has_the_parameters_with_the_scores(folder: Path) -> None:
 def test_one_that_fails_is_left_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    failing = {"at": ""}
+
     class Broken:
         def __init__(self, *_: object) -> None:
-            if fails_at == "start":
+            if failing["at"] == "start":
                 raise ConnectionError("no server")
 
         def scalars(self, *_: object) -> None:
@@ -85,7 +87,8 @@ def test_one_that_fails_is_left_out(
 
     monkeypatch.setitem(trackers._KINDS, "mlflow", Broken)
     config = TrainingConfig(trackers=("mlflow",), tensorboard=False)
-    for fails_at in ("start", "later"):
+    for when in ("start", "later"):
+        failing["at"] = when
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             opened = Trackers(config, folder, purge_step=1)

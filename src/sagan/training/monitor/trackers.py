@@ -89,6 +89,7 @@ class WandbTracker:
     def __init__(self, folder: Path, name: str, parameters: Mapping[str, Any]) -> None:
         """Open the run of the folder's name."""
         os.environ.setdefault("WANDB_SILENT", "true")
+        os.environ.setdefault("WANDB_MODE", "offline")
         import wandb
 
         self._wandb = wandb
@@ -99,7 +100,6 @@ class WandbTracker:
             resume="allow",
             dir=str(folder),
             config=dict(parameters),
-            mode=os.environ.get("WANDB_MODE", "offline"),
             settings=wandb.Settings(init_timeout=float(_SECONDS), console="off"),
         )
 
@@ -112,7 +112,7 @@ class WandbTracker:
         picture = grid(images, columns).permute(1, 2, 0).squeeze(-1).numpy()
         self._run.log({name: self._wandb.Image(picture)}, step=step)
 
-    def results(self, parameters: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def results(self, parameters: Mapping[str, Any], scores: Mapping[str, float]) -> None:  # noqa: ARG002
         """Scores as the run's summary."""
         self._run.summary.update(dict(scores))
 
