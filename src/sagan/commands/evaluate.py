@@ -69,6 +69,7 @@ def evaluate(
     config = _config(reference, files, assignments, features).model_copy(
         update={"device": str(chosen)}
     )
+    _require_writable(out, workspace)
     with tempfile.TemporaryDirectory() as scratch:
         place = workspace or (out.parent / "features" if out else Path(scratch))
         metrics = _measured(samples, reference, config, weights, workspace=place, device=chosen)
@@ -80,6 +81,17 @@ def evaluate(
         click.echo(line)
     if out is not None:
         click.echo(out)
+
+
+def _require_writable(out: Path | None, workspace: Path | None) -> None:
+    """Refuse, before images are measured, a place where nothing can be written."""
+    from sagan.common.files import require_space
+
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder; name a file, such as {out / 'metrics.json'}")
+    for folder in filter(None, (out and out.parent, workspace)):
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, 0, remedy="choose another --out or --workspace")
 
 
 def _config(

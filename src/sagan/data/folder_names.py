@@ -34,7 +34,8 @@ _NO_IMAGES = frozenset(
             "yml",
         ),
         *("doc", "docx", "htm", "html", "md", "pdf", "rtf", "srt", "txt"),
-        *("avi", "mat", "mov", "mp4", "npy", "npz", "pkl", "pt", "py", "zip"),
+        *("avi", "mat", "mov", "mp4", "npy", "npz", "pkl", "pt", "py"),
+        *("7z", "bz2", "gz", "idx", "rar", "tar", "tgz", "xz", "zip"),
     }
 )
 # the class of images that have none

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "val")
 # other names of the second split, which are not read
 _OTHER_NAMES = ("valid", "validation", "test", "dev", "eval")
+NOT_TRAINING = ("val", *_OTHER_NAMES)
 
 
 class ImagePath(NamedTuple):
@@ -108,7 +109,7 @@ def _layout(root: Path) -> str:
         f"  {root}/train/<class>/<image>   one folder per class, its images directly in it\n"
         f"  {root}/val/<class>/<image>     optional; the same classes as in train/\n"
         "or, for source folder, class folders without train/, images without classes, or with a "
-        "table of labels (acquisition.train_labels)"
+        "table of labels (acquisition.train_labels); archives of these by name or pattern ('*.tar')"
     )
 
 
@@ -135,7 +136,7 @@ def _root_problems(root: Path) -> list[str]:
 
 def split_names(root: Path) -> list[str]:
     """Names of the folders that are called as a split."""
-    return [name for name in (*SPLITS, *_OTHER_NAMES) if (root / name).is_dir()]
+    return [name for name in ("train", *NOT_TRAINING) if (root / name).is_dir()]
 
 
 def require_class_folders(root: Path, split: str) -> None:

@@ -24,9 +24,11 @@ from sagan.data.folder_names import (
     first_five,
     folder_names,
     is_flat,
+    is_no_image,
     loose_images,
 )
 from sagan.data.image_folder import (
+    NOT_TRAINING,
     SPLITS,
     ImageFolder,
     require_class_folders,
@@ -178,7 +180,24 @@ def _members(archives: list[Path]) -> Iterator[list[ExtractedMember]]:
                 f"'{clash[0]}' is a file in '{owner[clash[0]]}' and a folder in another archive; "
                 "name one of them"
             )
+        _require_one_set(archives, [*members])
         yield [*members.values()]
+
+
+def _require_one_set(archives: list[Path], names: list[str]) -> None:
+    """Refuse archives without images, and archives of several splits without their folders."""
+    if all(map(is_no_image, names)):
+        raise ArchiveError(
+            f"'{archives[0]}' has no images, but {first_five(names)}; the archive of ILSVRC-2012's "
+            "archives is a part of source ilsvrc2012"
+        )
+    words = {archive.name: re.split(r"[-_.]", archive.name.lower())[0] for archive in archives}
+    others = [name for name, word in words.items() if word in NOT_TRAINING]
+    if 0 < len(others) < len(archives) and not any("/train/" in f"/{name}" for name in names):
+        raise ArchiveError(
+            f"{first_five(others)}: images of another split would become training images; name "
+            f"those of training alone, as in '{archives[0].parent}/train-*'"
+        )
 
 
 def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:

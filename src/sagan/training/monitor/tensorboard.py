@@ -48,7 +48,10 @@ class TensorBoardWriter:
                 error,
             )
             return
-        self._writer = SummaryWriter(str(folder), purge_step=purge_step, flush_secs=_FLUSH_SECONDS)
+        with self._disable_on_error():
+            self._writer = SummaryWriter(
+                str(folder), purge_step=purge_step, flush_secs=_FLUSH_SECONDS
+            )
 
     def scalars(self, record: Mapping[str, Any], step: int) -> None:
         """Write the finite numbers of a journal record, grouped; events are skipped."""
