@@ -113,7 +113,14 @@ def _layout(root: Path) -> str:
     )
 
 
+def lost_splits(root: Path) -> list[str]:
+    """The splits that are links to nothing."""
+    return [s for s in SPLITS if (root / s).is_symlink() and not (root / s).exists()]
+
+
 def _root_problems(root: Path) -> list[str]:
+    if lost := lost_splits(root):
+        return [f"{s} is a link to nothing; is the disk of the images mounted?" for s in lost]
     files = [split for split in SPLITS if (root / split).is_file()]
     if files or (root / "train").is_dir():
         return [f"{split} is a file; expected the folder of the classes" for split in files]
