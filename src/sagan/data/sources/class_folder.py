@@ -109,9 +109,7 @@ def read_class_folder(
     if "train" not in splits and path.is_dir() and not lost_splits(path):
         _require_images(path, labelled=tables.get("train") is not None)
         splits = {"train": path}
-    elif lost_splits(path) or (
-        not any(tables.values()) and (not splits or is_class_folder(path))
-    ):
+    elif lost_splits(path) or (not any(tables.values()) and (not splits or is_class_folder(path))):
         ImageFolder.open(path)  # raises with all faults of the layout
     warn_unread_splits(path, splits)
     tree = SourceTree()
