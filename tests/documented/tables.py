@@ -8,7 +8,10 @@ is executed unless it stands here (`test_tables.py`).
 NAMES = {
     "dvc exp run -S",
     "dvc plots",
+    "git clone",
     "python -m benchmarks.preprocessing",
+    "sagan data",
+    "sagan train",
 }
 
 # executed nowhere, and why (also in docs/contributing.md)
@@ -45,6 +48,7 @@ PLACES = {
     "/path/to/cifar10": "cifar10",
     "/my/images": "images",
     "benchmarks.preprocessing DIR": "benchmark_images",
+    "evaluate A B": "two_sets",
     "/path/to/the/archives": "archives",
     "/data/kaggle": "kaggle",
     "/data/photos": "photos",

@@ -36,7 +36,12 @@ _ENCODERS = Path(".encoders")  # in the folder of results
 @field_option(CompletionConfig, "refine_steps", type=click.IntRange(min=0))
 @field_option(CompletionConfig, "seed")
 @click.option(
-    "--encoder-steps", type=_COUNT, default=2000, help="Training steps of the encoder, made once."
+    "--encoder-steps", type=_COUNT, default=1500, help="Training steps of the encoder, made once."
+)
+@path_option(
+    "--discriminator",
+    metavar="RUN",
+    help="Training run or checkpoint, whose discriminator judges completions.",
 )
 @path_option("--encoders", metavar="DIR", help="Where encoders are kept; default: OUT/.encoders.")
 @field_option(CompletionConfig, "tile_px", "--tile", "tile", type=_COUNT)
@@ -53,6 +58,7 @@ def complete(
     refine_steps: int,
     seed: int,
     encoder_steps: int,
+    discriminator: Path | None,
     encoders: Path | None,
     tile: int,
     device: str,
@@ -69,6 +75,7 @@ def complete(
     from sagan.completion.complete import complete_images
     from sagan.completion.config import EncoderConfig
     from sagan.completion.inputs import class_label, read_images
+    from sagan.training.store.discriminator import discriminator_of
 
     opened = GeneratorBundle.open(bundle, weights)
     config = CompletionConfig(
@@ -87,6 +94,7 @@ def complete(
         config,
         class_label=class_label(class_name, opened),
         encoders=encoders or out / _ENCODERS,
+        discriminator=discriminator_of(discriminator, opened),
     )
     with replacing_file(out / "sheet.png") as temporary:
         Image.fromarray(np.asarray(drawn)).save(temporary, format="PNG")

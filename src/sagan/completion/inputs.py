@@ -89,7 +89,7 @@ def class_label(name: str | None, bundle: GeneratorBundle) -> int | None:
     """
     if name is None:
         return None
-    label, *more = parse_classes(name, bundle.class_names, bundle.class_titles)
+    label, *more = parse_classes(name, bundle.class_names, bundle.class_titles, option="class")
     if more:
         raise ValueError(f"class '{name}': expected one class")
     return label

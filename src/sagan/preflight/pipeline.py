@@ -67,7 +67,7 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA where there is none.
+    """Refuse CUDA, and CUDA graphs, where there is none.
 
     Raises:
         ValueError: saying what to do.
@@ -75,11 +75,13 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     running = _namespaces(pipeline)
     names = running & COMPUTING | ({"training"} if "tuning" in running else set())
     for name in sorted(names):
-        device = str(dict(catalog.load(f"params:{name}")).get("device"))
-        if device.startswith("cuda"):
+        parameters = dict(catalog.load(f"params:{name}"))
+        device, mode = str(parameters.get("device")), str(parameters.get("compile"))
+        if device.startswith("cuda") or mode == "cuda-graph":
             from sagan.common.devices import choose_device
+            from sagan.training import require_gpu_for_graphs
 
-            choose_device(device)
+            require_gpu_for_graphs(mode, choose_device(device).type)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -246,7 +248,11 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     config = parameters_of(catalog, "completion", CompletionConfig)
     if {BUNDLE, SHARDS} <= pipeline.inputs():
-        prepare(catalog.load(BUNDLE), catalog.load(SHARDS), config)
+        from sagan.training.store.discriminator import discriminator_of
+
+        bundle = catalog.load(BUNDLE)
+        prepare(bundle, catalog.load(SHARDS), config)
+        discriminator_of(config.discriminator, bundle)
         return
     require_known_mask(config.mask)
     if config.images is not None:

@@ -128,7 +128,6 @@ class Observer:
         entry: dict[str, Any] = {"step": step, "images_seen": record.images_seen}
         entry |= dict(zip(tensors, values, strict=True))
         if self._config.lr_schedule != "constant":
-            entry["generator_lr"] = self._state.generator_optimizer.param_groups[0]["lr"]
-            entry["discriminator_lr"] = self._state.discriminator_optimizer.param_groups[0]["lr"]
+            entry |= self._state.rates()
         entry["images_per_second"] = self._steps * images_per_step(self._config) / self._seconds
         return entry
