@@ -245,6 +245,7 @@ def test_requests_of_other_pages_are_refused(
 
 def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
 
     def stop(blocks: Blocks) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
+from gradio import routes
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
@@ -21,6 +22,7 @@ from sagan.explorer.page import Page
 logger = logging.getLogger(__name__)
 
 _GRADIO_FOLDER = "GRADIO_TEMP_DIR"
+_GRADIO_DEFAULT = "DEFAULT_TEMP_DIR"  # read when Gradio is imported; each page makes a folder in it
 HOST = "127.0.0.1"
 FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
 MONO = ["ui-monospace", "Consolas", "monospace"]
@@ -109,9 +111,12 @@ def _temporary_folder() -> Iterator[str]:
     before = os.environ.get(_GRADIO_FOLDER)
     with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         os.environ[_GRADIO_FOLDER] = folder
+        default = vars(routes).get(_GRADIO_DEFAULT)
+        setattr(routes, _GRADIO_DEFAULT, folder)
         try:
             yield folder
         finally:
+            setattr(routes, _GRADIO_DEFAULT, default)
             os.environ.pop(_GRADIO_FOLDER)
             if before is not None:
                 os.environ[_GRADIO_FOLDER] = before

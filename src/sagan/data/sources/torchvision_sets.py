@@ -171,7 +171,9 @@ def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> 
     except OSError as error:
         if error.errno is not None and error.filename is not None:  # the disk, not the network
             raise
-        raise DownloadError(f"{config.source} cannot be downloaded: {error}; {remedy}") from error
+        lacking = f" is not complete and sound in '{root}', and" if config.path else ""
+        text = f"{config.source}{lacking} cannot be downloaded: {error}; {remedy}"
+        raise DownloadError(text) from error
 
 
 def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401
