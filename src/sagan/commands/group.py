@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EXTRAS = {"gradio": "explore", "psycopg": "postgresql", "s3fs": "s3"}
+_EXTRAS = {
+    "huggingface_hub": "hub",
+    "onnxruntime": "onnx",
+    "gradio": "explore",
+    "psycopg": "postgresql",
+    "s3fs": "s3",
+}
 _DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
