@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
@@ -14,7 +15,8 @@ from benchmarks.textbook import make_textbook, textbook_step
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.training.core.finite import FiniteCheck
-from sagan.training.core.loop import begin_update, compiled_network
+from sagan.training.core.loop import compiled_network, update_by
+from sagan.training.core.state import CUDA_GRAPH
 from sagan.training.core.steps import discriminator_step, generator_step
 
 TEXTBOOK, OURS_FP32, OURS_BF16 = VARIANTS = ("textbook", "ours fp32", "ours bf16")
@@ -79,18 +81,22 @@ def _our_step(size: Size, device: str, *, bf16: bool, compiled: str) -> Callable
         for network in size.networks(spectral_norm=True)
     ]
     fused = device == "cuda"  # as in training
-    optimizers = [Adam(network.parameters(), fused=fused, **RATES) for network in networks]
+    options = {"fused": fused, "capturable": fused and compiled == CUDA_GRAPH, **RATES}
+    of_g, of_d = (Adam(network.parameters(), **options) for network in networks)
     fast = [compiled_network(network, compiled) for network in networks]
     check = FiniteCheck(torch.device(device))
     images, labels, fakes = draw(size, device)
     images = images.contiguous(memory_format=torch.channels_last)
+    update_g, update_d = (
+        update_by(compiled, partial(step, *fast, optimizer, bf16=bf16, check=check), network, check)
+        for step, optimizer, network in zip(
+            (generator_step, discriminator_step), (of_g, of_d), networks, strict=True
+        )
+    )
 
     def step() -> None:
-        begin_update(compiled)
-        batch = images, labels, *fakes[0]
-        discriminator_step(*fast, optimizers[1], *batch, bf16=bf16, check=check)
-        begin_update(compiled)
-        generator_step(*fast, optimizers[0], *fakes[1], bf16=bf16, check=check)
+        update_d(images, labels, *fakes[0])
+        update_g(*fakes[1])
         check.require_finite(but=2)
 
     return step

@@ -37,8 +37,8 @@ def measure(
         machine on the real images: what resizing alone costs) and `classes`, one record each.
     """
     classifier = _fit_svm()
-    correct = classifier.predict(_as_svm_input(images)) == labels
-    real_correct = classifier.predict(_as_svm_input(real_images)) == real_labels
+    correct = classifier.predict(as_svm_input(images)) == labels
+    real_correct = classifier.predict(as_svm_input(real_images)) == real_labels
     by_class = {
         label: diversity(images[labels == label], real_images[real_labels == label])
         for label in np.unique(real_labels).tolist()
@@ -69,7 +69,7 @@ def _fit_svm() -> Any:  # noqa: ANN401 - scikit-learn has no types
     return SVC(gamma=0.001).fit(digits.data, digits.target)
 
 
-def _as_svm_input(images: np.ndarray) -> np.ndarray:
+def as_svm_input(images: np.ndarray) -> np.ndarray:
     """uint8 [N, C, H, W] -> float [N, 64] in 0..16: grey, averaged over areas to 8x8."""
     import torch
 

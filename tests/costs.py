@@ -39,6 +39,7 @@ SECONDS = {
     "benchmarks/test_validation.py": 15,
     "benchmarks/test_gpu.py": 15,
     "training/core/test_compile.py": 15,
+    "training/core/test_cuda_graph.py": 15,
     "metrics/features/test_inception.py": 15,
     "export/test_export.py": 14,
     "processes/test_supervisor.py": 14,

@@ -6,8 +6,10 @@ import torch
 
 from sagan.bundle.generator_bundle import GeneratorBundle, RawWeights, save_bundle
 from sagan.data.shards.store import ShardStore
+from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import Generator, build_generator
-from sagan.network_config import GeneratorConfig
+from sagan.network_config import DiscriminatorConfig, GeneratorConfig
+from sagan.training.store.checkpoint_files import write_checkpoint
 from tests.drawn_images import draw_image_folder
 from tests.program import program
 
@@ -59,8 +61,11 @@ def small_bundle(
     class_titles: dict[str, str] | None = None,
     averaged: bool = False,
     channels: int = 3,
+    distinct: bool = False,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on.
+
+    Distinct, its classes differ, as they do once it is trained.
 
     Said to be averaged, it has another one beside it as the raw weights.
     """
@@ -68,6 +73,11 @@ def small_bundle(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         first, second = (_attentive(config, len(class_names), channels) for _ in range(2))
+    if distinct:
+        for name, parameter in first.named_parameters():
+            if name.endswith((".gain", ".bias")) and parameter.shape[0] == len(class_names):
+                places = torch.arange(parameter.numel(), dtype=torch.float32)
+                parameter.data += 0.5 * places.sin().view_as(parameter)
     facts = {"weights": "raw", "images_seen": 0, "batch_norm_statistics": "running averages"}
     raw = None
     if averaged:
@@ -82,6 +92,21 @@ def small_bundle(
         class_titles=class_titles,
         raw=raw,
     )
+
+
+def small_checkpoint(run: Path, *, channels: int = 3, num_classes: int = len(CLASSES)) -> Path:
+    """A run's folder whose checkpoint has a random discriminator for the same classes."""
+    config = DiscriminatorConfig(base_channels=8, attention_resolutions=(8,))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_discriminator(
+            config, image_size=SIZE, num_classes=num_classes, image_channels=channels
+        )
+    model = {"discriminator": config.model_dump(mode="json")}
+    state = {"discriminator": network.state_dict(), "identity": {"parameters": {"model": model}}}
+    facts = {"images_seen": 8, "number": 1}
+    write_checkpoint(run / "checkpoint-000000000008.pt", state, facts)
+    return run
 
 
 def _attentive(config: GeneratorConfig, num_classes: int, channels: int) -> Generator:

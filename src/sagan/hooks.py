@@ -1,17 +1,19 @@
 """Kedro hooks: preflight checks before a run, and log lines while it goes."""
 
 import logging
-from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel
 
-from sagan.common.files import display_path
-from sagan.preflight.catalog import check_catalog
+from sagan.datasets.base import FileDataset, location, unwrapped
+from sagan.preflight.catalog import check_catalog, check_load_versions
 from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.preflight.pipeline import CHECKS
 from sagan.training.config.recipes import refuse_replaced
@@ -23,13 +25,26 @@ logger = logging.getLogger(__name__)
 _SHOWN = (
     "data_docs",
     "sample_grid",
+    "attention_maps",
     "metrics",
     "report",
     "best_parameters",
     "tuning_report",
     "comparison_report",
+    "comparison_samples",
+    "completion_sheet",
     "shared_generator",
+    "completion_sheet",
 )
+
+
+# the last of these that a run made decides which command is named at its end
+_NEXT = {
+    "validation_report": "kedro run --pipeline=train",
+    "sample_grid": "kedro run --pipeline=evaluate",
+    "report": "kedro run --pipeline=export",
+}
+_STUDIES = {"tuning", "comparison"}
 
 
 class ProjectHooks:
@@ -54,12 +69,33 @@ class ProjectHooks:
         check_parameters(loader["parameters"], dict(pipelines))
         given = (loader.runtime_params or {}).get("training", {})
         refuse_replaced(loader["parameters"].get("training", {}).get("recipe"), given)
-        names = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+        nodes = {node for pipeline in pipelines.values() for node in pipeline.nodes}
+        # pipelines that a user added have no namespace, and may pass data on in memory
+        ours = [node for node in nodes if node.namespace]
+        names = {name for node in ours for name in (*node.inputs, *node.outputs)}
         artefacts = {name for name in names if not name.startswith("param")}
         check_catalog(loader["catalog"], artefacts)
 
     @hook_impl  # type: ignore[untyped-decorator]
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_catalog_created(
+        self, catalog: CatalogProtocol, conf_catalog: dict[str, Any], load_versions: dict[str, str]
+    ) -> None:
+        """Make parameters plain values, as plugins expect them; a node gets its model again.
+
+        Raises:
+            ValueError: for `--load-versions` of a dataset without versions, which Kedro ignores.
+        """
+        check_load_versions(conf_catalog, load_versions)
+        for name in [name for name in catalog if name.startswith("params:")]:
+            dataset = catalog.get(name)
+            value = dataset.load()
+            if isinstance(value, BaseModel):
+                dataset.save(value.model_dump(mode="json"))
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
         """Run the preflight checks.
 
         Raises:
@@ -68,14 +104,24 @@ class ProjectHooks:
         """
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
+        if run_params.get("only_missing_outputs") and all(
+            catalog.exists(name) for name in pipeline.all_outputs()
+        ):
+            return
         for check in CHECKS:
             check(pipeline, catalog)
 
     @hook_impl  # type: ignore[untyped-decorator]
-    def before_node_run(self, node: Node) -> None:
-        """Log which node of how many starts."""
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Log which node of how many starts; return its parameters as their models."""
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
+        models = TypeExtractor({node.name: Pipeline([node])}).extract_types_from_pipelines()
+        return {
+            f"params:{name}": model.model_validate(inputs[f"params:{name}"])
+            for name, model in models.items()
+            if issubclass(model, BaseModel)
+        }
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
@@ -84,15 +130,27 @@ class ProjectHooks:
 
         if node.namespace == "data_validation" and isinstance(error, ValidationFailedError):
             for name in node.outputs:
-                Path(catalog.get(name).filepath).unlink(missing_ok=True)
-            logger.info(
-                "validation report: %s", display_path(Path(catalog.get("data_docs").filepath))
-            )
+                dataset = unwrapped(catalog.get(name))
+                if isinstance(dataset, FileDataset):
+                    dataset.remove()
+                elif place := location(dataset):
+                    logger.warning("%s is of an earlier validation", place)
+            if page := location(catalog.get("data_docs")):
+                logger.info("validation report: %s", page)
 
     @hook_impl  # type: ignore[untyped-decorator]
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
         """Log the duration, and where the pictures and pages are."""
-        logger.info("done in %.0f s", monotonic() - self._start_seconds)
+        if run_params.get("only_missing_outputs") and not self._started_nodes:
+            logger.info("nothing to do: all outputs exist")
+        else:
+            logger.info("done in %.0f s", monotonic() - self._start_seconds)
         for name in _SHOWN:
-            if name in pipeline.all_outputs():
-                logger.info("  %s", display_path(Path(catalog.get(name).filepath)))
+            if name in pipeline.all_outputs() and (place := location(catalog.get(name))):
+                logger.info("  %s", place)
+        named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
+        if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
+            env = run_params.get("env")
+            logger.info("next: %s%s", named[-1], f" --env={env}" if env else "")

@@ -30,6 +30,11 @@ def test_a_class_folder_becomes_a_store(root, capsys):
     assert store.facts()["images"] == {"train": 24, "val": 6}
 
 
+def test_colours_that_are_lost_are_told(root, caplog):
+    assert main(command(root, "--channels", "1")) == 0
+    assert "30 of 30 images are stored in colour and become grey" in caplog.text
+
+
 def test_images_may_be_padded_with_a_colour(root, capsys):
     assert main(command(root, "--fit", "pad", "--pad-colour", "0", "0", "9")) == 0
     facts = ShardStore.open(Path(capsys.readouterr().out.strip())).facts()

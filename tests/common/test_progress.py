@@ -51,3 +51,10 @@ def test_without_a_title_nothing_is_shown(clock, caplog):
         clock[0] += 40
         bar.update(50)
     assert not caplog.messages
+
+
+def test_less_than_one_a_second_is_still_a_rate(clock, caplog):
+    with caplog.at_level(logging.INFO), progress_bar("features", 100) as bar:
+        clock[0] += 40
+        bar.update(20)
+    assert caplog.messages == ["features: 20%,  0.50 images/s, 02:40 left"]

@@ -25,6 +25,13 @@ def test_a_missing_file_is_told_without_the_systems_number() -> None:
     assert format_error(ValueError(" got 1 ")) == "got 1"
 
 
+def test_a_link_to_nothing_in_the_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(FileExistsError) as caught:
+        (tmp_path / "runs").mkdir(parents=True, exist_ok=True)
+    assert "a link to nothing, is in the place of this folder" in format_error(caught.value)
+
+
 def test_control_characters_of_names_reach_neither_terminal_nor_log() -> None:
     assert shorten_paths("no class 'a\x1b[2Jb'\n- one\r") == "no class 'a\\x1b[2Jb'\n- one\\r"
     record = logging.makeLogRecord({"msg": "in %s", "args": ("a\x1b]0;b\nINFO c",)})

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sagan.completion import complete as complete_module
 from sagan.completion.blending import blend
+from sagan.completion.inputs import read_images
 from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
+from sagan.completion.search import search
 from tests.drawn_images import draw_image_folder
 from tests.program import program
-from tests.small_world import small_bundle
+from tests.small_world import small_bundle, small_checkpoint
 
 main = program("complete")
 QUICK = ["--encoder-steps", "3", "--refine-steps", "5", "--candidates", "2", "--device", "cpu"]
@@ -20,6 +23,8 @@ def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("completion")
     draw_image_folder(root / "images", per_class=1, val_per_class=0)
     small_bundle(root / "bundle")
+    small_checkpoint(root / "run")
+    small_checkpoint(root / "other_run", num_classes=4)
     return root
 
 
@@ -143,6 +148,8 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
         (["--mask", "center", "--class", "cat"], "unknown: cat"),
         (["--mask", "black.png"], "hides nothing"),
         (["--mask", "large.png"], "has 50x50 px; expected 24x24 px"),
+        (["--mask", "center", "--discriminator", "{world}/bundle"], "a generator bundle has none"),
+        (["--mask", "center", "--discriminator", "{world}/other_run"], "other images or classes"),
     ],
 )
 def test_bad_input_is_one_message_and_nothing_is_written(
@@ -152,6 +159,7 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     Image.new("L", (24, 24)).save("black.png")
     Image.new("L", (50, 50), 255).save("large.png")
 
+    words = [word.format(world=world) for word in words]
     assert run(world, tmp_path / "out", *words) == 1
 
     error = capsys.readouterr().err
@@ -180,3 +188,49 @@ def test_a_damaged_encoder_is_named(world, tmp_path, capsys):
     finally:
         file.write_bytes(sound)
     assert f"{file.name} is damaged" in capsys.readouterr().err
+
+
+def test_a_discriminator_changes_the_energies_and_what_is_kept(world, tmp_path):
+    image = world / "images" / "train" / "01_square"
+    judged = ["--mask", "lower_half", "--discriminator", str(world / "run")]
+    assert run(world, tmp_path, "--mask", "lower_half", images=[image]) == 0
+    (without,) = records(tmp_path).values()
+    assert run(world, tmp_path, *judged, images=[image]) == 0
+    (judged_by,) = records(tmp_path).values()
+    assert without["candidates"] != judged_by["candidates"]
+
+
+def test_a_stop_loses_no_finished_image(world, tmp_path, monkeypatch):
+    made = []
+
+    def once(*words, **options):
+        if made:
+            raise KeyboardInterrupt
+        made.append(search(*words, **options))
+        return made[0]
+
+    monkeypatch.setattr(complete_module, "search", once)
+    assert run(world, tmp_path / "out", "--mask", "center") == 75
+    (finished,) = (tmp_path / "out").rglob("completion.json")
+    written = finished.stat().st_mtime_ns
+    monkeypatch.setattr(complete_module, "search", search)
+    assert run(world, tmp_path / "out", "--mask", "center") == 0
+    assert finished.stat().st_mtime_ns == written
+    assert len(records(tmp_path / "out")) == 1
+    assert len([*(tmp_path / "out").rglob("completion.json")]) == 3
+
+
+def test_a_turned_photograph_takes_a_mask_as_it_is_shown(world, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.new("RGB", (48, 32)).save(tmp_path / "one.jpg", exif=exif)
+    mask = Image.new("L", (32, 48))
+    mask.paste(255, (0, 24, 32, 48))
+    mask.save(tmp_path / "mask.png")
+
+    (image,) = read_images(
+        [tmp_path / "one.jpg"], str(tmp_path / "mask.png"), size=16, channels=1, seed=0
+    )
+
+    assert image.pixels.shape == (1, 16, 16)
+    assert (image.hidden == region("lower_half", 16)).all()

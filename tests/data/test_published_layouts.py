@@ -232,6 +232,15 @@ def test_ilsvrc_without_devkit_says_what_to_put_where(tmp_path):
     assert contents(folder) == published.expected_tree()
 
 
+def test_ilsvrc_whose_training_archive_lacks_a_class_says_so(tmp_path, caplog):
+    place = published.write_ilsvrc(tmp_path / "published")
+    inner = {f"{w}.tar": published.tar_of(published.train_images(w)) for w in published.WNIDS[1:]}
+    (place / "ILSVRC2012_img_train.tar").write_bytes(published.tar_of(inner))
+    config = AcquisitionConfig(source="ilsvrc2012", path=str(place))
+    assert len(acquire(config, tmp_path / "raw").class_names) == 2
+    assert f"left out: {published.WNIDS[0]}" in caplog.text
+
+
 def test_ilsvrc_without_val_goes_without(tmp_path):
     place = published.write_ilsvrc(tmp_path / "published")
     (place / "ILSVRC2012_img_val.tar").unlink()

@@ -8,7 +8,10 @@ is executed unless it stands here (`test_tables.py`).
 NAMES = {
     "dvc exp run -S",
     "dvc plots",
+    "git clone",
     "python -m benchmarks.preprocessing",
+    "sagan data",
+    "sagan train",
 }
 
 # executed nowhere, and why (also in docs/contributing.md)
@@ -20,8 +23,11 @@ NOT_EXECUTED = {
     "make test-fast": "a part of the test suite",
     "python -m benchmarks.coverage": "the test suite once more",
     "python -m benchmarks.mutation": "takes hours",
-    "uv pip install -c requirements.lock sagan-*.whl": "needs an environment of its own",
-    "pip install --no-deps sagan-*.whl": "needs an environment of its own",
+    "docker build -t sagan --build-arg DEVICE=cuda .": "needs Docker",
+    "docker run --rm --gpus all --ipc=host -v sagan-data:/project/data sagan kedro run "
+    "--pipeline=train": "needs Docker and a GPU",
+    "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",
+    "pip install --no-deps sagan_kedro-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
     "options=training.devices=8,training.nnodes=$SLURM_NNODES": "needs a SLURM cluster",
     "options=$options,training.rdzv_endpoint=$head:29500,"
@@ -45,6 +51,7 @@ PLACES = {
     "/path/to/cifar10": "cifar10",
     "/my/images": "images",
     "benchmarks.preprocessing DIR": "benchmark_images",
+    "evaluate A B": "two_sets",
     "/path/to/the/archives": "archives",
     "/data/kaggle": "kaggle",
     "/data/photos": "photos",

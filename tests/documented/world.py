@@ -79,6 +79,11 @@ class World:
     def kaggle(self) -> str:
         return str(published.write_kaggle(self.folder / "kaggle"))
 
+    @property
+    def two_sets(self) -> str:
+        weights = f"--set {self.inception_weights} --set inception_sha256={self.weights_sha256}"
+        return f"evaluate {self.photos}/val {self.photos}/train {weights}"
+
     @cached_property
     def weights(self) -> Path:
         """Inception's, drawn from a seed."""
@@ -92,8 +97,11 @@ class World:
 
     def parameters(self) -> dict:
         """Of conf/, by environment and pipeline: the hash of Inception's weights."""
-        digest = sha256(self.weights.read_bytes()).hexdigest()
-        return {"imagenet128": {"evaluation": {"inception_sha256": digest}}}
+        return {"imagenet128": {"evaluation": {"inception_sha256": self.weights_sha256}}}
+
+    @property
+    def weights_sha256(self) -> str:
+        return sha256(self.weights.read_bytes()).hexdigest()
 
     # -- other places ------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ def bundle(tmp_path_factory):
         tmp_path_factory.mktemp("explored") / "generator",
         attention=(8, 16),
         class_titles=TITLES,
+        distinct=True,
     )
 
 
@@ -20,4 +21,6 @@ def bundle(tmp_path_factory):
 def both(tmp_path_factory):
     """Averaged weights, and raw ones beside them."""
     folder = tmp_path_factory.mktemp("compared") / "generator"
-    return small_bundle(folder, attention=(8, 16), class_titles=TITLES, averaged=True)
+    return small_bundle(
+        folder, attention=(8, 16), class_titles=TITLES, averaged=True, distinct=True
+    )

@@ -1,11 +1,11 @@
 """What the explorer shows, without a browser."""
 
-import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from sagan.explorer.candidates import candidates
 from sagan.explorer.pictures import (
     POINT_COLOUR,
     describe,
+    film_frames,
     map_picture,
     point_of,
     sample_picture,
@@ -27,7 +28,7 @@ from sagan.explorer.pictures import (
     write_latents,
     write_png,
 )
-from sagan.explorer.views import Endpoint, Explorer, LatentPoint, View, slerp
+from sagan.explorer.views import Endpoint, Explorer, LatentPoint, View
 from tests.program import program
 from tests.small_world import small_bundle
 
@@ -92,12 +93,14 @@ def test_half_way_between_classes_is_the_mean_of_their_tables(explorer, bundle):
     np.testing.assert_allclose(found, wanted[0].numpy(), atol=0.02)
 
 
-def test_slerp_keeps_lengths_and_halves_the_angle():
-    a, b = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
-    torch.testing.assert_close(slerp(a, b, 0.5), torch.full((1, 2), math.sqrt(2)))
-    assert torch.equal(slerp(a, b, 0.0), a)
-    assert torch.equal(slerp(a, b, 1.0), b)
-    torch.testing.assert_close(slerp(a, -a, 0.25), a / 2)  # no arc
+def test_a_film_shows_the_way_between_two_samples_with_its_maps(explorer):
+    point = LatentPoint(Endpoint(0, seed=3), Endpoint(2, seed=4))
+    first, halfway = film_frames(explorer, point, (0.5, 0.5), [0.0, 0.5])
+    side = width_px(16)
+    assert first.shape == (side, 3 * side, 3)
+    for frame, t in ((first, 0.0), (halfway, 0.5)):
+        sample = sample_picture(explorer.view(replace(point, t=t)).image, (0.5, 0.5))
+        assert (frame[:, :side] == np.asarray(sample)).all()
 
 
 def test_between_classes_no_label_can_be_kept(explorer, tmp_path):
@@ -171,7 +174,7 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, command.__name__)
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert explore([str(bundle.path)]) == 1
-    assert "pip install 'sagan[explore]'" in capsys.readouterr().err
+    assert "pip install 'sagan-kedro[explore]'" in capsys.readouterr().err
 
 
 def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_path):
@@ -234,7 +237,7 @@ def test_looking_changes_no_file_of_the_bundle(bundle):
 def test_all_but_page_and_server_do_without_gradio():
     folder = Path(command.__file__).parent
     importing = {path.name for path in folder.glob("*.py") if "import gradio" in path.read_text()}
-    assert importing == {"page.py", "explore.py", "guard.py"}
+    assert importing == {"page.py", "completion_tab.py", "explore.py", "guard.py"}
 
 
 def test_a_generator_without_attention_is_looked_at_all_the_same(tmp_path):

@@ -23,7 +23,7 @@ GRAPH = grimp.build_graph("sagan", cache_dir=None, exclude_type_checking_imports
 REGISTERED = register_pipelines()
 SUITES = "expectation_suites"  # configuration, not data
 # pipelines that need a passed validation; of its report DVC tracks two keys for them
-NEEDS_VALIDATION = {"preprocessing", "training", *STUDIES}
+NEEDS_VALIDATION = {"preprocessing", "training", "tuning", "comparison"}
 VALIDATION_RESULT = ["passed", "data_hash"]
 ENVIRONMENTS = sorted(path.parent.name for path in CONF.glob("*/globals.yml"))
 # what a handle's JSON points at goes with it

@@ -22,7 +22,7 @@ def installed(tmp_path_factory) -> Path:
             (source / name).write_bytes((ROOT / name).read_bytes())
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("sagan-*.whl"))) as wheel:
+    with zipfile.ZipFile(next(folder.glob("sagan_kedro-*.whl"))) as wheel:
         wheel.extractall(folder / "site")
     return folder / "site"
 

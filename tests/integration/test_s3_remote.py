@@ -1,11 +1,9 @@
 """An S3 bucket as DVC's remote, tried against a local S3 server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.integration.conftest import command_in
+from tests.s3_server import endpoint  # noqa: F401 - a fixture
 
 STAGE = "sampling@base"
 OUTS = (
@@ -15,28 +13,10 @@ OUTS = (
 )
 
 
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The server's address; its bucket is `runs`."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer("127.0.0.1", 0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        address = f"http://{host}:{port}"
-        boto3.client("s3", endpoint_url=address).create_bucket(Bucket="runs")
-        yield address
-    finally:
-        server.stop()
-
-
 def test_what_was_pushed_to_a_bucket_is_pulled_elsewhere(
-    finished_project: Path, endpoint: str, tmp_path: Path
+    finished_project: Path,
+    endpoint: str,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     clone = tmp_path / "clone"
     here, there = command_in(finished_project), command_in(clone)

@@ -1,4 +1,4 @@
-"""Tuning and comparison as DVC stages: made, skipped, redone, and never by a plain `dvc repro`."""
+"""Studies and completion as DVC stages: made, skipped, redone, never by a plain `dvc repro`."""
 
 import json
 from pathlib import Path
@@ -39,6 +39,7 @@ SMALL = {
             {"name": "slow", "parameters": {"generator_lr": 0.0001, "watch": ALWAYS_WARN}},
         ],
     },
+    "completion": {"num_images": 1, "refine_steps": 1, "encoder": {"steps": 2}},
 }
 
 
@@ -55,10 +56,11 @@ def results(project: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def studied(finished_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the finished project in which both studies were made by DVC."""
+    """A copy of the finished project in which all studies were made by DVC."""
     project = copy_finished(finished_project, tmp_path_factory.mktemp("studied") / "project")
     change(project, "tuning", **SMALL["tuning"], evaluation=PROTOCOL)
-    change(project, "comparison", **SMALL["comparison"])
+    for study in ("comparison", "completion"):
+        change(project, study, **SMALL[study])
     file = project / "studies/dvc.yaml"
     file.write_text(file.read_text().replace(": {}", ": {base: data}"))
     done = command_in(project)("dvc", "repro", "studies/dvc.yaml")
@@ -72,9 +74,10 @@ def run(studied: Path) -> Command:
     return command_in(studied)
 
 
-def test_both_are_made_and_not_made_again(studied: Path, run: Command) -> None:
+def test_all_are_made_and_not_made_again(studied: Path, run: Command) -> None:
     assert (studied / REPORTING / "tuning_report.html").is_file()
     assert (studied / REPORTING / "comparison.html").is_file()
+    assert (studied / REPORTING / "completions.png").is_file()
     assert (studied / "studies/dvc.lock").is_file()
     log = (studied / "info.log").read_text()
     assert (
@@ -90,6 +93,7 @@ def test_plain_repro_runs_no_study(studied: Path, run: Command) -> None:
     assert done.returncode == 0, done.stderr
     assert "tuning" not in done.stdout
     assert "comparison" not in done.stdout
+    assert "completion" not in done.stdout
 
 
 def test_a_changed_study_begins_afresh_and_is_not_refused(studied: Path, run: Command) -> None:

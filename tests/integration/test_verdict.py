@@ -19,14 +19,17 @@ SOUND = {"data_hash": "abc", "expectations": [{}], "passed": True, "failures": [
 
 def catalog_in(folder: Path, shards: object, report: object) -> DataCatalog:
     """A catalog of the two files that the door looks at."""
-    entries = {"image_shards": "image_shards.json", "validation_report": "report.json"}
+    entries = {
+        "image_shards": ("ShardStoreDataset", "image_shards.json"),
+        "validation_report": ("JSONDataset", "report.json"),
+    }
     for name, content in (("image_shards.json", shards), ("report.json", report)):
         if content is not None:
             (folder / name).write_text(json.dumps(content))
     return DataCatalog.from_config(
         {
-            name: {"type": "sagan.datasets.JSONDataset", "filepath": str(folder / file)}
-            for name, file in entries.items()
+            name: {"type": f"sagan.datasets.{kind}", "filepath": str(folder / file)}
+            for name, (kind, file) in entries.items()
         }
     )
 
@@ -118,7 +121,7 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        ("comparison", ["comparison.html"]),
+        ("comparison", ["comparison.html", "samples.png"]),
         ("tuning", ["best_parameters.yml", "tuning_report.html"]),
         ("evaluate", ["metrics.json", "report.html"]),
     ],
@@ -127,6 +130,8 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     files = {"comparison_report": "comparison.html", "best_parameters": "best_parameters.yml"}
     files |= {"tuning_report": "tuning_report.html", "metrics": "metrics.json"}
     files |= {"report": "report.html", "sample_grid": "sample_grid.png"}
+    files |= {"attention_maps": "attention_maps.png", "comparison_samples": "samples.png"}
+    files |= {"data_docs": "data_docs.html"}
     catalog = DataCatalog.from_config(
         {
             dataset: {"type": "sagan.datasets.TextDataset", "filepath": f"/nowhere/{file}"}
@@ -135,6 +140,9 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     )
     caplog.set_level("INFO", "sagan")
 
-    ProjectHooks().after_pipeline_run(PIPELINES[name], catalog)
+    ProjectHooks().after_pipeline_run({"env": "mine"}, PIPELINES[name], catalog)
 
-    assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left
+    places = [line for line in caplog.messages if line.startswith("  ")]
+    assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
+    told = {"evaluate": ["next: kedro run --pipeline=export --env=mine"]}.get(name, [])
+    assert [line for line in caplog.messages if line.startswith("next")] == told

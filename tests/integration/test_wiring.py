@@ -1,6 +1,7 @@
 """The pipelines fit together: registry, catalog, parameters and their models."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro.validation.type_extractor import TypeExtractor
 
+import sagan.pipelines
 from sagan.common.schema import Config
 from sagan.pipeline_registry import EXPORTS, PIPELINES, STUDIES, register_pipelines
 from sagan.preflight.parameters import check_parameters
@@ -45,7 +47,26 @@ def test_registered_names_are_those_people_type() -> None:
         *EVERY_PIPELINE,
         "tune",
         "compare",
+        "complete",
     ]
+
+
+def test_a_pipeline_that_kedro_created_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_alone").mkdir()
+    code = "from kedro.pipeline import Pipeline\ndef create_pipeline(**_): return Pipeline([])\n"
+    (tmp_path / "mine_alone" / "__init__.py").write_text(code)
+    monkeypatch.setattr(sagan.pipelines, "__path__", [*sagan.pipelines.__path__, str(tmp_path)])
+    assert set(register_pipelines()) - set(REGISTERED) == {"mine_alone"}
+
+
+def test_every_node_has_its_pipelines_tag_and_one_of_a_few() -> None:
+    groups = {"data", "model", "results", "study"}
+    for name in EVERY_PIPELINE:
+        for node in REGISTERED[name].nodes:
+            assert node.tags - groups == {name}
+            assert len(node.tags & groups) == 1
 
 
 def test_composites_hold_the_pipelines_they_promise() -> None:
@@ -141,6 +162,16 @@ def test_every_node_taking_parameters_is_typed_for_itself(pipeline: str) -> None
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_parameters_of_every_environment_fit_their_models(environment: str) -> None:
     check_parameters(loader(environment)["parameters"], REGISTERED)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_parameters_as_plain_values_make_the_same_models(environment: str) -> None:
+    """Plugins see plain values, and nodes the models that are made of them."""
+    parameters = loader(environment)["parameters"]
+    for name, model in TypeExtractor(REGISTERED).extract_types_from_pipelines().items():
+        made = model.model_validate(parameters[name])
+        plain = json.loads(json.dumps(made.model_dump(mode="json")))
+        assert model.model_validate(plain) == made
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("parameters*.yml")), ids=lambda p: p.stem)

@@ -125,6 +125,19 @@ def test_a_bad_samples_file_is_one_clear_message(samples, shards, tmp_path, caps
     assert not (tmp_path / "metrics.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(".", "is a folder; name a file"), ("file/x.json", "is in the place of this folder")],
+)
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
+    tmp_path, capsys, monkeypatch, place, said
+):
+    monkeypatch.setattr("sagan.commands.evaluate._measured", pytest.fail)
+    (tmp_path / "file").write_text("mine")
+    assert main(["samples", "shards", "--out", str(tmp_path / place)]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_misspelt_parameter_is_named(samples, shards, tmp_path, capsys):
     (tmp_path / "bad.yml").write_text("evaluation: {num_sampels: 3}")
     arguments = [str(samples), str(shards.path), "--out", str(tmp_path / "metrics.json")]

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from sagan.preflight.catalog import check_catalog
+from sagan.preflight.catalog import check_catalog, check_load_versions
 
 PNG = {"type": "sagan.datasets.PNGDataset", "filepath": "grid.png"}
 
@@ -64,3 +64,15 @@ def test_a_misspelt_override_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.WARNING):
         check_catalog({"sample_grid": PNG, "sample_grdi": PNG}, {"sample_grid"})
     assert "'sample_grdi' is used by no node; did you mean 'sample_grid'?" in caplog.text
+
+
+def test_a_working_folder_is_refused_elsewhere() -> None:
+    (told,) = faults({"raw_workspace": {"type": "MemoryDataset"}}, {"raw_workspace"})
+    assert "expected type: sagan.datasets.WorkspaceDataset" in told
+
+
+def test_versions_to_load_of_a_dataset_without_versions_are_refused() -> None:
+    entries = {"sample_grid": PNG, "metrics": PNG | {"versioned": True}}
+    check_load_versions(entries, {"metrics": "2026-01-01"})
+    with pytest.raises(ValueError, match="--load-versions: sample_grid: no versions"):
+        check_load_versions(entries, {"metrics": "2026-01-01", "sample_grid": "2026-01-01"})

@@ -28,7 +28,7 @@ def catalog(**devices: str) -> DataCatalog:
     """Parameters as Kedro hands them over: a model, or plain mappings."""
     training = TrainingConfig(device=devices.get("training", "cpu"))
     entries = {"params:training": MemoryDataset(training)}
-    for pipeline in ("sampling", "evaluation"):
+    for pipeline in ("sampling", "evaluation", "completion"):
         values = {"device": devices.get(pipeline, "cpu"), "features": "classifier"}
         entries[f"params:{pipeline}"] = MemoryDataset(values)
     return DataCatalog(entries)
@@ -40,9 +40,21 @@ def test_cuda_that_is_not_there_is_refused_before_anything_runs(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device: cuda was asked for"):
-        check_device(PIPELINES["__default__"], catalog(**{pipeline: "cuda"}))
+        check_device(PIPELINES[pipeline], catalog(**{pipeline: "cuda"}))
     with pytest.raises(ValueError, match="device: cuda:1 was asked for"):
-        check_device(PIPELINES["__default__"], catalog(**{pipeline: "cuda:1"}))
+        check_device(PIPELINES[pipeline], catalog(**{pipeline: "cuda:1"}))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_cuda_graphs_on_a_cpu_are_refused_before_anything_runs(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    given = catalog()
+    given["params:training"] = MemoryDataset(TrainingConfig(device=device, compile="cuda-graph"))
+    with pytest.raises(ValueError, match="compile: cuda-graph needs a GPU, and the device is cpu"):
+        check_device(PIPELINES["training"], given)
+    check_device(PIPELINES["sampling"], given)
 
 
 def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(

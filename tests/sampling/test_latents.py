@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from sagan.sampling.latents import column_latents, interpolate, sample_latents
+from sagan.sampling.latents import column_latents, sample_latents
 
 
 def test_sample_i_does_not_depend_on_how_many_are_drawn():
@@ -46,17 +46,6 @@ def test_columns_share_latents():
 
     assert torch.equal(grid[0], grid[2])
     assert not torch.equal(grid[0, 0], grid[0, 1])
-
-
-def test_interpolation_follows_the_great_circle():
-    starts, ends = torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [3.0, 0.0]])
-
-    assert torch.equal(interpolate(starts, ends, 0.0), starts)
-    torch.testing.assert_close(interpolate(starts, ends, 1.0), ends)
-    halfway = interpolate(starts, ends, 0.5)
-    torch.testing.assert_close(halfway[0], torch.full((2,), 2**0.5))  # its length stays 2
-    torch.testing.assert_close(halfway[1], torch.tensor([2.0, 0.0]))  # parallel: a straight line
-    assert torch.isfinite(interpolate(starts, -starts, 0.5)).all()
 
 
 def test_the_global_random_state_is_left_alone():

@@ -36,10 +36,15 @@ _ENCODERS = Path(".encoders")  # in the folder of results
 @field_option(CompletionConfig, "refine_steps", type=click.IntRange(min=0))
 @field_option(CompletionConfig, "seed")
 @click.option(
-    "--encoder-steps", type=_COUNT, default=2000, help="Training steps of the encoder, made once."
+    "--encoder-steps", type=_COUNT, default=1500, help="Training steps of the encoder, made once."
+)
+@path_option(
+    "--discriminator",
+    metavar="RUN",
+    help="Training run or checkpoint, whose discriminator judges completions.",
 )
 @path_option("--encoders", metavar="DIR", help="Where encoders are kept; default: OUT/.encoders.")
-@click.option("--tile", type=_COUNT, default=64, help="Side of an image on the sheet, about [px].")
+@field_option(CompletionConfig, "tile_px", "--tile", "tile", type=_COUNT)
 @device_option
 def complete(
     *,
@@ -53,6 +58,7 @@ def complete(
     refine_steps: int,
     seed: int,
     encoder_steps: int,
+    discriminator: Path | None,
     encoders: Path | None,
     tile: int,
     device: str,
@@ -61,39 +67,35 @@ def complete(
 
     The generator invents what is hidden; it does not know it.
     """
-    from sagan.bundle.generator_bundle import GeneratorBundle
-    from sagan.common.devices import choose_device
-    from sagan.common.files import replacing_file
-    from sagan.completion.complete import complete as run
-    from sagan.completion.config import EncoderConfig
-    from sagan.completion.inputs import read_images
-    from sagan.completion.results import sheet
-    from sagan.sampling.requests import parse_classes
+    import numpy as np
+    from PIL import Image
 
-    opened, chosen = GeneratorBundle.open(bundle, weights), choose_device(device)
-    label = None
-    if class_name is not None:
-        label, *more = parse_classes(class_name, opened.class_names, opened.class_titles)
-        if more:
-            raise ValueError(f"--class: expected one class, got '{class_name}'")
+    from sagan.bundle.generator_bundle import GeneratorBundle
+    from sagan.common.files import replacing_file
+    from sagan.completion.complete import complete_images
+    from sagan.completion.config import EncoderConfig
+    from sagan.completion.inputs import class_label, read_images
+    from sagan.training.store.discriminator import discriminator_of
+
+    opened = GeneratorBundle.open(bundle, weights)
     config = CompletionConfig(
         seed=seed,
         candidates=candidates,
         refine_steps=refine_steps,
         encoder=EncoderConfig(steps=encoder_steps),
+        tile_px=tile,
+        device=device,
     )
-    generator = opened.load(str(chosen))
-    found = read_images(
-        images,
-        mask,
-        size=opened.image_size,
-        channels=generator.image_channels,
-        seed=seed,
-    )
-    kept = encoders or out / _ENCODERS
-    made = list(
-        run(opened, generator, found, out, config, class_label=label, encoders=kept, device=chosen)
+    size, channels = opened.image_size, opened.image_channels
+    _, drawn = complete_images(
+        opened,
+        read_images(images, mask, size=size, channels=channels, seed=seed),
+        out,
+        config,
+        class_label=class_label(class_name, opened),
+        encoders=encoders or out / _ENCODERS,
+        discriminator=discriminator_of(discriminator, opened),
     )
     with replacing_file(out / "sheet.png") as temporary:
-        sheet(made, tile).save(temporary, format="PNG")
+        Image.fromarray(np.asarray(drawn)).save(temporary, format="PNG")
     click.echo(out / "sheet.png")

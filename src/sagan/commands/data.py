@@ -12,7 +12,6 @@ from sagan.commands.group import Command, field_option, path_option
 from sagan.data.config import AcquisitionConfig, PreprocessingConfig, Source
 
 if TYPE_CHECKING:
-    from sagan.data.config import ManifestConfig
     from sagan.data.image_folder import ImageFolder
     from sagan.data.manifest.build import ImageRecord
 
@@ -75,7 +74,6 @@ def data(
     Validation is reduced: there are several classes, each has images, and few images are broken.
     """
     from sagan.common.parameters import load_settings
-    from sagan.data.config import ManifestConfig
     from sagan.data.sources.acquire import acquire
 
     config = PreprocessingConfig(**settings)
@@ -91,7 +89,7 @@ def data(
             "incomplete? For one class on purpose give --min-classes 1"
         )
     config = config.oriented(published=folder.published)
-    sound = _sound_images(folder, ManifestConfig(workers=config.workers), max_bad_fraction)
+    sound = _sound_images(folder, config, max_bad_fraction)
 
     from sagan.data.shards.build import build_stores  # torch, once the input is known to be good
 
@@ -99,17 +97,19 @@ def data(
 
 
 def _sound_images(
-    folder: ImageFolder, config: ManifestConfig, max_bad_fraction: float
+    folder: ImageFolder, config: PreprocessingConfig, max_bad_fraction: float
 ) -> list[ImageRecord]:
     """The images that decode; too many others, or a class without any, are refused."""
+    from sagan.data.config import ManifestConfig
     from sagan.data.folder_names import first_five
-    from sagan.data.manifest.build import ImageRecord, scan_images
+    from sagan.data.manifest.build import ImageRecord, scan_images, warn_of_lost_colours
 
-    images, bad, turned = [], [], 0
-    for place, facts in scan_images(folder, config):
+    images, bad, turned, modes = [], [], 0, []
+    for place, facts in scan_images(folder, ManifestConfig(workers=config.workers)):
         if facts.decodable and facts.sha256:
             images.append(ImageRecord(place.path, place.split, place.class_name, facts.sha256))
             turned += facts.orientation != 1
+            modes.append(facts.mode)
         else:
             bad.append(f"{place.path} ({facts.reason})")
     if bad:
@@ -120,6 +120,7 @@ def _sound_images(
         logger.warning("left out: %s", text)
     if turned:
         logger.warning("%s images are not stored upright; see --orientation", f"{turned:,}")
+    warn_of_lost_colours(modes, config.channels)
     for split in folder.splits:
         filled = {image.class_name for image in images if image.split == split}
         lost = sorted(set(folder.class_names) - filled)

@@ -69,6 +69,7 @@ def evaluate(
     config = _config(reference, files, assignments, features).model_copy(
         update={"device": str(chosen)}
     )
+    _require_writable(out, workspace)
     with tempfile.TemporaryDirectory() as scratch:
         place = workspace or (out.parent / "features" if out else Path(scratch))
         metrics = _measured(samples, reference, config, weights, workspace=place, device=chosen)
@@ -80,6 +81,17 @@ def evaluate(
         click.echo(line)
     if out is not None:
         click.echo(out)
+
+
+def _require_writable(out: Path | None, workspace: Path | None) -> None:
+    """Refuse, before images are measured, a place where nothing can be written."""
+    from sagan.common.files import require_space
+
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder; name a file, such as {out / 'metrics.json'}")
+    for folder in filter(None, (out and out.parent, workspace)):
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, 0, remedy="choose another --out or --workspace")
 
 
 def _config(
@@ -113,9 +125,9 @@ def _measured(
 ) -> dict[str, Any]:
     from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
     from sagan.data.shards.store import INDEX, ShardStore
-    from sagan.metrics.evaluate_generator import evaluate_generator
     from sagan.metrics.evaluate_images import evaluate_images, generated_images
     from sagan.metrics.image_sets import open_images
+    from sagan.metrics.projection import evaluate_and_project
 
     bundles = {
         path: GeneratorBundle.open(path)
@@ -130,7 +142,11 @@ def _measured(
     asked = config.model_copy(update={"weights": weights or config.weights})
     if samples in bundles and (reference / INDEX).is_file():
         store = ShardStore.open(reference)
-        return evaluate_generator(bundles[samples], store, asked, workspace)
+        return evaluate_and_project(bundles[samples], store, asked, workspace)
+    if asked.projected_images:
+        raise ValueError(
+            "projected_images needs a generator's folder and the folder of shards; set it to 0"
+        )
     files = {
         path: open_images(path, config.reference_split)
         for path in (samples, reference)

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EXTRAS = {"gradio": "explore", "psycopg": "postgresql", "s3fs": "s3"}
+_EXTRAS = {
+    "huggingface_hub": "hub",
+    "onnxruntime": "onnx",
+    "gradio": "explore",
+    "psycopg": "postgresql",
+    "s3fs": "s3",
+}
 _DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -113,6 +119,7 @@ class Command(click.Command):
     def _invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
         from pydantic import ValidationError
 
+        from sagan.common.memory import OUT_OF_MEMORY, is_out_of_memory
         from sagan.common.schema import ClearError, describe_faults
 
         try:
@@ -123,6 +130,11 @@ class Command(click.Command):
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
             raise click.ClickException(shorten_paths(format_error(error))) from None
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            logger.debug("", exc_info=True)
+            raise click.ClickException(OUT_OF_MEMORY) from None
 
 
 @contextmanager
@@ -144,7 +156,9 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     if name in {"", "sagan"}:
         return error
     extra = _EXTRAS.get(name)
-    remedy = f"'sagan[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    remedy = (
+        f"'sagan-kedro[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
+    )
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
     return click.ClickException(shorten_paths(text))
 

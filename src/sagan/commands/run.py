@@ -66,7 +66,8 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
             SystemExit: with status 0.
         """
         from sagan.commands.dry_run import configuration, training_plan
-        from sagan.preflight.pipeline import image_facts
+        from sagan.preflight.images import image_facts
+        from sagan.training.config import TrainingConfig
 
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
@@ -74,8 +75,9 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         for node in pipeline.nodes:
             click.echo(f"  {node.name}")
         if "training" in {node.namespace for node in pipeline.nodes}:
-            runs = Path(catalog.get("checkpoints_workspace").filepath)
-            plan = training_plan(parameters["training"], runs, **image_facts(pipeline, catalog))
+            runs = catalog.get("checkpoints_workspace").filepath
+            config = TrainingConfig.model_validate(parameters["training"])
+            plan = training_plan(config, runs, **image_facts(pipeline, catalog))
             click.echo(f"\n{plan}")
         raise SystemExit(0)
 

@@ -16,7 +16,7 @@ from sagan.commands.group import (
     path_option,
     weights_option,
 )
-from sagan.sampling.config import AttentionMapsConfig, SamplingConfig
+from sagan.sampling.config import AttentionMapsConfig, FilmConfig, SamplingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from sagan.bundle.generator_bundle import GeneratorBundle
 
-FRAME_MS = 80  # of an animation
 _COUNT = click.IntRange(min=1)
 # of the latents, which a file of latents has decided already
 _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
+_OF_FILM = ("frames", "fps", "once", "film_format", "film_attention")
 
 
 @click.command(
@@ -48,12 +48,18 @@ _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
 @field_option(SamplingConfig, "same_latents", is_flag=True)
 @click.option("--npz", is_flag=True, help="Save all images, labels and latents too.")
 @field_option(SamplingConfig, "pngs", is_flag=True, help="Save each as samples/CLASS/INDEX.png.")
-@click.option(
-    "--frames",
-    type=click.IntRange(2, 240),
-    help="Also write interpolation.webp, in which each sample of the grid becomes the next of its "
-    "row and itself again in so many frames.",
+@field_option(
+    FilmConfig,
+    "interpolate",
+    default=None,
+    help="Also write a film of the grid: latents become the next of their class, classes the next "
+    "class, latents go around a circle, or the truncation falls to 0.1.",
 )
+@field_option(FilmConfig, "frames", type=click.IntRange(min=2))
+@field_option(FilmConfig, "fps", type=click.IntRange(1, 50))
+@field_option(FilmConfig, "once", is_flag=True)
+@field_option(FilmConfig, "format", "--film-format", help="Of the film; apng is lossless.")
+@field_option(FilmConfig, "attention", "--film-attention", is_flag=True)
 @path_option("--latents", "file", metavar="NPZ", help="Draw the samples of a samples.npz again.")
 @field_option(SamplingConfig, "classes", "--rows", type=_COUNT)
 @click.option("--columns", type=_COUNT, default=10, help="Images per class in the grid at most.")
@@ -69,7 +75,12 @@ def sample(
     weights: str | None,
     npz: bool,
     pngs: bool,
-    frames: int | None,
+    interpolate: str | None,
+    frames: int,
+    fps: int,
+    once: bool,
+    film_format: str,
+    film_attention: bool,
     file: Path | None,
     rows: int,
     columns: int,
@@ -86,13 +97,17 @@ def sample(
 
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.common.devices import choose_device
+    from sagan.common.memory import require_memory
     from sagan.sampling.attention_maps import attention_picture, require_attention_memory
     from sagan.sampling.files import write_pngs
+    from sagan.sampling.film import check_film, film_grid, write_film
     from sagan.sampling.generate import generate
-    from sagan.sampling.grids import choose_classes, class_grid
-    from sagan.sampling.latents import interpolate
+    from sagan.sampling.grids import choose_classes, class_grid, grid_bytes
     from sagan.sampling.requests import load_latents
 
+    film = _film_config(
+        interpolate, frames=frames, fps=fps, once=once, format=film_format, attention=film_attention
+    )
     opened = GeneratorBundle.open(bundle, weights)
     chosen = choose_device(device)
     generator = opened.load(str(chosen))  # refuses what cannot be built, before sizes are reckoned
@@ -107,7 +122,9 @@ def sample(
     grid_rows = [np.flatnonzero(labels == k)[:columns] for k in shown]
     kept = np.concatenate(grid_rows)
     shape = (len(grid_rows), max(map(len, grid_rows)), opened.image_size)
-    _require_memory(opened, shape, len(kept), tile, frames or 0)
+    require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
+    if film is not None:
+        check_film(generator, class_labels[kept], film, tile_px=tile)
     explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
     attention_px = AttentionMapsConfig().tile_px
     require_attention_memory(generator, len(explained), query_points, attention_px)
@@ -130,17 +147,20 @@ def sample(
         click.echo(out / "samples")
     if npz:
         _save_samples(out / "samples.npz", images, labels, latents.numpy())
-    if frames is not None:
-        nexts = np.concatenate([np.roll(row, -1) for row in grid_rows])
-        shares = (1 - np.cos(2 * np.pi * np.arange(frames) / frames)) / 2  # there and back
-        moving = [interpolate(latents[kept], latents[nexts], float(share)) for share in shares]
-        asked = class_labels[kept].repeat(frames)
-        batches = generate(generator, torch.cat(moving), asked, batch_size, chosen)
-        animation = torch.cat(list(batches)).numpy().reshape(frames, len(kept), *images.shape[1:])
-        _save_animation(
-            out / "interpolation.webp",
-            [class_grid(frame, labels[kept], opened.shown_names, tile) for frame in animation],
+    if film is not None:
+        frames_of_film = film_grid(
+            generator,
+            latents[kept],
+            class_labels[kept],
+            opened.shown_names,
+            film,
+            tile_px=tile,
+            batch_size=batch_size,
+            device=chosen,
         )
+        path = out / f"interpolation.{film.format}"
+        write_film(path, frames_of_film, film)
+        click.echo(path)
     _save_png(out / "sample_grid.png", grid)
     _save_png(out / "attention_maps.png", attention)
 
@@ -173,26 +193,27 @@ def _drawn(
     return latents, torch.tensor(chosen).repeat_interleave(count)
 
 
-def _require_memory(
-    bundle: GeneratorBundle, shape: tuple[int, int, int], shown: int, tile: int, frames: int
-) -> None:
-    """Refuse a grid, of rows, columns and image size, or an animation that does not fit."""
-    from sagan.common.memory import require_memory
-    from sagan.sampling.generate import sample_bytes
-    from sagan.sampling.grids import grid_bytes
-
-    require_memory("--tile", tile, lambda px: grid_bytes(*shape, px))
-    frame_bytes = shown * sample_bytes(bundle) + grid_bytes(*shape, tile)
-    require_memory("--frames", frames, lambda number: number * frame_bytes)
+def _film_config(interpolate: str | None, **options: Any) -> FilmConfig | None:  # noqa: ANN401
+    """What to film; None: nothing."""
+    given = _given(_OF_FILM)
+    if interpolate is None and given:
+        raise ValueError(f"--interpolate says what to film; {given} needs it")
+    if interpolate == "truncation" and (given := _given(("truncation",))):
+        raise ValueError(f"--interpolate truncation goes through truncations; leave out {given}")
+    return None if interpolate is None else FilmConfig(interpolate=interpolate, **options)
 
 
 def _refuse_beside_latents() -> None:
     """Refuse options that the file of latents has decided already."""
-    source, default = click.get_current_context().get_parameter_source, ParameterSource.DEFAULT
-    given = [name for name in _OF_LATENTS if source(name) is not default]
-    if given:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+    if named := _given(_OF_LATENTS):
         raise ValueError(f"--latents has the classes and latents; leave out {named}")
+
+
+def _given(names: Sequence[str]) -> str:
+    """Those of the options that the user gave, comma-separated."""
+    source, default = click.get_current_context().get_parameter_source, ParameterSource.DEFAULT
+    given = [name for name in names if source(name) is not default]
+    return ", ".join(f"--{name.replace('_', '-')}" for name in given)
 
 
 def _save_samples(
@@ -205,25 +226,6 @@ def _save_samples(
     # an open file, or NumPy appends its own suffix
     with replacing_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, images=images, class_labels=class_labels, latents=latents)
-    click.echo(path)
-
-
-def _save_animation(path: Path, pictures: Sequence[np.ndarray]) -> None:
-    from PIL import Image
-
-    from sagan.common.files import replacing_file
-
-    first, *rest = (Image.fromarray(picture) for picture in pictures)
-    with replacing_file(path) as temporary:
-        first.save(
-            temporary,
-            format="WEBP",
-            save_all=True,
-            append_images=rest,
-            duration=FRAME_MS,
-            loop=0,
-            quality=80,
-        )
     click.echo(path)
 
 

@@ -48,11 +48,13 @@ def progress_bar(
         leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
-    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave}
+    # tqdm's own bar, whose rate would become "2.00s/ images" below one a second
+    bar = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+    shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave, "bar_format": bar}
     if not sys.stderr.isatty():
         shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
-        shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_fmt}, {remaining} left"
+        shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_noinv_fmt}, {remaining} left"
     unit = unit if of_bytes else f" {unit}"
     options = shown | {"unit": unit, "unit_scale": of_bytes, "disable": not what}
     return tqdm(iterable, what, total, **options)

@@ -1,5 +1,6 @@
 """Text for a terminal and for the log: short paths, errors in words, log lines, the log file."""
 
+import errno
 import logging
 import os
 import sys
@@ -17,6 +18,8 @@ def shorten_paths(text: str) -> str:
 
 def format_error(error: BaseException) -> str:
     """An error's message; of the operating system's errors the path and the reason, no number."""
+    if isinstance(error, FileExistsError) and error.strerror == os.strerror(errno.EEXIST):
+        return f"{error.filename}: a file, or a link to nothing, is in the place of this folder"
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error).strip()

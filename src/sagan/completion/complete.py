@@ -1,19 +1,72 @@
 """Completion of images with a generator bundle: read, search, blend, write."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from safetensors.torch import save
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.devices import choose_device
 from sagan.common.files import file_sha256, json_sha256, source_hash
 from sagan.common.progress import progress_bar
 from sagan.completion import results
-from sagan.completion.config import CompletionConfig
+from sagan.completion.config import CompletionConfig, SearchConfig
 from sagan.completion.encoder import obtain_encoder
 from sagan.completion.inputs import MaskedImage
 from sagan.completion.search import search
+from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.sampling.picture import Picture
+
+
+def complete_images(
+    bundle: GeneratorBundle,
+    images: Sequence[MaskedImage],
+    out: Path,
+    config: CompletionConfig,
+    *,
+    class_label: int | None,
+    encoders: Path,
+    discriminator: Discriminator | None,
+) -> tuple[list[dict[str, Any]], Picture]:
+    """Complete images, and draw them.
+
+    Args:
+        bundle: of the generator.
+        images: all of them are read and checked.
+        out: for a folder `<name>` of each image.
+        config: of search, sheet and device.
+        class_label: of all images; None: unknown.
+        encoders: folder where the encoder is kept.
+        discriminator: in evaluation mode, judge of completions; None: none.
+
+    Returns:
+        What is recorded of each image, and the sheet uint8 [H, W, 3].
+
+    Raises:
+        OSError: if a result cannot be written.
+    """
+    device = choose_device(config.device)
+    generator = bundle.load(str(device))
+    made = list(
+        complete(
+            bundle,
+            generator,
+            images,
+            out,
+            config,
+            class_label=class_label,
+            encoders=encoders,
+            device=device,
+            discriminator=discriminator,
+        )
+    )
+    drawn = np.asarray(results.sheet(made, config.tile_px))
+    return [one.record for one in made], Picture.of(drawn, bundle.weights_sha256)
 
 
 def complete(
@@ -21,11 +74,12 @@ def complete(
     generator: Generator,
     images: Sequence[MaskedImage],
     out: Path,
-    config: CompletionConfig,
+    config: SearchConfig,
     *,
     class_label: int | None = None,
     encoders: Path,
     device: torch.device,
+    discriminator: Discriminator | None = None,
 ) -> Iterator[results.Completed]:
     """Complete images one by one, and write each as soon as it is finished.
 
@@ -41,12 +95,20 @@ def complete(
         class_label: of all images; None: unknown.
         encoders: folder where the encoder is kept.
         device: where the generator's weights are.
+        discriminator: in evaluation mode; None: completions are not judged by one.
 
     Raises:
         OSError: if a result cannot be written.
     """
     weights = bundle.weights_sha256 or file_sha256(bundle.path / "generator.safetensors")
-    settings = [weights, source_hash("completion", "models"), config.model_dump(mode="json")]
+    settings = [
+        weights,
+        source_hash("completion", "models"),
+        config.model_dump(mode="json", include={*SearchConfig.model_fields}),
+    ]
+    if discriminator is not None:
+        discriminator = discriminator.to(device)
+        settings.append(hashlib.sha256(save(discriminator.state_dict())).hexdigest())
     encoder = None
     for image in progress_bar("completion", len(images), "images", images):
         pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]
@@ -57,7 +119,13 @@ def complete(
                 bundle, generator, config.encoder, encoders, seed=config.seed, device=device
             )
             found = search(
-                image, generator, encoder, config, class_label=class_label, device=device
+                image,
+                generator,
+                encoder,
+                config,
+                class_label=class_label,
+                device=device,
+                discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
             known = results.completed(image, found, bundle.class_names, facts)

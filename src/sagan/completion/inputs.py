@@ -7,10 +7,14 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.pixels import with_channels
+from sagan.completion.config import CompletionConfig
 from sagan.completion.masks import (
     ALPHA,
     NAMES,
@@ -26,8 +30,12 @@ from sagan.completion.masks import (
 from sagan.data.folder_names import IMAGE_SUFFIXES, first_five
 from sagan.data.manifest.inspection import open_image
 from sagan.data.resizing import squares
+from sagan.data.shards.store import ShardSplit, ShardStore
+from sagan.sampling.grids import choose_classes
+from sagan.sampling.requests import parse_classes
 
 _RESIZER = "bicubic_antialias"  # training's default; a bundle does not say which it was
+_FIRST_TURNED = 5  # EXIF orientations from here on exchange width and height
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,49 @@ class MaskedImage:
     """bool [S, S]."""
     whole: bool
     """Whether the hidden pixels are the truth; not where they are transparent."""
+
+
+def prepare(
+    bundle: GeneratorBundle, shards: ShardStore, config: CompletionConfig
+) -> tuple[list[MaskedImage], int | None]:
+    """The images that a configuration names, all read and checked, and the label of their class.
+
+    Args:
+        bundle: whose size, channels and classes they get.
+        shards: whose validation images are taken where the configuration names no others.
+        config: of images, mask and class.
+
+    Raises:
+        FileNotFoundError: if an image is not there.
+        ValueError: if one cannot be used, a mask does not fit, or the class is unknown.
+    """
+    label = class_label(config.class_name, bundle)
+    options = {"channels": bundle.image_channels, "seed": config.seed}
+    if config.images is not None:
+        paths, size = [Path(config.images)], bundle.image_size
+        return read_images(paths, config.mask, size=size, **options), label
+    if "val" not in shards.splits or shards.image_size != bundle.image_size:
+        has = "no validation images" if "val" not in shards.splits else f"{shards.image_size} px"
+        raise ValueError(
+            f"the shards have {has}, and the generator makes {bundle.image_size} px; name an image "
+            "or a folder by completion.images"
+        )
+    val, count = shards.split("val"), config.num_images
+    return of_split(val, shards.class_names, config.mask, count=count, **options), label
+
+
+def class_label(name: str | None, bundle: GeneratorBundle) -> int | None:
+    """Label of one class by its name, title or number; None: unknown.
+
+    Raises:
+        ValueError: if the bundle has no such class, or several are named.
+    """
+    if name is None:
+        return None
+    label, *more = parse_classes(name, bundle.class_names, bundle.class_titles, option="class")
+    if more:
+        raise ValueError(f"class '{name}': expected one class")
+    return label
 
 
 def read_images(
@@ -61,12 +112,8 @@ def read_images(
         FileNotFoundError: if an image or the mask is not there.
         ValueError: if one cannot be decoded, two have one name, or a mask does not fit.
     """
-    found = _files(paths)
-    if mask not in NAMES and not is_box(mask) and not Path(mask).is_file():
-        raise ValueError(
-            f"mask '{mask}': expected {', '.join(NAMES)}, a box left,top,right,bottom or the path "
-            "of a mask image"
-        )
+    require_known_mask(mask)
+    found = find_images(paths)
     names = [name for name, _ in found]
     folders = [folder.as_posix() for name in names for folder in Path(name).parents]
     if twice := sorted({name for name in names if [*names, *folders].count(name) > 1}):
@@ -79,8 +126,67 @@ def read_images(
     ]
 
 
-def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Names of results, and files."""
+def of_split(
+    images: ShardSplit,
+    class_names: Sequence[str],
+    mask: str,
+    *,
+    count: int,
+    channels: int,
+    seed: int,
+) -> list[MaskedImage]:
+    """At most `count` images of a split, of evenly chosen classes, the first ones of each.
+
+    Args:
+        images: of the generator's size.
+        class_names: of the split's labels, by which results are named.
+        mask: as `read_images` takes it; a mask image has the generator's size.
+        count: of images.
+        channels: C.
+        seed: of the mask `random`.
+
+    Raises:
+        ValueError: if the split is empty, or the mask does not fit.
+    """
+    require_known_mask(mask)
+    if mask == ALPHA:
+        raise ValueError("mask 'alpha': images of the shards have no transparency")
+    classes = choose_classes(len(class_names), count)
+    each = -(-count // len(classes))
+    chosen = [place for k in classes for place in np.flatnonzero(images.labels == k)[:each]][:count]
+    if not chosen:
+        raise ValueError(
+            "the shards have no validation images; name an image or a folder by completion.images"
+        )
+    pixels = with_channels(images.read(np.array(chosen)), channels).numpy()
+    found = []
+    for place, one in zip(chosen, pixels, strict=True):
+        name = f"{class_names[images.labels[place]]}/{place:05d}"
+        rgb = np.broadcast_to(one, (3, *one.shape[1:])).transpose(1, 2, 0)
+        hidden = _hidden(mask, rgb, one.shape[1:], f"image {name}", seed)
+        found.append(MaskedImage(name, np.ascontiguousarray(one), hidden, whole=True))
+    return found
+
+
+def require_known_mask(mask: str) -> None:
+    """Refuse what is neither a mask's name, a box nor a file.
+
+    Raises:
+        ValueError: naming what is known.
+    """
+    if mask not in NAMES and not is_box(mask) and not Path(mask).is_file():
+        raise ValueError(
+            f"mask '{mask}': expected {', '.join(NAMES)}, a box left,top,right,bottom or the path "
+            "of a mask image"
+        )
+
+
+def find_images(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Names of results, and files.
+
+    Raises:
+        FileNotFoundError: if a path is not there, or a folder has no images.
+    """
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
@@ -102,15 +208,14 @@ def _read(name: str, path: Path, mask: str, *, size: int, channels: int, seed: i
         colours, transparency = _split_transparency(data, path)
         pixels = _square(colours, path, size)
         hidden = _square(transparency, path, size)[..., 0] > 127
+        _require_partial(hidden, mask, f"'{path}'")
     else:
-        hidden = _hidden(mask, data, path, pixels, seed)
-    if hidden.all():
-        raise ValueError(f"'{path}': the mask hides all of it, so that nothing says what it is")
-    if mask != NONE and not hidden.any():
-        raise ValueError(f"'{path}': the mask hides nothing; --mask none projects whole images")
-    if channels == 1:
-        pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-    return MaskedImage(name, pixels.transpose(2, 0, 1), hidden, mask != ALPHA)
+        with open_image(data) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TURNED
+            seen = image.size[::-1] if turned else image.size
+        hidden = _hidden(mask, pixels, seen, f"'{path}'", seed)
+    chosen = with_channels(torch.from_numpy(pixels.transpose(2, 0, 1).copy()), channels).numpy()
+    return MaskedImage(name, chosen, hidden, mask != ALPHA)
 
 
 def _square(data: bytes, path: Path, size: int) -> NDArray[np.uint8]:
@@ -122,7 +227,10 @@ def _square(data: bytes, path: Path, size: int) -> NDArray[np.uint8]:
     return square
 
 
-def _hidden(mask: str, data: bytes, path: Path, pixels: NDArray[np.uint8], seed: int) -> Mask:
+def _hidden(
+    mask: str, pixels: NDArray[np.uint8], seen: tuple[int, ...], what: str, seed: int
+) -> Mask:
+    """The mask of an image [S, S, 3], which had the width and height `seen` before it was cut."""
     size = len(pixels)
     if mask == NONE:
         return np.zeros((size, size), dtype=bool)
@@ -131,9 +239,16 @@ def _hidden(mask: str, data: bytes, path: Path, pixels: NDArray[np.uint8], seed:
     if mask == RANDOM:
         content = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:8])
         return random_box(np.random.default_rng([seed, content]), size)
-    if is_box(mask):
-        return box(mask, size)
-    return _of_image(Path(mask), data, path, size)
+    hidden = box(mask, size) if is_box(mask) else _of_image(Path(mask), seen, what, size)
+    _require_partial(hidden, mask, what)
+    return hidden
+
+
+def _require_partial(hidden: Mask, mask: str, what: str) -> None:
+    if hidden.all():
+        raise ValueError(f"{what}: the mask hides all of it, so that nothing says what it is")
+    if not hidden.any():
+        raise ValueError(f"{what}: mask '{mask}' hides nothing; mask none projects whole images")
 
 
 def _split_transparency(data: bytes, path: Path) -> tuple[bytes, bytes]:
@@ -157,16 +272,14 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _of_image(mask: Path, data: bytes, path: Path, size: int) -> Mask:
+def _of_image(mask: Path, seen: tuple[int, ...], what: str, size: int) -> Mask:
+    data = mask.read_bytes()
+    white = _square(data, mask, size)
     with open_image(data) as image:
-        wanted = image.size
-    mask_data = mask.read_bytes()
-    white = _square(mask_data, mask, size)
-    with open_image(mask_data) as image:
         found = image.size
-    if found not in {wanted, (size, size)}:
+    if found not in {seen, (size, size)}:
         raise ValueError(
-            f"mask '{mask}' has {found[0]}x{found[1]} px; expected {wanted[0]}x{wanted[1]} px as "
-            f"'{path}' has, or {size}x{size} px as the generator makes"
+            f"mask '{mask}' has {found[0]}x{found[1]} px; expected {seen[0]}x{seen[1]} px as "
+            f"{what} has, or {size}x{size} px as the generator makes"
         )
     return np.asarray(white.mean(axis=2) > 127)

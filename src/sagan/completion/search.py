@@ -1,9 +1,10 @@
 """Search of latents and classes that explain the visible pixels of one image.
 
 The energy of a latent is the squared distance in the visible pixels, as Yeh et al. (2017), Semantic
-Image Inpainting with Deep Generative Models, section 3.2, weigh context against a prior; here the
-prior is the latent's own, N(0, I). Each image is searched alone, so that its result is the same
-whatever images there are beside it.
+Image Inpainting with Deep Generative Models, section 3.2, weigh context against a prior: here the
+latent's own, N(0, I), the encoder's of the classes, and, where it is at hand, the discriminator's
+output for the completed image, as there. Each image is searched alone, so that its result is the
+same whatever images there are beside it.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sagan.common.pixels import to_float, to_uint8
-from sagan.completion.config import CompletionConfig
+from sagan.completion.config import SearchConfig
 from sagan.completion.encoder import Encoder
 from sagan.completion.inputs import MaskedImage
+from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.sampling.latents import sample_latents
 
@@ -42,10 +44,11 @@ def search(
     image: MaskedImage,
     generator: Generator,
     encoder: Encoder,
-    config: CompletionConfig,
+    config: SearchConfig,
     *,
     class_label: int | None,
     device: torch.device,
+    discriminator: Discriminator | None = None,
 ) -> Found:
     """Search the latents of an image's completions.
 
@@ -56,6 +59,7 @@ def search(
         config: of the search.
         class_label: None: unknown; all classes are tried, and the best starts kept.
         device: where the networks are.
+        discriminator: judge of the completed image, in evaluation mode; None: not looked at.
     """
     target = to_float(torch.from_numpy(image.pixels.copy()))[None].to(device)
     hidden = torch.from_numpy(image.hidden.copy())[None].to(device)
@@ -66,7 +70,10 @@ def search(
     if class_label is not None:
         tried = torch.tensor([class_label], device=device)
     latents, labels = _starts(encoder, features, tried, config)
-    problem = _Problem(generator, target, hidden, config)
+    of_classes = -config.class_weight * probabilities.log() * (class_label is None)
+    problem = _Problem(
+        generator, target, hidden, config, of_classes=of_classes, discriminator=discriminator
+    )
     survey = round(_SURVEY_SHARE * config.refine_steps)
     latents, energies = problem.refine(latents, labels, survey)
     kept = energies.argsort(stable=True)[: 2 * config.candidates]
@@ -87,7 +94,7 @@ def search(
 
 
 def _starts(
-    encoder: Encoder, features: Tensor, classes: Tensor, config: CompletionConfig
+    encoder: Encoder, features: Tensor, classes: Tensor, config: SearchConfig
 ) -> tuple[Tensor, Tensor]:
     """Latents [N, Z] and classes [N] to start from: of each class the mean, then draws."""
     each = max(1, -(-2 * config.candidates // len(classes)))
@@ -103,18 +110,30 @@ class _Problem:
     """The energy of one image, and its descent."""
 
     def __init__(
-        self, generator: Generator, target: Tensor, hidden: Tensor, config: CompletionConfig
+        self,
+        generator: Generator,
+        target: Tensor,
+        hidden: Tensor,
+        config: SearchConfig,
+        *,
+        of_classes: Tensor,
+        discriminator: Discriminator | None,
     ) -> None:
-        """Take an image float [1, C, S, S] and bool [1, S, S]."""
-        self.generator, self.target, self.seen = generator, target, ~hidden[:, None]
-        self.config = config
+        """Take an image float [1, C, S, S], bool [1, S, S] and the classes' energies [K]."""
+        self.generator = generator.requires_grad_(requires_grad=False)
+        self.target, self.hidden = target, hidden[:, None]
+        self.config, self.of_classes, self.discriminator = config, of_classes, discriminator
 
     def energy(self, latents: Tensor, class_labels: Tensor) -> Tensor:
         """[N, Z] and [N] -> [N]."""
-        error = (self.generator(latents, class_labels) - self.target) * self.seen
-        distance = error.square().sum((1, 2, 3)) / (2 * self.config.pixel_std**2)
-        energies: Tensor = distance + latents.square().sum(1) / 2
-        return energies
+        images = self.generator(latents, class_labels)
+        distance = (images - self.target).mul(~self.hidden).square().sum((1, 2, 3))
+        energies: Tensor = distance / (2 * self.config.pixel_std**2) + latents.square().sum(1) / 2
+        if self.discriminator is not None:
+            completed = torch.where(self.hidden, images, self.target)
+            logits, _ = self.discriminator(completed, class_labels)
+            energies = energies - self.config.realism_weight * logits
+        return energies + self.of_classes[class_labels]
 
     def refine(self, latents: Tensor, class_labels: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Adam on each latent; the best latents [N, Z] on the way and their energies [N]."""

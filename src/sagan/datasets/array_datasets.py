@@ -58,7 +58,7 @@ class PNGDataset(AtomicDataset):
         """
         from PIL import Image
 
-        with Image.open(self.filepath) as image:
+        with self.local_copy() as path, Image.open(path) as image:
             picture = image.convert("RGBA")
         width = max(picture.width, round(picture.height * _PANEL))
         height = max(picture.height, round(width / _PANEL))

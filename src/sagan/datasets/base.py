@@ -1,27 +1,56 @@
-"""Base classes: a dataset of one local path, and one whose file is replaced atomically."""
+"""Base classes: a local path, a file or folder anywhere, a file that is replaced atomically."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from inspect import unwrap
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError, Version
+from kedro.io.core import VersionNotFoundError, get_filepath_str, get_protocol_and_path
 
-from sagan.common.files import replacing_file
+from sagan.common.addresses import is_address, mask_secrets
+from sagan.common.files import display_path, replacing_file
 
 REMAKE = "remove the file and run the pipeline that writes it again"
 UTF8 = {"open_args_load": {"encoding": "utf-8"}, "open_args_save": {"encoding": "utf-8"}}
 
 
-class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
-    """A dataset bound to one file or folder of the local disk."""
+def require_local(filepath: str, kind: str) -> None:
+    """Refuse an address where only a path of this disk makes sense.
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    Raises:
+        ValueError: naming the class of the dataset.
+    """
+    if is_address(filepath):
+        raise ValueError(f"{kind} is of this disk; got filepath {mask_secrets(filepath)}")
+
+
+class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
+    """A dataset bound to one file or folder of the local disk, without versions."""
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """Bind the dataset to its path.
 
         Args:
             filepath: The file or folder; made absolute to the project by Kedro.
+            version: Of Kedro's `versioned: true`, which is refused.
             metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+
+        Raises:
+            ValueError: for an address, or versions.
         """
+        require_local(filepath, type(self).__name__)
+        if version is not None:
+            raise ValueError(f"{type(self).__name__} has no versions: remove 'versioned'")
         self.filepath = Path(filepath)
         self.metadata = metadata
 
@@ -36,7 +65,135 @@ class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
         return self.filepath.exists()
 
 
-class AtomicDataset(LocalDataset):
+class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
+    """A file or folder of this disk or at an address of fsspec, with Kedro's versions if asked."""
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Bind the dataset to its path or address.
+
+        Args:
+            filepath: A path, made absolute to the project by Kedro, or `s3://bucket/key`.
+            version: Of Kedro's `versioned: true`.
+            credentials: Of the address, for fsspec.
+            fs_args: Further arguments of fsspec's file system.
+            metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
+        """
+        self._protocol, path = get_protocol_and_path(filepath, version)
+        self._fs_args = {**(credentials or {}), **(fs_args or {})}
+        self.is_local = self._protocol == "file"
+        self.metadata = metadata
+        remote = None if self.is_local else (self._remote_exists, self._remote_glob)
+        super().__init__(PurePosixPath(path), version, *(remote or ()))
+
+    @property
+    def filepath(self) -> Path:
+        """The path of this disk that a load reads.
+
+        Raises:
+            DatasetError: where it is at an address, or has no version yet.
+        """
+        if not self.is_local:
+            raise DatasetError(f"{self.location()} is not on this disk")
+        return Path(self._get_load_path())
+
+    def location(self) -> str:
+        """What a load reads, for a message: a path, or an address."""
+        try:
+            path = self._get_load_path()
+        except VersionNotFoundError:
+            path = self._filepath
+        return str(display_path(Path(path))) if self.is_local else self._address(path)
+
+    def remove(self) -> None:
+        """Delete what a load would read; kept versions stay."""
+        if self._version is None and self.exists():
+            if self.is_local:
+                self.filepath.unlink()
+            else:
+                self._fs.rm(self._remote(self._filepath))
+
+    @contextmanager
+    def local_copy(self) -> Iterator[Path]:
+        """A path of this disk with what a load reads; a temporary copy of an address."""
+        path = self._get_load_path()
+        if self.is_local:
+            yield Path(path)
+            return
+        with tempfile.TemporaryDirectory(prefix="sagan-") as folder:
+            copy = Path(folder) / path.name
+            self._fs.get(self._remote(path), str(copy), recursive=True)
+            yield copy
+
+    @contextmanager
+    def replacement(self) -> Iterator[Path]:
+        """A temporary path; what is written there takes the place of what is saved."""
+        path = self._get_save_path()
+        if self.is_local:
+            with replacing_file(Path(path)) as temporary:
+                yield temporary
+            return
+        with tempfile.TemporaryDirectory(prefix="sagan-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            self.upload(temporary, path)
+
+    def upload(self, source: Path, target: PurePosixPath) -> None:
+        """Copy a file to the address; stores of objects replace it whole."""
+        self._fs.put_file(str(source), self._remote(target))
+        self._fs.invalidate_cache(self._remote(target.parent))
+
+    @cached_property
+    def _fs(self) -> Any:  # noqa: ANN401 - fsspec's
+        import fsspec
+
+        return fsspec.filesystem(self._protocol, **self._fs_args)
+
+    def _remote(self, path: PurePosixPath) -> str:
+        return str(get_filepath_str(path, self._protocol))
+
+    def _address(self, path: PurePosixPath) -> str:
+        return mask_secrets(f"{self._protocol}://{path.as_posix().removeprefix('//')}")
+
+    def _remote_exists(self, path: str) -> bool:
+        return bool(self._fs.exists(path))
+
+    def _remote_glob(self, pattern: str) -> list[str]:
+        self._fs.invalidate_cache()
+        return list(self._fs.glob(pattern))
+
+    def _describe(self) -> dict[str, Any]:
+        path = str(self._filepath) if self.is_local else self._address(self._filepath)
+        return {"filepath": path, "version": self._version}
+
+    def _exists(self) -> bool:
+        path = self._get_load_path()
+        return Path(path).exists() if self.is_local else self._remote_exists(self._remote(path))
+
+    def _missing(self) -> FileNotFoundError:
+        """What to say where there is nothing to load."""
+        if self._version is None or not (kept := self._versions()):
+            return FileNotFoundError(
+                f"{self.location()} does not exist: the pipeline that writes it has not run yet "
+                "(`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
+                "up to the samples)"
+            )
+        return FileNotFoundError(
+            f"{self.location()} does not exist; versions of it: {', '.join(kept[:5])}"
+        )
+
+    def _versions(self) -> list[str]:
+        return list(self.list_versions(full_path=False))
+
+
+class AtomicDataset(FileDataset):
     """A file that another dataset reads and writes, saved whole or not at all.
 
     The other dataset writes to a temporary path beside the file, which then replaces it, so a
@@ -57,22 +214,45 @@ class AtomicDataset(LocalDataset):
         filepath: str,
         dataset: str | dict[str, Any] | None = None,
         missing_is_none: bool = False,
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Bind the dataset to its file.
 
         Args:
-            filepath: The file; made absolute to the project by Kedro.
+            filepath: The file, a path or an address; a path is made absolute to the project by
+                Kedro.
             dataset: Type of the dataset that reads and writes the file, or a mapping of its type
                 and arguments but for `filepath`.
             missing_is_none: Whether an absent file loads as None, for optional artefacts.
+            version: Of Kedro's `versioned: true`.
+            credentials: Of the address, for fsspec.
+            fs_args: Of fsspec's file system; `open_args_load` and `open_args_save` are those of
+                the dataset that reads and writes the file.
             metadata: For plugins, such as Kedro-Viz; ignored by Kedro.
         """
-        super().__init__(filepath=filepath, metadata=metadata)
-        self._config = {"type": dataset} if isinstance(dataset, str) else dataset or self.DATASET
+        system = dict(fs_args or {})
+        opened = {name: system.pop(name) for name in UTF8 if name in system}
+        super().__init__(
+            filepath=filepath,
+            version=version,
+            credentials=credentials,
+            fs_args=system,
+            metadata=metadata,
+        )
+        self._config = dict(
+            {"type": dataset} if isinstance(dataset, str) else dataset or self.DATASET
+        )
+        if opened:
+            self._config = {
+                **self._config,
+                "fs_args": {**self._config.get("fs_args", {}), **opened},
+            }
         self._missing_is_none = missing_is_none
         if type(self) is AtomicDataset:
-            self.wrapped(self.filepath)  # a wrong type or argument fails before the run, not after
+            self.wrapped(Path(filepath))  # a wrong type fails before the run, not after
 
     def load(self) -> Any:  # noqa: ANN401 - each subclass's `read` narrows it
         """Read the artefact.
@@ -80,15 +260,12 @@ class AtomicDataset(LocalDataset):
         Raises:
             DatasetError: when it does not exist or cannot be read.
         """
-        if not self.filepath.is_file():
+        if not self.exists():
             if self._missing_is_none:
                 return None
-            raise FileNotFoundError(
-                f"{self.filepath} does not exist: the pipeline that writes it has not run yet "
-                "(`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
-                "up to the samples)"
-            )
-        return self.read(self.filepath)
+            raise self._missing()
+        with self.local_copy() as path:
+            return self.read(path)
 
     def save(self, data: Any) -> None:  # noqa: ANN401 - each subclass's `write` narrows it
         """Replace the file.
@@ -96,7 +273,7 @@ class AtomicDataset(LocalDataset):
         Raises:
             DatasetError: when writing fails; what was there before is untouched.
         """
-        with replacing_file(self.filepath) as temporary:
+        with self.replacement() as temporary:
             self.write(temporary, data)
 
     def read(self, path: Path) -> Any:  # noqa: ANN401 - each subclass narrows it
@@ -115,3 +292,20 @@ class AtomicDataset(LocalDataset):
     def wrapped(self, path: Path) -> Any:  # noqa: ANN401 - a dataset of any class
         """The dataset that reads and writes the format, bound to a path; imported on use."""
         return AbstractDataset.from_config("", {**self._config, "filepath": str(path)})
+
+
+def unwrapped(dataset: Any) -> Any:  # noqa: ANN401 - a dataset of any class
+    """The dataset itself, where Kedro's CachedDataset holds it."""
+    return dataset._dataset if isinstance(dataset, CachedDataset) else dataset
+
+
+def location(dataset: Any) -> str | None:  # noqa: ANN401 - a dataset of any class
+    """Where a dataset of any class keeps its artefact, for a message; None: in memory only."""
+    dataset = unwrapped(dataset)
+    if isinstance(dataset, FileDataset):
+        return dataset.location()
+    described = dataset._describe()
+    path, protocol = described.get("filepath"), described.get("protocol", "file")
+    if path is None:
+        return None
+    return str(display_path(Path(path))) if protocol == "file" else f"{protocol}://{path}"

@@ -5,9 +5,11 @@ Kedro sees one file, and `--only-missing-outputs` cannot take an incomplete fold
 one.
 """
 
+import atexit
 import os
+import tempfile
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pkgutil import resolve_name
 from typing import Any, ClassVar
 
@@ -16,7 +18,7 @@ from kedro_datasets._typing import JSONPreview
 
 from sagan.common.files import restore_folder
 from sagan.common.results import replace_folder
-from sagan.datasets.base import LocalDataset
+from sagan.datasets.base import FileDataset, LocalDataset, require_local
 from sagan.datasets.text_datasets import JSONDataset, json_preview, parse_json
 
 
@@ -25,6 +27,23 @@ class HandleDataset(JSONDataset):
 
     HANDLE: ClassVar[str]
     """Import path of the class with `open(path)`; imported on use, since it may import torch."""
+
+    def __init__(self, *, filepath: str, **options: Any) -> None:  # noqa: ANN401
+        """Bind the dataset to its file.
+
+        Args:
+            filepath: The JSON file, of this disk as the folder is.
+            **options: Of `AtomicDataset`.
+
+        Raises:
+            ValueError: for an address.
+        """
+        require_local(filepath, type(self).__name__)
+        super().__init__(filepath=filepath, **options)
+
+    def facts(self) -> dict[str, Any] | None:
+        """What the file records of the folder, without opening the folder; None without a file."""
+        return dict(JSONDataset.read(self, self.filepath)) if self.exists() else None
 
     def read(self, path: Path) -> Any:  # noqa: ANN401 - an object of the handle's class
         """Open the handle.
@@ -40,14 +59,15 @@ class HandleDataset(JSONDataset):
 
     def write(self, path: Path, data: Any) -> None:  # noqa: ANN401 - a Handle with facts
         """Write the handle's path and facts."""
-        super().write(path, {**data.facts(), "path": self._portable(data.path)})
+        super().write(path, {**data.facts(), "path": _portable(data.path, path.parent.resolve())})
 
-    def _portable(self, path: Path) -> str:
-        """The path as it holds in another clone: relative if inside the project or data folders."""
-        folder, path = self.filepath.parent.resolve(), path.resolve()
-        if path.is_relative_to(find_kedro_project(folder) or folder.parent):
-            return Path(os.path.relpath(path, folder)).as_posix()
-        return path.as_posix()
+
+def _portable(path: Path, folder: Path) -> str:
+    """The path as it holds in another clone: relative if inside the project or data folders."""
+    path = path.resolve()
+    if path.is_relative_to(find_kedro_project(folder) or folder.parent):
+        return Path(os.path.relpath(path, folder)).as_posix()
+    return path.as_posix()
 
 
 class ImageFolderDataset(HandleDataset):
@@ -90,38 +110,66 @@ class ShardStoreDataset(HandleDataset):
             return super().load()
         from sagan.data.shards.transfer import fetch_store
 
-        return fetch_store(self.address, self.filepath.parent / "shards")
+        return fetch_store(self.address, Path(self._filepath).parent / "shards")
+
+    def facts(self) -> dict[str, Any] | None:
+        """The file's record; None with an address, since it would be of other shards."""
+        return None if self.address is not None else super().facts()
 
     def _exists(self) -> bool:
         return self.address is not None or super()._exists()
 
 
-class GeneratorBundleDataset(LocalDataset):
+class GeneratorBundleDataset(FileDataset):
     """A folder with a trained generator and everything that sampling needs."""
 
     def load(self) -> Any:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
-        """Open the bundle.
+        """Open the bundle; one at an address is copied to a temporary folder first.
 
         Raises:
             DatasetError: when it is missing or damaged.
         """
         from sagan.bundle.generator_bundle import GeneratorBundle
 
-        restore_folder(self.filepath)
-        return GeneratorBundle.open(self.filepath)
+        if self.is_local:
+            restore_folder(self.filepath)
+            return GeneratorBundle.open(self.filepath)
+        if not self.exists():
+            raise self._missing()
+        temporary = tempfile.TemporaryDirectory(prefix="sagan-generator-")
+        atexit.register(temporary.cleanup)  # the bundle reads its weights when they are asked for
+        folder = Path(temporary.name)
+        remote = self._remote(self._get_load_path())
+        for path in self._fs.find(remote):
+            copy = folder / PurePosixPath(path).relative_to(remote.lstrip("/"))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            self._fs.get_file(path, str(copy))
+        return GeneratorBundle.open(folder)
 
     def save(self, data: Any) -> None:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
         """Copy the bundle's folder, whole or not at all; a former one that was changed is kept."""
-        replace_folder(Path(data.path), self.filepath)
+        target = self._get_save_path()
+        if self.is_local:
+            replace_folder(Path(data.path), Path(target))
+            return
+        source = Path(data.path)
+        files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+        # the description last: it makes a bundle of the files, and has the checksum of the weights
+        for path in sorted(files, key=lambda path: path.name == "config.json"):
+            self.upload(path, target / path.relative_to(source).as_posix())
 
     def preview(self) -> JSONPreview:
         """The bundle's configuration for Kedro-Viz."""
-        config = self.filepath / "config.json"
-        return json_preview(parse_json(config.read_text(encoding="utf-8"), str(config)))
+        with self.local_copy() as folder:
+            config = folder / "config.json"
+            return json_preview(parse_json(config.read_text(encoding="utf-8"), str(config)))
 
     def _exists(self) -> bool:
-        restore_folder(self.filepath)
-        return (self.filepath / "config.json").is_file()
+        folder = self._get_load_path()
+        if not self.is_local:
+            return self._remote_exists(self._remote(folder / "config.json"))
+        restore_folder(Path(folder))
+        return (Path(folder) / "config.json").is_file()
 
 
 class WorkspaceDataset(LocalDataset):

@@ -19,7 +19,8 @@ class CSVDataset(AtomicDataset):
         """The first rows for Kedro-Viz."""
         import pandas as pd
 
-        return _as_preview(pd.read_csv(self.filepath, nrows=nrows))
+        with self.local_copy() as path:
+            return _as_preview(pd.read_csv(path, nrows=nrows))
 
 
 class ParquetDataset(AtomicDataset):
@@ -31,7 +32,7 @@ class ParquetDataset(AtomicDataset):
         """The first rows for Kedro-Viz, read without the rest of the file."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.filepath) as file:
+        with self.local_copy() as path, pq.ParquetFile(path) as file:
             rows = next(file.iter_batches(batch_size=nrows), file.schema_arrow.empty_table())
         return _as_preview(rows.to_pandas())
 

@@ -44,7 +44,8 @@ class JSONDataset(AtomicDataset):
 
     def preview(self) -> JSONPreview:
         """The document for Kedro-Viz; a long one is cut to its short values."""
-        return json_preview(JSONDataset.read(self, self.filepath))
+        with self.local_copy() as path:
+            return json_preview(JSONDataset.read(self, path))
 
 
 class ValidationReportDataset(JSONDataset):
@@ -52,7 +53,7 @@ class ValidationReportDataset(JSONDataset):
 
     def preview(self) -> TablePreview:
         """The validation status, then what was expected and what was found, for Kedro-Viz."""
-        report = self.read(self.filepath)
+        report = self.load()
         counts = report.get("counts", {})
         found = ", ".join(
             f"{counts[name]:,} {name}" for name in ("images", "classes") if name in counts
@@ -96,7 +97,7 @@ class JSONLinesDataset(AtomicDataset):
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """The last records as a table for Kedro-Viz."""
-        records = self.read(self.filepath)[-nrows:]
+        records = self.load()[-nrows:]
         columns = list(dict.fromkeys(key for record in records for key in record))
         return _table(columns, [[record.get(column) for column in columns] for record in records])
 
@@ -108,7 +109,8 @@ class PlotlyDataset(AtomicDataset):
 
     def preview(self) -> PlotlyPreview:
         """The figure for Kedro-Viz."""
-        return PlotlyPreview(self.wrapped(self.filepath).preview())
+        with self.local_copy() as path:
+            return PlotlyPreview(self.wrapped(path).preview())
 
 
 def json_preview(data: Any) -> JSONPreview:  # noqa: ANN401 - whatever JSON holds

@@ -10,22 +10,31 @@ import gradio as gr
 from sagan.common.naming import full_names
 from sagan.explorer import pictures
 from sagan.explorer.candidates import Candidate
+from sagan.explorer.completer import Completer
+from sagan.explorer.completion_tab import CompletionTab
 from sagan.explorer.views import Endpoint, LatentPoint
+from sagan.sampling.config import FilmConfig
+from sagan.sampling.film import shares, write_film
 
 SAMPLES = 8
+_DOWNLOAD = "() => document.querySelector('#made').click()"  # once it is made
 HINT = "**Attention maps**: click on any point of the sample"
 
 
 class Page:
     """The widgets and their callbacks."""
 
-    def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
+    def __init__(
+        self, candidates: Sequence[Candidate], folder: Path, completer: Completer | None = None
+    ) -> None:
         """Show the generators side by side, at the same latents and the same point.
 
         Args:
             candidates: The generators.
             folder: Where downloads are written.
+            completer: Of the tab of completions; None: there is none.
         """
+        self._completer = completer
         self._candidates = list(candidates)
         self._first = candidates[0].explorer.bundle
         self._names = list(full_names(self._first.class_names, self._first.class_titles))
@@ -35,22 +44,32 @@ class Page:
         """Lay out the widgets and connect their callbacks."""
         with gr.Blocks(title="SAGAN explorer", analytics_enabled=False) as blocks:
             gr.Markdown(self._heading())
-            point, index = gr.State((0.5, 0.5)), gr.State(0)
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=1, min_width=280, elem_id="controls"):
-                    shown, *ends = self._controls()
-                with gr.Column(scale=3, min_width=300):
-                    title, gallery = gr.Markdown(), _gallery()
-                    gr.Markdown(HINT)
-                    frames = [self._frame(i) for i in range(len(self._candidates))]
-                    described = gr.Markdown(elem_id="description")
-                    with gr.Row():
-                        png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
-                        npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
-            state = [shown, *ends, index, point]
-            outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
-            self._wire(blocks, [title, gallery], frames, state, outputs)
+            with gr.Tab("Attention"):
+                self._attention(blocks)
+            if self._completer is not None:
+                with gr.Tab("Completion"):
+                    CompletionTab(self._completer).build()
         return cast(gr.Blocks, blocks)
+
+    def _attention(self, blocks: gr.Blocks) -> None:
+        point, index = gr.State((0.5, 0.5)), gr.State(0)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=1, min_width=280, elem_id="controls"):
+                shown, *ends = self._controls()
+            with gr.Column(scale=3, min_width=300):
+                title, gallery = gr.Markdown(), _gallery()
+                gr.Markdown(HINT)
+                frames = [self._frame(i) for i in range(len(self._candidates))]
+                described = gr.Markdown(elem_id="description")
+                with gr.Row():
+                    png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
+                    npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
+                    film = gr.Button("Film (WebP)", elem_id="film", size="sm")
+                made = gr.DownloadButton(visible="hidden", elem_id="made")
+        state = [shown, *ends, index, point]
+        outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
+        self._wire(blocks, [title, gallery], frames, state, outputs)
+        film.click(self.film, state, made).then(fn=None, js=_DOWNLOAD)
 
     def _heading(self) -> str:
         first = self._candidates[0]
@@ -58,7 +77,7 @@ class Page:
         grey = ", grey" if self._first.image_channels == 1 else ""
         alone = f"weights: {first.name}; " if len(self._candidates) == 1 else ""
         return (
-            f"# Attention of the generator\n{self._first.num_classes} classes at "
+            f"# Generator explorer\n{self._first.num_classes} classes at "
             f"{self._first.image_size} px{grey}, {self._first.facts.get('images_seen', 0):,} "
             f"images seen, {alone}self-attention at: {blocks}"
         )
@@ -175,6 +194,20 @@ class Page:
         none = "This generator has no self-attention: there is no map to draw."
         words = "  \n".join(described) or none  # a line each
         return [*drawn, words, *self._downloads(shown[0], latent_point)]
+
+    def film(self, *values: Any) -> str:  # noqa: ANN401
+        """The way to the other sample and back, with the maps of the first weights shown."""
+        checked, *ends, index, point = values
+        ends[4] = 0.5  # of the way: whatever the slider says
+        latent_point, shown = _latent_point(ends, index), self._shown(checked)[0]
+        if latent_point.end is None:
+            raise gr.Error("choose another class or seed to interpolate to", print_exception=False)
+        config = FilmConfig()
+        name = f"film-{abs(hash((latent_point, point, self._candidates.index(shown)))):016x}"
+        path = self._folder / f"{name}.{config.format}"
+        frames = pictures.film_frames(shown.explorer, latent_point, point, shares(config))
+        _error_on_page(write_film, path, frames, config)
+        return str(path)
 
     def _shown(self, checked: Sequence[int]) -> list[Candidate]:
         """The candidates that are ticked; the first one where none is."""

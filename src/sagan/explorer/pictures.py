@@ -1,5 +1,7 @@
 """Pictures of a view: the sample with the query point, and an attention map of that point."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,24 @@ def map_picture(view: View, resolution: int, point: Point) -> Image.Image:
     tile = heat_tile(sample_picture(view.image), weights_at(view, resolution, point))
     mark_point(tile, _pixel(point, tile.width), POINT_COLOUR)
     return tile
+
+
+def film_frames(
+    explorer: Explorer, latent_point: LatentPoint, point: Point, shares: Iterable[float]
+) -> Iterator[np.ndarray]:
+    """The way between two samples, each frame with its maps: uint8 [H, W, 3].
+
+    Args:
+        explorer: of the generator.
+        latent_point: its two ends.
+        point: whose attention is shown.
+        shares: of the way, a frame each.
+    """
+    for share in shares:
+        view = explorer.view(replace(latent_point, t=share))
+        tiles = [sample_picture(view.image, point)]
+        tiles += [map_picture(view, resolution, point) for resolution in explorer.resolutions]
+        yield np.hstack([np.asarray(tile) for tile in tiles])
 
 
 def weights_at(view: View, resolution: int, point: Point) -> np.ndarray:

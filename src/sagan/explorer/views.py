@@ -10,12 +10,11 @@ from threading import Lock
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.models.generator import Generator
-from sagan.models.normalization import ConditionalBatchNorm2d
 from sagan.sampling.attention_maps import generate_with_attention
+from sagan.sampling.interpolation import blended_classes, interpolate
 from sagan.sampling.latents import sample_latents
 
 KEPT_VIEWS = 32
@@ -69,7 +68,6 @@ class Explorer:
         """
         self.bundle, self.device = bundle, device
         self._generator = bundle.load(device)
-        _add_class(self._generator)
         self._kept = lru_cache(KEPT_VIEWS)(self._draw)
         self._lock = Lock()
 
@@ -83,7 +81,7 @@ class Explorer:
         start = self._latent(point.start, point.truncation)
         if point.end is None or point.t <= 0:
             return start
-        return slerp(start, self._latent(point.end, point.truncation), point.t)
+        return interpolate(start, self._latent(point.end, point.truncation), point.t)
 
     def view(self, point: LatentPoint) -> View:
         """The sample of a point, and its attention maps.
@@ -106,13 +104,13 @@ class Explorer:
         return images
 
     def _draw(self, point: LatentPoint) -> View:
-        label = point.label
-        if label is None and point.end is not None:
-            label = self._between(point.start.class_label, point.end.class_label, point.t)
-        labels = torch.tensor([label], device=self.device)
-        images, maps = generate_with_attention(
-            self._generator, self.latents(point).to(self.device), labels
-        )
+        others, end = torch.arange(self.bundle.num_classes), point.end
+        if point.label is None and end is not None:
+            others[point.start.class_label] = end.class_label
+        label = point.start.class_label if point.label is None else point.label
+        labels, latents = torch.tensor([label], device=self.device), self.latents(point)
+        with blended_classes(self._generator, others.to(self.device), point.t):
+            images, maps = generate_with_attention(self._generator, latents.to(self.device), labels)
         return View(images[0], {resolution: found[0] for resolution, found in maps.items()})
 
     def _latent(self, end: Endpoint, truncation: float | None) -> Tensor:
@@ -124,46 +122,3 @@ class Explorer:
         if not 0 <= end.class_label < self.bundle.num_classes:
             known = f"0..{self.bundle.num_classes - 1}"
             raise ValueError(f"class label: expected {known}, got {end.class_label}")
-
-    @torch.no_grad()
-    def _between(self, start: int, end: int, t: float) -> int:
-        """Mix two classes' gains and biases into the spare row; its label."""
-        for norm in _norms(self._generator):
-            for table in (norm.gain, norm.bias):
-                if len(table) > 1:
-                    table[-1] = torch.lerp(table[start], table[end], t)
-        return self.bundle.num_classes
-
-
-def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """Spherical interpolation, so that lengths stay those of a normal distribution.
-
-    Args:
-        start: float [N, Z].
-        end: float [N, Z].
-        t: 0..1; at 0 and 1 the ends themselves, bit for bit.
-    """
-    if t <= 0 or torch.equal(start, end):
-        return start
-    if t >= 1:
-        return end
-    a, b = (z / z.norm(dim=1, keepdim=True) for z in (start, end))
-    angle = torch.arccos((a * b).sum(dim=1, keepdim=True).clamp(-1, 1))
-    if float(angle.sin().abs().min()) < 1e-4:  # along one line: there is no arc
-        return torch.lerp(start, end, t)
-    weights = (torch.sin((1 - t) * angle), torch.sin(t * angle))
-    return (weights[0] * start + weights[1] * end) / torch.sin(angle)
-
-
-def _norms(generator: Generator) -> list[ConditionalBatchNorm2d]:
-    return [layer for layer in generator.modules() if isinstance(layer, ConditionalBatchNorm2d)]
-
-
-def _add_class(generator: Generator) -> None:
-    """A spare row below each table, for mixtures of classes."""
-    for norm in _norms(generator):
-        if len(norm.gain) > 1:  # one row serves all classes: there is nothing to mix
-            for name in ("gain", "bias"):
-                table = getattr(norm, name)
-                spare = torch.cat([table, table[:1]])
-                setattr(norm, name, nn.Parameter(spare, requires_grad=False))

@@ -15,8 +15,9 @@ from kedro.io import AbstractDataset, CatalogConfigResolver, DatasetError
 logger = logging.getLogger(__name__)
 
 _CATCHES_ALL = re.compile(r"\{\w+\}")
+_WORKSPACE = "sagan.datasets.WorkspaceDataset"
 _IN_MEMORY = {"{default}": {"type": "kedro.io.MemoryDataset"}}  # Kedro's default
-_OF_CATALOG = {"versioned", "credentials", "validator"}  # read before a dataset is made
+_OF_CATALOG = {"credentials", "validator"}  # read before a dataset is made
 
 
 def check_catalog(entries: Mapping[str, Any], artefacts: Set[str]) -> None:
@@ -46,6 +47,23 @@ def check_catalog(entries: Mapping[str, Any], artefacts: Set[str]) -> None:
             )
 
 
+def check_load_versions(entries: Mapping[str, Any], load_versions: Mapping[str, str]) -> None:
+    """Refuse versions to load of datasets that have none.
+
+    Raises:
+        ValueError: naming them.
+    """
+    known = {name: entry for name, entry in entries.items() if isinstance(entry, Mapping)}
+    without = [
+        name for name in load_versions or {} if not known.get(name, {}).get("versioned", False)
+    ]
+    if without:
+        raise ValueError(
+            f"--load-versions: {', '.join(sorted(without))}: no versions are kept; "
+            "versioned: true in the catalog (conf/*/catalog*.yml) keeps them"
+        )
+
+
 def _without_entry(entries: Mapping[str, Any], artefacts: Set[str]) -> list[str]:
     patterns = {name: entry for name, entry in entries.items() if "{" in name}
     if any(_CATCHES_ALL.fullmatch(name) for name in patterns):
@@ -59,6 +77,8 @@ def _entry_fault(name: str, entry: Any) -> str | None:  # noqa: ANN401 - raw con
     """Why a dataset of the project's own cannot be made; Kedro would find it when its node runs."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("type"), str):
         return f"{name}: got {entry!r}; expected a mapping with a 'type'"
+    if name.endswith("_workspace") and entry["type"] != _WORKSPACE:
+        return f"{name}: nodes work in this folder themselves; expected type: {_WORKSPACE}"
     if not entry["type"].startswith("sagan."):
         return None  # making another library's dataset would import the library
     try:

@@ -47,6 +47,12 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         ValueError: listing all faults at once.
     """
     known = {name for pipeline in pipelines.values() for name in _parameter_names(pipeline)}
+    # a pipeline that a user added, known by its lack of a namespace, may not use its file yet
+    known |= {
+        name
+        for name, pipeline in pipelines.items()
+        if not any(node.namespace for node in pipeline.nodes)
+    }
     models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
     faults = [unknown_key(name, known) for name in parameters if name not in known]
     faults += [

@@ -7,23 +7,22 @@ is to read. `CHECKS` lists all of them, in the order in which they run.
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from sagan.common.files import display_path
-from sagan.common.schema import Config
-from sagan.datasets.text_datasets import parse_json
+from sagan.datasets.base import location
+from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Pipeline, CatalogProtocol], None]
-_Model = TypeVar("_Model", bound=Config)
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
-COMPUTING = frozenset({"training", "sampling", "evaluation"})  # with a parameter `device`
-SHARDS, REPORT, SUITES = "image_shards", "validation_report", "expectation_suites"
+COMPUTING = frozenset(
+    {"training", "sampling", "evaluation", "completion"}
+)  # with a parameter `device`
+REPORT, SUITES = "validation_report", "expectation_suites"
 BUNDLE = "generator_bundle"
 
 
@@ -38,7 +37,7 @@ def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.data.config import AcquisitionConfig
     from sagan.data.sources.acquire import source_path
 
-    source_path(_parameters(catalog, "acquisition", AcquisitionConfig))
+    source_path(parameters_of(catalog, "acquisition", AcquisitionConfig))
 
 
 def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -53,23 +52,22 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
         return  # validation runs in this same pipeline, so it stops bad data itself
     from sagan.data.validation_status import require_passed_validation
 
-    facts, report = _shard_facts(catalog), Path(catalog.get(REPORT).filepath)
+    facts, report = shard_facts(catalog), catalog.get(REPORT)
     if facts is None:
         return  # a published store was validated on the machine that published it
     consequence = f"{min(training)} does not start"
-    if not report.is_file():
+    if not report.exists():
         raise FileNotFoundError(
-            f"{display_path(report)} does not exist: {consequence} without the validation "
+            f"{location(report)} does not exist: {consequence} without the validation "
             "report of its images; run kedro run --pipelines=data_validation, or dvc pull"
         )
-    status = parse_json(report.read_text("utf-8"), str(report))
     require_passed_validation(
-        status, facts.get("data_hash"), consequence, "data_validation,preprocessing"
+        report.load(), facts.get("data_hash"), consequence, "data_validation,preprocessing"
     )
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA where there is none.
+    """Refuse CUDA, and CUDA graphs, where there is none.
 
     Raises:
         ValueError: saying what to do.
@@ -77,11 +75,13 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     running = _namespaces(pipeline)
     names = running & COMPUTING | ({"training"} if "tuning" in running else set())
     for name in sorted(names):
-        device = str(dict(catalog.load(f"params:{name}")).get("device"))
-        if device.startswith("cuda"):
+        parameters = dict(catalog.load(f"params:{name}"))
+        device, mode = str(parameters.get("device")), str(parameters.get("compile"))
+        if device.startswith("cuda") or mode == "cuda-graph":
             from sagan.common.devices import choose_device
+            from sagan.training import require_gpu_for_graphs
 
-            choose_device(device)
+            require_gpu_for_graphs(mode, choose_device(device).type)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -91,19 +91,19 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ValueError: naming all that is wrong with them.
     """
     running = _namespaces(pipeline) & TRAINING
-    image_size = _image_size(pipeline, catalog) if running else None
+    image_size = size_of(pipeline, catalog) if running else None
     if image_size is None:
         return
     from sagan.training.config import TrainingConfig
 
-    training = _parameters(catalog, "training", TrainingConfig)
+    training = parameters_of(catalog, "training", TrainingConfig)
     if "comparison" in running:
         from sagan.comparison.config import ComparisonConfig
         from sagan.comparison.variants import build_variants
 
-        config = _parameters(catalog, "comparison", ComparisonConfig)
+        config = parameters_of(catalog, "comparison", ComparisonConfig)
         weights = dict(catalog.load("params:evaluation")).get("weights")
-        channels = _image_channels(pipeline, catalog)
+        channels = channels_of(pipeline, catalog)
         build_variants(config, training, image_size, weights, image_channels=channels)
     if "training" in running:
         from sagan.training.config.networks import network_faults
@@ -129,13 +129,13 @@ def check_start(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         return
     from sagan.training.config import TrainingConfig
 
-    training = _parameters(catalog, "training", TrainingConfig)
+    training = parameters_of(catalog, "training", TrainingConfig)
     if training.start_from is not None:
         from sagan.training.store.trained_model import check_start as check
 
-        runs_dir = Path(catalog.get("checkpoints_workspace").filepath)
-        channels = _image_channels(pipeline, catalog)
-        check(training, _image_size(pipeline, catalog), runs_dir, image_channels=channels)
+        runs_dir = catalog.get("checkpoints_workspace").filepath
+        channels = channels_of(pipeline, catalog)
+        check(training, size_of(pipeline, catalog), runs_dir, image_channels=channels)
 
 
 def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -151,16 +151,14 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if weights is None:
         return
     if BUNDLE in pipeline.inputs():
-        from sagan.bundle.generator_bundle import GeneratorBundle
-
-        path = Path(catalog.get(BUNDLE).filepath)
-        if path.is_dir():  # where there is none, loading says so with the remedy
-            GeneratorBundle.open(path, weights)
+        bundle = catalog.get(BUNDLE)
+        if bundle.exists():  # where there is none, loading says so with the remedy
+            bundle.load().choose(weights)
     if BUNDLE not in pipeline.all_outputs():
         return
     from sagan.training.config import TrainingConfig
 
-    training = _parameters(catalog, "training", TrainingConfig)
+    training = parameters_of(catalog, "training", TrainingConfig)
     if weights == "ema" and training.ema_decay is None:
         remedy = "set training.ema_decay to train with averaged weights"
     elif weights == "raw" and training.ema_decay is not None and not training.export_raw:
@@ -186,10 +184,10 @@ def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.tuning.config import TuningConfig
     from sagan.tuning.study_check import check_study as check
 
-    training = _parameters(catalog, "training", TrainingConfig)
-    config = _parameters(catalog, "tuning", TuningConfig)
-    channels = _image_channels(pipeline, catalog)
-    check(config, training, _image_size(pipeline, catalog), image_channels=channels)
+    training = parameters_of(catalog, "training", TrainingConfig)
+    config = parameters_of(catalog, "tuning", TuningConfig)
+    channels = channels_of(pipeline, catalog)
+    check(config, training, size_of(pipeline, catalog), image_channels=channels)
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -206,7 +204,7 @@ def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.validation.suite import build_expectations
     from sagan.validation.suites import read_suites
 
-    config = _parameters(catalog, "data_validation", DataValidationConfig)
+    config = parameters_of(catalog, "data_validation", DataValidationConfig)
     read_known_classes(config.known_classes)
     build_expectations(read_suites(catalog.load(SUITES), config).expected)
 
@@ -222,7 +220,7 @@ def check_inception_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
         return
     from sagan.metrics.config import EvaluationConfig
 
-    config = _parameters(catalog, "evaluation", EvaluationConfig)
+    config = parameters_of(catalog, "evaluation", EvaluationConfig)
     if config.features != "inception":
         return
     from sagan.metrics.features.inception import require_weights
@@ -235,6 +233,37 @@ def check_inception_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
         logger.warning("training continues, but: %s", error)
 
 
+def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse completion of images that cannot be read, under a mask or of a class that is unknown.
+
+    Raises:
+        DatasetError: if there is no generator bundle, or no shards.
+        FileNotFoundError: if there is no image.
+        ValueError: for an image, a mask or a class that cannot be used.
+    """
+    if "completion" not in _namespaces(pipeline):
+        return
+    from sagan.completion.config import CompletionConfig
+    from sagan.completion.inputs import find_images, prepare, require_known_mask
+
+    config = parameters_of(catalog, "completion", CompletionConfig)
+    if {BUNDLE, SHARDS} <= pipeline.inputs():
+        from sagan.training.store.discriminator import discriminator_of
+
+        bundle = catalog.load(BUNDLE)
+        prepare(bundle, catalog.load(SHARDS), config)
+        discriminator_of(config.discriminator, bundle)
+        return
+    require_known_mask(config.mask)
+    if config.images is not None:
+        find_images([Path(config.images)])
+
+
+def _namespaces(pipeline: Pipeline) -> set[str]:
+    """Names of the project's pipelines that run."""
+    return {node.namespace for node in pipeline.nodes}
+
+
 CHECKS: tuple[Check, ...] = (
     check_source,
     check_validation_status,
@@ -245,56 +274,5 @@ CHECKS: tuple[Check, ...] = (
     check_study,
     check_expectations,
     check_inception_weights,
+    check_completion,
 )
-
-
-def image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, int | None]:
-    """Size, channels, number of classes of the images to train on; None where not known yet."""
-    facts = _shard_facts(catalog)
-    classes = None if facts is None else len(facts.get("class_names", ())) or None
-    return {
-        "image_size": _image_size(pipeline, catalog),
-        "image_channels": _image_channels(pipeline, catalog),
-        "num_classes": classes,
-    }
-
-
-def _namespaces(pipeline: Pipeline) -> set[str]:
-    """Names of the project's pipelines that run."""
-    return {node.namespace for node in pipeline.nodes}
-
-
-def _parameters(catalog: CatalogProtocol, name: str, model: type[_Model]) -> _Model:
-    return model.model_validate(catalog.load(f"params:{name}"))
-
-
-def _image_size(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
-    """Side of the images that this run trains on, None where not known yet [px]."""
-    return _image_facts(pipeline, catalog).get("image_size")
-
-
-def _image_channels(pipeline: Pipeline, catalog: CatalogProtocol) -> int:
-    """Channels of those images; a record without a number is of three."""
-    return int(_image_facts(pipeline, catalog).get("channels", 3))
-
-
-def _image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
-    if SHARDS in pipeline.all_outputs():
-        from sagan.data.config import PreprocessingConfig
-
-        return _parameters(catalog, "preprocessing", PreprocessingConfig).model_dump()
-    return (_shard_facts(catalog) if SHARDS in pipeline.inputs() else None) or {}
-
-
-def _shard_facts(catalog: CatalogProtocol) -> dict[str, Any] | None:
-    """What an earlier run recorded of its shards.
-
-    None where there are none, and where the catalog names the address of a published store: the
-    record would be of other shards.
-    """
-    dataset = catalog.get(SHARDS)
-    path = Path(dataset.filepath)
-    if getattr(dataset, "address", None) is not None or not path.is_file():
-        return None
-    facts: dict[str, Any] = parse_json(path.read_text("utf-8"), str(path))
-    return facts

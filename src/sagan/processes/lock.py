@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -75,8 +75,9 @@ def exclusive_folder(folder: Path, job: str = "") -> Iterator[bool]:
         if holds:
             now = datetime.now().astimezone().isoformat(" ", "seconds")
             who = f"process {os.getpid()} on {socket.gethostname()} since {now}{suffix}\n"
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, who.encode(), 0)
+            with suppress(OSError):  # a full disk, of which the next write says more
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, who.encode(), 0)
         yield holds
     finally:
         os.close(descriptor)

@@ -1,5 +1,7 @@
 """Configuration of sampling (`params:sampling`)."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from sagan.common.schema import Config, DeviceName, Seed
@@ -37,4 +39,23 @@ class SamplingConfig(Config):
     attention: AttentionMapsConfig = AttentionMapsConfig()
     device: DeviceName = Field(
         "auto", description="where the generator runs; auto: CUDA if available"
+    )
+
+
+class FilmConfig(Config):
+    """A film of samples that change."""
+
+    interpolate: Literal["latents", "classes", "circle", "truncation"] = Field(
+        "latents",
+        description="what changes: latents become the next of their class, classes the next "
+        "class, latents go around a circle, or the truncation falls from 3 to 0.1 std",
+    )
+    frames: int = Field(48, ge=2, description="pictures of the film")
+    fps: int = Field(12, ge=1, le=50, description="pictures a second")
+    once: bool = Field(False, description="end at the last picture; else back, and over again")
+    format: Literal["webp", "gif", "apng"] = Field(
+        "webp", description="of the file; apng is lossless"
+    )
+    attention: bool = Field(
+        False, description="beside each sample, where its marked point attends in each layer"
     )

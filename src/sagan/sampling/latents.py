@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MIN_SINE = 1e-4  # of the angle between two latents; below it, the great circle is undefined
 MIN_TRUNCATION = 0.01  # standard deviations; below it, redrawing takes minutes
 
 
@@ -50,28 +49,6 @@ def column_latents(
 ) -> Tensor:
     """Latents of a grid whose columns share one vector each: float32 [rows * columns, Z]."""
     return sample_latents(columns, latent_dim, seed, truncation).repeat(rows, 1)
-
-
-def interpolate(starts: Tensor, ends: Tensor, share: float) -> Tensor:
-    """Points on the great circles between latents (White, 2016, Sampling Generative Networks).
-
-    A straight line would pass through lengths that samples of N(0, I) do not have.
-
-    Args:
-        starts: float [N, Z].
-        ends: float [N, Z].
-        share: of the way, 0..1.
-
-    Returns:
-        float [N, Z].
-    """
-    cosine = torch.nn.functional.cosine_similarity(starts, ends, dim=1).clamp(-1, 1)[:, None]
-    angle = torch.acos(cosine)
-    near = angle.sin() < MIN_SINE  # the same direction, or opposite ones: a straight line
-    sine = torch.where(near, 1, angle.sin())
-    first = torch.where(near, 1 - share, torch.sin((1 - share) * angle) / sine)
-    second = torch.where(near, share, torch.sin(share * angle) / sine)
-    return first * starts + second * ends
 
 
 def _one_latent(latent_dim: int, seed: int, index: int, truncation: float | None) -> np.ndarray:

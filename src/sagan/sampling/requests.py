@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def parse_classes(
-    text: str | None, class_names: Sequence[str], titles: Mapping[str, str] | None = None
+    text: str | None,
+    class_names: Sequence[str],
+    titles: Mapping[str, str] | None = None,
+    *,
+    option: str = "--classes",
 ) -> list[int]:
     """Labels of comma-separated classes, by name, number or title; all if nothing is given.
 
@@ -30,6 +34,7 @@ def parse_classes(
         text: As the user gave it; None: all classes.
         class_names: One per label.
         titles: Human names of classes, by class name, as far as they are known.
+        option: How messages name what was given.
 
     Raises:
         ValueError: On classes that the bundle does not have, naming the first five, and on a title
@@ -42,12 +47,12 @@ def parse_classes(
     labels |= {name: label for label, name in enumerate(class_names)}
     titled = by_title(class_names, titles or {})
     asked = [text] if text in class_names else split_names(text)  # a name may have commas
-    asked = [_named(part, labels, titled) for part in asked]
+    asked = [_named(part, labels, titled, option) for part in asked]
     unknown = [name for name in asked if name not in labels]
     if unknown or not asked:
         near = get_close_matches(unknown[0], [*class_names, *titled], n=1) if unknown else []
         raise ValueError(
-            f"--classes: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
+            f"{option}: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
             + (f"did you mean {visible(near[0])}? " if near else "")
             + f"expected names such as {visible(', '.join(class_names[:5]))}, "
             f"or numbers 0..{len(class_names) - 1}"
@@ -55,12 +60,14 @@ def parse_classes(
     return [labels[name] for name in asked]
 
 
-def _named(asked: str, labels: Mapping[str, int], titled: Mapping[str, Sequence[str]]) -> str:
+def _named(
+    asked: str, labels: Mapping[str, int], titled: Mapping[str, Sequence[str]], option: str
+) -> str:
     """The class's name, where it was asked for by its title."""
     found = () if asked in labels else titled.get(asked.lower(), ())
     if len(found) > 1:
         raise ValueError(
-            f"--classes: '{asked}' is the name of {len(found)} classes: {', '.join(found[:5])}; "
+            f"{option}: '{asked}' is the name of {len(found)} classes: {', '.join(found[:5])}; "
             "give one of these"
         )
     return found[0] if found else asked

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from sagan.data.archives.members import ArchiveError
 from sagan.data.config import AcquisitionConfig
 from sagan.data.image_folder import ImageFolder
 from sagan.data.sources.acquire import acquire
@@ -59,6 +60,13 @@ def test_images_without_classes_are_one_class(tmp_path, form):
 def test_a_flat_val_goes_with_a_flat_train(tmp_path):
     write_files(tmp_path / "mine", images("train/1.jpg", "train/2.jpg", "val/3.jpg"))
     assert get(tmp_path / "mine", tmp_path).facts()["images"] == {"train": 2, "val": 1}
+
+
+def test_a_flat_train_beside_a_val_that_is_not_mounted_is_refused(tmp_path):
+    write_files(tmp_path / "mine", images("train/1.jpg"))
+    (tmp_path / "mine/val").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(ValueError, match="val is a link to nothing"):
+        get(tmp_path / "mine", tmp_path)
 
 
 def test_a_flat_val_beside_labelled_images_still_needs_its_labels(tmp_path, caplog):
@@ -241,6 +249,47 @@ def test_an_image_of_a_webdataset_without_label_is_refused(tmp_path):
         get(tmp_path / "set.tar", tmp_path)
 
 
+@pytest.mark.parametrize("label", ["label.cls", "cls"])
+def test_fields_of_a_webdataset_may_have_names_in_several_parts(tmp_path, label):
+    files = images("0.image.jpg", "1.image.jpg") | {f"{n}.{label}": b"%d" % n for n in range(2)}
+    (tmp_path / "set.tar").write_bytes(tar_of(files))
+    assert get(tmp_path / "set.tar", tmp_path).images == {"train": {"0": 1, "1": 1}}
+
+
+def test_a_label_that_no_folder_can_have_is_refused(tmp_path):
+    (tmp_path / "set.tar").write_bytes(tar_of(images("0.jpg") | {"0.cls": b"a caption " * 30}))
+    with pytest.raises(ValueError, match="cannot be names of folders"):
+        get(tmp_path / "set.tar", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"train-0.tar": images("a/0.jpg"), "val-0.tar": images("a/1.jpg")}, "another split"),
+        ({"train.tar": {"n01440764.tar": b"x", "n01443537.tar": b"x"}}, "source ilsvrc2012"),
+        ({"train.tar": {}}, "it has no files"),
+    ],
+)
+def test_archives_that_are_no_set_are_refused_unextracted(tmp_path, files, said):
+    for name, of in files.items():
+        (tmp_path / name).write_bytes(tar_of(of))
+    with pytest.raises(ArchiveError, match=said):
+        get(tmp_path / "*.tar", tmp_path)
+    assert not [*(tmp_path / "raw").rglob("*.*")]
+
+
+def test_archives_of_splits_that_have_their_folders_go_together(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / f"{split}.tar").write_bytes(tar_of(images(f"{split}/a/0.jpg")))
+    assert get(tmp_path / "*.tar", tmp_path).images == {"train": {"a": 1}, "val": {"a": 1}}
+
+
+def test_archives_in_a_folder_are_no_images(tmp_path):
+    write_files(tmp_path / "mine", {"data/train-0.tar": b"x", "data/train-0.idx": b"x"})
+    with pytest.raises(ValueError, match="archives of these by name or pattern"):
+        get(tmp_path / "mine", tmp_path)
+
+
 # parquet
 
 
@@ -346,6 +395,44 @@ def test_parquet_that_cannot_be_used_is_refused(tmp_path, row, said):
     with pytest.raises(ValueError, match=said):
         get(tmp_path / "train.parquet", tmp_path)
     assert not list((tmp_path / "raw").rglob("*.jpg"))
+
+
+@pytest.mark.parametrize("metadata", [b"{", b"[1]", b'{"info": null}', b"\xff"])
+def test_damaged_metadata_of_parquet_names_the_file(tmp_path, metadata):
+    table = pa.table({"image": [jpeg(0)], "label": [0]})
+    file = tmp_path / "train-0.parquet"
+    pq.write_table(table.replace_schema_metadata({b"huggingface": metadata}), file)
+    with pytest.raises(ArchiveError, match=r"train-0\.parquet' has damaged metadata"):
+        get(file, tmp_path)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("other", [{"names": ["b", "a"]}, {"column": "img"}])
+def test_parquet_files_that_differ_are_refused(tmp_path, split, other):
+    """Their numbers may mean other classes."""
+    parquet(tmp_path / "train-0.parquet", [(jpeg(0), 0)], ["a", "b"])
+    second = parquet(tmp_path / f"{split}-1.parquet", [(jpeg(1), 0)], other.get("names"))
+    if "column" in other:
+        pq.write_table(pa.table({"img": [jpeg(1)], "label": [0]}), second)
+    with pytest.raises(ArchiveError, match=rf"{split}-1\.parquet' has another column"):
+        get(tmp_path, tmp_path)
+
+
+def test_names_of_classes_in_parquet(tmp_path):
+    rows = [(jpeg(n), n) for n in range(3)]
+    folder = get(parquet(tmp_path / "a.parquet", rows, ["crane", "crane", "c"]), tmp_path)
+    assert folder.class_titles == {"0": "crane", "1": "crane", "2": "c"}
+    with pytest.raises(ArchiveError, match="row 2: label 2, but there are names of 2 classes"):
+        get(parquet(tmp_path / "b.parquet", rows, ["a", "b"]), tmp_path / "b")
+
+
+def test_a_folder_of_parquet_files_for_each_split(tmp_path, caplog):
+    parquet(tmp_path / "set/train/0000.parquet", [(jpeg(0), 0)])
+    parquet(tmp_path / "set/validation/0000.parquet", [(jpeg(1), 0)])
+    assert get(tmp_path / "set", tmp_path).images == {"train": {"0": 1}, "val": {"0": 1}}
+    parquet(tmp_path / "part/train-00001-of-00002.parquet", [(jpeg(0), 0)])
+    get(tmp_path / "part", tmp_path / "part")
+    assert "only 1 of the 00002 parquet files of train are read" in caplog.text
 
 
 def test_parquet_of_test_images_alone_is_refused(tmp_path):

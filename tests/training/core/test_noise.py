@@ -31,11 +31,6 @@ def test_is_a_function_of_seed_images_seen_and_global_index():
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_is_drawn_on_the_host_whatever_the_device():
-    """A device without a generator of its own, on which nothing can be drawn."""
-    assert noisy(torch.zeros(8, 3, 4, 4, device="meta")).device.type == "meta"
-
-
 def test_none_leaves_the_images_as_they_are():
     assert (
         add_real_noise(IMAGES, 0.0, seed=0, images_seen=0, batch_size=8, share=slice(0, 8))

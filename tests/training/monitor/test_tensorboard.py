@@ -119,14 +119,14 @@ def test_without_tensorboard_one_line_says_what_to_do(tmp_path, monkeypatch, cap
     assert not (tmp_path / "events").exists()
 
 
-def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch, caplog):
-    files = TensorBoardWriter(tmp_path, purge_step=None)
-
-    def full(*arguments):
+@pytest.mark.parametrize("fails", ["__init__", "add_scalar"])
+def test_a_full_disk_ends_the_event_files_and_not_the_run(tmp_path, monkeypatch, caplog, fails):
+    def full(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", full)
+    monkeypatch.setattr(f"torch.utils.tensorboard.SummaryWriter.{fails}", full)
     with caplog.at_level(logging.WARNING):
+        files = TensorBoardWriter(tmp_path, purge_step=None)
         for step in (1, 2):
             files.scalars(RECORD, step)
         files.close()

@@ -237,10 +237,11 @@ def _name_fault(name: str) -> str | None:
 
 
 def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str]:
-    """Faults that no single member shows: a name twice, more bytes than can be in there."""
+    """Faults that no single member shows: none, a name twice, more bytes than can be in there."""
     counts = Counter(member.name for member in members)
     faults = [f"'{name}' is in it more than once" for name, count in counts.items() if count > 1]
     faults += [f"'{name}' is a file and a folder" for name in file_and_folder(counts)]
+    faults += [] if members else ["it has no files: it is empty, or was overwritten by zeros"]
     total = sum(member.size_bytes for member in members)
     if total > MAX_RATIO * max(archive_bytes, 1):
         faults.append(

@@ -75,15 +75,20 @@ def records(manifest: "pd.DataFrame") -> list[ImageRecord]:
     return [ImageRecord(*row) for row in rows.itertuples(index=False, name=None)]
 
 
-def warn_of_lost_colours(manifest: "pd.DataFrame", channels: int) -> None:
-    """Warn where shards of one channel are made of images that are stored in colour."""
-    coloured = manifest["decodable"] & ~manifest["mode"].isin(GREY_MODES)
-    if channels == 1 and coloured.any():
+def warn_of_lost_colours(modes: Iterable[str | None], channels: int) -> None:
+    """Warn where shards of one channel are made of images that are stored in colour.
+
+    Args:
+        modes: Pillow's mode of each image.
+        channels: Of the shards.
+    """
+    coloured = [mode not in GREY_MODES for mode in modes]
+    if channels == 1 and any(coloured):
         logger.warning(
             "preprocessing.channels is 1: %s of %s images are stored in colour and become grey; "
             "preprocessing.channels=3 keeps their colours",
-            f"{int(coloured.sum()):,}",
-            f"{len(manifest):,}",
+            f"{sum(coloured):,}",
+            f"{len(coloured):,}",
         )
 
 

@@ -70,7 +70,7 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     if config.source == "digits" and whole:
         return write_digits(workspace / "digits")
     in_place = config.source == "folder" and whole and not any(_tables(config).values())
-    if in_place and path and is_class_folder(path):
+    if in_place and path and is_class_folder(path) and not parquet_files(path):
         return ImageFolder.open(path)
 
     tree = _tree(config, path, workspace, selection)

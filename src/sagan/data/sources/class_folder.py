@@ -24,11 +24,14 @@ from sagan.data.folder_names import (
     first_five,
     folder_names,
     is_flat,
+    is_no_image,
     loose_images,
 )
 from sagan.data.image_folder import (
+    NOT_TRAINING,
     SPLITS,
     ImageFolder,
+    lost_splits,
     require_class_folders,
     split_names,
     warn_unread_splits,
@@ -103,10 +106,10 @@ def read_class_folder(
         ValueError: if there is an image without label, or the layout is none of these.
     """
     splits = {split: path / split for split in SPLITS if (path / split).is_dir()}
-    if "train" not in splits and path.is_dir():
+    if "train" not in splits and path.is_dir() and not lost_splits(path):
         _require_images(path, labelled=tables.get("train") is not None)
         splits = {"train": path}
-    elif not any(tables.values()) and (not splits or is_class_folder(path)):
+    elif lost_splits(path) or (not any(tables.values()) and (not splits or is_class_folder(path))):
         ImageFolder.open(path)  # raises with all faults of the layout
     warn_unread_splits(path, splits)
     tree = SourceTree()
@@ -178,7 +181,24 @@ def _members(archives: list[Path]) -> Iterator[list[ExtractedMember]]:
                 f"'{clash[0]}' is a file in '{owner[clash[0]]}' and a folder in another archive; "
                 "name one of them"
             )
+        _require_one_set(archives, [*members])
         yield [*members.values()]
+
+
+def _require_one_set(archives: list[Path], names: list[str]) -> None:
+    """Refuse archives without images, and archives of several splits without their folders."""
+    if all(map(is_no_image, names)):
+        raise ArchiveError(
+            f"'{archives[0]}' has no images, but {first_five(names)}; the archive of ILSVRC-2012's "
+            "archives is a part of source ilsvrc2012"
+        )
+    words = {archive.name: re.split(r"[-_.]", archive.name.lower())[0] for archive in archives}
+    others = [name for name, word in words.items() if word in NOT_TRAINING]
+    if 0 < len(others) < len(archives) and not any("/train/" in f"/{name}" for name in names):
+        raise ArchiveError(
+            f"{first_five(others)}: images of another split would become training images; name "
+            f"those of training alone, as in '{archives[0].parent}/train-*'"
+        )
 
 
 def _extract_all(archives: list[Path], target: Path, made_of: list[dict[str, object]]) -> None:

@@ -8,6 +8,7 @@ Only the wanted classes are extracted, each into a folder that appears when it i
 Validation images go into class folders by the devkit's labels as they are written.
 """
 
+import logging
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ from sagan.data.sources.labels import folder_of, read_labels
 from sagan.data.sources.selection import Selection
 from sagan.data.sources.tree import SourceTree, class_folders
 from sagan.processes.lock import folder_lock
+
+logger = logging.getLogger(__name__)
 
 TRAIN, VAL, DEVKIT = (
     "ILSVRC2012_img_train.tar",
@@ -80,12 +83,23 @@ def extract_ilsvrc(
         chosen = _extract_train(archives / TRAIN, target / "train", selection, labels.titles)
         splits = ["train"]
         if (archives / VAL).is_file():
+            if selection.classes is None and selection.first_classes is None:
+                _warn_missing(labels, chosen)
             _extract_val(archives / VAL, target / "val", labels, chosen)
             splits.append("val")
     return SourceTree(
         folders={split: _only(class_folders(target / split), chosen) for split in splits},
         titles={name: labels.titles[name] for name in chosen if name in labels.titles},
     )
+
+
+def _warn_missing(labels: _Labels, classes: list[str]) -> None:
+    if lost := sorted(set(labels.val.values()) - set(classes)):
+        logger.warning(
+            "%s has no images of %d classes that validation has, which are left out: %s; is it "
+            "complete?",
+            *(TRAIN, len(lost), first_five(lost)),
+        )
 
 
 def _only(folders: dict[str, Path], chosen: list[str]) -> dict[str, Path]:

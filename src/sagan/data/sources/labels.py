@@ -13,6 +13,7 @@ from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
 DATASET_JSON = "dataset.json"  # of NVIDIA's tools
 _KAGGLE_HEADER = ["ImageId", "PredictionString"]
+_MAX_NAME_BYTES = 255
 _HEADERS = frozenset({"ImageId", "file", "filename", "file_name", "image", "path"})
 
 
@@ -48,6 +49,9 @@ def read_labels(path: Path, parameter: str = "val_labels") -> dict[str, str] | N
 def read_cls_files(folder: Path) -> dict[str, str]:
     """Class by path below the folder in an extracted WebDataset: `<key>.cls` has `<key>.jpg`'s.
 
+    A key ends at a name's first point (`<key>.label.cls`, `<key>.image.jpg`); where programs do not
+    know this rule, at the last.
+
     Returns:
         Nothing where there are no such files.
 
@@ -60,9 +64,17 @@ def read_cls_files(folder: Path) -> dict[str, str]:
         key = path.relative_to(folder).as_posix().removesuffix(".cls")
         found[key] = int(text) if text.isdecimal() else text
     keys = as_classes(folder, found)
-    below = (path.relative_to(folder) for path in (files_below(folder) if keys else []))
-    named = ((path.as_posix(), path.with_name(path.name.partition(".")[0])) for path in below)
-    return {name: keys[key.as_posix()] for name, key in named if key.as_posix() in keys}
+    keys = {_key(name): of_class for name, of_class in keys.items()} | keys
+    below = [p.relative_to(folder).as_posix() for p in (files_below(folder) if keys else [])]
+    named = ((name, name.rpartition(".")[0]) for name in below)
+    classes = ((name, keys.get(stem) or keys.get(_key(name))) for name, stem in named)
+    return {name: of_class for name, of_class in classes if of_class is not None}
+
+
+def _key(name: str) -> str:
+    """A path without what follows the first point of the file's name."""
+    folder, slash, file = name.rpartition("/")
+    return folder + slash + file.partition(".")[0]
 
 
 def as_classes(table: Path, labels: Mapping[str, Any]) -> dict[str, str]:
@@ -86,13 +98,18 @@ def as_classes(table: Path, labels: Mapping[str, Any]) -> dict[str, str]:
                 f"{value!r} of '{name}'"
             )
     values = set(labels.values())
-    wrong_names = {name for name in values if name[:1] in {"", "."} or {"/", "\\", "\0"} & {*name}}
+    wrong_names = {name[:60] for name in values if not _may_be_folder(name)}
     if wrong_names:
         raise ValueError(
             f"'{table}' has classes that cannot be names of folders: "
             f"{first_five(sorted(wrong_names))}"
         )
     return dict(labels)
+
+
+def _may_be_folder(name: str) -> bool:
+    short = len(name.encode()) <= _MAX_NAME_BYTES
+    return short and name[:1] not in {"", "."} and not {"/", "\\", "\0"} & {*name}
 
 
 def folder_of(labels: Path | None) -> list[Path]:

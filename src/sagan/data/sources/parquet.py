@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +21,13 @@ from sagan.data.archives.checksums import verify_checksum
 from sagan.data.archives.extraction import extract, identity, is_extracted
 from sagan.data.archives.members import MAX_RATIO, ArchiveError, ArchiveMember
 from sagan.data.archives.record import ExtractedMember
-from sagan.data.folder_names import IMAGE_SUFFIXES, UNLABELLED, first_five
+from sagan.data.folder_names import (
+    IMAGE_SUFFIXES,
+    UNLABELLED,
+    file_names,
+    first_five,
+    folder_names,
+)
 from sagan.data.image_folder import SPLITS
 from sagan.data.sources.labels import as_classes
 from sagan.data.sources.tree import SourceTree, class_folders
@@ -46,11 +53,14 @@ class _Columns(NamedTuple):
 
 def parquet_files(path: Path) -> list[Path]:
     """The parquet files that a path names: one, those of a pattern or of a dataset's folder."""
+    train = path / "train"
     if "*" in path.name:
         found = sorted(path.parent.glob(path.name))
+    elif train.is_dir():  # a folder for each split, unless there are images in it
+        images = folder_names(train) or file_names(train)
+        found = [] if images else sorted(path.glob("*/*.parquet"))
     elif path.is_dir():
         found = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
-        return [] if (path / "train").is_dir() else found
     else:
         found = [path]
     return [file for file in found if file.suffix == ".parquet" and file.is_file()]
@@ -74,7 +84,7 @@ def read_parquet(files: list[Path], target: Path, tables: Mapping[str, Path | No
     splits = _by_split(files)
     with folder_lock(target):
         made_of = {name: [identity(file) for file in of] for name, of in splits.items()}
-        columns = _columns(files[0])
+        columns = _columns([file for of in splits.values() for file in of])
         todo = [
             name
             for name, of in splits.items()
@@ -87,8 +97,8 @@ def read_parquet(files: list[Path], target: Path, tables: Mapping[str, Path | No
                 verify_checksum(file)
             _write_splits(splits, todo, columns, target, made_of)
     tree = SourceTree(folders={name: class_folders(target / name) for name in splits})
-    titles = as_classes(files[0], {name: n for n, name in enumerate(columns.names)})
-    tree.titles = {number: name for name, number in titles.items()}
+    numbers = as_classes(files[0], {str(n): n for n in range(len(columns.names))})
+    tree.titles = {numbers[str(n)]: name for n, name in enumerate(columns.names)}
     return tree
 
 
@@ -107,17 +117,42 @@ def _by_split(files: list[Path]) -> dict[str, list[Path]]:
     if found["other"]:
         names = first_five([file.name for file in found["other"]])
         logger.warning("parquet files of another split are not read: %s", names)
+    _warn_incomplete([file.name for file in files])
     return {split: found[split] for split in SPLITS if found[split]}
 
 
-def _columns(file: Path) -> _Columns:
+def _warn_incomplete(names: list[str]) -> None:
+    """Warn of files `<split>-00000-of-00002` without their others, as a broken download leaves."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for name in names:
+        if part := re.fullmatch(r"(.*)-\d+-of-(\d+)(?:-\w+)?\.parquet", name):
+            counts[part[1], part[2]] += 1
+    for (split, total), there in counts.items():
+        if there < int(total):
+            logger.warning("only %d of the %s parquet files of %s are read", there, total, split)
+
+
+def _columns(files: list[Path]) -> _Columns:
+    """The columns of the files, which must be alike."""
+    found = {file: _columns_of(file) for file in files}
+    columns = found[files[0]]
+    if other := next((file for file in files if found[file] != columns), None):
+        raise ArchiveError(
+            f"'{other}' has another column of images or labels, or other names of classes, than "
+            f"'{files[0]}'; name the files of one data set"
+        )
+    label = columns.label and f"'{columns.label}'"
+    logger.info("images in column '%s', labels in %s", columns.image, label)
+    return columns
+
+
+def _columns_of(file: Path) -> _Columns:
     """The columns of a file, by their types and by what the `datasets` library says of them."""
     import pyarrow as pa
 
     with _open(file) as opened:
         schema = opened.schema_arrow
-    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features: dict[str, Any] = described.get("info", {}).get("features", {})
+    features = _features(file, schema.metadata or {})
     images = [
         field.name
         for field in schema
@@ -133,9 +168,20 @@ def _columns(file: Path) -> _Columns:
         )
     classes = [name for name, kind in features.items() if _kind(kind) == "ClassLabel"]
     label = next((n for n in ("label", *classes, "cls") if n in schema.names), None)
-    logger.info("images in column '%s', labels in %s", images[0], label and f"'{label}'")
-    names = features[label].get("names", []) if label in classes else []
-    return _Columns(images[0], label, [str(name) for name in names])
+    names = features[label].get("names") if label in classes else None
+    return _Columns(images[0], label, [str(name) for name in names or []])
+
+
+def _features(file: Path, metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """What the `datasets` library has written of each column; nothing where another wrote it."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features")
+        return dict(features or {})
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ArchiveError(
+            f"'{file}' has damaged metadata of Hugging Face ({type(error).__name__}: {error}); "
+            "download it again"
+        ) from error
 
 
 def _kind(feature: object) -> object:
@@ -179,8 +225,13 @@ def _classes(splits: dict[str, list[Path]], columns: _Columns) -> dict[str, list
         for file in files
         for number, row in enumerate(_rows(file, columns.label))
     }
-    highest = {name: number for number, name in enumerate(columns.names)}
-    found = as_classes(splits["train"][0], rows | highest)
+    count = len(columns.names)
+    named = {f"class {n}": n for n in range(count)}
+    found = as_classes(splits["train"][0], rows | named)
+    if beyond := [row for row, number in rows.items() if named and not number < count]:
+        raise ArchiveError(
+            f"{first_five(beyond)}: label {rows[beyond[0]]}, but there are names of {count} classes"
+        )
     return {s: [c for row, c in found.items() if row.startswith(f"{s}: ")] for s in splits}
 
 

@@ -75,6 +75,11 @@ class _Made:
 _made: WeakKeyDictionary[nn.Module, _Made] = WeakKeyDictionary()
 
 
+def forget_kernels() -> None:
+    """Have every kernel made anew: operations that are recorded must make those that they use."""
+    _made.clear()
+
+
 def kernel_of(layer: nn.Module, form: Form, dtype: torch.dtype) -> Tensor:
     """A layer's kernel, once differentiable in its weight.
 

@@ -23,7 +23,8 @@ def make_shards(
     found = data_hash(validated_manifest)
     require_passed_validation(validation_report, found, "preprocessing does not start")
 
-    warn_of_lost_colours(validated_manifest, config.channels)
+    decodable = validated_manifest["decodable"]
+    warn_of_lost_colours(validated_manifest.loc[decodable, "mode"], config.channels)
     images = records(validated_manifest)
     config = config.oriented(published=image_folder.published)
     titles = image_folder.class_titles

@@ -9,26 +9,17 @@ from sagan.sampling.config import SamplingConfig
 
 
 def draw_samples(
-    generator_bundle: GeneratorBundle, config: SamplingConfig
+    generator_bundle: GeneratorBundle, config: SamplingConfig, folder: Path
 ) -> dict[str, np.ndarray]:
-    """Samples of evenly chosen classes, with labels and latents."""
+    """Samples of evenly chosen classes, with labels and latents; as PNG files too, if asked for."""
+    from sagan.sampling.files import write_pngs
     from sagan.sampling.series import draw_series
 
-    return draw_series(generator_bundle, config)
-
-
-def write_files(
-    samples: dict[str, np.ndarray],
-    generator_bundle: GeneratorBundle,
-    config: SamplingConfig,
-    folder: Path,
-) -> None:
-    """Every sample as a PNG in the folder of its class, if that is asked for."""
-    from sagan.sampling.files import write_pngs
-
+    samples = draw_series(generator_bundle, config)
     if config.pngs:
         names = generator_bundle.class_names
         write_pngs(folder, samples["images"], samples["class_labels"], names)
+    return samples
 
 
 def draw_grid(

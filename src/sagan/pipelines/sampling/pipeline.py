@@ -2,12 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from sagan.pipelines.sampling.nodes import (
-    draw_attention,
-    draw_grid,
-    draw_samples,
-    write_files,
-)
+from sagan.pipelines.sampling.nodes import draw_attention, draw_grid, draw_samples
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -16,15 +11,9 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 draw_samples,
-                inputs=["generator_bundle", "params:sampling"],
+                inputs=["generator_bundle", "params:sampling", "pngs_workspace"],
                 outputs="samples",
                 name="draw_samples",
-            ),
-            Node(
-                write_files,
-                inputs=["samples", "generator_bundle", "params:sampling", "pngs_workspace"],
-                outputs=None,
-                name="write_files",
             ),
             Node(
                 draw_grid,

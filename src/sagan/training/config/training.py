@@ -54,11 +54,14 @@ class TrainingConfig(Config):
         description="bf16: forward passes in bfloat16 (autocast), weights in float32; auto: bf16 "
         "where the device computes in it, else fp32",
     )
-    compile: AffectsNothing[Literal["off", "default", "reduce-overhead", "max-autotune"]] = Field(
+    compile: AffectsNothing[
+        Literal["off", "default", "reduce-overhead", "max-autotune", "cuda-graph"]
+    ] = Field(
         "off",
         description="mode of torch.compile for both networks, minutes at each start and faster "
-        "steps on a GPU; reduce-overhead and max-autotune also replay CUDA graphs. Results are "
-        "equal to rounding",
+        "steps on a GPU; reduce-overhead and max-autotune also replay CUDA graphs. cuda-graph, "
+        "without torch.compile: replay whole updates, for a GPU that waits for its host. Results "
+        "are equal to rounding",
     )
     model: AffectsWeights[ModelConfig] = ModelConfig()
     loss: AffectsWeights[Literal["hinge", "bce"]] = Field("hinge", description="adversarial loss")
@@ -120,6 +123,12 @@ class TrainingConfig(Config):
     )
     tensorboard: AffectsNothing[bool] = Field(
         True, description="also write event files for TensorBoard"
+    )
+    trackers: AffectsNothing[tuple[Literal["mlflow", "wandb", "dvclive"], ...]] = Field(
+        (), description="further experiment trackers, packages of the extra trackers"
+    )
+    run_name: AffectsNothing[str | None] = Field(
+        None, min_length=1, description="name of the run in the log and the trackers"
     )
     watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
@@ -232,12 +241,17 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _several_processes_take_a_gpu_each(self) -> Self:
+    def _several_processes_are_possible(self) -> Self:
         if self.world_size > 1 and ":" in self.device:
             raise ValueError(
                 f"device: {self.device} is one GPU, and devices {self.devices} x nnodes "
                 f"{self.nnodes} takes the first ones of each machine: set device: cuda, and "
                 "CUDA_VISIBLE_DEVICES to choose among them"
+            )
+        if self.world_size > 1 and self.compile == "cuda-graph":
+            raise ValueError(
+                "compile: cuda-graph replays the updates of one process, and there are "
+                f"{self.world_size}; set compile: reduce-overhead"
             )
         return self
 

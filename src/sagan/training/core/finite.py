@@ -29,14 +29,21 @@ class NonFiniteError(ClearError, ArithmeticError):
         super().__init__(f"the {network}'s update is not finite: {numbers}{where}")
 
 
+class Facts(NamedTuple):
+    """What decides on an update."""
+
+    network: str
+    names: tuple[str, ...]
+    values: Tensor
+    """[names]"""
+
+
 class _Update(NamedTuple):
     """An update that the host has not looked at."""
 
-    network: str
+    facts: Facts
+    """On the host; the values are there once the event has come."""
     images_seen: int
-    names: tuple[str, ...]
-    values: Tensor
-    """On the host, [names]; they are there once the event has come."""
     copied: torch.cuda.Event | None
 
 
@@ -56,6 +63,10 @@ class FiniteCheck:
         """Before the coming update; after an error, before the one that was not finite."""
         self.stopped = torch.zeros((), device=device)
         """1 after an update that was not finite, else 0."""
+        self.facts: Facts | None = None
+        """Of the newest update, on the device."""
+        self.replays = False
+        """Whether updates are replayed, and `look_later` is called after each of them."""
         self._updates: deque[_Update] = deque()
 
     def step(self, optimizer: Optimizer, network: str, facts: dict[str, Tensor]) -> None:
@@ -72,13 +83,17 @@ class FiniteCheck:
         else:
             torch.maximum(self.stopped, finite.logical_not().float(), out=self.stopped)
             optimizer.found_inf = self.stopped  # type: ignore[attr-defined] # fused ones heed it
-            host = values.to("cpu", non_blocking=True)
-            copied = None
-            if values.is_cuda:
-                copied = torch.cuda.current_stream(values.device).record_event()
-            update = _Update(network, self.images_seen, tuple(facts), host, copied)
-            self._updates.append(update)
+            self.facts = Facts(network, tuple(facts), values)
+            if not self.replays:
+                self.look_later(self.facts)
         optimizer.step()
+
+    def look_later(self, facts: Facts) -> None:
+        """Copy an update's facts to the host, without waiting for them."""
+        copied, values = None, facts.values.to("cpu", non_blocking=True, copy=True)
+        if facts.values.is_cuda:
+            copied = torch.cuda.current_stream(facts.values.device).record_event()
+        self._updates.append(_Update(facts._replace(values=values), self.images_seen, copied))
 
     def require_finite(self, *, but: int = 0) -> None:
         """Wait for all updates but the newest ones, and raise if one of them was not finite.
@@ -87,7 +102,7 @@ class FiniteCheck:
             NonFiniteError: of the first such update.
         """
         while len(self._updates) > but:
-            network, self.images_seen, names, values, copied = self._updates.popleft()
+            (network, names, values), self.images_seen, copied = self._updates.popleft()
             if copied is not None:
                 copied.synchronize()
             facts = dict(zip(names, values.tolist(), strict=True))

@@ -97,7 +97,7 @@ def add_real_noise(
     """Add uniform noise 0 .. amount, against the grey levels' steps (SNGAN's release: 1/128).
 
     Args:
-        images: float [N, C, H, W], -1..1: a process's share of the batch.
+        images: float [N, C, H, W], -1..1, on the CPU: a process's share of the batch.
         amount: the largest noise; 0 adds none.
         seed: of the run.
         images_seen: before this batch.
@@ -109,9 +109,7 @@ def add_real_noise(
     """
     if amount == 0:
         return images
-    # drawn on the host: a GPU's generator has other numbers, which depend on its model too
+    # by torch's generator of a CPU: a GPU's has other numbers, which depend on its model too
     source = torch.Generator().manual_seed(torch_seed(seed, Stream.REAL_NOISE, images_seen))
     noise = torch.rand((batch_size, *images.shape[1:]), generator=source)[share]
-    if images.is_cuda:  # a copy from pinned memory does not wait for the GPU
-        noise = noise.pin_memory()
-    return images + amount * noise.to(images.device, non_blocking=True)
+    return images + amount * noise

@@ -19,6 +19,9 @@ from sagan.training.core.finite import FiniteCheck, NonFiniteError
 from sagan.training.core.inputs import Stream, torch_seed
 from sagan.training.core.losses import LeCam
 
+CUDA_GRAPH = "cuda-graph"
+"""The value of `training.compile` with which whole updates are recorded and replayed."""
+
 
 class TrainingState:
     """The state of one run; `state_dict` holds everything that resuming needs.
@@ -44,8 +47,7 @@ class TrainingState:
         if config.ema_decay is not None:
             self.ema_generator = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
         self.generator_optimizer, self.discriminator_optimizer = (
-            # fused on a GPU: one kernel for all parameters
-            Adam(network.parameters(), lr=lr, betas=config.betas, fused=device.type == "cuda")
+            _adam(network, lr, config, device)
             for network, lr in (
                 (self.generator, config.generator_lr),
                 (self.discriminator, config.discriminator_lr),
@@ -133,7 +135,16 @@ class TrainingState:
         for optimizer, lr in zip(
             self._optimizers(), (config.generator_lr, config.discriminator_lr), strict=True
         ):
-            optimizer.param_groups[0]["lr"] = lr * left
+            group = optimizer.param_groups[0]
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr * left)
+            else:
+                group["lr"] = lr * left
+
+    def rates(self) -> dict[str, float]:
+        """The learning rates by the journal's names."""
+        g, d = (float(optimizer.param_groups[0]["lr"]) for optimizer in self._optimizers())
+        return {"generator_lr": g, "discriminator_lr": d}
 
     def _optimizers(self) -> tuple[Adam, Adam]:
         return self.generator_optimizer, self.discriminator_optimizer
@@ -153,6 +164,16 @@ class TrainingState:
             "generator_optimizer": self.generator_optimizer,
             "discriminator_optimizer": self.discriminator_optimizer,
         }
+
+
+def _adam(network: nn.Module, lr: float, config: TrainingConfig, device: torch.device) -> Adam:
+    # fused on a GPU: one kernel for all parameters
+    fused = device.type == "cuda"
+    if config.compile != CUDA_GRAPH:
+        return Adam(network.parameters(), lr=lr, betas=config.betas, fused=fused)
+    # a number would be recorded as it is at that step
+    rate = torch.tensor(lr, device=device)
+    return Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused, capturable=fused)
 
 
 def _with_options_of(optimizer: Adam, saved: dict[str, Any]) -> dict[str, Any]:

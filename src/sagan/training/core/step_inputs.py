@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sagan.common.pixels import to_float
 from sagan.data.shards.store import ShardStore
 from sagan.training.config import TrainingConfig
 from sagan.training.core.augmentation.methods import Augmentation
@@ -26,8 +27,9 @@ T = TypeVar("T")
 _ALIGNMENT = 16  # bytes
 
 Update = tuple[Tensor, ...]
-"""Of D: images uint8 [N, C, H, W], labels int64 [N], z, y, draws; of G: z [N, Z], y int64 [N],
-draws. Draws are the augmentation's random numbers, float32 [N, numbers], none where it is off."""
+"""Of D: images [N, C, H, W], labels int64 [N], z, y, draws; of G: z [N, Z], y int64 [N], draws.
+Images are uint8, or float32, -1..1, where noise was added. Draws are the augmentation's random
+numbers, float32 [N, numbers], none where it is off."""
 
 
 class InputSampler:
@@ -74,19 +76,20 @@ class InputSampler:
         config, updates = self._config, []
         share = self._context.share(config.batch_size)
         for _ in range(config.discriminator_steps):
-            real = self._batches.read(images_seen + share.start, share.stop - share.start)
+            images, labels = self._batches.read(images_seen + share.start, share.stop - share.start)
+            if config.real_noise:
+                images = self._with_noise(to_float(images), images_seen)
             fakes = self._fakes(images_seen, Stream.DISCRIMINATOR_FAKES, config.batch_size)
             streams = Stream.AUGMENTED_REAL, Stream.AUGMENTED_DISCRIMINATOR_FAKES
             draws = self._draws(images_seen, config.batch_size, *streams)
-            updates.append((*real, *fakes, *draws))
+            updates.append((images, labels, *fakes, *draws))
             images_seen += config.batch_size
         count = fakes_per_update(config)
         fakes = self._fakes(images_seen, Stream.GENERATOR_FAKES, count)
         draws = self._draws(images_seen, count, Stream.AUGMENTED_GENERATOR_FAKES)
         return [*updates, (*fakes, *draws)]
 
-    def with_noise(self, images: Tensor, images_seen: int) -> Tensor:
-        """Real images float [N, C, H, W] with the run's noise added."""
+    def _with_noise(self, images: Tensor, images_seen: int) -> Tensor:
         config = self._config
         return add_real_noise(
             images,

@@ -1,0 +1,1 @@
+"""Completion: from a generator bundle to images whose hidden part it made."""

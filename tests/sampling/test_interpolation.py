@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from sagan.sampling.interpolation import blended_classes, circle, interpolate, truncate
+from sagan.sampling.latents import sample_latents
+from tests.small_world import small_bundle
+
+
+def test_interpolation_follows_the_great_circle():
+    starts, ends = torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 2.0], [3.0, 0.0]])
+
+    assert torch.equal(interpolate(starts, ends, 0.0), starts)
+    torch.testing.assert_close(interpolate(starts, ends, 1.0), ends)
+    halfway = interpolate(starts, ends, 0.5)
+    torch.testing.assert_close(halfway[0], torch.full((2,), 2**0.5))  # its length stays 2
+    torch.testing.assert_close(halfway[1], torch.tensor([2.0, 0.0]))  # parallel: a straight line
+    assert torch.isfinite(interpolate(starts, -starts, 0.5)).all()
+
+
+@pytest.mark.parametrize(
+    ("moved", "wanted"),
+    [
+        (lambda z: truncate(z[0], 0.7), stats.truncnorm(-0.7, 0.7)),
+        (lambda z: circle(z[0], z[1], 0.1), stats.norm),
+    ],
+)
+def test_moved_latents_are_distributed_as_drawn_ones(moved, wanted):
+    values = moved(sample_latents(2, 4000, 0).reshape(2, 1, -1)).flatten().numpy()
+    assert stats.kstest(values, wanted.cdf).pvalue > 0.01
+
+
+def test_a_truncation_beyond_all_components_moves_none():
+    latents = sample_latents(5, 20, 0)
+    torch.testing.assert_close(truncate(latents, 8.0), latents)
+    assert np.abs(truncate(1e3 * latents, 0.5).numpy()).max() <= 0.5
+
+
+def test_a_circle_ends_where_it_starts():
+    starts, others = sample_latents(4, 6, 0).split(2)
+    torch.testing.assert_close(circle(starts, others, 1.0), starts, atol=1e-5, rtol=0)
+    torch.testing.assert_close(circle(starts, others, 0.25), others, atol=1e-5, rtol=0)
+
+
+def test_classes_are_blended_within_the_block_only(tmp_path):
+    generator = small_bundle(tmp_path / "distinct", distinct=True).load()
+    latents, labels = sample_latents(3, 12, 0), torch.arange(3)
+    others = torch.tensor([2, 1, 0])
+    with torch.no_grad():
+        before, at_ends = generator(latents, labels), generator(latents, others)
+        with blended_classes(generator, others, 1.0):
+            assert torch.equal(generator(latents, labels), at_ends)
+        assert not torch.equal(before, at_ends)
+        assert torch.equal(generator(latents, labels), before)
