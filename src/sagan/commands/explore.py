@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sagan.commands.group import Command, path_option
+from sagan.completion.config import CompletionConfig
 
 
 @click.command(cls=Command)
@@ -53,8 +54,9 @@ def explore(
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
     from sagan.explorer.explore import explore as serve
 
+    completion = None
     if bundle is None:
-        bundle, own_shards, own_encoders = _trained(env)
+        bundle, own_shards, own_encoders, completion = _trained(env)
         shards, encoders = shards or own_shards, encoders or own_encoders
     serve(
         bundle,
@@ -62,14 +64,15 @@ def explore(
         weights=weights,
         shards=shards,
         encoders=encoders,
+        completion=completion,
         port=port,
         device=device,
         open_browser=not no_browser,
     )
 
 
-def _trained(env: str) -> tuple[Path, Path | None, Path]:
-    """Folders of bundle, shards (None: without validation images) and encoders of a project."""
+def _trained(env: str) -> tuple[Path, Path | None, Path, CompletionConfig]:
+    """Folders of bundle, shards (None: without validation images) and encoders; how to complete."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
@@ -90,4 +93,5 @@ def _trained(env: str) -> tuple[Path, Path | None, Path]:
         if catalog.exists("image_shards"):
             shards = catalog.load("image_shards")
         offered = shards.path if shards and "val" in shards.splits else None
-        return bundle, offered, Path(catalog.load("encoders_workspace"))
+        completion = CompletionConfig.model_validate(catalog.load("params:completion"))
+        return bundle, offered, Path(catalog.load("encoders_workspace")), completion

@@ -12,6 +12,7 @@ from gradio import routes
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
+from sagan.completion.config import CompletionConfig
 from sagan.data.shards.store import ShardStore
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
@@ -66,6 +67,7 @@ def explore(
     weights: str | None = None,
     shards: Path | None = None,
     encoders: Path | None = None,
+    completion: CompletionConfig | None = None,
     port: int | None = None,
     device: str = "cpu",
     open_browser: bool = False,
@@ -78,6 +80,7 @@ def explore(
         weights: `ema` or `raw`, these alone; None: all that there are, to switch between.
         shards: Whose validation images can be completed; None: samples.
         encoders: Folder where the encoder of completion is kept; None: for this page only.
+        completion: How completions are searched; None: the defaults.
         port: None: the first free one from 7860.
         device: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
         open_browser: Open a tab there.
@@ -92,7 +95,7 @@ def explore(
     store = None if shards is None else ShardStore.open(shards)
     with _temporary_folder() as folder:
         kept = encoders or Path(folder, "encoders")
-        completer = Completer(found[0].explorer.bundle, chosen, kept, store)
+        completer = Completer(found[0].explorer.bundle, chosen, kept, store, completion)
         blocks = Page(found, Path(folder), completer).blocks()
         launch(blocks, port, folder, inbrowser=open_browser)
         try:
