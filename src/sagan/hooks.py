@@ -25,14 +25,26 @@ logger = logging.getLogger(__name__)
 _SHOWN = (
     "data_docs",
     "sample_grid",
+    "attention_maps",
     "metrics",
     "report",
     "best_parameters",
     "tuning_report",
     "comparison_report",
+    "comparison_samples",
+    "completion_sheet",
     "shared_generator",
     "completion_sheet",
 )
+
+
+# the last of these that a run made decides which command is named at its end
+_NEXT = {
+    "validation_report": "kedro run --pipeline=train",
+    "sample_grid": "kedro run --pipeline=evaluate",
+    "report": "kedro run --pipeline=export",
+}
+_STUDIES = {"tuning", "comparison"}
 
 
 class ProjectHooks:
@@ -138,3 +150,7 @@ class ProjectHooks:
         for name in _SHOWN:
             if name in pipeline.all_outputs() and (place := location(catalog.get(name))):
                 logger.info("  %s", place)
+        named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
+        if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
+            env = run_params.get("env")
+            logger.info("next: %s%s", named[-1], f" --env={env}" if env else "")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sagan.commands.errors import explain
 from sagan.datasets import GeneratorBundleDataset, JSONDataset, PNGDataset
+from tests.program import program
 
 
 def raised_by(action, *arguments) -> Exception:
@@ -29,6 +30,25 @@ def test_other_errors_are_told_with_their_kind() -> None:
     message = explain(ZeroDivisionError("division by zero"))
     assert message.startswith("ZeroDivisionError: division by zero\n(the full traceback")
     assert explain(AssertionError()).startswith("AssertionError\n(the full traceback")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError("Unable to allocate 3 GiB for an array"),
+    ],
+)
+def test_a_lack_of_memory_is_one_sentence(error: Exception, monkeypatch, capsys) -> None:
+    assert explain(error).startswith("out of memory; set a smaller batch size")
+
+    def lack(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sagan.bundle.generator_bundle.GeneratorBundle.open", lack)
+    assert program("sample")(["bundle", "--out", "out"]) == 1
+    assert capsys.readouterr().err.startswith("Error: out of memory; set a smaller batch size")
 
 
 def test_kedros_wrapping_is_taken_off(tmp_path: Path) -> None:

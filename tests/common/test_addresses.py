@@ -18,6 +18,7 @@ SECRET = "s3cr"
         "ftp://ann:my s3cr s3cret@host/path",
         "ftp://ann:s3cr@s3cr/s3cr@host/path",
         "redis://:s3cr@host/0",
+        "ftp://ann:my s3cr\ns3cret@host/path",
         "s3:/KEY:s3cr@bucket/path",
         "KEY:s3cr/s3cr+s3cr@bucket/path",
         "KEY:/s3cr@bucket",
@@ -44,6 +45,7 @@ def test_no_secret_is_shown(text: str) -> None:
     [
         "http://127.0.0.1:7860 (Ctrl-C ends it)",
         "s3://bucket/folder: no such key",
+        "ssh://host:22 is silent\nask admin@host",
         "ssh://ann@host/folder",
         "64 num_tokens = 3, keys: a, b; unexpected token: x",
         "/data/a:b@c/x: no such file",

@@ -50,6 +50,18 @@ def test_a_full_disk_is_said_with_path_and_free_bytes(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_read_only_disk_is_said_with_the_final_path(tmp_path, monkeypatch):
+    """Such a disk refuses to remove a file that was never written, too."""
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "temporary")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as raised, replacing_file(tmp_path / "a.json"):
+        refuse()
+    assert raised.value.filename == str(tmp_path / "a.json")
+
+
 def test_orphans_of_dead_processes_are_removed(tmp_path):
     (tmp_path / ".file.999999999.saving").write_text("half")
 

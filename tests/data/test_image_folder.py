@@ -169,3 +169,21 @@ def test_a_file_in_the_place_of_a_split_is_named(tmp_path, split):
     (root / split).write_text("")
     with pytest.raises(ValueError, match=f"- {split} is a file; expected the folder"):
         ImageFolder.open(root)
+
+
+def test_a_link_to_itself_is_as_one_to_nothing(tmp_path):
+    root = draw_image_folder(tmp_path / "images", classes=1, per_class=1, val_per_class=0)
+    (root / "train/00_circle/1.png").symlink_to("1.png")
+    assert ImageFolder.open(root).images == {"train": {"00_circle": 2}}  # validation names it
+    (root / "train/01_square").symlink_to("01_square")
+    with pytest.raises(ValueError, match="links in train/ point to nothing: 01_square"):
+        ImageFolder.open(root)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_on_a_disk_that_is_not_mounted_is_no_smaller_set(tmp_path, split):
+    root = draw_image_folder(tmp_path / "images")
+    (root / split).rename(tmp_path / split)
+    (root / split).symlink_to(tmp_path / "unmounted")
+    with pytest.raises(ValueError, match=f"{split} is a link to nothing"):
+        ImageFolder.open(root)

@@ -147,11 +147,16 @@ def test_an_imagenette_whose_unpacking_was_killed_is_not_taken_for_whole(tmp_pat
     assert not (root / "imagenette2-160").exists()
 
 
+@pytest.fixture
+def three_images_a_file(monkeypatch):
+    monkeypatch.setattr("sagan.data.sources.torchvision_sets._FILE_RECORDS", 3)
+
+
 def binary_cifar(folder: Path) -> dict[str, np.ndarray]:
-    """Files of CIFAR-10's binary version, with few images."""
+    """Files of CIFAR-10's binary version, with three images each."""
     folder.mkdir(parents=True)
     (folder / "batches.meta.txt").write_text("\n".join(NAMES) + "\n\n")
-    pixels = {"train": colours(10, 32, 0), "val": colours(3, 32, 1)}
+    pixels = {"train": colours(15, 32, 0), "val": colours(3, 32, 1)}
     files = {"train": [f"data_batch_{n}.bin" for n in range(1, 6)], "val": ["test_batch.bin"]}
     for split, images in pixels.items():
         records = [bytes([n % 3]) + image.tobytes() for n, image in enumerate(images)]
@@ -162,7 +167,7 @@ def binary_cifar(folder: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("given", ["parent", "folder", "archive"])
-def test_cifar10s_binary_version_is_read(given, tmp_path):
+def test_cifar10s_binary_version_is_read(given, three_images_a_file, tmp_path):
     folder = tmp_path / "root/cifar-10-batches-bin"
     pixels = binary_cifar(folder)
     path = {"parent": folder.parent, "folder": folder}.get(given)
@@ -172,19 +177,20 @@ def test_cifar10s_binary_version_is_read(given, tmp_path):
             archive.add(folder, folder.name)
     found = acquire(AcquisitionConfig(source="cifar10", path=str(path)), tmp_path / "raw")
     assert found.class_names == NAMES
-    assert found.facts()["images"] == {"train": 10, "val": 3}
+    assert found.facts()["images"] == {"train": 15, "val": 3}
     for image in found:
         with Image.open(found.path / image.path) as picture:
             expected = pixels[image.split][int(Path(image.path).stem)].transpose(1, 2, 0)
             assert np.array_equal(np.asarray(picture), expected)
 
 
-def test_a_cut_binary_batch_is_refused(tmp_path):
+@pytest.mark.parametrize("cut", [1, 1 + 3 * 32 * 32])
+def test_a_cut_binary_batch_is_refused(cut, three_images_a_file, tmp_path):
     folder = tmp_path / "cifar-10-batches-bin"
     binary_cifar(folder)
     batch = folder / "data_batch_3.bin"
-    batch.write_bytes(batch.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"data_batch_3.bin' has 6,145 bytes"):
+    batch.write_bytes(batch.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match=rf"data_batch_3.bin' has {9219 - cut:,} bytes"):
         acquire(AcquisitionConfig(source="cifar10", path=str(tmp_path)), tmp_path / "raw")
 
 

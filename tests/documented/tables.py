@@ -23,6 +23,9 @@ NOT_EXECUTED = {
     "make test-fast": "a part of the test suite",
     "python -m benchmarks.coverage": "the test suite once more",
     "python -m benchmarks.mutation": "takes hours",
+    "docker build -t sagan --build-arg DEVICE=cuda .": "needs Docker",
+    "docker run --rm --gpus all --ipc=host -v sagan-data:/project/data sagan kedro run "
+    "--pipeline=train": "needs Docker and a GPU",
     "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",
     "pip install --no-deps sagan_kedro-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",

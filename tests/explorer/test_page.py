@@ -3,17 +3,22 @@
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gradio import Blocks
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
+from sagan.explorer.completer import Completer
+from sagan.explorer.completion_tab import PAINT
 from sagan.explorer.explore import explore, launch
 from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
@@ -22,7 +27,9 @@ from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 @pytest.fixture(scope="module")
 def address(browser: Browser, both, tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("downloads")
-    blocks = ExplorerPage(candidates([both]), folder).blocks()
+    quick = CompletionConfig(refine_steps=3, encoder=EncoderConfig(steps=3))
+    completer = Completer(both, "cpu", folder, config=quick)
+    blocks = ExplorerPage(candidates([both]), folder, completer).blocks()
     launch(blocks, None, str(folder))
     yield blocks.local_url.rstrip("/")
     blocks.close(verbose=False)
@@ -40,7 +47,9 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     expect(page.locator("#description")).to_contain_text("16x16: peak", timeout=30_000)
     yield page
     context.close()
-    assert [text for text in said if not text.startswith((address, "data:", "blob:"))] == []
+    # the last is of Gradio's editor, at its first layer
+    usual = (address, "data:", "blob:", "No draw texture found for layer")
+    assert [text for text in said if not text.startswith(usual)] == []
 
 
 def test_classes_are_called_what_people_call_them(opened: Page) -> None:
@@ -115,6 +124,49 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
+def painted_beside_the_middle(canvas: Locator) -> list[bool]:
+    """Whether the editor shows paint 55 px to the left and to the right of its middle."""
+    shown = np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
+    row, middle = shown[len(shown) // 2], shown.shape[1] // 2
+    return [bool(np.abs(row[middle + x] - PAINT).max() < 10) for x in (-55, 55)]
+
+
+def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_path) -> None:
+    opened.get_by_role("tab", name="Completion").click()
+    canvas = opened.locator("#editor canvas").first
+    expect(canvas).to_be_visible(timeout=30_000)
+    Image.new("RGB", (40, 24), (90, 60, 30)).save(tmp_path / "mine.png")
+    with opened.expect_file_chooser() as chooser:
+        opened.locator("#upload").click()
+    chooser.value.set_files(tmp_path / "mine.png")
+    opened.locator("#mask input").click()
+    opened.get_by_role("option", name="left_half").click()
+    canvas.scroll_into_view_if_needed()
+    deadline = time.monotonic() + 30
+    while painted_beside_the_middle(canvas) != [True, False] and time.monotonic() < deadline:
+        opened.wait_for_timeout(200)
+    box = canvas.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.mouse.move(middle[0] + 40, middle[1])
+    opened.mouse.down()
+    opened.mouse.move(middle[0] + 70, middle[1] - 5, steps=5)
+    opened.mouse.up()
+    assert painted_beside_the_middle(canvas) == [True, True]
+
+    opened.locator("#complete").click()
+
+    expect(opened.locator("#completions button.thumbnail-item")).to_have_count(4, timeout=30_000)
+    attention = opened.locator("#said2")
+    expect(attention).to_contain_text("16x16", timeout=30_000)
+    share = int(re.search(r"are (\d+)% of the image", attention.inner_text()).group(1))
+    assert 30 < share < 50, "the left half, and what was painted beside it"
+    before = opened.locator("#hole2 img").get_attribute("src")
+    opened.locator("#completions button.thumbnail-item").nth(2).click()
+    expect(opened.locator("#hole2 img")).not_to_have_attribute("src", before, timeout=30_000)
+    expect(opened.locator("#said0")).to_contain_text("completion 3")
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
+
+
 def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
     opened: Page, capsys
 ) -> None:
@@ -166,7 +218,10 @@ def test_raw_weights_are_set_beside_the_averaged_ones_and_shown_alone(
         ("GET", "/config", {"Origin": "null"}, 403),
         ("GET", "/config", {"Origin": "http://localhost:1"}, 403),
         ("OPTIONS", "/config", {"Host": "evil.example", "Origin": "http://evil.example"}, 421),
-        ("POST", "/gradio_api/upload", {}, 404),
+        ("POST", "/gradio_api/upload", {}, 413),
+        ("POST", "/gradio_api/upload", {"Content-Length": "20000001"}, 413),
+        ("POST", "/gradio_api/upload", {"Origin": "http://evil.example"}, 403),
+        ("POST", "/gradio_api/component_server", {"Content-Length": "2"}, 404),
         ("GET", "/gradio_api/proxy=http://evil.example/", {}, 404),
         ("POST", "/gradio_api/run/predict", {}, 404),
         ("POST", "/gradio_api/queue/join", {}, 413),
@@ -190,6 +245,7 @@ def test_requests_of_other_pages_are_refused(
 
 def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
 
     def stop(blocks: Blocks) -> None:

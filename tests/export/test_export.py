@@ -1,18 +1,22 @@
 """The folder that is given away: whole, checked, and honest about what was measured."""
 
 import json
+import os
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from huggingface_hub import ModelCard
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.pixels import to_uint8
 from sagan.datasets import GeneratorBundleDataset
 from sagan.export.card import (
     MismatchedImagesError,
@@ -130,6 +134,37 @@ def test_a_grey_generator_is_described_and_exported_as_one(tmp_path):
     assert program["output"] == "float32 [N, 1, 16, 16], -1..1"
     assert "# [8, 1, 16, 16], -1..1" in card
     assert "generator of grey images of 16 x 16 px" in card
+
+
+def test_the_hub_reads_the_scores_of_the_card(shared):
+    results = ModelCard.load(shared / "README.md").data.eval_results
+    scores = {one.metric_type: one.metric_value for one in results}
+    assert scores["recognised"] == pytest.approx(0.971)
+    assert {one.dataset_split for one in results} == {"train"}
+
+
+def test_onnx_and_the_space_make_the_generators_images(bundle):
+    for module in ("onnx", "onnxruntime", "onnxscript"):
+        if "SAGAN_REQUIRE_ALL" not in os.environ:
+            pytest.importorskip(module)
+    config = ExportConfig(title='A "title"', onnx=True, space=True)
+    made = make_folder(config, bundle, SAMPLING, run.validation_report(), None)
+    path = made.path
+    onnxruntime = pytest.importorskip("onnxruntime")
+    latents, labels = sample_latents(3, bundle.latent_dim, 0), torch.zeros(3, dtype=torch.int64)
+    wanted = bundle.load()(latents, labels)
+    session = onnxruntime.InferenceSession(str(path / "generator.onnx"))
+    inputs = {"latents": latents.numpy(), "class_labels": labels.numpy()}
+    assert np.abs(session.run(None, inputs)[0] - wanted.numpy()).max() < 1e-4
+    app = runpy.run_path(str(path / "space" / "app.py"), run_name="app")
+    drawn = [np.asarray(one)[4::8, 4::8] for one in app["draw"](0, 3, 0)]
+    pixels = to_uint8(wanted).permute(0, 2, 3, 1).squeeze(-1).numpy()
+    assert np.abs(np.stack(drawn).astype(int) - pixels).max() <= 1
+
+
+def test_a_space_without_the_program_is_refused():
+    with pytest.raises(ValueError, match="set program to true"):
+        ExportConfig(program=False, space=True)
 
 
 def test_a_program_of_other_weights_is_found_out(shared, bundle):

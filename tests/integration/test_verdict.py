@@ -121,7 +121,7 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        ("comparison", ["comparison.html"]),
+        ("comparison", ["comparison.html", "samples.png"]),
         ("tuning", ["best_parameters.yml", "tuning_report.html"]),
         ("evaluate", ["metrics.json", "report.html"]),
     ],
@@ -130,6 +130,8 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     files = {"comparison_report": "comparison.html", "best_parameters": "best_parameters.yml"}
     files |= {"tuning_report": "tuning_report.html", "metrics": "metrics.json"}
     files |= {"report": "report.html", "sample_grid": "sample_grid.png"}
+    files |= {"attention_maps": "attention_maps.png", "comparison_samples": "samples.png"}
+    files |= {"data_docs": "data_docs.html"}
     catalog = DataCatalog.from_config(
         {
             dataset: {"type": "sagan.datasets.TextDataset", "filepath": f"/nowhere/{file}"}
@@ -138,6 +140,9 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     )
     caplog.set_level("INFO", "sagan")
 
-    ProjectHooks().after_pipeline_run({}, PIPELINES[name], catalog)
+    ProjectHooks().after_pipeline_run({"env": "mine"}, PIPELINES[name], catalog)
 
-    assert [line.rpartition("/")[2] for line in caplog.messages[1:]][-len(left) :] == left
+    places = [line for line in caplog.messages if line.startswith("  ")]
+    assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
+    told = {"evaluate": ["next: kedro run --pipeline=export --env=mine"]}.get(name, [])
+    assert [line for line in caplog.messages if line.startswith("next")] == told

@@ -45,6 +45,18 @@ def test_cuda_that_is_not_there_is_refused_before_anything_runs(
         check_device(PIPELINES[pipeline], catalog(**{pipeline: "cuda:1"}))
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_cuda_graphs_on_a_cpu_are_refused_before_anything_runs(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    given = catalog()
+    given["params:training"] = MemoryDataset(TrainingConfig(device=device, compile="cuda-graph"))
+    with pytest.raises(ValueError, match="compile: cuda-graph needs a GPU, and the device is cpu"):
+        check_device(PIPELINES["training"], given)
+    check_device(PIPELINES["sampling"], given)
+
+
 def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

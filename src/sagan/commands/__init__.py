@@ -46,7 +46,7 @@ COMMANDS = {
     ),
     "explore": (
         "explore:explore",
-        "Open a page that shows where a generator attends.",
+        "Open a page of a generator: attention, completion.",
         ["sagan explore BUNDLE --compare OTHER_BUNDLE"],
     ),
     "run": (

@@ -11,6 +11,7 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from sagan.common.memory import OUT_OF_MEMORY, is_out_of_memory
 from sagan.common.schema import ClearError, describe_faults
 from sagan.common.terminal import format_error
 
@@ -30,6 +31,8 @@ def explain(error: BaseException) -> str:
     text = format_error(error)
     if isinstance(error, _CLEAR) and text:
         return text
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
     name = type(error).__name__
     where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
     return f"{name}: {text}\n({where})" if text else f"{name}\n({where})"

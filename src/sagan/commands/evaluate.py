@@ -125,9 +125,9 @@ def _measured(
 ) -> dict[str, Any]:
     from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
     from sagan.data.shards.store import INDEX, ShardStore
-    from sagan.metrics.evaluate_generator import evaluate_generator
     from sagan.metrics.evaluate_images import evaluate_images, generated_images
     from sagan.metrics.image_sets import open_images
+    from sagan.metrics.projection import evaluate_and_project
 
     bundles = {
         path: GeneratorBundle.open(path)
@@ -142,7 +142,11 @@ def _measured(
     asked = config.model_copy(update={"weights": weights or config.weights})
     if samples in bundles and (reference / INDEX).is_file():
         store = ShardStore.open(reference)
-        return evaluate_generator(bundles[samples], store, asked, workspace)
+        return evaluate_and_project(bundles[samples], store, asked, workspace)
+    if asked.projected_images:
+        raise ValueError(
+            "projected_images needs a generator's folder and the folder of shards; set it to 0"
+        )
     files = {
         path: open_images(path, config.reference_split)
         for path in (samples, reference)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sagan.commands.group import Command, path_option
+from sagan.completion.config import CompletionConfig
 
 
 @click.command(cls=Command)
@@ -23,6 +24,14 @@ from sagan.commands.group import Command, path_option
     type=click.Choice(["ema", "raw"]),
     help="Only averaged or only raw weights; default: all in the bundle.",
 )
+@path_option(
+    "--shards", metavar="SHARDS", help="Validation images to complete; default: the project's."
+)
+@path_option(
+    "--encoders",
+    metavar="DIR",
+    help="Where the encoder of completion is kept; default: the project's, or for this page only.",
+)
 @click.option("--port", type=int, help="Default: the first free one from 7860.")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:1.")
 @click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
@@ -32,27 +41,43 @@ def explore(
     env: str,
     compare: Path | None,
     weights: str | None,
+    shards: Path | None,
+    encoders: Path | None,
     port: int | None,
     device: str,
     no_browser: bool,
 ) -> None:
-    """Open a page on this machine: click on a sample, see where the generator attends.
+    """Open a page on this machine: where a generator attends, and what it completes.
 
     BUNDLE is a generator's folder; left out, the one that training left in the Kedro project.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
     from sagan.explorer.explore import explore as serve
 
-    place = bundle or _trained(env)
-    serve(place, compare, weights=weights, port=port, device=device, open_browser=not no_browser)
+    completion = None
+    if bundle is None:
+        bundle, own_shards, own_encoders, completion = _trained(env)
+        shards, encoders = shards or own_shards, encoders or own_encoders
+    serve(
+        bundle,
+        compare,
+        weights=weights,
+        shards=shards,
+        encoders=encoders,
+        completion=completion,
+        port=port,
+        device=device,
+        open_browser=not no_browser,
+    )
 
 
-def _trained(env: str) -> Path:
-    """Folder of the bundle in the environment's catalog."""
+def _trained(env: str) -> tuple[Path, Path | None, Path, CompletionConfig]:
+    """Folders of bundle, shards (None: without validation images) and encoders; how to complete."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
 
+    from sagan.data.shards.store import ShardStore
     from sagan.datasets.base import FileDataset, unwrapped
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
@@ -63,4 +88,10 @@ def _trained(env: str) -> Path:
         catalog = session.load_context().catalog
         dataset = unwrapped(catalog.get("generator_bundle"))
         local = isinstance(dataset, FileDataset) and dataset.is_local
-        return dataset.filepath if local else Path(dataset.load().path)
+        bundle = dataset.filepath if local else Path(dataset.load().path)
+        shards: ShardStore | None = None
+        if catalog.exists("image_shards"):
+            shards = catalog.load("image_shards")
+        offered = shards.path if shards and "val" in shards.splits else None
+        completion = CompletionConfig.model_validate(catalog.load("params:completion"))
+        return bundle, offered, Path(catalog.load("encoders_workspace")), completion

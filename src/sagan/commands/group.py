@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EXTRAS = {"gradio": "explore", "psycopg": "postgresql", "s3fs": "s3"}
+_EXTRAS = {
+    "huggingface_hub": "hub",
+    "onnxruntime": "onnx",
+    "gradio": "explore",
+    "psycopg": "postgresql",
+    "s3fs": "s3",
+}
 _DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -113,6 +119,7 @@ class Command(click.Command):
     def _invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
         from pydantic import ValidationError
 
+        from sagan.common.memory import OUT_OF_MEMORY, is_out_of_memory
         from sagan.common.schema import ClearError, describe_faults
 
         try:
@@ -123,6 +130,11 @@ class Command(click.Command):
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
             raise click.ClickException(shorten_paths(format_error(error))) from None
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            logger.debug("", exc_info=True)
+            raise click.ClickException(OUT_OF_MEMORY) from None
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from urllib.parse import unquote
 _MALFORMED = re.compile(r"[A-Za-z][\w+.-]+:(?!//|:)|[^/]+:[^/]*@")
 _SCHEME = r"\b[A-Za-z][\w+.-]*:/{1,3}"
 # a password may contain spaces, slashes and @: it ends at the last @ before another address
-_AFTER_SCHEME = re.compile(rf"({_SCHEME}[^\s:/@'\"]*:)((?:(?!{_SCHEME}).)*)@")
+_AFTER_SCHEME = re.compile(
+    rf"({_SCHEME}[^\s:/@'\"]*:)((?:(?!{_SCHEME})(?:.|[\r\n]+(?=[^\s:/]*@)))*)@"
+)
 _WITHOUT_SCHEME = re.compile(r"((?<![\w/:.@-])[\w.+%-]+:)(?!//)([^\s'\"]*)@")
 _KEY = "password|passwd|passphrase|secret|(?:access|account|api|private)_?key"
 _SECRET = f"{_KEY}|pwd|token|signature|credential|sig"

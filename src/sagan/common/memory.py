@@ -1,4 +1,4 @@
-"""Free memory of the machine, and the refusal of what needs more."""
+"""Memory: how much is free, the refusal of what needs more, and errors for lack of it."""
 
 import os
 from bisect import bisect_right
@@ -7,6 +7,28 @@ from pathlib import Path
 
 _SHARE = 0.9  # of the free memory that may be asked for
 _FREE, _LIMIT = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
+# in errors of torch and of libraries that it calls
+_LACKING = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    # oneDNN's words for its out_of_memory too; it has no others for it
+    "could not create a primitive",
+    "could not create a memory",
+    # of a GPU outside torch's allocator: a library's workspace
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+)
+OUT_OF_MEMORY = "out of memory; set a smaller batch size, or use a device with more memory"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device or the host has too little memory."""
+    lacking = isinstance(error, RuntimeError) and any(text in str(error) for text in _LACKING)
+    return lacking or isinstance(error, MemoryError)
 
 
 def available_bytes() -> int:

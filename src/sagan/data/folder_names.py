@@ -1,5 +1,6 @@
 """Names in folders: which may be images, which are classes, and what is ignored."""
 
+import errno
 import logging
 import os
 from collections import Counter
@@ -55,15 +56,25 @@ def first_five(names: list[str]) -> str:
 def folder_names(folder: Path) -> list[str]:
     """Names of the folders in a folder, without hidden ones and those of systems."""
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+        names = [e.name for e in entries if not e.name.startswith(".") and _is_folder(e)]
     return [name for name in names if name not in _NO_CLASSES]
 
 
 def file_names(folder: Path) -> list[str]:
     """Names of the files in a folder, without hidden ones and those that are no images."""
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".") and not e.is_dir()]
+        names = [e.name for e in entries if not e.name.startswith(".") and not _is_folder(e)]
     return [name for name in names if not is_no_image(name)]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder or a link to one; a link to itself points to nothing."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -115,6 +126,6 @@ def _ignored(folder: Path) -> Counter[str]:
     """Files that are no images, by suffix, and folders, by name."""
     with os.scandir(folder) as entries:
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-    folders = Counter(f"{entry.name}/" for entry in shown if entry.is_dir())
-    files = (e.name for e in shown if is_no_image(e.name) and not e.is_dir())
+    folders = Counter(f"{entry.name}/" for entry in shown if _is_folder(entry))
+    files = (e.name for e in shown if is_no_image(e.name) and not _is_folder(e))
     return folders + Counter(f"*.{name.rpartition('.')[2].lower()}" for name in files)

@@ -29,6 +29,7 @@ SPLITS = ("train", "val")
 # other names of the second split, which are not read
 _OTHER_NAMES = ("valid", "validation", "test", "dev", "eval")
 NOT_TRAINING = ("val", *_OTHER_NAMES)
+_MOUNTED = "is the disk of the images mounted?"
 
 
 class ImagePath(NamedTuple):
@@ -67,7 +68,8 @@ class ImageFolder:
             alone = root.suffix.lower() in IMAGE_SUFFIXES
             what = "one image, not a folder" if alone else "a file; extract it first"
             raise ValueError(f"image folder '{root}' is {what}\n{_layout(root)}")
-        problems = _root_problems(root)
+        problems = [f"{split} is a link to nothing; {_MOUNTED}" for split in lost_splits(root)]
+        problems = problems or _root_problems(root)
         if not problems:
             present = [split for split in SPLITS if (root / split).is_dir()]
             problems = [text for split in present for text in _split_problems(root, split)]
@@ -111,6 +113,11 @@ def _layout(root: Path) -> str:
         "or, for source folder, class folders without train/, images without classes, or with a "
         "table of labels (acquisition.train_labels); archives of these by name or pattern ('*.tar')"
     )
+
+
+def lost_splits(root: Path) -> list[str]:
+    """The splits that are links to nothing."""
+    return [s for s in SPLITS if (root / s).is_symlink() and not (root / s).exists()]
 
 
 def _root_problems(root: Path) -> list[str]:
@@ -172,8 +179,8 @@ def _split_problems(root: Path, split: str) -> list[str]:
     classes = folder_names(folder)
     if lost := _lost_links(folder):
         return [
-            f"links in {split}/ point to nothing: {first_five(lost)}; is the disk of the images "
-            "mounted? If they have moved, run acquisition again"
+            f"links in {split}/ point to nothing: {first_five(lost)}; {_MOUNTED} If they have "
+            "moved, run acquisition again"
         ]
     if loose := loose_images(folder):
         return [_loose_images(split, loose, classes)]

@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
+from gradio import routes
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
+from sagan.completion.config import CompletionConfig
+from sagan.data.shards.store import ShardStore
 from sagan.explorer.candidates import candidates
-from sagan.explorer.guard import MAX_BODY_BYTES, guard
+from sagan.explorer.completer import Completer
+from sagan.explorer.guard import MAX_UPLOAD_BYTES, guard
 from sagan.explorer.page import Page
 
 logger = logging.getLogger(__name__)
 
 _GRADIO_FOLDER = "GRADIO_TEMP_DIR"
+_GRADIO_DEFAULT = "DEFAULT_TEMP_DIR"  # read when Gradio is imported; each page makes a folder in it
 HOST = "127.0.0.1"
 FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
 MONO = ["ui-monospace", "Consolas", "monospace"]
@@ -32,6 +37,18 @@ CSS = """
   grid-template-columns: repeat(8, minmax(0, 1fr)); grid-auto-rows: auto; gap: 6px; height: auto
 }
 #gallery button.thumbnail-item {min-width: 0; height: auto; aspect-ratio: 1; width: 100%}
+.images, .images .gallery-container, .images .grid-wrap {
+  min-height: 0 !important; height: auto !important; overflow: hidden; min-width: 0
+}
+.images img {image-rendering: pixelated}
+.images .grid-container {
+  grid-template-columns: repeat(4, minmax(0, 1fr)); grid-auto-rows: auto; gap: 6px; height: auto
+}
+/* its canvas keeps the width that the column had at first */
+#editor .pixi-target {display: flex; justify-content: center; overflow: hidden}
+#editor canvas {flex-shrink: 0}
+#completions .grid-container {grid-template-columns: repeat(2, minmax(0, 1fr))}
+.images button.thumbnail-item {min-width: 0; height: auto; aspect-ratio: 1; width: 100%}
 @media (max-width: 640px) {
   #gallery .grid-container {grid-template-columns: repeat(4, minmax(0, 1fr))}
   /* the samples come before the interpolation, or a phone shows none of them at first */
@@ -48,6 +65,9 @@ def explore(
     compare: Path | None = None,
     *,
     weights: str | None = None,
+    shards: Path | None = None,
+    encoders: Path | None = None,
+    completion: CompletionConfig | None = None,
     port: int | None = None,
     device: str = "cpu",
     open_browser: bool = False,
@@ -58,6 +78,9 @@ def explore(
         bundle: Folder of the generator.
         compare: Folder of another one, for the same classes and latents.
         weights: `ema` or `raw`, these alone; None: all that there are, to switch between.
+        shards: Whose validation images can be completed; None: samples.
+        encoders: Folder where the encoder of completion is kept; None: for this page only.
+        completion: How completions are searched; None: the defaults.
         port: None: the first free one from 7860.
         device: auto, cpu, cuda, or one of several GPUs, such as cuda:1.
         open_browser: Open a tab there.
@@ -67,9 +90,13 @@ def explore(
         ValueError: when a bundle is damaged or has no such weights, or the two do not go together.
     """
     bundles = [GeneratorBundle.open(path) for path in (bundle, compare) if path is not None]
-    found = candidates(bundles, str(choose_device(device)), weights)
+    chosen = str(choose_device(device))
+    found = candidates(bundles, chosen, weights)
+    store = None if shards is None else ShardStore.open(shards)
     with _temporary_folder() as folder:
-        blocks = Page(found, Path(folder)).blocks()
+        kept = encoders or Path(folder, "encoders")
+        completer = Completer(found[0].explorer.bundle, chosen, kept, store, completion)
+        blocks = Page(found, Path(folder), completer).blocks()
         launch(blocks, port, folder, inbrowser=open_browser)
         try:
             logger.info("%s (Ctrl-C ends it)", blocks.local_url)
@@ -84,16 +111,19 @@ def _temporary_folder() -> Iterator[str]:
     before = os.environ.get(_GRADIO_FOLDER)
     with tempfile.TemporaryDirectory(prefix="sagan-explore-") as folder:
         os.environ[_GRADIO_FOLDER] = folder
+        default = vars(routes).get(_GRADIO_DEFAULT)
+        setattr(routes, _GRADIO_DEFAULT, folder)
         try:
             yield folder
         finally:
+            setattr(routes, _GRADIO_DEFAULT, default)
             os.environ.pop(_GRADIO_FOLDER)
             if before is not None:
                 os.environ[_GRADIO_FOLDER] = before
 
 
 def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool = False) -> None:
-    """Start the server in a thread, without sharing, telemetry, uploads or network access.
+    """Start the server in a thread, without sharing, telemetry or network access.
 
     Raises:
         OSError: when the port is taken.
@@ -113,7 +143,7 @@ def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool 
             allowed_paths=[folder],
             footer_links=[],
             enable_monitoring=False,
-            max_file_size=MAX_BODY_BYTES,
+            max_file_size=MAX_UPLOAD_BYTES,
             theme=theme,
             css=CSS,
         )

@@ -1,7 +1,8 @@
 """Requests that the explorer's page makes itself; all others are refused.
 
 A page of another site can send requests to this machine, and by a name of its own that resolves to
-127.0.0.1 read the answers. Gradio grants that to every name but its own, and takes uploads.
+127.0.0.1 read the answers. Gradio grants that to every name but its own, and takes uploads of any
+size.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,13 +16,17 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 65_536  # of a request: the values of the controls
+MAX_UPLOAD_BYTES = 20_000_000  # of an image to complete, or of a painted mask
 _API = "/gradio_api"
 _PAGES = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", f"{_API}/info"}
 _READ = (
     *("/assets/", "/static/", "/svelte/", f"{_API}/file=", f"{_API}/heartbeat/"),
+    f"{_API}/upload_progress",
     *(f"{_API}/queue/data", f"{_API}/startup-events", f"{_API}/theme.css"),
 )
-_WRITTEN = {f"{_API}/queue/join", f"{_API}/reset", f"{_API}/cancel"}
+_WRITTEN = dict.fromkeys(
+    (f"{_API}/queue/join", f"{_API}/reset", f"{_API}/cancel"), MAX_BODY_BYTES
+) | {f"{_API}/upload": MAX_UPLOAD_BYTES}
 
 
 def guard(blocks: gr.Blocks) -> None:
@@ -63,4 +68,4 @@ class _Guard:
         if method != "POST" or path not in _WRITTEN:
             return 404
         length = headers.get(b"content-length", "")
-        return 0 if length.isdecimal() and int(length) <= MAX_BODY_BYTES else 413
+        return 0 if length.isdecimal() and int(length) <= _WRITTEN[path] else 413

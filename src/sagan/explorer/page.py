@@ -10,6 +10,8 @@ import gradio as gr
 from sagan.common.naming import full_names
 from sagan.explorer import pictures
 from sagan.explorer.candidates import Candidate
+from sagan.explorer.completer import Completer
+from sagan.explorer.completion_tab import CompletionTab
 from sagan.explorer.views import Endpoint, LatentPoint
 from sagan.sampling.config import FilmConfig
 from sagan.sampling.film import shares, write_film
@@ -22,13 +24,17 @@ HINT = "**Attention maps**: click on any point of the sample"
 class Page:
     """The widgets and their callbacks."""
 
-    def __init__(self, candidates: Sequence[Candidate], folder: Path) -> None:
+    def __init__(
+        self, candidates: Sequence[Candidate], folder: Path, completer: Completer | None = None
+    ) -> None:
         """Show the generators side by side, at the same latents and the same point.
 
         Args:
             candidates: The generators.
             folder: Where downloads are written.
+            completer: Of the tab of completions; None: there is none.
         """
+        self._completer = completer
         self._candidates = list(candidates)
         self._first = candidates[0].explorer.bundle
         self._names = list(full_names(self._first.class_names, self._first.class_titles))
@@ -38,25 +44,32 @@ class Page:
         """Lay out the widgets and connect their callbacks."""
         with gr.Blocks(title="SAGAN explorer", analytics_enabled=False) as blocks:
             gr.Markdown(self._heading())
-            point, index = gr.State((0.5, 0.5)), gr.State(0)
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=1, min_width=280, elem_id="controls"):
-                    shown, *ends = self._controls()
-                with gr.Column(scale=3, min_width=300):
-                    title, gallery = gr.Markdown(), _gallery()
-                    gr.Markdown(HINT)
-                    frames = [self._frame(i) for i in range(len(self._candidates))]
-                    described = gr.Markdown(elem_id="description")
-                    with gr.Row():
-                        png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
-                        npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
-                        film = gr.Button("Film (WebP)", elem_id="film", size="sm")
-                    made = gr.DownloadButton(visible="hidden", elem_id="made")
-            state = [shown, *ends, index, point]
-            outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
-            self._wire(blocks, [title, gallery], frames, state, outputs)
-            film.click(self.film, state, made).then(fn=None, js=_DOWNLOAD)
+            with gr.Tab("Attention"):
+                self._attention(blocks)
+            if self._completer is not None:
+                with gr.Tab("Completion"):
+                    CompletionTab(self._completer).build()
         return cast(gr.Blocks, blocks)
+
+    def _attention(self, blocks: gr.Blocks) -> None:
+        point, index = gr.State((0.5, 0.5)), gr.State(0)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=1, min_width=280, elem_id="controls"):
+                shown, *ends = self._controls()
+            with gr.Column(scale=3, min_width=300):
+                title, gallery = gr.Markdown(), _gallery()
+                gr.Markdown(HINT)
+                frames = [self._frame(i) for i in range(len(self._candidates))]
+                described = gr.Markdown(elem_id="description")
+                with gr.Row():
+                    png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
+                    npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
+                    film = gr.Button("Film (WebP)", elem_id="film", size="sm")
+                made = gr.DownloadButton(visible="hidden", elem_id="made")
+        state = [shown, *ends, index, point]
+        outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
+        self._wire(blocks, [title, gallery], frames, state, outputs)
+        film.click(self.film, state, made).then(fn=None, js=_DOWNLOAD)
 
     def _heading(self) -> str:
         first = self._candidates[0]
@@ -64,7 +77,7 @@ class Page:
         grey = ", grey" if self._first.image_channels == 1 else ""
         alone = f"weights: {first.name}; " if len(self._candidates) == 1 else ""
         return (
-            f"# Attention of the generator\n{self._first.num_classes} classes at "
+            f"# Generator explorer\n{self._first.num_classes} classes at "
             f"{self._first.image_size} px{grey}, {self._first.facts.get('images_seen', 0):,} "
             f"images seen, {alone}self-attention at: {blocks}"
         )

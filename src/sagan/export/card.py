@@ -74,7 +74,7 @@ def model_card(
         Path(__file__).parent,
         "card.md.j2",
         config=config,
-        head=_head(config, conditional=conditional, attentive=attentive),
+        head=_head(config, bundle, metrics, conditional=conditional, attentive=attentive),
         conditional=conditional,
         attentive=attentive,
         bundle=bundle,
@@ -124,7 +124,14 @@ def check_images(bundle: GeneratorBundle, validation: Json) -> None:
         )
 
 
-def _head(config: ExportConfig, *, conditional: bool, attentive: bool) -> str:
+def _head(
+    config: ExportConfig,
+    bundle: GeneratorBundle,
+    metrics: Json | None,
+    *,
+    conditional: bool,
+    attentive: bool,
+) -> str:
     tags = ["gan", "image-generation"]
     tags += ["sagan", "self-attention"] if attentive else []
     tags += ["class-conditional"] if conditional else []
@@ -135,7 +142,26 @@ def _head(config: ExportConfig, *, conditional: bool, attentive: bool) -> str:
     }
     if config.license:
         head["license"] = config.license
+    if metrics is not None:
+        head["model-index"] = _model_index(config.title, bundle, metrics)
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True).strip()
+
+
+def _model_index(title: str, bundle: GeneratorBundle, metrics: Json) -> list[dict[str, Any]]:
+    """The scores as the Hub reads them."""
+    reference = metrics["protocol"]["reference"]
+    dataset = {
+        "type": "image-folder",
+        "name": f"{bundle.num_classes} classes at {bundle.image_size} px",
+        "split": str(reference["split"]),
+    }
+    scores = [
+        {"type": name, "name": text, "value": float(metrics[name])}
+        for name, text in SCORES
+        if metrics.get(name) is not None
+    ]
+    task = {"type": "unconditional-image-generation", "name": "Image generation"}
+    return [{"name": title, "results": [{"task": task, "dataset": dataset, "metrics": scores}]}]
 
 
 def _names(bundle: GeneratorBundle) -> str:

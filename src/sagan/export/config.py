@@ -1,6 +1,8 @@
 """Configuration of the export pipeline (`params:export`)."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from typing import Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from sagan.common.schema import Config
 
@@ -23,9 +25,24 @@ class ExportConfig(Config):
     program: bool = Field(
         True, description="also write generator.pt2, a program that runs without this project"
     )
+    onnx: bool = Field(
+        False,
+        description="also write generator.onnx, checked with onnxruntime; it takes the extra onnx",
+    )
+    space: bool = Field(
+        False,
+        description="also write space/, a Gradio app for a Space of the Hugging Face Hub; it takes "
+        "the program",
+    )
     checked_samples: PositiveInt = Field(
-        8, description="samples by which program and generator are compared [images]"
+        8, description="samples by which exported programs and generator are compared [images]"
     )
     tolerance: PositiveFloat = Field(
         1e-4, description="largest difference allowed between the two [pixel values, -1..1]"
     )
+
+    @model_validator(mode="after")
+    def _require_program(self) -> Self:
+        if self.space and not self.program:
+            raise ValueError("space shows the exported program: set program to true as well")
+        return self

@@ -1,18 +1,23 @@
 """The exported folder: bundle, model card, sample grid, metrics, `torch.export` program."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+import yaml
 from PIL import Image
 
-from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.bundle.generator_bundle import CONFIG, GeneratorBundle
 from sagan.export.card import check_images, check_metrics, model_card
 from sagan.export.config import ExportConfig
+from sagan.export.onnx import ONNX, require_onnx, write_onnx
 from sagan.export.program import PROGRAM, write_program
+from sagan.html.pages import render
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.series import draw_series, draw_series_grid
 
@@ -48,6 +53,8 @@ def make_folder(
     """
     check_metrics(bundle, metrics)
     check_images(bundle, validation)
+    if config.onnx:
+        require_onnx()
     temporary = tempfile.TemporaryDirectory(prefix="sagan-export-")
     path = Path(temporary.name) / "generator"
     path.mkdir()
@@ -65,6 +72,12 @@ def make_folder(
             tolerance=config.tolerance,
         )
         _write_json(path / "program.json", program)
+    if config.onnx:
+        write_onnx(
+            generator, path / ONNX, samples=config.checked_samples, tolerance=config.tolerance
+        )
+    if config.space:
+        _write_space(path, config.title)
     if metrics is not None:
         _write_json(path / "metrics.json", metrics)
     sampling = sampling.model_copy(update={"device": "auto"})  # this machine may have no GPU
@@ -73,6 +86,23 @@ def make_folder(
     card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
     (path / "README.md").write_text(card, encoding="utf-8")
     return ExportFolder(path, temporary)
+
+
+def _write_space(path: Path, title: str) -> None:
+    """A folder that is a whole Space: the app, what it needs, and the exported program."""
+    space = path / "space"
+    space.mkdir()
+    for name in (PROGRAM, CONFIG):
+        shutil.copy(path / name, space / name)
+    app = render(Path(__file__).parent, "app.py.j2", title=title)
+    (space / "app.py").write_text(app + "\n", encoding="utf-8")
+    # the program is read by the torch that wrote it, or a newer one
+    torch_version = torch.__version__.partition("+")[0]
+    needed = ["gradio", "numpy", "pillow", f"torch>={torch_version}"]
+    (space / "requirements.txt").write_text("\n".join([*needed, ""]), encoding="utf-8")
+    head = {"title": title, "sdk": "gradio", "app_file": "app.py"}
+    text = f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n"
+    (space / "README.md").write_text(text, encoding="utf-8")
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -161,6 +161,12 @@ class EvaluationConfig(Config):
     memorisation: AffectsMeasurement[bool] = Field(
         True, description="whether to compare distances to training images with those of val images"
     )
+    projected_images: AffectsMeasurement[NonNegativeInt] = Field(
+        0,
+        description="validation images of each class, of 20 classes at most, for which the nearest "
+        "image that the generator makes is searched; 0: none (an encoder is trained: minutes). "
+        "Not part of scores while training, nor of comparisons",
+    )
     accuracy_samples: AffectsMeasurement[NonNegativeInt] = Field(
         0,
         description="samples to train a classifier on, which is tested on real images; 0: none "

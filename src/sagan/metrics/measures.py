@@ -97,16 +97,17 @@ def _add_distance_interval(
     context: EvaluationContext, sample: FeatureSample, measured: Measurements
 ) -> None:
     config, name = context.config, context.extractor.metric
+    rows = context.on_device(sample)  # dozens of covariances
     if config.bootstrap_resamples > 1 and config.repeats == 1:
         measured.intervals[name] = bootstrap_interval(
-            sample.rows,
+            rows,
             context.distance,
             resamples=config.bootstrap_resamples,
             estimate=measured.scores[name],
         )
-    enough = len(sample.rows) >= MIN_EXTRAPOLATION_SAMPLES
+    enough = len(rows) >= MIN_EXTRAPOLATION_SAMPLES
     if config.extrapolation_points > 1 and enough and sample.seen < STANDARD_SAMPLES:
-        line = extrapolate(sample.rows, context.distance, points=config.extrapolation_points)
+        line = extrapolate(rows, context.distance, points=config.extrapolation_points)
         measured.scores[f"{name}_infinity"] = line.distance
         measured.details[f"{name}_infinity"] = {
             "method": "straight line over 1 / samples",

@@ -42,6 +42,8 @@ def evaluation_pictures(
         `pair_neighbour_indices` [P, k] (in split train), `pair_distances` float64 [P, k];
         `class_labels` int64 [C], the worst first, `class_distances` float64 [C];
         `class_samples`, `class_sample_labels`, `class_real`, `class_real_labels`;
+        `projected_real`, `projected_made` [R, ...] (the nearest image of the generator) and
+        `projected_labels` of validation images, where they were projected;
         `metadata`: JSON text, the origin of the samples. P and C are 0 if not measured.
 
     Raises:
@@ -75,6 +77,7 @@ def evaluation_pictures(
         "class_distances": np.array(list(distances.values()), dtype=np.float64),
         "class_samples": images[count:],
         "class_sample_labels": labels[class_samples],
+        **_projected(bundle, shards, details.get("projection", {}), config),
         **_real_images(shards.split(config.reference_split), classes),
         "metadata": np.array(
             json.dumps({"samples": metrics["protocol"]["samples"]}, sort_keys=True)
@@ -130,6 +133,29 @@ def _first_samples(classes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     none = np.zeros(0, dtype=np.int64)
     firsts = (np.flatnonzero(labels == label)[:IMAGES_A_CLASS] for label in classes)
     return np.concatenate([none, *firsts])
+
+
+def _projected(
+    bundle: GeneratorBundle,
+    shards: ShardStore,
+    projection: Mapping[str, Any],
+    config: EvaluationConfig,
+) -> Arrays:
+    """Validation images, and the nearest ones that the generator makes."""
+    entries = projection.get("images", [])
+    if not entries:
+        return {}
+    labels = np.array([shards.class_names.index(one["class"]) for one in entries], dtype=np.int64)
+    device = choose_device(config.device)
+    latents = torch.tensor([one["latent"] for one in entries])
+    generator = bundle.load(str(device))
+    made = generate(generator, latents, torch.from_numpy(labels), config.batch_size, device)
+    places = np.array([one["val_image"] for one in entries])
+    return {
+        "projected_real": shards.split("val").read(places).numpy(),
+        "projected_made": torch.cat(list(made)).numpy(),
+        "projected_labels": labels,
+    }
 
 
 def _samples(

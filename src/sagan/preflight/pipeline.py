@@ -67,7 +67,7 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA where there is none.
+    """Refuse CUDA, and CUDA graphs, where there is none.
 
     Raises:
         ValueError: saying what to do.
@@ -75,11 +75,13 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     running = _namespaces(pipeline)
     names = running & COMPUTING | ({"training"} if "tuning" in running else set())
     for name in sorted(names):
-        device = str(dict(catalog.load(f"params:{name}")).get("device"))
-        if device.startswith("cuda"):
+        parameters = dict(catalog.load(f"params:{name}"))
+        device, mode = str(parameters.get("device")), str(parameters.get("compile"))
+        if device.startswith("cuda") or mode == "cuda-graph":
             from sagan.common.devices import choose_device
+            from sagan.training import require_gpu_for_graphs
 
-            choose_device(device)
+            require_gpu_for_graphs(mode, choose_device(device).type)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -39,7 +39,9 @@ _SCORES = {
     "near_copies": "as near to a training image as the nearest 5% of val (no copying: 5%)",
 }
 _APART = {"intervals", "warnings", "protocol", "details", "self_test"}
-_TABLES = {"recognised_by_class", "intra_class", "truncation_sweep", "nearest_training_images"}
+_TABLES = {"recognised_by_class", "intra_class", "truncation_sweep"} | {
+    *("nearest_training_images", "projection"),
+}
 # the measures of a full evaluation, by the beginnings of their scores' names
 _FAMILIES = {
     "a Fréchet distance": ("fid", "fd_"),

@@ -106,10 +106,20 @@ def _evaluation(c: Contents) -> dict[str, Any]:
     tables = None if c.metrics is None else metric_tables(c.metrics, titles)
     pairs: dict[str, Any] = {"nearest": [], "drawn": []}
     classes: list[dict[str, Any]] = []
+    projected: list[dict[str, Any]] = []
     if tables is not None and c.pictures is not None:
         pairs = pictures.nearest_pairs(c.pictures, short_names(names, titles))
         classes = pictures.class_pictures(c.pictures, full_names(names, titles))
-    return {"metrics": tables, "pairs": pairs, "class_pictures": classes, **_layout(c, classes)}
+        by_class = (c.metrics or {}).get("details", {}).get("projection", {}).get("by_class", {})
+        shown = dict(zip(names, full_names(names, titles), strict=True))
+        projected = pictures.projections(c.pictures, by_class, shown)
+    return {
+        "metrics": tables,
+        "pairs": pairs,
+        "class_pictures": classes,
+        "projected": projected,
+        **_layout(c, classes),
+    }
 
 
 def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -63,6 +63,39 @@ def class_pictures(arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> li
     ]
 
 
+def projections(
+    arrays: Mapping[str, np.ndarray], by_class: Mapping[str, Any], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Validation images beside the nearest ones that the generator makes, the worst class first.
+
+    The worst is the farthest in relation to its nearest training images.
+
+    Args:
+        arrays: The evaluation's pictures; those of earlier versions have none.
+        by_class: Distances by class.
+        names: Of the classes with images, as they are shown, in the order of their labels.
+    """
+    labels = arrays.get("projected_labels", np.zeros(0))
+    ordered = sorted(by_class, key=lambda name: -_relative(by_class[name]))
+    places = dict(zip(by_class, dict.fromkeys(labels.tolist()), strict=False))
+    return [
+        {
+            "name": names[name],
+            "distance": f"{by_class[name]['distance']:.1f}",
+            "nearest": f"{by_class[name]['nearest_training_image']:.1f}",
+            "real": _tiles(arrays["projected_real"][labels == places[name]]),
+            "made": _tiles(arrays["projected_made"][labels == places[name]]),
+        }
+        for name in ordered
+        if name in places
+    ]
+
+
+def _relative(distances: Mapping[str, float]) -> float:
+    """The distance in relation to that of the nearest training image."""
+    return distances["distance"] / max(distances["nearest_training_image"], 1.0)
+
+
 def origin(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """What the samples are of, as `protocol.samples` of the metrics file."""
     samples: dict[str, Any] = json.loads(str(arrays["metadata"]))["samples"]

@@ -82,11 +82,9 @@ def attention_picture(
         ValueError: if there are more query points than colours, or the picture does not fit into
             memory.
     """
-    if not 1 <= query_points <= len(QUERY_COLOURS):
-        raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
+    require_attention_memory(generator, len(latents), query_points, tile_px)
     if not generator.attention_resolutions:
         return drawing.text_picture(NO_ATTENTION)
-    require_attention_memory(generator, len(latents), query_points, tile_px)
     images, maps = generate_with_attention(generator, latents.to(device), class_labels.to(device))
     names = [drawing.drawable(class_names[label], label) for label in class_labels.tolist()]
     blocks = [
@@ -108,8 +106,10 @@ def require_attention_memory(
     """Refuse a picture of more samples, or of larger ones, than fits into memory.
 
     Raises:
-        ValueError: with the largest number that fits.
+        ValueError: with the largest number that fits; if there are more query points than colours.
     """
+    if not 1 <= query_points <= len(QUERY_COLOURS):
+        raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     size, resolutions = generator.image_size, generator.attention_resolutions
     tiles = (1 + query_points) * len(resolutions)
     # each map has r^2 queries and a quarter as many keys; float32 with a copy and its softmax

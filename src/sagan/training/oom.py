@@ -5,25 +5,10 @@ from contextlib import contextmanager
 
 import torch
 
+from sagan.common.memory import is_out_of_memory
 from sagan.common.schema import ClearError
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import fakes_per_update, real_images_per_pass
-
-_ALLOCATOR = (
-    "can't allocate memory",
-    "not enough memory",
-    "Cannot allocate memory",
-    # oneDNN's words for its out_of_memory too; it has no others for it
-    "could not create a primitive",
-    "could not create a memory",
-    # of a GPU outside torch's allocator: a CUDA context, a library's workspace
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
-    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
-    "'out of memory'",  # NCCL: Cuda failure 2 'out of memory'
-)
 
 
 class OutOfMemoryError(ClearError, MemoryError):
@@ -35,10 +20,8 @@ def reraise_oom(config: TrainingConfig, device: torch.device) -> Iterator[None]:
     """Raise `OutOfMemoryError` where the device or the host runs out of memory."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryError(_message(config, device)) from error
-    except RuntimeError as error:
-        if not any(phrase in str(error) for phrase in _ALLOCATOR):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(_message(config, device)) from error
 

@@ -131,7 +131,8 @@ class _Run:
     def _log_start(self, *, fresh: bool) -> None:
         seen = self.state.images_seen
         if fresh:
-            logger.info("run %s starts on %s", self.name, self.context.device)
+            named = f" ({self.config.run_name})" if self.config.run_name else ""
+            logger.info("run %s%s starts on %s", self.name, named, self.context.device)
             if self.config.freeze_discriminator_layers and self.config.start_from is None:
                 logger.warning(
                     "training.freeze_discriminator_layers keeps layers at new random weights, as "
@@ -276,6 +277,7 @@ class _Run:
         """Export the generator and write the summary."""
         fingerprint = {
             "run": self.name,
+            **({"run_name": self.config.run_name} if self.config.run_name else {}),
             "git_commit": git_commit(),
             "precision": self.config.resolved().precision,
             "data_hash": self.shards.data_hash,

@@ -62,6 +62,13 @@ def test_a_flat_val_goes_with_a_flat_train(tmp_path):
     assert get(tmp_path / "mine", tmp_path).facts()["images"] == {"train": 2, "val": 1}
 
 
+def test_a_flat_train_beside_a_val_that_is_not_mounted_is_refused(tmp_path):
+    write_files(tmp_path / "mine", images("train/1.jpg"))
+    (tmp_path / "mine/val").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(ValueError, match="val is a link to nothing"):
+        get(tmp_path / "mine", tmp_path)
+
+
 def test_a_flat_val_beside_labelled_images_still_needs_its_labels(tmp_path, caplog):
     write_files(tmp_path / "mine", images("train/1.jpg", "train/2.jpg", "val/3.jpg"))
     table = tmp_path / "labels.csv"

@@ -38,8 +38,12 @@ def training(state, config, shards):
     return training_loop(state, shards, config, DistributedContext(CPU))
 
 
-def tensors(state):
-    return {name: part for name, part in state.state_dict().items() if name != "train_seconds"}
+def assert_same(ours, theirs):
+    """But for the average's rounding, which is another by the device's kernels."""
+    ours, theirs = (one.state_dict() | {"train_seconds": 0} for one in (ours, theirs))
+    averages = [one.pop("ema_generator") for one in (ours, theirs)]
+    torch.testing.assert_close(*averages, rtol=1e-5, atol=1e-7)
+    assert_equal_states(ours, theirs)
 
 
 class Waits(TorchDispatchMode):
@@ -76,7 +80,7 @@ def test_finite_updates_are_the_same(config, shards):
     for state in (at_once, deferred):
         list(training(state, config, shards))
 
-    assert_equal_states(tensors(at_once), tensors(deferred))
+    assert_same(at_once, deferred)
     deferred.require_finite()
 
 
@@ -105,7 +109,7 @@ def test_nothing_is_touched_by_an_update_that_is_not_finite_and_by_those_after_i
     (at_once, error, made), (late, its_error, its_made) = ends[False], ends[True]
     assert (error.network, its_error.network) == (update, update)
     assert str(error) == str(its_error)
-    assert_equal_states(tensors(at_once), tensors(late))
+    assert_same(at_once, late)
     assert its_made == made + 1  # read one step later
 
 

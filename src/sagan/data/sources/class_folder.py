@@ -31,6 +31,7 @@ from sagan.data.image_folder import (
     NOT_TRAINING,
     SPLITS,
     ImageFolder,
+    lost_splits,
     require_class_folders,
     split_names,
     warn_unread_splits,
@@ -105,10 +106,10 @@ def read_class_folder(
         ValueError: if there is an image without label, or the layout is none of these.
     """
     splits = {split: path / split for split in SPLITS if (path / split).is_dir()}
-    if "train" not in splits and path.is_dir():
+    if "train" not in splits and path.is_dir() and not lost_splits(path):
         _require_images(path, labelled=tables.get("train") is not None)
         splits = {"train": path}
-    elif not any(tables.values()) and (not splits or is_class_folder(path)):
+    elif lost_splits(path) or (not any(tables.values()) and (not splits or is_class_folder(path))):
         ImageFolder.open(path)  # raises with all faults of the layout
     warn_unread_splits(path, splits)
     tree = SourceTree()

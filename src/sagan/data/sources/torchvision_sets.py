@@ -46,6 +46,7 @@ _ORIGINALS = {
 
 
 _RECORD_BYTES = 1 + 3 * 32 * 32  # of CIFAR-10's binary version
+_FILE_RECORDS = 10_000  # the same
 
 
 class DownloadError(ClearError, OSError):
@@ -134,9 +135,9 @@ def _cifar10_binary(folder: Path, split: str) -> tuple[NDArray[np.uint8], list[i
     parts = []
     for name in names:
         content = np.fromfile(folder / name, dtype=np.uint8)
-        if len(content) % _RECORD_BYTES or not len(content):
+        if len(content) != _FILE_RECORDS * _RECORD_BYTES:
             raise ValueError(
-                f"'{folder / name}' has {len(content):,} bytes, which are not whole records of "
+                f"'{folder / name}' has {len(content):,} bytes, not {_FILE_RECORDS:,} records of "
                 f"{_RECORD_BYTES:,}: it is damaged; download it again"
             )
         parts.append(content.reshape(-1, _RECORD_BYTES))
@@ -171,7 +172,9 @@ def _open(config: AcquisitionConfig, root: Path, opener: Callable[..., Any]) -> 
     except OSError as error:
         if error.errno is not None and error.filename is not None:  # the disk, not the network
             raise
-        raise DownloadError(f"{config.source} cannot be downloaded: {error}; {remedy}") from error
+        lacking = f" is not complete and sound in '{root}', and" if config.path else ""
+        text = f"{config.source}{lacking} cannot be downloaded: {error}; {remedy}"
+        raise DownloadError(text) from error
 
 
 def _arrays(dataset: Any) -> tuple[NDArray[np.uint8], list[int], list[str]]:  # noqa: ANN401

@@ -32,11 +32,11 @@ def evaluate_generator(
     config: EvaluationConfig,
 ) -> dict[str, Any]:
     """Generate samples and evaluate them batch by batch."""
-    from sagan.metrics.evaluate_generator import evaluate_generator as measure
     from sagan.metrics.evaluation import headline_scores
     from sagan.metrics.features.statistics import Statistics
+    from sagan.metrics.projection import evaluate_and_project
 
-    metrics = measure(
+    metrics = evaluate_and_project(
         generator_bundle,
         image_shards,
         config,

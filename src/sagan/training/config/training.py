@@ -124,6 +124,12 @@ class TrainingConfig(Config):
     tensorboard: AffectsNothing[bool] = Field(
         True, description="also write event files for TensorBoard"
     )
+    trackers: AffectsNothing[tuple[Literal["mlflow", "wandb", "dvclive"], ...]] = Field(
+        (), description="further experiment trackers, packages of the extra trackers"
+    )
+    run_name: AffectsNothing[str | None] = Field(
+        None, min_length=1, description="name of the run in the log and the trackers"
+    )
     watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
     export: AffectsMeasurement[Literal["last", "best"]] = Field(

@@ -1,7 +1,6 @@
 """Exponential moving average of the generator's weights."""
 
 from contextlib import nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +30,14 @@ def update_ema(
         decay: share of the average that stays, 0..1.
         check: a deferred one keeps the average after an update that was not finite.
     """
-    averages: list[Tensor] = list(ema.parameters())
+    averages, weights = (list[Tensor](side.parameters()) for side in (ema, network))
     check = check or FiniteCheck(averages[0].device, deferred=False)
-    weight: Any = 1.0 - decay
-    if check.deferred:
-        weight = [(1.0 - check.stopped) * weight] * len(averages)
-    torch._foreach_lerp_(averages, list[Tensor](network.parameters()), weight)
+    if check.deferred:  # in few kernels; lerp by a tensor would have one for each parameter
+        changes = torch._foreach_sub(weights, averages)
+        torch._foreach_mul_(changes, (1.0 - check.stopped) * (1.0 - decay))
+        torch._foreach_add_(averages, changes)
+    else:
+        torch._foreach_lerp_(averages, weights, 1.0 - decay)
     own = list(ema.buffers())
     with check.unchanged_unless_finite(own) if check.deferred else nullcontext():
         for dtype in {buffer.dtype for buffer in own}:  # in one operation each

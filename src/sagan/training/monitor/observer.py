@@ -15,7 +15,7 @@ from sagan.training.core.state import TrainingState
 from sagan.training.monitor.collapse import CollapseMonitor
 from sagan.training.monitor.progress import Progress
 from sagan.training.monitor.scoring import Score
-from sagan.training.monitor.tensorboard import TensorBoardWriter
+from sagan.training.monitor.trackers import Trackers
 from sagan.training.store.journal import JOURNAL, Journal, Record
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,7 @@ class Observer:
             if config.watch.enabled:
                 self._monitor = CollapseMonitor(config, shards, context.device)
             step = state.images_seen // images_per_step(config)
-            self._tensorboard = TensorBoardWriter(
-                run / "tensorboard", purge_step=step + 1, enabled=config.tensorboard
-            )
-            self._resources.enter_context(closing(self._tensorboard))
+            self._trackers = Trackers(config, run, purge_step=step + 1)
 
     @property
     def watch_state(self) -> dict[str, int]:
@@ -70,6 +67,9 @@ class Observer:
 
     def __exit__(self, *_: object) -> None:
         self._resources.close()
+        if self._context.is_main:
+            complete = self._state.images_seen >= self._config.total_images
+            self._trackers.close(complete=complete)
 
     def observe(self, record: StepRecord, step: int, *, last: bool) -> None:
         """Account for a step; write a record if one is due."""
@@ -95,17 +95,17 @@ class Observer:
             entry, warnings = entry | diagnostics.scalars, diagnostics.warnings
             columns = self._config.watch.images_per_class
             images = diagnostics.images
-            self._tensorboard.images("fixed_latents", images, entry["step"], columns=columns)
+            self._trackers.images("fixed_latents", images, entry["step"], columns=columns)
         self._journal.append(entry)
         for message in warnings:
             self._journal.append({"event": "warning", **seen, "message": message})
-        self._tensorboard.scalars(entry, entry["step"])
+        self._trackers.scalars(entry, entry["step"])
         self._progress.show(entry)
 
     def record_score(self, score: Score, step: int) -> None:
         """Record a score; in the main process only."""
         self._journal.append(score.to_record(step))
-        self._tensorboard.scalars({f"score/{name}": v for name, v in score.scores.items()}, step)
+        self._trackers.scores(score.scores, step)
 
     def _entry(self, record: StepRecord, step: int) -> Record:
         """The numbers of a step, averaged over all processes.

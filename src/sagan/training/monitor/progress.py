@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+import time
 from contextlib import ExitStack
 
 from tqdm import tqdm
@@ -21,6 +22,7 @@ class Progress:
         """Start at `images_seen` of `total_images`."""
         self._per_step, self._total = images_per_step, total_images
         self._next_line = 0
+        self._started: tuple[float, int] | None = None  # time and images at the first record
         self._is_terminal = sys.stderr.isatty()
         # tqdm's own lock is shared between processes and outlives a killed one
         tqdm.set_lock(threading.RLock())
@@ -31,6 +33,7 @@ class Progress:
             unit_scale=True,
             dynamic_ncols=True,
             mininterval=0.5,
+            smoothing=0,  # the rate since the start: the time left does not jump
             disable=not self._is_terminal,
             bar_format="training {percentage:3.0f}%|{bar}| {desc}{rate_fmt}, {remaining} left",
         )
@@ -52,13 +55,22 @@ class Progress:
         self._bar.set_description_str(f"step {record['step']}, {losses}, ", refresh=False)
         if not self._is_terminal and record["images_seen"] >= self._next_line:
             self._next_line = record["images_seen"] + self._total // _LOG_LINES
-            rate = record["images_per_second"]
-            left = max(0, self._total - record["images_seen"]) / rate
             logger.info(
-                "step %d of %d, %s, %.0f images/s, %s left",
+                "step %d of %d, %s, %.0f images/s%s",
                 record["step"],
                 -(-self._total // self._per_step),
                 losses,
-                rate,
-                tqdm.format_interval(left),
+                record["images_per_second"],
+                self._left(record["images_seen"]),
             )
+
+    def _left(self, images_seen: int) -> str:
+        """The time left at the mean speed since the first record, whose step is a slow one."""
+        now = time.monotonic()
+        if self._started is None:
+            self._started = now, images_seen
+        seconds, images = now - self._started[0], images_seen - self._started[1]
+        if not images:
+            return ""
+        left = max(0, self._total - images_seen) * seconds / images
+        return f", {tqdm.format_interval(left)} left"

@@ -55,13 +55,17 @@ class TensorBoardWriter:
 
     def scalars(self, record: Mapping[str, Any], step: int) -> None:
         """Write the finite numbers of a journal record, grouped; events are skipped."""
-        if self._writer is None or "event" in record:
+        if self._writer is None:
             return
         with self._disable_on_error():
-            for name, value in record.items():
-                is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                if is_number and isfinite(value) and name != "step":
-                    self._writer.add_scalar(tag(name), value, step)
+            for name, value in numbers(record).items():
+                self._writer.add_scalar(name, value, step)
+
+    def results(self, parameters: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+        """Write the parameters with the final scores, for the page of hyperparameters."""
+        if self._writer is not None:
+            with self._disable_on_error():
+                self._writer.add_hparams(dict(parameters), dict(scores), run_name=".")
 
     def images(self, name: str, images: Tensor, step: int, *, columns: int) -> None:
         """Write images as one grid.
@@ -90,6 +94,20 @@ class TensorBoardWriter:
         except OSError as error:
             logger.warning("event files for TensorBoard end here: %s; training continues", error)
             self._writer = None
+
+
+def numbers(record: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers of a journal record, by their tags; of an event none."""
+    if "event" in record:
+        return {}
+    return {
+        tag(name): value
+        for name, value in record.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and isfinite(value)
+        and name != "step"
+    }
 
 
 def tag(name: str) -> str:

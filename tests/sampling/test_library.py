@@ -1,0 +1,66 @@
+"""`from sagan import SaganGenerator`: folders, the Hub's files, DVC, samples as the command's."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+
+import sagan
+from sagan import SaganGenerator
+from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.sampling.generate import generate
+from sagan.sampling.latents import sample_latents
+from tests.small_world import small_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> GeneratorBundle:
+    return small_bundle(tmp_path_factory.mktemp("library") / "generator", averaged=True)
+
+
+def test_samples_are_those_of_the_command(bundle) -> None:
+    generator = SaganGenerator.from_pretrained(bundle.path)
+    pictures = generator([1, bundle.class_names[0]], count=2, seed=3)
+    latents, labels = sample_latents(4, bundle.latent_dim, 3), torch.tensor([1, 1, 0, 0])
+    expected = torch.cat(list(generate(bundle.load(), latents, labels, 64)))
+    assert np.array_equal(np.stack(pictures), expected.permute(0, 2, 3, 1).numpy())
+    assert len(generator()) == bundle.num_classes
+    with pytest.raises(ValueError, match="unknown"):
+        generator(["no such class"])
+
+
+def test_it_is_saved_whole_and_the_raw_weights_can_be_chosen(bundle, tmp_path: Path) -> None:
+    SaganGenerator.from_pretrained(bundle.path).save_pretrained(tmp_path / "copy")
+    again = SaganGenerator.from_pretrained(tmp_path / "copy", weights="raw")
+    assert again.bundle.config == bundle.config
+    assert again.bundle.weights == "raw"
+    assert ModelCard.load(tmp_path / "copy" / "README.md").data.library_name == "sagan"
+
+
+def test_a_grey_generator_draws_grey_images(tmp_path: Path) -> None:
+    grey = small_bundle(tmp_path / "grey", channels=1)
+    assert {one.mode for one in SaganGenerator.from_pretrained(grey.path)()} == {"L"}
+
+
+def test_a_repository_with_dvc(bundle, tmp_path: Path) -> None:
+    SaganGenerator.from_pretrained(bundle.path).save_pretrained(tmp_path / "data/generator")
+    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
+    for words in (
+        ["git", "init", "-q"],
+        ["dvc", "init", "-q"],
+        ["dvc", "add", "-q", "data/generator"],
+        ["git", "add", "--all"],
+        ["git", *author, "commit", "-qm", "model"],
+    ):
+        subprocess.run(words, cwd=tmp_path, check=True)
+    fetched = SaganGenerator.from_dvc(str(tmp_path), "data/generator")
+    assert fetched.bundle.weights_sha256 == bundle.weights_sha256
+    assert len(fetched([0], count=2)) == 2
+
+
+def test_other_names_are_no_attributes() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Sagan'"):
+        _ = sagan.Sagan
