@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+expect.set_options(timeout=30_000)  # milliseconds; on a busy machine the usual five are too few
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -34,6 +34,16 @@ def test_threads_are_set(no_cuda):
         torch.set_num_threads(before)
 
 
+def test_tensors_without_memory_have_the_shapes_and_draw_nothing():
+    state = torch.get_rng_state()
+    with devices.without_memory():
+        made = [torch.randn(2, 3), *torch.nn.Embedding(4, 5).parameters()]
+        made += [torch.nn.init.normal_(tensor=torch.empty(6)), torch.empty(7).normal_()]
+    assert {tensor.device.type for tensor in made} == {"meta"}
+    assert [[*tensor.shape] for tensor in made] == [[2, 3], [4, 5], [6], [7]]
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_a_gpu_chooses_its_convolutions_and_nothing_stays_changed():
     found = []
     for kind in ("cuda", "cpu"):

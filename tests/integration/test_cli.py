@@ -14,12 +14,14 @@ from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 
 from sagan import cli
+from tests.fork_server import real_starts
 from tests.integration.conftest import command_in, environment, run_here
 
 
 @pytest.fixture(scope="module")
 def acquired(project: Path) -> subprocess.CompletedProcess:
-    return command_in(project)("kedro", "run", "--pipeline=acquisition")
+    with real_starts():  # a warning of an import would be the server's
+        return command_in(project)("kedro", "run", "--pipeline=acquisition")
 
 
 def test_run_is_quiet_and_fits_eighty_columns(acquired: subprocess.CompletedProcess) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
+from sagan.common.devices import without_memory
 from sagan.common.files import file_sha256
 from sagan.common.naming import short_names
 from sagan.common.results import replacing_results
@@ -119,7 +119,7 @@ class GeneratorBundle:
         """
         file = self.path / (RAW_WEIGHTS if self._selected_raw else WEIGHTS)
         self._verify_checksum(file)
-        with torch.device("meta"):  # no weights are initialised, and the random state is unchanged
+        with without_memory():  # no weights are initialised, and the random state is unchanged
             generator = build_generator(
                 self._description.generator,
                 image_size=self.image_size,

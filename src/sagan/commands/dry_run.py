@@ -64,13 +64,14 @@ def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:
     """Parameters of the networks, and what checkpoints and bundle take of the disk."""
     import torch
 
+    from sagan.common.devices import without_memory
     from sagan.data.shards.store import ShardStore
     from sagan.training.core.state import TrainingState
     from sagan.training.store.checkpoint_files import state_bytes
 
-    meta = torch.device("meta")  # tensors without memory
-    with meta:
-        state = TrainingState(config, cast("ShardStore", SimpleNamespace(**sizes)), meta)
+    with without_memory():
+        shards = cast("ShardStore", SimpleNamespace(**sizes))
+        state = TrainingState(config, shards, torch.device("meta"))
     networks = {"G": state.generator, "D": state.discriminator}
     counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
     # the newest ones, the best one, and the one being written

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from sagan.common.schema import require_device_name
 
@@ -84,6 +86,25 @@ def float32_inference() -> Iterator[None]:
             yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+class _NoInitialValues(TorchFunctionMode):
+    """Leaves out initial values, for which torch would import its compiler: seconds of work."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's signature
+        if getattr(func, "__module__", "") == "torch.nn.init" or func is torch.Tensor.normal_:
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs or {})
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Let tensors made in the block have no memory and no values ("meta").
+
+    Networks are built at once, and draw no random numbers.
+    """
+    with torch.device("meta"), _NoInitialValues():
+        yield
 
 
 @contextmanager

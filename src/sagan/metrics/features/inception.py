@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sagan.common.devices import float32_inference
+from sagan.common.devices import float32_inference, without_memory
 from sagan.common.files import file_sha256, source_hash
 from sagan.common.pixels import with_channels
 from sagan.metrics.config import EvaluationConfig
@@ -137,8 +137,7 @@ def build_inception(weights: Path) -> tuple[nn.Sequential, nn.Linear]:
     from pytorch_fid import inception as fid
     from torchvision.models import inception_v3
 
-    # on "meta", building draws no random numbers and leaves the global state unchanged
-    with torch.device("meta"):
+    with without_memory():
         whole = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
         whole.Mixed_5b = fid.FIDInceptionA(192, pool_features=32)
         whole.Mixed_5c = fid.FIDInceptionA(256, pool_features=64)

@@ -1,7 +1,6 @@
 """Check that the networks can be built for an image size, without data or memory."""
 
-import torch
-
+from sagan.common.devices import without_memory
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
 from sagan.network_config import ModelConfig
@@ -17,7 +16,7 @@ def network_faults(config: ModelConfig, *, image_size: int, frozen_blocks: int =
     """
     sizes = {"image_size": image_size, "num_classes": 1}  # any number of classes will do
     faults = []
-    with torch.device("meta"):
+    with without_memory():
         try:
             build_generator(config.generator, **sizes)
         except ValueError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
+from sagan.common.devices import without_memory
 from sagan.common.files import file_sha256, json_sha256
 from sagan.models.discriminator import build_discriminator
 from sagan.models.generator import build_generator
@@ -120,7 +121,7 @@ def check_start(
         return
     sizes = {"image_size": image_size, "image_channels": image_channels}
     sizes["num_classes"] = 1  # the rows of tables always fit
-    with torch.device("meta"):
+    with without_memory():
         generator = build_generator(config.model.generator, **sizes)
         discriminator = build_discriminator(config.model.discriminator, **sizes)
     try:
