@@ -11,7 +11,7 @@ from kedro.io import DatasetError
 
 import sagan.datasets
 from sagan.common.files import disk
-from sagan.datasets.base import AtomicDataset
+from sagan.datasets.atomic_dataset import AtomicDataset
 from sagan.datasets.text_datasets import (
     JSONDataset,
     JSONLinesDataset,

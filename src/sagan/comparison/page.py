@@ -14,7 +14,7 @@ from sagan.comparison.significance import contrasts, nothing_to_judge, sentences
 from sagan.comparison.summary import DISTANCES, metric_names, summarise
 from sagan.html.images import data_uri
 from sagan.html.pages import render
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 _JUDGED = (*DISTANCES, "recognised", "recall", "coverage", "diversity_mean")
 _LOSSLESS_BYTES = 2**23  # of the samples, whose pixels are enlarged

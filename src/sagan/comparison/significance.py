@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from sagan.comparison.transforms import transform_for
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 LEVEL = 0.05  # family-wise error over all variants of one score
 _AS_REAL = {"diversity_mean", "diversity_min"}  # 1 for real images, more for noise

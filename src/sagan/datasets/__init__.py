@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "AtomicDataset": "base",
+    "AtomicDataset": "atomic_dataset",
     "CSVDataset": "table_datasets",
     "EvaluationPicturesDataset": "array_datasets",
     "GeneratorBundleDataset": "path_datasets",

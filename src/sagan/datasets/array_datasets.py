@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 from kedro_datasets._typing import ImagePreview
 
-from sagan.datasets.base import REMAKE, AtomicDataset
+from sagan.datasets.atomic_dataset import REMAKE, AtomicDataset
 
 if TYPE_CHECKING:
     import numpy as np

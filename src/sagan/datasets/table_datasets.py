@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro_datasets._typing import TablePreview
 
-from sagan.datasets.base import UTF8, AtomicDataset
+from sagan.datasets.atomic_dataset import UTF8, AtomicDataset
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
-from sagan.datasets.base import REMAKE, UTF8, AtomicDataset
+from sagan.datasets.atomic_dataset import REMAKE, UTF8, AtomicDataset
 
 _PREVIEW_CHARACTERS = 20_000  # a graph viewer's side panel, not an editor
 

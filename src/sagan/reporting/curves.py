@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagan.html.charts import FEW_POINTS, Chart, Curve, Mark
 from sagan.html.format import words
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sagan.html.format import format_duration, format_number, format_value, words
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 Facts = Mapping[str, Any]
 

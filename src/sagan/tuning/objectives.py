@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sagan.common.schema import unknown_key
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 COSTS = {
     "train_seconds": "time of training alone, without scores and saving [s]",

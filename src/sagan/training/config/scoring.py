@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from sagan.common.schema import AffectsMeasurement, Config
 from sagan.metrics.config import EvaluationConfig
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 
 
 class ScoringConfig(Config):

@@ -14,7 +14,7 @@ import torch
 from sagan.bundle.generator_bundle import RAW
 from sagan.common.devices import random_states_kept
 from sagan.data.shards.store import ShardStore
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import steps_between
 from sagan.training.core.state import TrainingState

@@ -1,7 +1,7 @@
 import pytest
 
 from sagan.metrics.evaluate_generator import evaluate_generator
-from sagan.metrics.metric_info import lower_is_better
+from sagan.metrics.scores.metric_info import lower_is_better
 from tests.small_world import small_bundle
 
 
