@@ -1,16 +1,15 @@
 """The pages build into a site that needs no network, and quote what the source says."""
 
 import html
-import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from docs import generated
 from sagan.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -26,14 +25,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return target
-
-
-@pytest.fixture(scope="module")
-def hooks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("site_hooks", DOCS / "site_hooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_page_is_on_the_site(site: Path) -> None:
@@ -60,9 +51,27 @@ def test_equations_are_the_browsers_own(site: Path) -> None:
     assert "\\(" not in page
 
 
-def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
+def test_generated_parts_are_current() -> None:
+    """`python -m docs.generated` writes them."""
+    pages = generated.generated_pages()
+    assert {path.name for path in pages} == {"api.md", "index.md", "pipelines.md"}
+    stale = [path.name for path, whole in pages.items() if path.read_text() != whole]
+    assert not stale
+
+
+def test_api_reference_has_signatures_values_and_sections() -> None:
+    entry = generated.api_entry("sagan.SaganGenerator")
+    assert "from sagan import SaganGenerator\n\nclass SaganGenerator" in entry
+    assert "- `class_names: tuple[str, ...]`: Names of the classes" in entry
+    assert "**Raises:**\n\n- `ValueError`: " in entry
+    assert "@classmethod\ndef from_dvc(\n    cls" in entry
+    with pytest.raises(AttributeError):
+        generated.api_entry("sagan.training.Nothing")
+
+
+def test_every_parameter_is_on_the_page(site: Path) -> None:
     page = (site / "pipelines.html").read_text().replace("<wbr>", "")
-    paths = [path for path, *_ in hooks.parameters(TrainingConfig)]
+    paths = [path for path, *_ in generated.parameters(TrainingConfig)]
     assert "model.generator.attention_resolutions" in paths
     for path in paths:
         assert f"<code>{path}</code>" in page
@@ -70,12 +79,14 @@ def test_every_parameter_is_on_the_page(site: Path, hooks: ModuleType) -> None:
     assert "readme:" not in (site / "index.html").read_text()
 
 
-def test_every_pipeline_has_its_table(site: Path, hooks: ModuleType) -> None:
+def test_every_pipeline_has_its_table(site: Path) -> None:
     files = ROOT.glob("conf/base/parameters_*.yml")
     pipelines = {path.stem.removeprefix("parameters_") for path in files}
     asked_for = re.findall(r"<!-- parameters: (\w+) -->", (DOCS / "pipelines.md").read_text())
     assert sorted(asked_for) == sorted(pipelines)
-    assert all(told for name in pipelines for *_, told in hooks.parameters(hooks._models()[name]))
+    assert all(
+        told for name in pipelines for *_, told in generated.parameters(generated._models()[name])
+    )
     page = html.unescape((site / "pipelines.html").read_text())
     assert "|gamma| of an attention block" in page
     assert '{"$PARAMETER": name}' in page
@@ -99,9 +110,9 @@ def test_every_decision_is_in_the_index() -> None:
     assert pages == set(re.findall(r"\]\((\w+\.md)\)", (folder / "index.md").read_text()))
 
 
-def test_section_of_the_readme_that_is_gone_is_an_error(hooks: ModuleType) -> None:
+def test_section_of_the_readme_that_is_gone_is_an_error() -> None:
     with pytest.raises(ValueError, match="no section 'Nowhere'"):
-        hooks.readme_section("Nowhere")
+        generated.readme_section("Nowhere")
 
 
 def quoted_messages() -> list[str]:

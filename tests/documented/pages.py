@@ -15,8 +15,8 @@ _PROGRAMS = (
 _FENCE = re.compile(r"```(\w*)")
 _INLINE = re.compile(rf"`((?:{_PROGRAMS})\s[^`…]+)`")
 _COMMENT = re.compile(r"(?:^|\s)#")
-# what is not executed is listed there, for the reader
-_LEFT_OUT = re.compile(r"<!-- not executed -->.*?<!-- end -->", re.DOTALL)
+# what is not executed is listed there, for the reader; a section of the README is the README's
+_LEFT_OUT = re.compile(r"<!-- (?:not executed|readme: .+?) -->.*?<!-- end -->", re.DOTALL)
 
 
 class Command(NamedTuple):
