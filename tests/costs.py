@@ -63,6 +63,7 @@ SECONDS = {
     "sampling/test_film.py": 6,
     "metrics/test_projection.py": 6,
     "completion/test_complete.py": 6,
+    "pipelines/test_completion.py": 6,
     "tuning/test_training.py": 6,
     "integration/test_s3_remote.py": 5,
     "integration/test_wiring.py": 5,

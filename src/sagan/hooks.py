@@ -32,7 +32,6 @@ _SHOWN = (
     "tuning_report",
     "comparison_report",
     "comparison_samples",
-    "completion_sheet",
     "shared_generator",
     "completion_sheet",
 )

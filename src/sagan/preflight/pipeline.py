@@ -248,16 +248,15 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.completion.inputs import find_images, require_known_mask
 
     config = parameters_of(catalog, "completion", CompletionConfig)
+    require_known_mask(config.mask)
+    if config.images is not None:
+        find_images([Path(config.images)])
     if {BUNDLE, SHARDS} <= pipeline.inputs():
         from sagan.training.store.discriminator import discriminator_of
 
         bundle = catalog.load(BUNDLE)
         prepare(bundle, catalog.load(SHARDS), config)
         discriminator_of(config.discriminator, bundle)
-        return
-    require_known_mask(config.mask)
-    if config.images is not None:
-        find_images([Path(config.images)])
 
 
 def _namespaces(pipeline: Pipeline) -> set[str]:
