@@ -4,6 +4,7 @@
 and `<!-- end -->`, so that nothing is written twice and each page is whole as a file.
 """
 
+import argparse
 import ast
 import importlib
 import inspect
@@ -195,8 +196,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;").replace("{", "&#123;")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the generated parts that are not current."""
+    argparse.ArgumentParser(description=main.__doc__).parse_args()
     for page, whole in generated_pages().items():
         if page.read_text(encoding="utf-8") != whole:
             page.write_text(whole, encoding="utf-8")
             print(f"written: {page.relative_to(ROOT)}")  # noqa: T201 - a program
+
+
+if __name__ == "__main__":
+    main()
