@@ -1,6 +1,7 @@
 """`from sagan import SaganGenerator`: folders, the Hub's files, DVC, samples as the command's."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,8 @@ def test_a_repository_with_dvc(bundle, tmp_path: Path) -> None:
     author = ("-c", "user.name=tester", "-c", "user.email=tester@example.org")
     for words in (
         ["git", "init", "-q"],
-        ["dvc", "init", "-q"],
-        ["dvc", "add", "-q", "data/generator"],
+        [sys.executable, "-m", "dvc", "init", "-q"],
+        [sys.executable, "-m", "dvc", "add", "-q", "data/generator"],
         ["git", "add", "--all"],
         ["git", *author, "commit", "-qm", "model"],
     ):

@@ -24,7 +24,7 @@ from sagan.sampling.attention_maps import (
 )
 from sagan.sampling.config import FilmConfig
 from sagan.sampling.generate import generate
-from sagan.sampling.grids import class_grid, grid_bytes
+from sagan.sampling.grids import GAP_PX, class_grid, grid_bytes
 from sagan.sampling.interpolation import blended_classes, circle, interpolate, truncate
 
 TRUNCATIONS = (3.0, 0.1)  # ends of the sweep, in standard deviations
@@ -66,6 +66,8 @@ def check_film(
         raise ValueError(NO_ATTENTION)
     columns = int(counts.max()) * _tiles_each(generator, config)
     shape = (len(counts), columns, generator.image_size)
+    side = generator.image_size * drawing.enlargement(generator.image_size, tile_px) + GAP_PX
+    _check_size(columns * side, len(counts) * side, config)  # the names are not counted
     require_memory("frames", config.frames, lambda n: n * grid_bytes(*shape, tile_px))
 
 
@@ -138,12 +140,7 @@ def write_film(path: Path, frames: Iterable[np.ndarray], config: FilmConfig) -> 
         ValueError: if they are larger than the format allows.
     """
     pictures = [Image.fromarray(frame) for frame in frames]
-    most = _LARGEST_PX[config.format]
-    if max(pictures[0].size) > most:
-        raise ValueError(
-            f"a frame has {pictures[0].width}x{pictures[0].height} px, {config.format} has at most "
-            f"{most}: show fewer samples or smaller ones, or choose another format"
-        )
+    _check_size(*pictures[0].size, config)
     times: dict[str, Any] = {"loop": int(config.once)}
     if config.once and config.format == "gif":
         times = {}
@@ -155,6 +152,15 @@ def write_film(path: Path, frames: Iterable[np.ndarray], config: FilmConfig) -> 
             duration=round(1000 / config.fps),
             **times,
             **_OPTIONS[config.format],
+        )
+
+
+def _check_size(width: int, height: int, config: FilmConfig) -> None:
+    most = _LARGEST_PX[config.format]
+    if max(width, height) > most:
+        raise ValueError(
+            f"a frame has {width}x{height} px, {config.format} has at most {most}: show fewer "
+            "samples or smaller ones, or choose another format"
         )
 
 
