@@ -65,6 +65,14 @@ def text(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(unseen, " ", page, flags=re.DOTALL))
 
 
+def test_name_of_the_run_is_in_the_title() -> None:
+    named = run.summary()
+    named["fingerprint"]["run_name"] = "wider <discriminator>"
+    page = render_report(ReportingConfig(title="Ten digits"), contents(summary=named))
+    assert "<title>Ten digits: wider &lt;discriminator&gt;</title>" in page
+    assert "<h1>Ten digits: wider &lt;discriminator&gt;</h1>" in page
+
+
 def test_page_is_sound_html_without_any_outside_reference(page: str) -> None:
     parser = Nesting()
     parser.feed(page)

@@ -55,8 +55,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
     return render(
         Path(__file__).parent,
         "report.html.j2",
-        title=config.title,
-        **_summary(contents),
+        **_summary(config, contents),
         **_training(config, contents),
         **_evaluation(contents),
         sample_grid=data_uri(contents.sample_grid),
@@ -72,12 +71,15 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
     )
 
 
-def _summary(c: Contents) -> dict[str, Any]:
+def _summary(config: ReportingConfig, c: Contents) -> dict[str, Any]:
+    fingerprint = c.summary.get("fingerprint", {})
+    name = fingerprint.get("run_name")
     shown = None if c.pictures is None else pictures.origin(c.pictures)
     drawn = {"samples by class": c.sample_grid, "attention maps": c.attention_maps}
     drawn_with = {name: getattr(picture, "drawn_with", None) for name, picture in drawn.items()}
     return {
-        "run": c.summary.get("fingerprint", {}).get("run"),
+        "title": f"{config.title}: {name}" if name else config.title,
+        "run": fingerprint.get("run"),
         "headline": summary_section.headline(c.bundle, c.summary, c.metrics),
         "warnings": [
             *summary_section.warnings(

@@ -128,7 +128,7 @@ class TrainingConfig(Config):
         (), description="further experiment trackers, packages of the extra trackers"
     )
     run_name: AffectsNothing[str | None] = Field(
-        None, min_length=1, description="name of the run in the log and the trackers"
+        None, min_length=1, description="name of the run in log, trackers and the report's title"
     )
     watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
