@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from sagan.data import decoding
 from sagan.data.config import ManifestConfig
@@ -103,9 +103,9 @@ def test_what_torchvision_refuses_pillow_decodes(monkeypatch):
     assert np.array_equal(pixels(data), expected)
 
 
-def test_a_broken_file_raises():
-    with pytest.raises(OSError, match="cannot identify"):
-        decode_rgb(b"not an image")
+def test_what_is_no_image_is_named():
+    with pytest.raises(UnidentifiedImageError, match=r"^not an image but text$"):
+        decode_rgb(b"a caption")
 
 
 def test_the_centre_square_is_cut_out():

@@ -126,8 +126,8 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
             facts = facts._replace(orientation=orientation, brightest=highest)
             if not 0 <= lowest <= highest <= 1:
                 raise ValueError("32-bit values outside 0 .. 65,535; convert it to 16 bits")
-    except UnidentifiedImageError:
-        return facts._replace(reason=_describe_content(data))
+    except UnidentifiedImageError as error:
+        return facts._replace(reason=str(error))
     except Image.DecompressionBombError as error:
         return facts._replace(reason=f"decompression bomb: {error}")
     except MemoryError:
@@ -142,10 +142,13 @@ def open_image(data: bytes) -> Image.Image:
     """An image file, of which Pillow reads the header only until pixels are asked for.
 
     Raises:
-        UnidentifiedImageError: if it is of no format that is read here.
+        UnidentifiedImageError: if it is of no format that is read here; says what it is.
     """
     tga = ("TGA",) if data.endswith(_TGA_END) else ()
-    return Image.open(io.BytesIO(data), formats=(*FORMATS, *_optional_formats(), *tga))
+    try:
+        return Image.open(io.BytesIO(data), formats=(*FORMATS, *_optional_formats(), *tga))
+    except UnidentifiedImageError:  # its own words name an object in memory
+        raise UnidentifiedImageError(_describe_content(data)) from None
 
 
 @cache
