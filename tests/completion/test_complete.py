@@ -3,10 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion import complete as complete_module
+from sagan.completion import encoder as encoder_module
 from sagan.completion.blending import blend
+from sagan.completion.config import EncoderConfig
+from sagan.completion.encoder import obtain_encoder
 from sagan.completion.inputs import read_images
 from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
 from sagan.completion.search import search
@@ -188,6 +193,39 @@ def test_a_damaged_encoder_is_named(world, tmp_path, capsys):
     finally:
         file.write_bytes(sound)
     assert f"{file.name} is damaged" in capsys.readouterr().err
+
+
+def test_an_encoder_whose_training_was_stopped_goes_on_where_it_was(world, tmp_path, monkeypatch):
+    bundle = GeneratorBundle.open(world / "bundle")
+    seed, device = 0, torch.device("cpu")
+    config, changed = EncoderConfig(steps=5, base_channels=4), encoder_module._changed
+
+    def trained(folder):
+        generator = bundle.load("cpu")
+        return obtain_encoder(bundle, generator, config, folder, seed=seed, device=device)
+
+    def stopping(images, random):
+        steps.append(1)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return changed(images, random)
+
+    at_once, steps = trained(tmp_path / "one").state_dict(), []
+    monkeypatch.setattr(encoder_module, "_SAVED_EVERY", 2)
+    monkeypatch.setattr(encoder_module, "_changed", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "two")
+    (begun,) = (tmp_path / "two").iterdir()
+    sound = begun.read_bytes()
+    begun.write_bytes(sound[:99])
+    with pytest.raises(ValueError, match=f"{begun.name} is damaged"):
+        trained(tmp_path / "two")
+    begun.write_bytes(sound)
+    again = trained(tmp_path / "two").state_dict()
+
+    assert len(steps) == 4 + 3  # the third and fourth step were not saved
+    assert all(torch.equal(again[name], weights) for name, weights in at_once.items())
+    assert [file.suffix for file in (tmp_path / "two").iterdir()] == [".safetensors"]
 
 
 def test_a_discriminator_changes_the_energies_and_what_is_kept(world, tmp_path):
