@@ -61,6 +61,7 @@ def test_regions_hide_the_shares_that_their_names_say():
 
 def test_a_box_is_in_pixels_or_in_shares():
     assert (box("4,8,12,16", 16) == box("0.25,0.5,0.75,1.0", 16)).all()
+    assert (box(".25, .5, .75, 1", 16) == box("4,8,12,16", 16)).all()
     assert box("4,8,12,16", 16).sum() == 64
 
 
@@ -132,7 +133,13 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
 
     (tmp_path / "opaque").mkdir()
     Image.new("RGB", (48, 32), (90, 60, 30)).save(tmp_path / "opaque" / "seen.png")
-    for name, folder in (("alpha", "."), (str(tmp_path / "mask.png"), "opaque")):
+    layer = Image.new("LA", mask.size)  # white strokes on nothing
+    layer.paste((255, 255), (0, 16, 48, 32))
+    layer.putpixel((0, 0), (255, 0))
+    layer.save(tmp_path / "layer.png")
+
+    files = [(str(tmp_path / name), "opaque") for name in ("mask.png", "layer.png")]
+    for name, folder in (("alpha", "."), *files):
         out = tmp_path / "out" / folder / "made"
         given = tmp_path / folder / "seen.png"
         assert run(world, out, "--mask", name, images=[given]) == 0
@@ -148,7 +155,12 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
     [
         (["--mask", "upper_half"], "mask 'upper_half': expected none, alpha, random"),
         (["--mask", "0,0,16,16"], "hides all of it"),
-        (["--mask", "0,0,17,4"], "left < right"),
+        (["--mask", "0,0,17,4"], "is 0,0,17,4 in pixels: expected left"),
+        (["--mask", "-1,0,4,4"], "is -1,0,4,4 in pixels: expected left"),
+        (["--mask", "nan,0,1,1"], "left < right"),
+        (["--mask", "0.97,0.5,1,1"], "is 16,8,16,16 in pixels"),
+        (["--mask", "empty.png"], "an empty file"),
+        (["--mask", "center", "{world}/images/none.txt"], "an empty file"),
         (["--mask", "alpha"], "has no transparency"),
         (["--mask", "center", "--class", "cat"], "unknown: cat"),
         (["--mask", "black.png"], "hides nothing"),
@@ -163,6 +175,8 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     Image.new("L", (24, 24)).save("black.png")
     Image.new("L", (50, 50), 255).save("large.png")
+    Path("empty.png").touch()
+    (world / "images" / "none.txt").touch()
 
     words = [word.format(world=world) for word in words]
     assert run(world, tmp_path / "out", *words) == 1
@@ -171,6 +185,38 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     assert message in error
     assert len([line for line in error.splitlines() if line.startswith("Error: ")]) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_images_of_a_folder_are_those_that_validation_takes_without_results(world, tmp_path):
+    for name in ("a.png", "new\nline.png", "folder.png/esc\x1b[31m.png", "made/one/blended_1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / name)
+    for name in ("notes.txt", "._a.png", ".hidden/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no image")
+
+    assert run(world, tmp_path / "made", "--mask", "center", images=[tmp_path]) == 0
+    assert run(world, tmp_path / "made", "--mask", "center", images=[tmp_path]) == 0
+
+    made = tmp_path / "made"
+    found = {p.parent.relative_to(made).as_posix() for p in made.rglob("completion.json")}
+    assert found == {"a", "new\nline", "folder.png/esc\x1b[31m"}
+
+
+def test_results_that_cannot_be_written_are_told_before_the_encoder_is_trained(
+    world, tmp_path, capsys
+):
+    Image.new("RGB", (20, 20)).save(tmp_path / f"{'a' * 240}.png")
+    (tmp_path / "file").touch()
+    encoders = tmp_path / "encoders"
+
+    for out in ("out", "file"):
+        kept = ["--encoders", str(encoders)]
+        long = [tmp_path] if out == "out" else None
+        assert run(world, tmp_path / out, "--mask", "center", *kept, images=long) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "Error: " in line]
+    assert all(said in line for said, line in zip(("230 bytes", "exists"), errors, strict=True))
+    assert not encoders.exists()
 
 
 def test_two_images_with_one_name_are_refused(world, tmp_path, capsys):
