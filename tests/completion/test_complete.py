@@ -9,10 +9,11 @@ from PIL import Image
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion import complete as complete_module
 from sagan.completion import encoder as encoder_module
+from sagan.completion import results
 from sagan.completion.blending import blend
 from sagan.completion.config import EncoderConfig
 from sagan.completion.encoder import obtain_encoder
-from sagan.completion.inputs import read_images
+from sagan.completion.inputs import MaskedImage, read_images
 from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
 from sagan.completion.search import search
 from tests.drawn_images import draw_image_folder
@@ -105,6 +106,24 @@ def test_results_do_not_depend_on_other_images_and_are_not_made_twice(world, tmp
     assert (tmp_path / "all" / "sheet.png").read_bytes() == sheet
 
 
+def test_the_sheet_has_names_classes_and_at_most_a_hundred_rows(monkeypatch):
+    pixels = np.zeros((1, 16, 16), np.uint8)
+    image = MaskedImage("a/1", pixels, region("center", 16), whole=True)
+
+    def one(classes):
+        found = {"classes": classes, "candidates": [{"class": "cat"}] * 2}
+        return results.Completed(image, np.stack([pixels] * 2), np.stack([pixels] * 2), found)
+
+    given, searched = one({}), one({"cat": 1.0})
+    short, classes = (np.asarray(results.sheet([of] * 3, 32)) for of in (given, searched))
+    assert (classes[:, :50] < 100).any()  # the name
+    assert len(classes) - len(short) == 3 * 18  # a line of classes below each row
+    monkeypatch.setattr(results, "_ROWS", 3)
+    more = np.asarray(results.sheet([given] * 5, 32))
+    assert len(more) == len(short) + 18  # a line that says how many there are
+    assert (more[-30:] < 100).any()
+
+
 def test_descent_lowers_the_distance_of_a_projection(world, tmp_path):
     assert run(world, tmp_path / "few", "--mask", "none", "--refine-steps", "0") == 0
     assert run(world, tmp_path / "many", "--mask", "none", "--refine-steps", "40") == 0
@@ -163,6 +182,8 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
         (["--mask", "center", "{world}/images/none.txt"], "an empty file"),
         (["--mask", "alpha"], "has no transparency"),
         (["--mask", "center", "--class", "cat"], "unknown: cat"),
+        (["--mask", "center", "--class", ""], "no class is named"),
+        (["--mask", "center", "--class", "0,1"], "expected one class"),
         (["--mask", "black.png"], "hides nothing"),
         (["--mask", "large.png"], "has 50x50 px; expected 24x24 px"),
         (["--mask", "center", "--discriminator", "{world}/bundle"], "a generator bundle has none"),
@@ -215,7 +236,7 @@ def test_results_that_cannot_be_written_are_told_before_the_encoder_is_trained(
         long = [tmp_path] if out == "out" else None
         assert run(world, tmp_path / out, "--mask", "center", *kept, images=long) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if "Error: " in line]
-    assert all(said in line for said, line in zip(("230 bytes", "exists"), errors, strict=True))
+    assert all(said in line for said, line in zip(("230 bytes", "a file,"), errors, strict=True))
     assert not encoders.exists()
 
 
