@@ -294,6 +294,10 @@ class TrainingConfig(Config):
             update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
         )
 
+    def for_image_size(self, image_size: int) -> Self:
+        """The same with the networks' parameters that follow the images' side [px]."""
+        return self.model_copy(update={"model": self.model.for_image_size(image_size)})
+
     @property
     def world_size(self) -> int:
         """Processes in all."""
