@@ -11,6 +11,7 @@ NAMES = {
     "git clone",
     "python -m benchmarks.preprocessing",
     "sagan data",
+    "sagan sample",
     "sagan train",
 }
 
@@ -95,6 +96,7 @@ LIGHTER_WORDS = {
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),
+    "benchmarks.photographs": "benchmarks.photographs --samples 100 --steps 200",
     "benchmarks.training_step": (
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
         " --batch-size 8 --rounds 1"
