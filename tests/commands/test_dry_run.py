@@ -46,6 +46,7 @@ def test_parameters_and_plan_are_printed_and_nothing_is_written(shards, tmp_path
     assert resolved == TrainingConfig(**TINY | {"seed": 5})
     assert row(plan, "images") == "40"
     assert row(plan, "steps") == "10 of 4 images"
+    assert row(plan, "attention") == "G at 8 px, D at 8 px"
     assert row(plan, "time").startswith("unknown")
 
 
@@ -62,6 +63,16 @@ def test_sizes_are_those_of_the_real_networks(shards, tmp_path) -> None:
     assert row(plan, "parameters") == f"G {counts[0]:,}, D {counts[1]:,}"
     needed = 3 * state_bytes(state.state_dict())
     assert row(plan, "disk").startswith(f"{needed / 1e9:.2f} GB for 3 checkpoints")
+
+
+def test_attention_that_follows_the_size_is_named(tmp_path) -> None:
+    model = {"discriminator": {"attention_resolutions": []}}
+    config = TrainingConfig(**TINY | {"model": model})
+    sizes = {"num_classes": None, "image_size": 32}
+    plan = training_plan(config, tmp_path, **sizes)
+    assert row(plan, "attention") == "G at 16 px, D none"
+    plan = training_plan(config, tmp_path, **sizes | {"image_size": None})
+    assert row(plan, "attention").startswith("unknown: it follows the images' size")
 
 
 def test_what_is_not_known_before_preprocessing_is_said(tmp_path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.journal import JOURNAL, Journal
@@ -43,7 +44,10 @@ def training_plan(
         num_classes: Number of classes; None: not known before preprocessing.
         image_channels: Channels of the images.
     """
+    if image_size is not None:
+        config = config.for_image_size(image_size)
     rows = {
+        "attention": _attention(config.model),
         "images": f"{config.total_images:,}",
         "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
         "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
@@ -58,6 +62,18 @@ def training_plan(
         hours, seconds = divmod(config.total_images / rate, 3600)
         rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
     return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+
+
+def _attention(model: ModelConfig) -> str:
+    """Which feature maps attention follows in each network."""
+    places = {"G": model.generator.attention_resolutions}
+    places["D"] = model.discriminator.attention_resolutions
+    if None in places.values():
+        return f"{UNKNOWN}: it follows the images' size, which is known after preprocessing"
+    return ", ".join(
+        f"{name} at {' and '.join(map(str, place))} px" if place else f"{name} none"
+        for name, place in places.items()
+    )
 
 
 def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:
