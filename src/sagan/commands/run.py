@@ -94,14 +94,18 @@ def _remove_log_files() -> None:
 
 
 def _configure_log() -> None:
-    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only."""
+    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only.
+
+    Where the package is installed there is no project, but perhaps its configuration.
+    """
     project = find_kedro_project(Path.cwd())
-    path = (project or Path.cwd()) / "conf" / "logging.yml"
+    folder = project or Path.cwd()
+    path = folder / "conf" / "logging.yml"
     if project != Path.cwd() and path.is_file() and "KEDRO_LOGGING_CONFIG" not in os.environ:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         for handler in config["handlers"].values():
             if "filename" in handler:
-                handler["filename"] = str(project / handler["filename"])
+                handler["filename"] = str(folder / handler["filename"])
         configure_logging(config)
     guard_log()
 

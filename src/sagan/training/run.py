@@ -84,7 +84,7 @@ class _Run:
                 self.path, keep=config.keep_checkpoints, scored_by=config.scoring.kind
             )
             self.journal = Journal(self.path / JOURNAL)
-            write_identity(self.path, self.identity)
+            write_identity(self.path, self.identity, config.run_name)
 
     def resume(self) -> None:
         """Load the newest checkpoint, or another run's, or start at 0 images."""

@@ -128,7 +128,7 @@ class TrainingConfig(Config):
         (), description="further experiment trackers, packages of the extra trackers"
     )
     run_name: AffectsNothing[str | None] = Field(
-        None, min_length=1, description="name of the run in log, trackers and the report's title"
+        None, min_length=1, description="name of the run in log, trackers, report and list of runs"
     )
     watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
