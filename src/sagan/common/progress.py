@@ -14,6 +14,16 @@ _LINE_SECONDS = 10.0  # between lines of the log, at first
 _LINE_SHARE = 0.1  # of the time passed, later
 
 
+def next_log_line(started: float, now: float) -> float:
+    """When the next line of the log is due: in 10 seconds, later in a tenth of the time passed.
+
+    Args:
+        started: When the pass began [s].
+        now: When the last line was written [s].
+    """
+    return now + max(_LINE_SECONDS, _LINE_SHARE * (now - started))
+
+
 class _Log:
     """The log as the file that a bar is written to."""
 
@@ -24,7 +34,7 @@ class _Log:
         line, now = text.strip(), time.time()
         if line and now >= self._next:
             logger.info("%s", line)
-            self._next = now + max(_LINE_SECONDS, _LINE_SHARE * (now - self._started))
+            self._next = next_log_line(self._started, now)
 
     def flush(self) -> None:
         pass

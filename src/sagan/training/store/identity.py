@@ -39,7 +39,7 @@ def run_identity(
         ValueError: if it is not a trained model.
     """
     identity = {
-        "parameters": config.resolved().dump(affecting="weights"),
+        "parameters": config.for_image_size(shards.image_size).resolved().dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
