@@ -144,6 +144,15 @@ def test_a_given_class_is_the_only_one_tried(world, tmp_path):
         assert record["classes"] == {}
 
 
+def test_a_generator_without_classes_is_searched_without_and_none_is_said(world, tmp_path):
+    small_bundle(tmp_path / "bundle", conditional=False)
+    words = [str(tmp_path / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--mask", "center", *QUICK]) == 0
+    for record in records(tmp_path / "out").values():
+        assert record["classes"] == {}
+        assert [candidate["class"] for candidate in record["candidates"]] == [None, None]
+
+
 def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp_path):
     image = Image.new("RGBA", (48, 32), (90, 60, 30, 255))
     image.paste((255, 255, 255, 0), (0, 16, 48, 32))

@@ -134,6 +134,7 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
-            known = results.completed(image, found, bundle.class_names, facts)
+            names = bundle.class_names if generator.class_conditional else None
+            known = results.completed(image, found, names, facts)
             results.write(known, out / image.name)
         yield known
