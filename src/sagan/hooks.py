@@ -13,6 +13,7 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
 from sagan.datasets.base import FileDataset, location, unwrapped
+from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
 from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.preflight.pipeline import CHECKS
@@ -71,6 +72,8 @@ class ProjectHooks:
         check_parameters(loader["parameters"], dict(pipelines))
         given = (loader.runtime_params or {}).get("training", {})
         refuse_replaced(loader["parameters"].get("training", {}).get("recipe"), given)
+        asked = loader["parameters"].get("evaluation", {}).get("protocol")
+        refuse_set_by_quick(asked, (loader.runtime_params or {}).get("evaluation", {}))
         nodes = {node for pipeline in pipelines.values() for node in pipeline.nodes}
         # pipelines that a user added have no namespace, and may pass data on in memory
         ours = [node for node in nodes if node.namespace]

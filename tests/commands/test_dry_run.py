@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagan.commands.dry_run import training_plan
+from sagan.commands.dry_run import evaluation_plan, training_plan
+from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.state import TrainingState
 from sagan.training.store.checkpoint_files import state_bytes
@@ -73,6 +74,22 @@ def test_attention_that_follows_the_size_is_named(tmp_path) -> None:
     assert row(plan, "attention") == "G at 16 px, D none"
     plan = training_plan(config, tmp_path, **sizes | {"image_size": None})
     assert row(plan, "attention").startswith("unknown: it follows the images' size")
+
+
+def test_an_evaluation_is_planned_as_its_protocol_sets_it() -> None:
+    curve = {"truncations": [0.5, 1.0], "num_samples": 300}
+    config = EvaluationConfig(features="classifier", classifier={"epochs": 6}, sweep=curve)
+
+    plan = evaluation_plan(config)
+    assert row(plan, "protocol") == "no named one"
+    assert row(plan, "samples") == "50,000, against all real images of train"
+    assert row(plan, "truncation") == "0.5, 1.0; 300 samples each"
+    assert row(plan, "classifier") == "6 epochs, unless it was trained before"
+
+    plan = evaluation_plan(EvaluationConfig(**config.model_dump() | {"protocol": "quick"}))
+    assert row(plan, "protocol").startswith("quick; evaluation.protocol=null measures in full")
+    assert row(plan, "samples").startswith("1,000, against")
+    assert row(plan, "truncation") == "no curve"
 
 
 def test_what_is_not_known_before_preprocessing_is_said(tmp_path) -> None:

@@ -10,7 +10,9 @@ NAMES = {
     "dvc plots",
     "git clone",
     "python -m benchmarks.preprocessing",
+    "python -m benchmarks.small_data",
     "sagan data",
+    "sagan sample",
     "sagan train",
 }
 
@@ -66,6 +68,8 @@ PLACES = {
     "--out DIR": "out",
     "SHARDS --out RUNS": "shards_and_runs",
     "<repository>": "repository",
+    "few/<key>": "few_images",
+    "cifar10/05_model_input/shards/<key>": "cifar10_store",
     " shards/<key>": "own_store",
     "<key>": "key",
     "runs/<run>": "newest_run",
@@ -95,6 +99,11 @@ LIGHTER_WORDS = {
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),
+    "--total-images 64000": (
+        "--total-images 16 --variants none ada --seeds 2 --jobs 1 --samples 40 --steps 100"
+        " --least-accuracy 0"
+    ),
+    "benchmarks.photographs": "benchmarks.photographs --samples 100 --steps 200",
     "benchmarks.training_step": (
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
         " --batch-size 8 --rounds 1"

@@ -21,6 +21,7 @@ from sagan.tuning.study_check import check_study
 CONF = Path(__file__).parents[2] / "conf"
 # each pipeline's model, as its nodes' hints name it
 MODELS = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
+TRAINING_AND_MORE = {node for pipeline in register_pipelines().values() for node in pipeline.nodes}
 ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
 
 
@@ -60,6 +61,28 @@ def test_image_size_is_the_one_parameter_that_another_size_needs(environment, im
     if environment == "my_images":
         sides = {"image_size": image_size, "image_channels": channels}
         assert build_variants(chosen["comparison"], training, **sides).keys() >= {"sagan"}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_scores_trials_and_evaluation_share_one_classifier(environment):
+    """It is trained once for a data set: its cache is named by these parameters."""
+    chosen = parameters(environment)
+    trained = [
+        chosen["evaluation"].classifier,
+        chosen["training"].scoring.evaluation.classifier,
+        chosen["tuning"].evaluation.classifier,
+    ]
+    assert trained == [trained[0]] * 3
+    assert (trained[0] is None) == (environment == "imagenet128")
+    using = {node.namespace for node in TRAINING_AND_MORE if "evaluation_workspace" in node.inputs}
+    assert using == {"training", "evaluation", "tuning", "comparison"}
+
+
+def test_own_images_are_looked_at_quickly_unless_asked_otherwise():
+    evaluation = parameters("my_images")["evaluation"]
+    assert evaluation.protocol == "quick"
+    full = evaluation.model_copy(update={"protocol": None}).followed()
+    assert (full.num_samples, full.sweep.truncations) == (5000, (0.5, 1.0, 1.5, 2.0))
 
 
 def test_attention_is_where_the_environments_always_had_it():

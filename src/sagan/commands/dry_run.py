@@ -1,4 +1,4 @@
-"""Dry runs: the resolved configuration, and the plan of a training, without doing anything."""
+"""Dry runs: the configuration, the plans of training and evaluation, without doing anything."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.named_protocols import QUICK
 from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
@@ -62,6 +64,25 @@ def training_plan(
         hours, seconds = divmod(config.total_images / rate, 3600)
         rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
     return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+
+
+def evaluation_plan(config: EvaluationConfig) -> str:
+    """What an evaluation will measure; its protocol may set parameters itself."""
+    plan = config.followed()
+    part = "all" if plan.reference_count is None else f"{plan.reference_count:,}"
+    curve = ", ".join(map(str, plan.sweep.truncations))
+    rows = {
+        "protocol": config.protocol or "no named one",
+        "samples": f"{plan.num_samples * plan.repeats:,}, against {part} real images of "
+        f"{plan.reference_split}",
+        "features": plan.features,
+        "truncation": f"{curve}; {plan.sweep.num_samples:,} samples each" if curve else "no curve",
+    }
+    if plan.classifier is not None:
+        rows["classifier"] = f"{plan.classifier.epochs} epochs, unless it was trained before"
+    if config.protocol == QUICK:
+        rows["protocol"] += "; evaluation.protocol=null measures in full"
+    return "\n".join(["evaluation:", *(f"  {name:<11} {text}" for name, text in rows.items())])
 
 
 def _attention(model: ModelConfig) -> str:
