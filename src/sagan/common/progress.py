@@ -46,6 +46,7 @@ def progress_bar(
     unit: str = "images",
     iterable: Iterable[Any] | None = None,
     *,
+    done: int = 0,
     leave: bool = True,
 ) -> "tqdm[Any]":
     """A bar of tqdm; without a terminal lines of the log, after 10 seconds and then more rarely.
@@ -55,6 +56,7 @@ def progress_bar(
         total: The total, in units.
         unit: "B" for bytes, else a plural such as "images".
         iterable: What to count; None: the caller updates the bar.
+        done: Units that were done before.
         leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
@@ -66,5 +68,5 @@ def progress_bar(
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
         shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_noinv_fmt}, {remaining} left"
     unit = unit if of_bytes else f" {unit}"
-    options = shown | {"unit": unit, "unit_scale": of_bytes, "disable": not what}
+    options = shown | {"initial": done, "unit": unit, "unit_scale": of_bytes, "disable": not what}
     return tqdm(iterable, what, total, **options)

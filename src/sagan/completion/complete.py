@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
-from sagan.common.files import file_sha256, json_sha256, source_hash
+from sagan.common.files import file_sha256, json_sha256, require_space, source_hash
 from sagan.common.progress import progress_bar
 from sagan.completion import results
 from sagan.completion.config import CompletionConfig, SearchConfig
@@ -115,9 +115,13 @@ def complete(
         key = json_sha256([settings, class_label, pixels])[:16]
         known = results.read(image, out / image.name, key)
         if known is None:
-            encoder = encoder or obtain_encoder(
-                bundle, generator, config.encoder, encoders, seed=config.seed, device=device
-            )
+            if encoder is None:
+                for folder in (out, encoders):  # before the encoder's minutes
+                    folder.mkdir(parents=True, exist_ok=True)
+                    require_space(folder, 0, remedy="choose another one")
+                encoder = obtain_encoder(
+                    bundle, generator, config.encoder, encoders, seed=config.seed, device=device
+                )
             found = search(
                 image,
                 generator,
