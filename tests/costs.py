@@ -8,7 +8,7 @@ SLOW_FILE = 10  # seconds: `make test-fast` leaves such a file out
 
 SECONDS = {
     "training/test_distributed.py": 117,
-    "integration/test_reproduce.py": 103,
+    "integration/test_reproduce.py": 125,
     "explorer/test_page.py": 75,
     "training/test_resume.py": 66,
     "integration/test_interruption.py": 60,
@@ -24,7 +24,7 @@ SECONDS = {
     "comparison/test_processes.py": 26,
     "training/monitor/test_scoring.py": 25,
     "benchmarks/test_evaluation.py": 25,
-    "commands/test_group.py": 24,
+    "commands/test_group.py": 40,
     "integration/test_documented_commands.py": 23,
     "training/test_checkpoint_crashes.py": 23,
     "training/core/test_compile.py": 22,
