@@ -190,6 +190,8 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
         (["--mask", "nan,0,1,1"], "left < right"),
         (["--mask", "0.97,0.5,1,1"], "is 16,8,16,16 in pixels"),
         (["--mask", "empty.png"], "an empty file"),
+        (["--mask", "center", "--tile", "10000000"], "tile_px 10,000,000 needs"),
+        (["--mask", "center", "--candidates", "100000000"], "candidates 100,000,000 needs"),
         (["--mask", "center", "{world}/images/none.txt"], "an empty file"),
         (["--mask", "alpha"], "has no transparency"),
         (["--mask", "center", "--class", "cat"], "unknown: cat"),

@@ -50,7 +50,9 @@ def complete_images(
 
     Raises:
         OSError: if a result cannot be written.
+        ValueError: if the sheet does not fit into memory.
     """
+    results.require_sheet(len(images), bundle.image_size, config)
     device = choose_device(config.device)
     generator = bundle.load(str(device))
     with folder_lock(out):  # a second process waits, and then reads what the first one made

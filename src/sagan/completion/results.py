@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sagan.common.memory import require_memory
 from sagan.common.results import changed_files, replacing_results
 from sagan.completion.blending import blend
+from sagan.completion.config import CompletionConfig
 from sagan.completion.inputs import MaskedImage
 from sagan.completion.search import Found
 from sagan.sampling import drawing
+from sagan.sampling.grids import grid_bytes
 
 RECORD = "completion.json"
 HIDDEN_LEVEL = 128  # of hidden pixels in pictures
@@ -105,6 +108,22 @@ def read(image: MaskedImage, folder: Path, key: str) -> Completed | None:
 def hide(image: MaskedImage) -> NDArray[np.uint8]:
     """The image with its hidden pixels in grey: uint8 [C, S, S]."""
     return np.where(image.hidden, np.uint8(HIDDEN_LEVEL), image.pixels)
+
+
+def require_sheet(images: int, image_size: int, config: CompletionConfig) -> None:
+    """Refuse a sheet that does not fit into memory, before anything is searched.
+
+    Raises:
+        ValueError: with the number of candidates, or the side of an image, that fits.
+    """
+    rows = min(images, _ROWS)
+
+    def needed_bytes(candidates: int, tile_px: int) -> int:
+        return grid_bytes(rows, 2 + 2 * candidates, image_size, tile_px)
+
+    tile = min(config.tile_px, image_size)
+    require_memory("candidates", config.candidates, lambda n: needed_bytes(n, tile))
+    require_memory("tile_px", config.tile_px, lambda n: needed_bytes(config.candidates, n))
 
 
 def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
