@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +144,15 @@ def test_a_given_class_is_the_only_one_tried(world, tmp_path):
         assert record["classes"] == {}
 
 
+def test_a_generator_without_classes_is_searched_without_and_none_is_said(world, tmp_path):
+    small_bundle(tmp_path / "bundle", conditional=False)
+    words = [str(tmp_path / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--mask", "center", *QUICK]) == 0
+    for record in records(tmp_path / "out").values():
+        assert record["classes"] == {}
+        assert [candidate["class"] for candidate in record["candidates"]] == [None, None]
+
+
 def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp_path):
     image = Image.new("RGBA", (48, 32), (90, 60, 30, 255))
     image.paste((255, 255, 255, 0), (0, 16, 48, 32))
@@ -238,6 +249,18 @@ def test_results_that_cannot_be_written_are_told_before_the_encoder_is_trained(
     errors = [line for line in capsys.readouterr().err.splitlines() if "Error: " in line]
     assert all(said in line for said, line in zip(("230 bytes", "a file,"), errors, strict=True))
     assert not encoders.exists()
+
+
+def test_a_second_process_waits_for_the_folder(world, tmp_path):
+    script = (
+        "import sys; from tests.completion.test_complete import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = [str(world / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
+    words += ["--mask", "center", "--encoders", str(tmp_path / "out"), *QUICK]
+    both = [subprocess.Popen([sys.executable, "-c", script, *words]) for _ in range(2)]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    assert len([*(tmp_path / "out").rglob("completion.json")]) == 3
+    assert list((tmp_path / "out").rglob("*.changed*")) == []
 
 
 def test_two_images_with_one_name_are_refused(world, tmp_path, capsys):

@@ -20,6 +20,7 @@ from sagan.completion.inputs import MaskedImage
 from sagan.completion.search import search
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.processes.lock import folder_lock
 from sagan.sampling.picture import Picture
 
 
@@ -52,19 +53,20 @@ def complete_images(
     """
     device = choose_device(config.device)
     generator = bundle.load(str(device))
-    made = list(
-        complete(
-            bundle,
-            generator,
-            images,
-            out,
-            config,
-            class_label=class_label,
-            encoders=encoders,
-            device=device,
-            discriminator=discriminator,
+    with folder_lock(out):  # a second process waits, and then reads what the first one made
+        made = list(
+            complete(
+                bundle,
+                generator,
+                images,
+                out,
+                config,
+                class_label=class_label,
+                encoders=encoders,
+                device=device,
+                discriminator=discriminator,
+            )
         )
-    )
     drawn = np.asarray(results.sheet(made, config.tile_px))
     return [one.record for one in made], Picture.of(drawn, bundle.weights_sha256)
 
@@ -132,6 +134,7 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
-            known = results.completed(image, found, bundle.class_names, facts)
+            names = bundle.class_names if generator.class_conditional else None
+            known = results.completed(image, found, names, facts)
             results.write(known, out / image.name)
         yield known

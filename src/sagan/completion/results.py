@@ -35,16 +35,18 @@ class Completed:
 
 
 def completed(
-    image: MaskedImage, found: Found, class_names: Sequence[str], facts: dict[str, Any]
+    image: MaskedImage, found: Found, class_names: Sequence[str] | None, facts: dict[str, Any]
 ) -> Completed:
-    """Blend what was found, and measure it."""
+    """Blend what was found, and measure it; None: the generator knows no classes."""
     made = found.images.numpy()
     blended = np.stack([blend(image.pixels, one, image.hidden) for one in made])
     record = facts | {
-        "classes": {class_names[k]: round(p, 6) for k, p in found.posterior.items()},
+        "classes": {class_names[k]: round(p, 6) for k, p in found.posterior.items()}
+        if class_names
+        else {},
         "candidates": [
             {
-                "class": class_names[label],
+                "class": class_names[label] if class_names else None,
                 "energy": energy,
                 "visible_rmse": rmse(image.pixels, one, ~image.hidden),
                 "hidden_rmse": rmse(image.pixels, one, image.hidden) if image.whole else None,

@@ -111,11 +111,14 @@ class CompletionTab:
         hidden = painted(editor["layers"], self._size)
         try:
             for found in self._completer.complete(image, hidden, label - 1 if label else None):
-                names = [self._names[number] for number in found.class_labels.tolist()]
-                captions = [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+                captions, of_class = [str(n + 1) for n in range(len(found.images))], ""
+                if self._completer.conditional:
+                    names = [self._names[number] for number in found.class_labels.tolist()]
+                    captions = [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+                    of_class = f"of class {names[0]}: "
                 best = found.images[0].numpy()
                 said = (
-                    f"The best is of class {names[0]}: {rmse(image, best, ~hidden):.0f} grey "
+                    f"The best is {of_class}{rmse(image, best, ~hidden):.0f} grey "
                     f"levels from the image where it is visible, {rmse(image, best, hidden):.0f} "
                     "where it is hidden."
                 )
