@@ -176,9 +176,9 @@ class TrackerHooks:
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Send scores, pictures and bundle, with the parameters of the pipelines that ran."""
-        training = catalog.load("params:training")
+        training = catalog.load("params:training") if "params:training" in catalog else {}
         made = {name for name in pipeline.all_outputs() if name in _SENT and catalog.exists(name)}
-        if not training["trackers"] or not made or not catalog.exists("generator_bundle"):
+        if not training.get("trackers") or not made or not catalog.exists("generator_bundle"):
             return
         from sagan.training.config import TrainingConfig
         from sagan.training.monitor.outcome import Outcome, send_outcome
