@@ -16,6 +16,7 @@ NAMES = {
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan data",
+    "sagan data transfer",
     "sagan sample",
     "sagan train",
 }
