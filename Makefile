@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup train test test-fast lint docs commands lock clean
+.PHONY: setup train test test-fast lint docs commands lock dvc-lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -12,10 +12,11 @@ setup: $(READY)
 # uv is bootstrapped by pip into the environment, then installs the hash-pinned lock
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
-	@echo 'making $(VENV): packages of about 6 GB, in a minute or two with a fast connection'
+	@echo 'making $(VENV): packages of about 6 GB, in a minute or two with a fast connection;'
+	@echo 'Python compiles them as it imports them, so that the first commands start slowly'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock requirements-bootstrap.lock
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock requirements-bootstrap.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -52,6 +53,11 @@ lock:
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group lab --group docs \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --quiet -o requirements.lock
+
+# DVC's record of the default run, which a release commits; docs/contributing.md
+dvc-lock: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	git add dvc.lock
 
 clean:
 	rm -rf $(VENV)

@@ -37,7 +37,7 @@ class Run:
 
     def __init__(self, environment: str, *, image_size: int, num_classes: int) -> None:
         """Build them as training does, on the CPU."""
-        self.config = read_config(environment)
+        self.config = read_config(environment).for_image_size(image_size)
         sizes = {"image_size": image_size, "num_classes": num_classes}
         self.generator = build_generator(self.config.model.generator, **sizes)
         self.discriminator = build_discriminator(self.config.model.discriminator, **sizes)

@@ -86,15 +86,19 @@ class ResidualNetwork(nn.Module):
         return torch.cat(features), self.head(torch.cat(features)).argmax(1)
 
 
-def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNetwork, float]:
+def independent_classifier(
+    shards: ShardStore, folder: Path, *, steps: int | None = None
+) -> tuple[ResidualNetwork, float]:
     """The classifier of these images and its balanced accuracy on the real `val` split, 0..1.
 
     Args:
         shards: trained on `train`; `val` is looked at only to measure.
         folder: where it is kept.
+        steps: updates, rounded up to whole epochs; None: `STEPS`.
     """
+    steps = steps or STEPS
     code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    key = hashlib.sha256(f"{shards.key} {code}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{shards.key} {code} {steps}".encode()).hexdigest()[:16]
     weights, facts = folder / f"independent-{key}.safetensors", folder / f"independent-{key}.json"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -103,7 +107,7 @@ def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNe
         )
         if not facts.is_file():
             started = time.perf_counter()
-            train(network, shards.split("train"))
+            train(network, shards.split("train"), steps)
             folder.mkdir(parents=True, exist_ok=True)
             save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
             accuracy = accuracy_on(network.eval(), shards.split("val"))
@@ -115,14 +119,14 @@ def independent_classifier(shards: ShardStore, folder: Path) -> tuple[ResidualNe
     return network.eval(), float(json.loads(facts.read_text())["val_balanced_accuracy"])
 
 
-def train(network: ResidualNetwork, images: ShardSplit) -> None:
+def train(network: ResidualNetwork, images: ShardSplit, least_steps: int) -> None:
     """Train on flipped and shifted images of a split, in float32 on every machine."""
     order = np.random.default_rng(0)
     parameters = network.parameters()
     optimizer = torch.optim.SGD(parameters, lr=PEAK_LR, momentum=0.9, weight_decay=WEIGHT_DECAY)
     size = min(BATCH_SIZE, len(images))
     an_epoch = len(images) // size
-    epochs = math.ceil(STEPS / an_epoch)
+    epochs = math.ceil(least_steps / an_epoch)
     steps = epochs * an_epoch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LR, total_steps=steps)
     labels = torch.from_numpy(images.labels)

@@ -53,6 +53,7 @@ def measure(
     least_accuracy: float,
     seed: int = 0,
     trained_on: ShardStore | None = None,
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """The scores of one generator.
 
@@ -64,8 +65,9 @@ def measure(
         least_accuracy: of the classifier on real validation images, 0..1.
         seed: of the samples' latents.
         trained_on: what the generator has seen, for near copies; none: all of `train`.
+        steps: updates of the independent classifier; None: its own number.
     """
-    network, real_accuracy = independent_classifier(shards, folder)
+    network, real_accuracy = independent_classifier(shards, folder, steps=steps)
     if real_accuracy < least_accuracy:
         raise SystemExit(
             f"the independent classifier recognises {real_accuracy:.1%} of the real validation "
@@ -123,6 +125,7 @@ def main() -> None:
     parser.add_argument("--env", default="cifar10", help="environment of the run")
     parser.add_argument("--data-root", type=Path, help="its data; default: data/ENV")
     parser.add_argument("--samples", type=positive, default=10_000)
+    parser.add_argument("--steps", type=positive, help="of the independent network")
     parser.add_argument("--out", type=Path, help="file for the JSON")
     options = parser.parse_args()
     configure_logging()
@@ -135,7 +138,12 @@ def main() -> None:
     shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
     bundle = GeneratorBundle.open(root / "06_models/generator")
     result = measure(
-        bundle, shards, root / "06_models", samples=options.samples, least_accuracy=LEAST_ACCURACY
+        bundle,
+        shards,
+        root / "06_models",
+        samples=options.samples,
+        least_accuracy=LEAST_ACCURACY,
+        steps=options.steps,
     )
     result |= {
         "train_seconds": summary["train_seconds"],

@@ -106,6 +106,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--least-accuracy", type=float, default=LEAST_ACCURACY, help="of the judge on real images"
     )
+    parser.add_argument("--steps", type=positive, help="of the judge, as in benchmarks.photographs")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
     parser.add_argument("--runs", type=Path, help="keep the runs here; default: delete them")
     parser.add_argument("--out", type=Path, help="file for the JSON")
@@ -147,6 +148,7 @@ def judged(
         samples=options.samples,
         trained_on=shards,
         least_accuracy=options.least_accuracy,
+        steps=options.steps,
     )
     scores = {name: float(found[name]) for name in MEASURED}
     scores |= {f"{name}_real": float(found[f"{name}_real"]) for name in MEASURED[:-1]}

@@ -61,6 +61,7 @@ def small_bundle(
     class_titles: dict[str, str] | None = None,
     averaged: bool = False,
     channels: int = 3,
+    conditional: bool = True,
     distinct: bool = False,
 ) -> GeneratorBundle:
     """A random generator for the same classes; its attention is switched on.
@@ -69,7 +70,12 @@ def small_bundle(
 
     Said to be averaged, it has another one beside it as the raw weights.
     """
-    config = GeneratorConfig(base_channels=8, latent_dim=12, attention_resolutions=attention)
+    config = GeneratorConfig(
+        base_channels=8,
+        latent_dim=12,
+        attention_resolutions=attention,
+        class_conditional=conditional,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         first, second = (_attentive(config, len(class_names), channels) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Kedro hooks: preflight checks before a run, and log lines while it goes."""
+"""Kedro hooks: preflight checks before a run, log lines while it goes, and trackers after it."""
 
 import logging
 from time import monotonic
@@ -13,6 +13,7 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
 from sagan.datasets.base import FileDataset, location, unwrapped
+from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
 from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.preflight.pipeline import CHECKS
@@ -44,6 +45,13 @@ _NEXT = {
     "report": "kedro run --pipeline=export",
 }
 _STUDIES = {"tuning", "comparison"}
+# what trackers get
+_PICTURES = ("sample_grid", "attention_maps")
+_SENT = {"generator_bundle", "metrics", *_PICTURES}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 class ProjectHooks:
@@ -68,6 +76,8 @@ class ProjectHooks:
         check_parameters(loader["parameters"], dict(pipelines))
         given = (loader.runtime_params or {}).get("training", {})
         refuse_replaced(loader["parameters"].get("training", {}).get("recipe"), given)
+        asked = loader["parameters"].get("evaluation", {}).get("protocol")
+        refuse_set_by_quick(asked, (loader.runtime_params or {}).get("evaluation", {}))
         nodes = {node for pipeline in pipelines.values() for node in pipeline.nodes}
         # pipelines that a user added have no namespace, and may pass data on in memory
         ours = [node for node in nodes if node.namespace]
@@ -89,7 +99,10 @@ class ProjectHooks:
             dataset = catalog.get(name)
             value = dataset.load()
             if isinstance(value, BaseModel):
-                dataset.save(value.model_dump(mode="json"))
+                dataset.save(_plain(value))
+        if "parameters" in catalog:
+            every = catalog.get("parameters")
+            every.save({name: _plain(value) for name, value in every.load().items()})
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(
@@ -116,11 +129,13 @@ class ProjectHooks:
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
         models = TypeExtractor({node.name: Pipeline([node])}).extract_types_from_pipelines()
-        return {
+        validated = {
             f"params:{name}": model.model_validate(inputs[f"params:{name}"])
             for name, model in models.items()
             if issubclass(model, BaseModel)
         }
+        inputs.update(validated)  # kedro-dagster does not take what a hook returns
+        return validated
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
@@ -153,3 +168,32 @@ class ProjectHooks:
         if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
             env = run_params.get("env")
             logger.info("next: %s%s", named[-1], f" --env={env}" if env else "")
+
+
+class TrackerHooks:
+    """What a run makes of a generator, sent to the trackers that `training.trackers` names."""
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Send scores, pictures and bundle, with the parameters of the pipelines that ran."""
+        training = catalog.load("params:training") if "params:training" in catalog else {}
+        made = {name for name in pipeline.all_outputs() if name in _SENT and catalog.exists(name)}
+        if not training.get("trackers") or not made or not catalog.exists("generator_bundle"):
+            return
+        from sagan.training.config import TrainingConfig
+        from sagan.training.monitor.outcome import Outcome, send_outcome
+
+        ran = {f"params:{node.namespace}": node.namespace for node in pipeline.nodes}
+        outcome = Outcome(
+            bundle=catalog.load("generator_bundle"),
+            parameters={
+                namespace: catalog.load(name)
+                for name, namespace in ran.items()
+                if namespace != "training" and name in catalog
+            },
+            metrics=catalog.load("metrics") if "metrics" in made else None,
+            pictures={name: catalog.load(name) for name in _PICTURES if name in made},
+            trained="generator_bundle" in made,
+        )
+        runs = catalog.load("checkpoints_workspace")
+        send_outcome(TrainingConfig.model_validate(training), runs, outcome)

@@ -31,13 +31,26 @@ def check_image_size(image_size: int) -> int:
 
 ImageSize = Annotated[int, AfterValidator(check_image_size)]
 
-_ATTENTION = "feature map sides [px] followed by self-attention"
+_SMALLEST_MAP = 8  # the generator's first block makes it; attention has nothing smaller to follow
+_ATTENTION = (
+    "feature map sides followed by self-attention; []: none; null: by the images' side, 32 as in "
+    "the paper, or half the side where that is less [px]"
+)
 _FORM = (
     "released: keys and values pooled 2x2, C/2 value channels; scaled: the same, logits times a "
     "learned factor that starts at 32; paper: its text, C/8, not pooled; "
     "residual: a residual block of similar size instead of attention"
 )
 _GAIN = "of the 3x3 kernels' Xavier start (SNGAN: 1.4142)"
+
+
+def attention_side(image_size: int) -> int:
+    """Side of the feature map that attention follows where no list says otherwise [px].
+
+    The released networks for 128 px have it at 32 px. The discriminator's largest feature map has
+    half the images' side.
+    """
+    return min(32, image_size // 2)
 
 
 class GeneratorConfig(Config):
@@ -48,7 +61,7 @@ class GeneratorConfig(Config):
     class_conditional: bool = Field(
         True, description="batch-norm gain and bias for each class; false: the same for all"
     )
-    attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
+    attention_resolutions: tuple[PositiveInt, ...] | None = Field(None, description=_ATTENTION)
     attention_form: Literal["released", "scaled", "paper", "residual"] = Field(
         "released", description=_FORM
     )
@@ -60,6 +73,13 @@ class GeneratorConfig(Config):
     final_batch_norm_momentum: float = Field(
         0.0001, gt=0, le=1, description="the same for the last batch norm, which is unconditional"
     )
+
+    def for_image_size(self, image_size: int) -> Self:
+        """The same with the attention resolutions that null means for images of this side [px]."""
+        if self.attention_resolutions is not None:
+            return self
+        side = max(_SMALLEST_MAP, attention_side(image_size))
+        return self.model_copy(update={"attention_resolutions": (side,)})
 
 
 class DiscriminatorConfig(Config):
@@ -76,7 +96,7 @@ class DiscriminatorConfig(Config):
         description="channels between a block's convolutions: wide, of its output; thin, of its "
         "input (SNGAN)",
     )
-    attention_resolutions: tuple[PositiveInt, ...] = Field((32,), description=_ATTENTION)
+    attention_resolutions: tuple[PositiveInt, ...] | None = Field(None, description=_ATTENTION)
     attention_form: Literal["released", "scaled", "paper", "residual"] = Field(
         "released", description=_FORM
     )
@@ -85,12 +105,27 @@ class DiscriminatorConfig(Config):
     )
     conv_gain: PositiveFloat = Field(1.0, description=_GAIN)
 
+    def for_image_size(self, image_size: int) -> Self:
+        """The same with the attention resolutions that null means for images of this side [px]."""
+        if self.attention_resolutions is not None:
+            return self
+        return self.model_copy(update={"attention_resolutions": (attention_side(image_size),)})
+
 
 class ModelConfig(Config):
     """Both networks."""
 
     generator: GeneratorConfig = GeneratorConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+
+    def for_image_size(self, image_size: int) -> Self:
+        """The same with the attention resolutions that null means for images of this side [px]."""
+        return self.model_copy(
+            update={
+                "generator": self.generator.for_image_size(image_size),
+                "discriminator": self.discriminator.for_image_size(image_size),
+            }
+        )
 
     @model_validator(mode="after")
     def _both_know_the_classes_or_neither(self) -> Self:

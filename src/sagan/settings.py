@@ -6,12 +6,12 @@ from sagan.processes.signals import exit_on_signal, leave_kedro_run_on_signal
 
 leave_kedro_run_on_signal()  # a Ctrl-C ends in one line, not in Kedro's traceback
 with exit_on_signal():
-    from sagan.hooks import ProjectHooks
+    from sagan.hooks import ProjectHooks, TrackerHooks
 
 # Kedro reads parameter models in a way that pydantic deprecates; users cannot act on it.
 warnings.filterwarnings("ignore", message=r"Accessing the 'model_fields' attribute on the instance")
 
-HOOKS = (ProjectHooks(),)
+HOOKS = (ProjectHooks(), TrackerHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

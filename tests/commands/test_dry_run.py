@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagan.commands.dry_run import training_plan
+from sagan.commands.dry_run import evaluation_plan, training_plan
+from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.state import TrainingState
 from sagan.training.store.checkpoint_files import state_bytes
@@ -46,6 +47,7 @@ def test_parameters_and_plan_are_printed_and_nothing_is_written(shards, tmp_path
     assert resolved == TrainingConfig(**TINY | {"seed": 5})
     assert row(plan, "images") == "40"
     assert row(plan, "steps") == "10 of 4 images"
+    assert row(plan, "attention") == "G at 8 px, D at 8 px"
     assert row(plan, "time").startswith("unknown")
 
 
@@ -62,6 +64,32 @@ def test_sizes_are_those_of_the_real_networks(shards, tmp_path) -> None:
     assert row(plan, "parameters") == f"G {counts[0]:,}, D {counts[1]:,}"
     needed = 3 * state_bytes(state.state_dict())
     assert row(plan, "disk").startswith(f"{needed / 1e9:.2f} GB for 3 checkpoints")
+
+
+def test_attention_that_follows_the_size_is_named(tmp_path) -> None:
+    model = {"discriminator": {"attention_resolutions": []}}
+    config = TrainingConfig(**TINY | {"model": model})
+    sizes = {"num_classes": None, "image_size": 32}
+    plan = training_plan(config, tmp_path, **sizes)
+    assert row(plan, "attention") == "G at 16 px, D none"
+    plan = training_plan(config, tmp_path, **sizes | {"image_size": None})
+    assert row(plan, "attention").startswith("unknown: it follows the images' size")
+
+
+def test_an_evaluation_is_planned_as_its_protocol_sets_it() -> None:
+    curve = {"truncations": [0.5, 1.0], "num_samples": 300}
+    config = EvaluationConfig(features="classifier", classifier={"epochs": 6}, sweep=curve)
+
+    plan = evaluation_plan(config)
+    assert row(plan, "protocol") == "no named one"
+    assert row(plan, "samples") == "50,000, against all real images of train"
+    assert row(plan, "truncation") == "0.5, 1.0; 300 samples each"
+    assert row(plan, "classifier") == "6 epochs, unless it was trained before"
+
+    plan = evaluation_plan(EvaluationConfig(**config.model_dump() | {"protocol": "quick"}))
+    assert row(plan, "protocol").startswith("quick; evaluation.protocol=null measures in full")
+    assert row(plan, "samples").startswith("1,000, against")
+    assert row(plan, "truncation") == "no curve"
 
 
 def test_what_is_not_known_before_preprocessing_is_said(tmp_path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import venv
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sagan.commands.group import COMMANDS, main, sagan
+from tests.documented.pages import documented
 from tests.drawn_images import draw_image_folder
 
 ROOT = Path(__file__).parents[2]
@@ -108,16 +110,14 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
 
 
 CORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["core"]
-# README's block, with a training of seconds
-BLOCK = """
-data {images} --image-size 16 --out shards
-train shards/<key> --out runs --config {conf}/base/parameters_training.yml {small}
-sample runs/<run>/generator --out pictures --npz
-evaluate runs/<run>/generator shards/<key> --out metrics.json {few}
-"""
-SMALL = "--set total_images=32 --set batch_size=8 --set standing_batches=1 --set threads=1 "
-SMALL += "--set scoring.evaluation.num_samples=24 --set scoring.evaluation.classifier.epochs=1"
-FEW = "--set num_samples=24 --set classifier.epochs=1 --set classifier.base_channels=4"
+# options added to the commands of README's block, so that they take seconds
+LIGHTER = {
+    "train": "--set total_images=16 --set batch_size=8 --set standing_batches=1 --set threads=1 "
+    "--set model.generator.base_channels=8 --set model.discriminator.base_channels=8 "
+    "--set scoring.evaluation.num_samples=24 --set scoring.evaluation.classifier.epochs=1 "
+    "--set scoring.evaluation.classifier.base_channels=4",
+    "evaluate": "--set num_samples=24 --set classifier.epochs=1 --set classifier.base_channels=4",
+}
 
 
 def needed(requirements: list[str]) -> set[str]:
@@ -137,46 +137,68 @@ def needed(requirements: list[str]) -> set[str]:
     return found
 
 
-def test_the_core_group_is_a_part_of_the_dependencies_and_enough_for_readmes_block(
-    tmp_path: Path,
-) -> None:
+def new_environment(folder: Path, requirements: list[str]) -> Path:
+    """An environment with what the requirements install and nothing else, as links to the files.
+
+    Returns:
+        Its folder of programs.
+    """
+    venv.create(folder, symlinks=True, with_pip=False)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    for name in needed(requirements):
+        try:
+            of = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # of another platform
+        for entry in {file.parts[0] for file in of.files or []} - {"..", "__pycache__"}:
+            if not (site / entry).exists():
+                (site / entry).symlink_to(Path(str(of.locate_file(entry))))
+    return folder / "bin"
+
+
+def readmes_block() -> list[str]:
+    """The commands that README gives a machine with PyTorch alone."""
+    commands = documented([ROOT / "README.md"])
+    (block,) = {one.block for one in commands if one.text == "pip install --group core"}
+    return [one.text for one in commands if one.block == block]
+
+
+def test_readmes_block_runs_where_the_core_group_alone_is_installed(tmp_path: Path) -> None:
     every = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert set(CORE) <= set(every)
-    present = needed(CORE)
-    absent = [
-        module
-        for module, of in metadata.packages_distributions().items()
-        if module != "sagan" and not present & {canonicalize_name(name) for name in of}
-    ]
-    assert {"kedro", "dvc", "pandas", "tensorboard", "matplotlib"} <= set(absent)
-    draw_image_folder(tmp_path / "images", per_class=12, size=20)
-    words = {"images": tmp_path / "images", "conf": ROOT / "conf", "small": SMALL, "few": FEW}
-    lines = BLOCK.strip().format(**words).splitlines()
-    code = without_code(absent) + CALLS.format(lines=lines)
+    install, *commands = readmes_block()
+    assert install == "pip install --group core"
+    programs = new_environment(tmp_path / "environment", CORE)
+    listed = "from importlib.metadata import distributions as d; print(*{x.name for x in d()})"
+    python = [str(programs / "python"), "-c", listed]
+    told = subprocess.run(python, capture_output=True, text=True, check=True).stdout
+    has = set(map(canonicalize_name, told.split()))
+    assert has <= needed(CORE)
+    assert not has & {"kedro", "dvc", "pandas", "tensorboard", "matplotlib", "scikit-learn"}
+
+    draw_image_folder(tmp_path / "images", per_class=12, size=64)
+    for name in ("src", "conf"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    script = "\n".join(map(lighter, commands)).replace("/path/to/images", "images")
+    script = script.replace("shards/<key>", "$(dirname shards/*/index.json)")
+    script = script.replace("runs/<run>", "$(dirname runs/*/summary.json)")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        ["bash", "-e", "-c", script],
         capture_output=True,
         text=True,
         check=False,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=kept | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "metrics.json").is_file()
     assert (tmp_path / "pictures/attention_maps.png").is_file()
 
 
-# several commands in one process, which imports torch once
-CALLS = """
-from pathlib import Path
-from sagan.commands.group import main
-for line in {lines!r}:
-    for place, file in (("shards/<key>", "index.json"), ("runs/<run>", "generator")):
-        if place in line:
-            found = next(Path(place.split("/")[0]).glob("*/" + file))
-            line = line.replace(place, str(found.parent))
-    assert main(line.split()) == 0, line
-"""
+def lighter(command: str) -> str:
+    name = command.removeprefix("python -m sagan ").split()[0]
+    return f"{command} {LIGHTER.get(name, '')}"
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,14 @@ def features(tmp_path_factory):
 
 @pytest.fixture
 def compare(shards, features, tmp_path):
-    def run(weights=None, num_samples=12, **changes):
+    def run(weights=None, num_samples=12, protocol=None, **changes):
         config = ComparisonConfig(**{"variants": VARIANTS, "seeds": [0, 1]} | changes)
         return run_comparison(
             config=config,
             training=TrainingConfig(**TRAINING),
-            evaluation=EvaluationConfig(**PROTOCOL | {"num_samples": num_samples}, weights=weights),
+            evaluation=EvaluationConfig(
+                **PROTOCOL | {"num_samples": num_samples}, weights=weights, protocol=protocol
+            ),
             shards=shards,
             workspace=tmp_path / "comparison",
             features=features,

@@ -34,6 +34,13 @@ def test_a_row_for_every_variant_and_seed(compare, tmp_path):
     assert not list(run.glob("checkpoint-*"))  # only while they are of use
 
 
+def test_runs_are_compared_in_full_where_a_single_one_is_looked_at_quickly(compare):
+    (row,) = compare(protocol="quick", variants=[{"name": "sagan"}], seeds=[0])
+
+    assert row["protocol"]["samples"]["count"] == 12
+    assert row["protocol"]["name"] is None
+
+
 def test_raw_weights_may_be_compared_where_averages_are_kept(compare):
     averaging = {"name": "sagan", "parameters": {"ema_decay": 0.9}}
 

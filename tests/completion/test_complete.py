@@ -1,13 +1,21 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion import complete as complete_module
+from sagan.completion import encoder as encoder_module
+from sagan.completion import results
 from sagan.completion.blending import blend
-from sagan.completion.inputs import read_images
+from sagan.completion.config import EncoderConfig
+from sagan.completion.encoder import obtain_encoder
+from sagan.completion.inputs import MaskedImage, read_images
 from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
 from sagan.completion.search import search
 from tests.drawn_images import draw_image_folder
@@ -56,6 +64,7 @@ def test_regions_hide_the_shares_that_their_names_say():
 
 def test_a_box_is_in_pixels_or_in_shares():
     assert (box("4,8,12,16", 16) == box("0.25,0.5,0.75,1.0", 16)).all()
+    assert (box(".25, .5, .75, 1", 16) == box("4,8,12,16", 16)).all()
     assert box("4,8,12,16", 16).sum() == 64
 
 
@@ -99,6 +108,24 @@ def test_results_do_not_depend_on_other_images_and_are_not_made_twice(world, tmp
     assert (tmp_path / "all" / "sheet.png").read_bytes() == sheet
 
 
+def test_the_sheet_has_names_classes_and_at_most_a_hundred_rows(monkeypatch):
+    pixels = np.zeros((1, 16, 16), np.uint8)
+    image = MaskedImage("a/1", pixels, region("center", 16), whole=True)
+
+    def one(classes):
+        found = {"classes": classes, "candidates": [{"class": "cat"}] * 2}
+        return results.Completed(image, np.stack([pixels] * 2), np.stack([pixels] * 2), found)
+
+    given, searched = one({}), one({"cat": 1.0})
+    short, classes = (np.asarray(results.sheet([of] * 3, 32)) for of in (given, searched))
+    assert (classes[:, :50] < 100).any()  # the name
+    assert len(classes) - len(short) == 3 * 18  # a line of classes below each row
+    monkeypatch.setattr(results, "_ROWS", 3)
+    more = np.asarray(results.sheet([given] * 5, 32))
+    assert len(more) == len(short) + 18  # a line that says how many there are
+    assert (more[-30:] < 100).any()
+
+
 def test_descent_lowers_the_distance_of_a_projection(world, tmp_path):
     assert run(world, tmp_path / "few", "--mask", "none", "--refine-steps", "0") == 0
     assert run(world, tmp_path / "many", "--mask", "none", "--refine-steps", "40") == 0
@@ -117,6 +144,15 @@ def test_a_given_class_is_the_only_one_tried(world, tmp_path):
         assert record["classes"] == {}
 
 
+def test_a_generator_without_classes_is_searched_without_and_none_is_said(world, tmp_path):
+    small_bundle(tmp_path / "bundle", conditional=False)
+    words = [str(tmp_path / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--mask", "center", *QUICK]) == 0
+    for record in records(tmp_path / "out").values():
+        assert record["classes"] == {}
+        assert [candidate["class"] for candidate in record["candidates"]] == [None, None]
+
+
 def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp_path):
     image = Image.new("RGBA", (48, 32), (90, 60, 30, 255))
     image.paste((255, 255, 255, 0), (0, 16, 48, 32))
@@ -127,7 +163,13 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
 
     (tmp_path / "opaque").mkdir()
     Image.new("RGB", (48, 32), (90, 60, 30)).save(tmp_path / "opaque" / "seen.png")
-    for name, folder in (("alpha", "."), (str(tmp_path / "mask.png"), "opaque")):
+    layer = Image.new("LA", mask.size)  # white strokes on nothing
+    layer.paste((255, 255), (0, 16, 48, 32))
+    layer.putpixel((0, 0), (255, 0))
+    layer.save(tmp_path / "layer.png")
+
+    files = [(str(tmp_path / name), "opaque") for name in ("mask.png", "layer.png")]
+    for name, folder in (("alpha", "."), *files):
         out = tmp_path / "out" / folder / "made"
         given = tmp_path / folder / "seen.png"
         assert run(world, out, "--mask", name, images=[given]) == 0
@@ -143,9 +185,16 @@ def test_transparent_pixels_and_white_ones_of_a_mask_image_are_hidden(world, tmp
     [
         (["--mask", "upper_half"], "mask 'upper_half': expected none, alpha, random"),
         (["--mask", "0,0,16,16"], "hides all of it"),
-        (["--mask", "0,0,17,4"], "left < right"),
+        (["--mask", "0,0,17,4"], "is 0,0,17,4 in pixels: expected left"),
+        (["--mask", "-1,0,4,4"], "is -1,0,4,4 in pixels: expected left"),
+        (["--mask", "nan,0,1,1"], "left < right"),
+        (["--mask", "0.97,0.5,1,1"], "is 16,8,16,16 in pixels"),
+        (["--mask", "empty.png"], "an empty file"),
+        (["--mask", "center", "{world}/images/none.txt"], "an empty file"),
         (["--mask", "alpha"], "has no transparency"),
         (["--mask", "center", "--class", "cat"], "unknown: cat"),
+        (["--mask", "center", "--class", ""], "no class is named"),
+        (["--mask", "center", "--class", "0,1"], "expected one class"),
         (["--mask", "black.png"], "hides nothing"),
         (["--mask", "large.png"], "has 50x50 px; expected 24x24 px"),
         (["--mask", "center", "--discriminator", "{world}/bundle"], "a generator bundle has none"),
@@ -158,6 +207,8 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     Image.new("L", (24, 24)).save("black.png")
     Image.new("L", (50, 50), 255).save("large.png")
+    Path("empty.png").touch()
+    (world / "images" / "none.txt").touch()
 
     words = [word.format(world=world) for word in words]
     assert run(world, tmp_path / "out", *words) == 1
@@ -166,6 +217,50 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     assert message in error
     assert len([line for line in error.splitlines() if line.startswith("Error: ")]) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_images_of_a_folder_are_those_that_validation_takes_without_results(world, tmp_path):
+    for name in ("a.png", "new\nline.png", "folder.png/esc\x1b[31m.png", "made/one/blended_1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / name)
+    for name in ("notes.txt", "._a.png", ".hidden/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no image")
+
+    assert run(world, tmp_path / "made", "--mask", "center", images=[tmp_path]) == 0
+    assert run(world, tmp_path / "made", "--mask", "center", images=[tmp_path]) == 0
+
+    made = tmp_path / "made"
+    found = {p.parent.relative_to(made).as_posix() for p in made.rglob("completion.json")}
+    assert found == {"a", "new\nline", "folder.png/esc\x1b[31m"}
+
+
+def test_results_that_cannot_be_written_are_told_before_the_encoder_is_trained(
+    world, tmp_path, capsys
+):
+    Image.new("RGB", (20, 20)).save(tmp_path / f"{'a' * 240}.png")
+    (tmp_path / "file").touch()
+    encoders = tmp_path / "encoders"
+
+    for out in ("out", "file"):
+        kept = ["--encoders", str(encoders)]
+        long = [tmp_path] if out == "out" else None
+        assert run(world, tmp_path / out, "--mask", "center", *kept, images=long) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "Error: " in line]
+    assert all(said in line for said, line in zip(("230 bytes", "a file,"), errors, strict=True))
+    assert not encoders.exists()
+
+
+def test_a_second_process_waits_for_the_folder(world, tmp_path):
+    script = (
+        "import sys; from tests.completion.test_complete import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = [str(world / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
+    words += ["--mask", "center", "--encoders", str(tmp_path / "out"), *QUICK]
+    both = [subprocess.Popen([sys.executable, "-c", script, *words]) for _ in range(2)]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    assert len([*(tmp_path / "out").rglob("completion.json")]) == 3
+    assert list((tmp_path / "out").rglob("*.changed*")) == []
 
 
 def test_two_images_with_one_name_are_refused(world, tmp_path, capsys):
@@ -188,6 +283,39 @@ def test_a_damaged_encoder_is_named(world, tmp_path, capsys):
     finally:
         file.write_bytes(sound)
     assert f"{file.name} is damaged" in capsys.readouterr().err
+
+
+def test_an_encoder_whose_training_was_stopped_goes_on_where_it_was(world, tmp_path, monkeypatch):
+    bundle = GeneratorBundle.open(world / "bundle")
+    seed, device = 0, torch.device("cpu")
+    config, changed = EncoderConfig(steps=5, base_channels=4), encoder_module._changed
+
+    def trained(folder):
+        generator = bundle.load("cpu")
+        return obtain_encoder(bundle, generator, config, folder, seed=seed, device=device)
+
+    def stopping(images, random):
+        steps.append(1)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return changed(images, random)
+
+    at_once, steps = trained(tmp_path / "one").state_dict(), []
+    monkeypatch.setattr(encoder_module, "_SAVED_EVERY", 2)
+    monkeypatch.setattr(encoder_module, "_changed", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "two")
+    (begun,) = (tmp_path / "two").iterdir()
+    sound = begun.read_bytes()
+    begun.write_bytes(sound[:99])
+    with pytest.raises(ValueError, match=f"{begun.name} is damaged"):
+        trained(tmp_path / "two")
+    begun.write_bytes(sound)
+    again = trained(tmp_path / "two").state_dict()
+
+    assert len(steps) == 4 + 3  # the third and fourth step were not saved
+    assert all(torch.equal(again[name], weights) for name, weights in at_once.items())
+    assert [file.suffix for file in (tmp_path / "two").iterdir()] == [".safetensors"]
 
 
 def test_a_discriminator_changes_the_energies_and_what_is_kept(world, tmp_path):

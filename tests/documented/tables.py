@@ -6,11 +6,18 @@ is executed unless it stands here (`test_tables.py`).
 
 # not to be typed as they stand: a sentence names the command, not what it is told
 NAMES = {
+    "dvc artifacts get",
     "dvc exp run -S",
+    "dvc get",
+    "dvc import",
     "dvc plots",
+    "dvc update",
     "git clone",
     "python -m benchmarks.preprocessing",
+    "python -m benchmarks.small_data",
     "sagan data",
+    "sagan data transfer",
+    "sagan sample",
     "sagan train",
 }
 
@@ -26,6 +33,11 @@ NOT_EXECUTED = {
     "docker build -t sagan --build-arg DEVICE=cuda .": "needs Docker",
     "docker run --rm --gpus all --ipc=host -v sagan-data:/project/data sagan kedro run "
     "--pipeline=train": "needs Docker and a GPU",
+    "kedro mlflow init": "needs kedro-mlflow, which is no dependency",
+    "kedro airflow create --pipelines __default__ --group-by namespace": "needs kedro-airflow, "
+    "which is no dependency",
+    "kedro dagster init": "needs kedro-dagster, which is no dependency",
+    "kedro dagster dev": "needs kedro-dagster, which is no dependency",
     "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",
     "pip install --no-deps sagan_kedro-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",
@@ -66,6 +78,8 @@ PLACES = {
     "--out DIR": "out",
     "SHARDS --out RUNS": "shards_and_runs",
     "<repository>": "repository",
+    "few/<key>": "few_images",
+    "cifar10/05_model_input/shards/<key>": "cifar10_store",
     " shards/<key>": "own_store",
     "<key>": "key",
     "runs/<run>": "newest_run",
@@ -95,6 +109,11 @@ LIGHTER_WORDS = {
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),
+    "--total-images 64000": (
+        "--total-images 16 --variants none ada --seeds 2 --jobs 1 --samples 40 --steps 100"
+        " --least-accuracy 0"
+    ),
+    "benchmarks.photographs": "benchmarks.photographs --samples 100 --steps 200",
     "benchmarks.training_step": (
         "benchmarks.training_step --image-size 32 --base-channels 8 --num-classes 10"
         " --batch-size 8 --rounds 1"

@@ -157,6 +157,15 @@ class World:
         return f" shards/{_newest(self.project / 'shards', 'index.json').name}"
 
     @property
+    def few_images(self) -> str:
+        return f"few/{_newest(self.project / 'few', 'index.json').name}"
+
+    @property
+    def cifar10_store(self) -> str:
+        shards = "cifar10/05_model_input/shards"
+        return f"{shards}/{_newest(self.project / 'data' / shards, 'index.json').name}"
+
+    @property
     def shards_and_runs(self) -> str:
         return f"data/05_model_input/shards/{self.key} --out runs"
 

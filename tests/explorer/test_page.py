@@ -164,6 +164,9 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     opened.locator("#completions button.thumbnail-item").nth(2).click()
     expect(opened.locator("#hole2 img")).not_to_have_attribute("src", before, timeout=30_000)
     expect(opened.locator("#said0")).to_contain_text("completion 3")
+    opened.locator("#offered button.thumbnail-item").nth(1).click()
+    expect(opened.locator("#completions button.thumbnail-item")).to_have_count(0)
+    expect(opened.locator("#said0")).to_be_hidden()
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
 
 

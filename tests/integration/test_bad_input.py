@@ -53,6 +53,16 @@ def test_every_wrong_parameter_is_told_at_once_with_path_got_and_expected(projec
     assert message.startswith("5 wrong parameters (conf/*/parameters_*.yml or --params):\n")
 
 
+def test_a_parameter_that_the_environments_protocol_sets_is_refused(project: Path) -> None:
+    message = refused(
+        project, "--env=my_images", "--params=evaluation.num_samples=500,evaluation.seed=1"
+    )
+    assert message == (
+        "evaluation.protocol=quick sets num_samples itself; add evaluation.protocol=null to "
+        "measure by other values\n"
+    )
+
+
 def test_misspelt_key_deep_inside_is_named_by_its_path(project: Path) -> None:
     message = refused(project, "--params=training.model.generator.base_chanels=8")
     expected = "training.model.generator: unknown key 'base_chanels'; did you mean 'base_channels'?"

@@ -23,6 +23,7 @@ from kedro.pipeline import Pipeline
 from sagan.cli import run as kedro_run
 from sagan.commands.group import sagan
 from sagan.commands.run_options import RunCommand, runtime_params
+from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.parameters import check_environment, check_parameters
 from sagan.settings import CONFIG_LOADER_ARGS
@@ -73,6 +74,7 @@ def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
     parameters = loader["parameters"]
     check_parameters(parameters, pipelines)
     refuse_replaced(parameters["training"].get("recipe"), given.get("training", {}))
+    refuse_set_by_quick(parameters["evaluation"].get("protocol"), given.get("evaluation", {}))
 
 
 @pytest.mark.parametrize("command", of_kind("kedro", "run"), ids=named)

@@ -1,6 +1,7 @@
 """The wheel, as `kedro package` builds it, away from the project's folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -47,9 +48,10 @@ def test_the_wheel_has_all_that_is_no_code(installed: Path) -> None:
 
 
 def test_it_runs_a_pipeline_with_the_configuration_beside_it(installed, tmp_path) -> None:
-    conf = f"--conf-source={ROOT / 'conf'}"
-    done = run(installed, tmp_path, "run", conf, "--pipeline=acquisition")
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    done = run(installed, tmp_path, "run", "--conf-source=conf", "--pipeline=acquisition")
     assert done.returncode == 0, done.stderr
+    assert "acquire_images" in (tmp_path / "info.log").read_text()
     assert (tmp_path / "data/01_raw/images/image_folder.json").is_file()
 
 

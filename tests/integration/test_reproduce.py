@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sagan.data.image_folder import ImageFolder
 from sagan.pipeline_registry import EXPORTS, PIPELINES
 from tests.drawn_images import draw_image_folder
-from tests.integration.conftest import Command, command_in, run_here
+from tests.integration.conftest import AUTHOR, ROOT, Command, command_in, run_here
 
+GENERATOR = "data/06_models/generator"
 GRID = "data/08_reporting/sample_grid.png"
 PHOTOS, TINY = "data/01_raw/photos", "data/tiny_imagenet64"
 
@@ -46,6 +48,31 @@ def test_second_repro_does_nothing(finished_project: Path) -> None:
     assert done.stdout.count("didn't change, skipping") == len([*PIPELINES, *EXPORTS])
 
 
+def test_a_committed_record_has_the_stages_of_the_file(finished_project: Path) -> None:
+    """The one of a release too, whose code may be older; `make dvc-lock` renews it."""
+    places = [finished_project, ROOT] if (ROOT / "dvc.lock").exists() else [finished_project]
+    base = {"item": {"data": "data", "raw": "data/01_raw/images"}, "key": "base"}
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for place in places:
+        recorded = yaml.safe_load((place / "dvc.lock").read_text())["stages"]
+        assert list(recorded) == [f"{name}@base" for name in stages], place
+        for name, stage in stages.items():
+            found = recorded[f"{name}@base"]
+            assert found["cmd"] == filled(stage["do"]["cmd"], base)
+            outs = [
+                filled(out if isinstance(out, str) else next(iter(out)), base)
+                for kind in ("outs", "metrics", "plots")
+                for out in stage["do"].get(kind, [])
+            ]
+            assert sorted(out["path"] for out in found["outs"]) == sorted(outs)
+
+
+def filled(text: str, values: dict) -> str:
+    for name, value in values["item"].items():
+        text = text.replace(f"${{item.{name}}}", value)
+    return text.replace("${key}", values["key"])
+
+
 def test_changed_parameter_changes_its_stage_alone(finished_project: Path) -> None:
     run = command_in(finished_project)
     path = finished_project / "conf" / "base" / "parameters_training.yml"
@@ -62,6 +89,39 @@ def test_changed_parameter_changes_its_stage_alone(finished_project: Path) -> No
 def test_clone_with_the_remote_has_all_and_ran_nothing(clone: Path, finished_project: Path) -> None:
     assert (clone / GRID).read_bytes() == (finished_project / GRID).read_bytes()
     assert (clone / "dvc.lock").read_bytes() == (finished_project / "dvc.lock").read_bytes()
+
+
+def test_other_repositories_fetch_the_generator(
+    clone: Path, finished_project: Path, tmp_path: Path
+) -> None:
+    """By path, by an import that knows its origin, and by a version of the model registry."""
+    published, other = tmp_path / "published", tmp_path / "other"
+    here = command_in(tmp_path)
+    assert here("git", "clone", "--quiet", str(clone), str(published)).returncode == 0
+    run = command_in(published)
+    for words in (
+        ("dvc", "remote", "add", "--default", "store", str(clone.parent / "store")),
+        ("git", *AUTHOR, "commit", "--quiet", "--all", "--message=a remote"),
+        ("git", *AUTHOR, "tag", "--annotate", "generator@v0.1.0", "--message=digits"),
+    ):
+        assert run(*words).returncode == 0
+    other.mkdir()
+    address, run = f"file://{published}", command_in(other)
+    for words in (
+        ("git", "init", "--quiet"),
+        ("dvc", "init", "--quiet"),
+        ("dvc", "get", address, GENERATOR, "-o", "got"),
+        ("dvc", "import", address, GENERATOR, "-o", "imported"),
+        ("dvc", "artifacts", "get", address, "generator", "-o", "newest"),
+        ("dvc", "artifacts", "get", address, "generator", "--rev", "v0.1.0", "-o", "version"),
+    ):
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+    weights = (finished_project / GENERATOR / "generator.safetensors").read_bytes()
+    for folder in ("got", "imported", "newest", "version"):
+        assert (other / folder / "generator.safetensors").read_bytes() == weights
+    origin = yaml.safe_load((other / "imported.dvc").read_text())["deps"][0]["repo"]
+    assert origin["url"] == address
 
 
 def test_experiment_over_a_training_parameter(clone: Path, run: Command) -> None:

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.features.inception import DIMENSIONS, WEIGHTS_SHA256
-from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
+from sagan.metrics.named_protocols import PROTOCOLS, name_protocol, refuse_set_by_quick
 
 PAPER = {
     "features": "inception",
@@ -92,6 +92,41 @@ def test_parameters_that_contradict_a_demanded_protocol_are_refused_at_the_door(
         EvaluationConfig(protocol="fid50k_train", weights="ema")
     assert EvaluationConfig(protocol="fid50k_train").num_samples == 50_000
     assert EvaluationConfig(protocol="fid50k_train", weights="raw").weights == "raw"
+
+
+def test_quick_sets_what_makes_an_evaluation_long_and_leaves_the_rest():
+    given = {"num_samples": 5000, "sweep": {"truncations": [1.0], "num_samples": 50}, "seed": 7}
+    config = EvaluationConfig(protocol="quick", **given)
+    assert config.num_samples == 5000, "what another protocol would measure is kept"
+
+    followed = config.followed()
+
+    assert (followed.num_samples, followed.kept_reference) == (1000, 2000)
+    assert (followed.bootstrap_resamples, followed.extrapolation_points) == (10, 0)
+    assert (followed.sweep.truncations, followed.sweep.num_samples) == ((), 50)
+    assert (followed.protocol, followed.seed) == ("quick", 7)
+    assert followed.followed() == followed
+    other = EvaluationConfig(**given)
+    assert other.followed() is other
+
+
+def test_quick_is_a_name_for_those_who_ask_for_it():
+    protocol = changed("samples.count", 1000)
+
+    assert name_protocol(protocol) is None
+    assert name_protocol(protocol, "quick") == "quick"
+    with pytest.raises(ValueError, match="protocol quick is not followed: num_samples: got 50000"):
+        name_protocol(PAPER, "quick")
+
+
+def test_values_that_quick_would_replace_are_refused():
+    asked = {"num_samples": 500, "sweep": {"truncations": [], "num_samples": 3}, "seed": 1}
+    refuse_set_by_quick(None, asked)
+    refuse_set_by_quick("fid50k_train", asked)
+    refuse_set_by_quick("quick", {"num_samples": 1000, "sweep": {"truncations": []}})
+
+    with pytest.raises(ValueError, match=r"quick sets num_samples itself; add evaluation\.proto"):
+        refuse_set_by_quick("quick", asked)
 
 
 def test_accuracy_needs_a_classifier():

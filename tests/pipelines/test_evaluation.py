@@ -10,7 +10,9 @@ from kedro.runner import SequentialRunner
 from sagan.datasets import EvaluationPicturesDataset, JSONDataset, StatisticsDataset
 from sagan.metrics.config import EvaluationConfig
 from sagan.pipelines.evaluation.pipeline import create_pipeline
-from tests.small_world import small_bundle
+from sagan.training import train
+from sagan.training.config import TrainingConfig
+from tests.small_world import TRAINING, small_bundle
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,42 @@ def run(shards, bundle, config, workspace) -> DataCatalog:
     catalog["evaluation_pictures"] = MemoryDataset()
     SequentialRunner().run(create_pipeline(), catalog)
     return catalog
+
+
+def test_quick_is_followed_and_named(shards, config, tmp_path):
+    sweep = {"truncations": [1.0], "num_samples": 20}
+    asked = EvaluationConfig(**config.model_dump() | {"protocol": "quick", "sweep": sweep})
+
+    metrics = run(shards, small_bundle(tmp_path / "generator"), asked, tmp_path)["metrics"].load()
+
+    assert metrics["protocol"]["name"] == "quick"
+    assert metrics["protocol"]["named"]["num_samples"] == 1000
+    assert metrics["protocol"]["samples"]["count"] == 1000
+    assert "truncation_sweep" not in metrics["details"]
+    assert "fd_classifier_infinity" not in metrics
+
+
+@pytest.mark.parametrize("features", ["classifier", "rotation"])
+def test_the_network_of_trainings_scores_is_read_not_trained_again(
+    shards, config, tmp_path, caplog, monkeypatch, *, features
+):
+    config = config.model_copy(update={"features": features})
+    scores = config.model_dump() | {"num_samples": 12, "kernel": None, "neighbours": None}
+    training = TRAINING | {"total_images": 4, "scoring": {"every_images": 4, "evaluation": scores}}
+    result = train(
+        TrainingConfig(**training), shards, tmp_path / "runs", feature_cache=tmp_path / "features"
+    )
+    assert len(result.scores) == 1
+    monkeypatch.setattr(
+        "sagan.metrics.features.classifier.fit", lambda *_: pytest.fail("trained again")
+    )
+
+    with caplog.at_level("INFO"):
+        metrics = run(shards, result.bundle, config, tmp_path / "features")["metrics"].load()
+
+    assert f"fd_{features}" in metrics
+    kind = "rotations" if features == "rotation" else "classes"
+    assert caplog.text.count(f"the network that predicts {kind} was trained before") == 1
 
 
 def test_makes_metrics_and_reference_statistics(shards, config, tmp_path):

@@ -112,7 +112,7 @@ def assert_close_to(alone, workspace: Path) -> None:
 
 
 def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 - fixtures
-    alone, shards, tmp_path, launched, tiny, monkeypatch, caplog
+    alone, shards, tmp_path, launched, tiny, monkeypatch, caplog, capfd
 ):
     """Stopped by a signal to the launcher, then in one process, then a process is killed."""
     command = Command(shards, tmp_path)
@@ -136,7 +136,10 @@ def test_two_processes_then_one_then_two_make_the_run_of_one(  # noqa: PLR0917 -
             train(tiny(**SHARED), shards, tmp_path)
     assert "resumed under other conditions, not bit-exact: processes: 2 -> 1" in caplog.text
 
+    capfd.readouterr()
     launched(distributed_workers.dying, restarts=1, total_images=120)
+    said = "all are started again from the last checkpoint (1 of at most 1 times)"
+    assert said in capfd.readouterr().err
 
     events = [json.loads(line) for line in next(tmp_path.glob("*/journal.jsonl")).open()]
     changes = [e["message"] for e in events if e.get("event") == "resumed_elsewhere"]

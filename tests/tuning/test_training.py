@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from optuna.artifacts import get_all_artifact_meta
+from PIL import Image
 
 from sagan.processes.signals import StopRequest
 from sagan.tuning.objective import train_trial
@@ -37,7 +39,13 @@ def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
     assert identity["parameters"]["generator_lr"] == 0.002
     assert (run / "generator" / "config.json").is_file()
 
+    (grid,) = get_all_artifact_meta(study_or_trial=first, storage=queue.study._storage)
+    assert (grid.filename, grid.mimetype) == ("sample_grid.png", "image/png")
+    with Image.open(spec.workspace / "artifacts" / grid.artifact_id) as picture:
+        assert picture.width > 5 * 64
+
     assert second.state.name == "PRUNED"
+    assert not get_all_artifact_meta(study_or_trial=second, storage=queue.study._storage)
     journal = next(spec.trial_folder(1).glob("*/journal.jsonl")).read_text().splitlines()
     assert max(json.loads(line)["images_seen"] for line in journal) == 10
 

@@ -121,7 +121,7 @@ class GeneratorBundle:
         self._verify_checksum(file)
         with without_memory():  # no weights are initialised, and the random state is unchanged
             generator = build_generator(
-                self._description.generator,
+                self._description.generator.for_image_size(self.image_size),
                 image_size=self.image_size,
                 num_classes=self.num_classes,
                 image_channels=self.image_channels,
@@ -234,7 +234,7 @@ def save_bundle(
         "image_size": generator.image_size,
         "channels": generator.image_channels,
         "class_names": list(class_names),
-        "generator": config.model_dump(mode="json"),
+        "generator": config.for_image_size(generator.image_size).model_dump(mode="json"),
         "facts": facts,
     }
     titles = class_titles or {}

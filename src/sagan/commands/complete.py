@@ -90,7 +90,7 @@ def complete(
     size, channels = opened.image_size, opened.image_channels
     _, drawn = complete_images(
         opened,
-        read_images(images, mask, size=size, channels=channels, seed=seed),
+        read_images(images, mask, size=size, channels=channels, seed=seed, results=out),
         out,
         config,
         class_label=class_label(class_name, opened),

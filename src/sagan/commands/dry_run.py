@@ -1,4 +1,4 @@
-"""Dry runs: the resolved configuration, and the plan of a training, without doing anything."""
+"""Dry runs: the configuration, the plans of training and evaluation, without doing anything."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,9 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.named_protocols import QUICK
+from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.journal import JOURNAL, Journal
@@ -43,7 +46,10 @@ def training_plan(
         num_classes: Number of classes; None: not known before preprocessing.
         image_channels: Channels of the images.
     """
+    if image_size is not None:
+        config = config.for_image_size(image_size)
     rows = {
+        "attention": _attention(config.model),
         "images": f"{config.total_images:,}",
         "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
         "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
@@ -58,6 +64,37 @@ def training_plan(
         hours, seconds = divmod(config.total_images / rate, 3600)
         rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
     return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+
+
+def evaluation_plan(config: EvaluationConfig) -> str:
+    """What an evaluation will measure; its protocol may set parameters itself."""
+    plan = config.followed()
+    part = "all" if plan.reference_count is None else f"{plan.reference_count:,}"
+    curve = ", ".join(map(str, plan.sweep.truncations))
+    rows = {
+        "protocol": config.protocol or "no named one",
+        "samples": f"{plan.num_samples * plan.repeats:,}, against {part} real images of "
+        f"{plan.reference_split}",
+        "features": plan.features,
+        "truncation": f"{curve}; {plan.sweep.num_samples:,} samples each" if curve else "no curve",
+    }
+    if plan.classifier is not None:
+        rows["classifier"] = f"{plan.classifier.epochs} epochs, unless it was trained before"
+    if config.protocol == QUICK:
+        rows["protocol"] += "; evaluation.protocol=null measures in full"
+    return "\n".join(["evaluation:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+
+
+def _attention(model: ModelConfig) -> str:
+    """Which feature maps attention follows in each network."""
+    places = {"G": model.generator.attention_resolutions}
+    places["D"] = model.discriminator.attention_resolutions
+    if None in places.values():
+        return f"{UNKNOWN}: it follows the images' size, which is known after preprocessing"
+    return ", ".join(
+        f"{name} at {' and '.join(map(str, place))} px" if place else f"{name} none"
+        for name, place in places.items()
+    )
 
 
 def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:

@@ -101,6 +101,7 @@ def _config(
     from sagan.common.parameters import load_settings
     from sagan.data.shards.store import INDEX
     from sagan.metrics.config import EvaluationConfig
+    from sagan.metrics.named_protocols import refuse_set_by_quick
 
     settings: dict[str, Any] = load_settings("evaluation", files, assignments, EvaluationConfig)
     if not files:
@@ -108,10 +109,13 @@ def _config(
         settings = {"features": own} | settings
     if features is not None:
         settings |= {"features": features}
+    refuse_set_by_quick(
+        settings.get("protocol"), load_settings("evaluation", [], assignments, EvaluationConfig)
+    )
     needed = not files or features in {"classifier", "rotation"}
     if needed and not settings.get("classifier"):
         settings |= {"classifier": {}}
-    return EvaluationConfig(**settings)
+    return EvaluationConfig(**settings).followed()
 
 
 def _measured(

@@ -10,6 +10,7 @@ import click
 
 from sagan.commands.group import Command, path_argument
 from sagan.common.files import display_path
+from sagan.common.text import visible
 
 if TYPE_CHECKING:
     from sagan.training.store.runs import Run
@@ -61,5 +62,5 @@ def _line(run: Run, *, going: bool) -> str:
     state = "complete" if run.complete else "unfinished"
     size = format_gigabytes(run.size_bytes)
     mark = "remove" if going else ""
-    line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark}"
-    return line.rstrip()
+    line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark:<6}"
+    return f"{line}  {visible(run.title)}".rstrip()

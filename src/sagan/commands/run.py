@@ -55,7 +55,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
 
 
 class DryRunner(SequentialRunner):  # type: ignore[misc]
-    """Prints what would run: nodes, their parameters, the training's plan."""
+    """Prints what would run: nodes, their parameters, plans of training and evaluation."""
 
     def run(
         self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
@@ -65,7 +65,8 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         Raises:
             SystemExit: with status 0.
         """
-        from sagan.commands.dry_run import configuration, training_plan
+        from sagan.commands.dry_run import configuration, evaluation_plan, training_plan
+        from sagan.metrics.config import EvaluationConfig
         from sagan.preflight.images import image_facts
         from sagan.training.config import TrainingConfig
 
@@ -74,11 +75,15 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         click.echo(f"{mask_secrets(configuration(parameters))}\n\nnodes:")
         for node in pipeline.nodes:
             click.echo(f"  {node.name}")
-        if "training" in {node.namespace for node in pipeline.nodes}:
+        running = {node.namespace for node in pipeline.nodes}
+        if "training" in running:
             runs = catalog.get("checkpoints_workspace").filepath
             config = TrainingConfig.model_validate(parameters["training"])
             plan = training_plan(config, runs, **image_facts(pipeline, catalog))
             click.echo(f"\n{plan}")
+        if "evaluation" in running:
+            asked = EvaluationConfig.model_validate(parameters["evaluation"])
+            click.echo(f"\n{evaluation_plan(asked)}")
         raise SystemExit(0)
 
 
@@ -89,14 +94,18 @@ def _remove_log_files() -> None:
 
 
 def _configure_log() -> None:
-    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only."""
+    """Log as conf/logging.yml says, from a subfolder too: Kedro looks in the current one only.
+
+    Where the package is installed there is no project, but perhaps its configuration.
+    """
     project = find_kedro_project(Path.cwd())
-    path = (project or Path.cwd()) / "conf" / "logging.yml"
+    folder = project or Path.cwd()
+    path = folder / "conf" / "logging.yml"
     if project != Path.cwd() and path.is_file() and "KEDRO_LOGGING_CONFIG" not in os.environ:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         for handler in config["handlers"].values():
             if "filename" in handler:
-                handler["filename"] = str(project / handler["filename"])
+                handler["filename"] = str(folder / handler["filename"])
         configure_logging(config)
     guard_log()
 

@@ -14,6 +14,16 @@ _LINE_SECONDS = 10.0  # between lines of the log, at first
 _LINE_SHARE = 0.1  # of the time passed, later
 
 
+def next_log_line(started: float, now: float) -> float:
+    """When the next line of the log is due: in 10 seconds, later in a tenth of the time passed.
+
+    Args:
+        started: When the pass began [s].
+        now: When the last line was written [s].
+    """
+    return now + max(_LINE_SECONDS, _LINE_SHARE * (now - started))
+
+
 class _Log:
     """The log as the file that a bar is written to."""
 
@@ -24,7 +34,7 @@ class _Log:
         line, now = text.strip(), time.time()
         if line and now >= self._next:
             logger.info("%s", line)
-            self._next = now + max(_LINE_SECONDS, _LINE_SHARE * (now - self._started))
+            self._next = next_log_line(self._started, now)
 
     def flush(self) -> None:
         pass
@@ -36,6 +46,7 @@ def progress_bar(
     unit: str = "images",
     iterable: Iterable[Any] | None = None,
     *,
+    done: int = 0,
     leave: bool = True,
 ) -> "tqdm[Any]":
     """A bar of tqdm; without a terminal lines of the log, after 10 seconds and then more rarely.
@@ -45,6 +56,7 @@ def progress_bar(
         total: The total, in units.
         unit: "B" for bytes, else a plural such as "images".
         iterable: What to count; None: the caller updates the bar.
+        done: Units that were done before.
         leave: Whether the finished bar stays on the terminal.
     """
     of_bytes = unit == "B"
@@ -56,5 +68,5 @@ def progress_bar(
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
         shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_noinv_fmt}, {remaining} left"
     unit = unit if of_bytes else f" {unit}"
-    options = shown | {"unit": unit, "unit_scale": of_bytes, "disable": not what}
+    options = shown | {"initial": done, "unit": unit, "unit_scale": of_bytes, "disable": not what}
     return tqdm(iterable, what, total, **options)

@@ -221,6 +221,15 @@ def deep_merge(base: Settings, override: Settings) -> Settings:
     return merged
 
 
+def flattened(settings: Settings, prefix: str = "") -> Settings:
+    """Nested settings by dotted path, such as 'model.generator.head'."""
+    found: Settings = {}
+    for key, value in settings.items():
+        below = flattened(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        found |= {prefix + key: value} if below is None else below
+    return found
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """What changed between two nested records: 'path: before -> now', sorted by path."""
     changed = []

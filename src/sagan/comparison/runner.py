@@ -16,6 +16,7 @@ from sagan.comparison.variants import RunSpec, plan_runs
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
 from sagan.metrics.features.references import cache_references
+from sagan.metrics.named_protocols import QUICK
 from sagan.processes.child import describe_failure
 from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
@@ -59,6 +60,8 @@ def run_comparison(
     """
     planned = plan_runs(config, training, shards, evaluation.weights)
     evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
+    if evaluation.protocol == QUICK:  # for a look at one run, not for differences between runs
+        evaluation = evaluation.model_copy(update={"protocol": None})
     store = ResultStore(workspace / "rows", shards, evaluation)
     context = ComparisonContext(
         shards, evaluation, workspace / "runs", features, store, config.keep_checkpoints

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def prepare(
         ValueError: if one cannot be used, a mask does not fit, or the class is unknown.
     """
     label = class_label(config.class_name, bundle)
-    options = {"channels": bundle.image_channels, "seed": config.seed}
+    options: dict[str, Any] = {"channels": bundle.image_channels, "seed": config.seed}
     if config.images is not None:
         paths, size = [Path(config.images)], bundle.image_size
         prepared = {name: shards.index[name] for name in _PREPARED if name in shards.index}

@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
-from sagan.common.files import file_sha256, json_sha256, source_hash
+from sagan.common.files import file_sha256, json_sha256, require_space, source_hash
 from sagan.common.progress import progress_bar
 from sagan.completion import results
 from sagan.completion.config import CompletionConfig, SearchConfig
@@ -20,6 +20,7 @@ from sagan.completion.inputs import MaskedImage
 from sagan.completion.search import search
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.processes.lock import folder_lock
 from sagan.sampling.picture import Picture
 
 
@@ -52,19 +53,20 @@ def complete_images(
     """
     device = choose_device(config.device)
     generator = bundle.load(str(device))
-    made = list(
-        complete(
-            bundle,
-            generator,
-            images,
-            out,
-            config,
-            class_label=class_label,
-            encoders=encoders,
-            device=device,
-            discriminator=discriminator,
+    with folder_lock(out):  # a second process waits, and then reads what the first one made
+        made = list(
+            complete(
+                bundle,
+                generator,
+                images,
+                out,
+                config,
+                class_label=class_label,
+                encoders=encoders,
+                device=device,
+                discriminator=discriminator,
+            )
         )
-    )
     drawn = np.asarray(results.sheet(made, config.tile_px))
     return [one.record for one in made], Picture.of(drawn, bundle.weights_sha256)
 
@@ -115,9 +117,13 @@ def complete(
         key = json_sha256([settings, class_label, pixels])[:16]
         known = results.read(image, out / image.name, key)
         if known is None:
-            encoder = encoder or obtain_encoder(
-                bundle, generator, config.encoder, encoders, seed=config.seed, device=device
-            )
+            if encoder is None:
+                for folder in (out, encoders):  # before the encoder's minutes
+                    folder.mkdir(parents=True, exist_ok=True)
+                    require_space(folder, 0, remedy="choose another one")
+                encoder = obtain_encoder(
+                    bundle, generator, config.encoder, encoders, seed=config.seed, device=device
+                )
             found = search(
                 image,
                 generator,
@@ -128,6 +134,7 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
-            known = results.completed(image, found, bundle.class_names, facts)
+            names = bundle.class_names if generator.class_conditional else None
+            known = results.completed(image, found, names, facts)
             results.write(known, out / image.name)
         yield known

@@ -7,7 +7,9 @@ decoder), so that several starts are drawn from it. Real images lie beside those
 makes: the samples are changed a little.
 """
 
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from sagan.sampling.latents import sample_latents
 
 _SMALLEST_PX = 4  # side of the last feature map
 _PIXEL_STD = 0.3  # of a real image's pixel around the nearest one that the generator makes
+_SAVED_EVERY = 100  # steps of the training
 _TURNED, _SCALED, _SHIFTED, _NOISE = 0.15, 0.1, 0.08, 0.15  # standard deviations of changes
 
 
@@ -72,6 +75,8 @@ def obtain_encoder(
 ) -> Encoder:
     """The encoder of a generator, read from a folder, or trained and kept there.
 
+    A training that was stopped goes on from its last hundred of steps, with the same result.
+
     Args:
         bundle: whose weights the encoder is kept by.
         generator: of the bundle, on `device`, in evaluation mode.
@@ -102,22 +107,48 @@ def obtain_encoder(
         except Exception as error:  # safetensors and torch have errors of their own
             raise ValueError(f"{file} is damaged ({error}); remove it to train it again") from None
     else:
-        _train(encoder, generator, config, seed, device)
+        begun = file.with_suffix(".begun")
+        _train(encoder, generator, config, seed, device, begun=begun)
         with replacing_file(file) as temporary:
             state = {name: w.cpu().contiguous() for name, w in encoder.state_dict().items()}
             temporary.write_bytes(save(state))
+        begun.unlink(missing_ok=True)
     return encoder.eval().requires_grad_(requires_grad=False)
 
 
 def _train(
-    encoder: Encoder, generator: Generator, config: EncoderConfig, seed: int, device: torch.device
+    encoder: Encoder,
+    generator: Generator,
+    config: EncoderConfig,
+    seed: int,
+    device: torch.device,
+    *,
+    begun: Path,
 ) -> None:
-    """Maximise the evidence lower bound of the visible pixels, and the class's likelihood."""
+    """Maximise the evidence lower bound of the visible pixels, and the class's likelihood.
+
+    `begun` is the file of what a stopped training had done.
+    """
     count, size = config.batch_size, generator.image_size
     generator.requires_grad_(requires_grad=False)
     optimizer = torch.optim.Adam(encoder.parameters(), config.lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    for step in progress_bar("encoder", config.steps, "steps", range(config.steps)):
+    parts: dict[str, Any] = {"encoder": encoder, "optimizer": optimizer, "schedule": schedule}
+    first = 0
+    if begun.is_file():
+        try:
+            state = torch.load(begun, map_location=device, weights_only=True)
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            first = int(state["steps"])
+        except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as fault:
+            raise ValueError(f"{begun} is damaged ({fault}); remove it to begin again") from None
+    steps = range(first, config.steps)
+    for step in progress_bar("encoder", config.steps, "steps", steps, done=first):
+        if step > first and step % _SAVED_EVERY == 0:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            with replacing_file(begun) as temporary:
+                torch.save({**state, "steps": step}, temporary)
         random = np.random.default_rng([seed, step])
         latents = sample_latents(count, generator.latent_dim, seed, first_index=step * count)
         labels = torch.from_numpy(random.integers(0, generator.num_classes, count)).to(device)

@@ -1,6 +1,7 @@
 """Images to complete, prepared as training's are, each with its mask."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 
 from sagan.common.pixels import with_channels
@@ -27,12 +28,13 @@ from sagan.completion.masks import (
     random_box,
     region,
 )
-from sagan.data.folder_names import IMAGE_SUFFIXES, first_five
-from sagan.data.manifest.inspection import open_image
+from sagan.data.folder_names import IMAGE_SUFFIXES, files_below, first_five
+from sagan.data.manifest.inspection import open_image, orientation_of
 from sagan.data.resizing import squares
 
 _DEFAULT: Mapping[str, Any] = {"resizer": "bicubic_antialias"}  # of preprocessing
 _BLACK = (0, 0, 0)  # what a mask is padded with: visible
+_LONGEST_NAME = 230  # bytes, of 255; the rest is for the names of files that are being written
 _FIRST_TURNED = 5  # EXIF orientations from here on exchange width and height
 
 
@@ -58,6 +60,7 @@ def read_images(
     channels: int,
     seed: int,
     prepared: Mapping[str, Any] = _DEFAULT,
+    results: Path | None = None,
 ) -> list[MaskedImage]:
     """Read all images and masks, so that a fault is found before anything is computed.
 
@@ -69,14 +72,21 @@ def read_images(
         channels: C; of one channel, colours become the luma of ITU-R 601.
         seed: of the mask `random`, which depends on the image's pixels too.
         prepared: how training's images were, as `squares` takes it; a bundle does not say.
+        results: folder of results, whose images are left out.
 
     Raises:
         FileNotFoundError: if an image or the mask is not there.
-        ValueError: if one cannot be decoded, two have one name, or a mask does not fit.
+        ValueError: if one cannot be decoded, two have one name, one is too long, or a mask does
+            not fit.
     """
     require_known_mask(mask)
-    found = find_images(paths)
+    found = find_images(paths, results)
     names = [name for name, _ in found]
+    if long := [name for name in names if max(map(_length, Path(name).parts)) > _LONGEST_NAME]:
+        raise ValueError(
+            f"names of more than {_LONGEST_NAME} bytes, which leave no room for folders of "
+            f"results; shorten them: {first_five(long)}"
+        )
     folders = [folder.as_posix() for name in names for folder in Path(name).parents]
     if twice := sorted({name for name in names if [*names, *folders].count(name) > 1}):
         raise ValueError(
@@ -102,24 +112,31 @@ def require_known_mask(mask: str) -> None:
         )
 
 
-def find_images(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Names of results, and files.
+def find_images(paths: Sequence[Path], results: Path | None = None) -> list[tuple[str, Path]]:
+    """Names of results, and files, those of hidden folders and in the folder of results left out.
 
     Raises:
         FileNotFoundError: if a path is not there, or a folder has no images.
     """
+    made = None if results is None else results.resolve()
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+            inside = [p for p in files_below(path) if p.suffix.lower() in IMAGE_SUFFIXES]
+            inside = [p for p in inside if not made or not p.resolve().is_relative_to(made)]
             found += [(p.relative_to(path).with_suffix("").as_posix(), p) for p in inside]
             if not inside:
-                raise FileNotFoundError(f"no image in '{path}'")
+                beside = f" beside the results in '{results}'" if made else ""
+                raise FileNotFoundError(f"no image in '{path}'{beside}")
         elif path.is_file():
-            found.append((path.stem, path))
+            found.append((path.stem if path.stem.strip(".") else path.name, path))
         else:
             raise FileNotFoundError(f"no image '{path}'")
     return found
+
+
+def _length(name: str) -> int:
+    return len(os.fsencode(name))
 
 
 def _read(
@@ -141,7 +158,7 @@ def _read(
         _require_partial(hidden, mask, f"'{path}'")
     else:
         with open_image(data) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TURNED
+            turned = orientation_of(image, data) >= _FIRST_TURNED
             seen = image.size[::-1] if turned else image.size
         hidden = mask_of(mask, pixels, seen, f"'{path}'", seed, prepared=prepared)
     chosen = with_channels(torch.from_numpy(pixels.transpose(2, 0, 1).copy()), channels).numpy()
@@ -195,7 +212,10 @@ def _require_partial(hidden: Mask, mask: str, what: str) -> None:
     if hidden.all():
         raise ValueError(f"{what}: the mask hides all of it, so that nothing says what it is")
     if not hidden.any():
-        raise ValueError(f"{what}: mask '{mask}' hides nothing; mask none projects whole images")
+        rule = "" if mask == ALPHA or is_box(mask) else ", white is what it would hide"
+        raise ValueError(
+            f"{what}: mask '{mask}' hides nothing{rule}; mask none projects whole images"
+        )
 
 
 def _split_transparency(data: bytes, path: Path) -> tuple[bytes, bytes]:
@@ -223,9 +243,14 @@ def _of_image(
     mask: Path, seen: tuple[int, ...], what: str, size: int, prepared: Mapping[str, Any]
 ) -> Mask:
     data = mask.read_bytes()
-    hidden = _white(data, mask, size, prepared)
+    _square(data, mask, size, prepared)  # refuses what cannot be decoded
     with open_image(data) as image:
         found = image.size
+        if image.has_transparency_data:  # nothing is painted there
+            painted = image.convert("RGBA")
+            black = Image.new("RGBA", found, (*_BLACK, 255))
+            data = _png(np.asarray(Image.alpha_composite(black, painted).convert("RGB")))
+    hidden = _white(data, mask, size, prepared)
     if found not in {seen, (size, size)}:
         raise ValueError(
             f"mask '{mask}' has {found[0]}x{found[1]} px; expected {seen[0]}x{seen[1]} px as "

@@ -1,7 +1,5 @@
 """Masks, bool [S, S], True where a pixel is hidden: named regions, boxes, mask images."""
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -17,13 +15,19 @@ REGIONS = {
     "surgical_mask": ((0.2, 0.5), (0.8, 0.5), (0.7, 0.95), (0.3, 0.95)),
 }
 NAMES = (NONE, ALPHA, RANDOM, *REGIONS)
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_BOX = re.compile(",".join([_NUMBER] * 4))
 
 
 def is_box(text: str) -> bool:
-    """Whether a text is four numbers with commas between them."""
-    return _BOX.fullmatch(text.replace(" ", "")) is not None
+    """Whether a text is four numbers with commas between them, whatever their values."""
+    return len(_numbers(text)) == 4
+
+
+def _numbers(text: str) -> list[float]:
+    """Numbers with commas between them; none if something else is there."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
 
 
 def region(name: str, size: int) -> Mask:
@@ -44,17 +48,16 @@ def box(text: str, size: int) -> Mask:
     Raises:
         ValueError: if it reaches beyond the image or has no pixel.
     """
-    numbers = [float(part) for part in text.replace(" ", "").split(",")]
-    if "." in text:
-        numbers = [number * size for number in numbers]
-    left, top, right, bottom = (round(number) for number in numbers)
-    if not (0 <= left < right <= size and 0 <= top < bottom <= size):
+    numbers = np.array(_numbers(text)) * (size if "." in text else 1)
+    left, top, right, bottom = rounded = np.rint(numbers)
+    if not (0 <= left < right <= size and 0 <= top < bottom <= size):  # nor where one is NaN
+        pixels = ",".join(f"{number:.0f}" for number in rounded)
         raise ValueError(
-            f"mask '{text}': expected left,top,right,bottom with left < right and top < bottom "
-            f"within 0..{size} px, or as shares with a point, 0.0..1.0"
+            f"mask '{text}' is {pixels} in pixels: expected left,top,right,bottom with "
+            f"left < right and top < bottom within 0..{size}, or as shares with a point, 0.0..1.0"
         )
     hidden = np.zeros((size, size), dtype=bool)
-    hidden[top:bottom, left:right] = True
+    hidden[int(top) : int(bottom), int(left) : int(right)] = True
     return hidden
 
 

@@ -18,7 +18,8 @@ from sagan.sampling import drawing
 
 RECORD = "completion.json"
 HIDDEN_LEVEL = 128  # of hidden pixels in pictures
-_GAP_PX, _TEXT_PX, _MARGIN_PX = 4, 14, 12
+_GAP_PX, _TEXT_PX, _MARGIN_PX, _NAME_PX = 4, 14, 12, 160
+_ROWS = 100  # of a sheet
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,18 @@ class Completed:
 
 
 def completed(
-    image: MaskedImage, found: Found, class_names: Sequence[str], facts: dict[str, Any]
+    image: MaskedImage, found: Found, class_names: Sequence[str] | None, facts: dict[str, Any]
 ) -> Completed:
-    """Blend what was found, and measure it."""
+    """Blend what was found, and measure it; None: the generator knows no classes."""
     made = found.images.numpy()
     blended = np.stack([blend(image.pixels, one, image.hidden) for one in made])
     record = facts | {
-        "classes": {class_names[k]: round(p, 6) for k, p in found.posterior.items()},
+        "classes": {class_names[k]: round(p, 6) for k, p in found.posterior.items()}
+        if class_names
+        else {},
         "candidates": [
             {
-                "class": class_names[label],
+                "class": class_names[label] if class_names else None,
                 "energy": energy,
                 "visible_rmse": rmse(image.pixels, one, ~image.hidden),
                 "hidden_rmse": rmse(image.pixels, one, image.hidden) if image.whole else None,
@@ -105,34 +108,47 @@ def hide(image: MaskedImage) -> NDArray[np.uint8]:
 
 
 def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
-    """A row for each image: original, hidden, completions, the same blended."""
-    count = max(len(one.completions) for one in results)
-    size = results[0].image.pixels.shape[-1]
+    """A row for each of the first images: name, original, hidden, completions, the same blended.
+
+    Where classes were searched, each completion has the name of its own.
+    """
+    shown = results[:_ROWS]
+    count = max(len(one.completions) for one in shown)
+    size = shown[0].image.pixels.shape[-1]
     factor = drawing.enlargement(size, tile_px)
     step = size * factor + _GAP_PX
-    numbers = range(1, count + 1)
-    names = ["whole", "hidden", *(f"made {n}" for n in numbers), *(f"blend {n}" for n in numbers)]
-    top = _MARGIN_PX + _TEXT_PX + _GAP_PX
+    names = [drawing.drawable(one.image.name, row) for row, one in enumerate(shown, start=1)]
+    wide = min(_NAME_PX, max(drawing.text_width(name, _TEXT_PX) for name in names))
+    searched = any(one.record["classes"] for one in shown)
+    left, top = _MARGIN_PX + wide + 2 * _GAP_PX, _MARGIN_PX + _TEXT_PX + _GAP_PX
+    high = step + (_TEXT_PX + _GAP_PX) * searched
+    more = f"the first {_ROWS} of {len(results):,} images" if len(results) > _ROWS else ""
     page, pen = drawing.blank(
-        len(names) * step + 2 * _MARGIN_PX, len(results) * step + top + _MARGIN_PX
+        left + (2 + 2 * count) * step + _MARGIN_PX,
+        top + len(shown) * high + (_TEXT_PX + _GAP_PX) * bool(more) + _MARGIN_PX,
     )
-    for column, name in enumerate(names):
-        at = (_MARGIN_PX + column * step + size * factor // 2, _MARGIN_PX)
-        text = drawing.shorten(name, _TEXT_PX, step)
-        pen.text(at, text, drawing.INK, drawing.font(_TEXT_PX), anchor="mt")
-    for row, one in enumerate(results):
+
+    def write(text: str, x: int, y: int, room: int, anchor: str) -> None:
+        text = drawing.shorten(text, _TEXT_PX, room)
+        pen.text((x, y), text, drawing.INK, drawing.font(_TEXT_PX, text), anchor=anchor)
+
+    numbers = range(1, count + 1)
+    heads = ["whole", "hidden", *(f"made {n}" for n in numbers), *(f"blend {n}" for n in numbers)]
+    for column, head in enumerate(heads):
+        write(head, left + column * step + size * factor // 2, _MARGIN_PX, step, "mt")
+    for row, (one, name) in enumerate(zip(shown, names, strict=True)):
+        y = top + row * high
+        write(name, _MARGIN_PX, y + size * factor // 2, wide, "lm")
         first = one.image.pixels if one.image.whole else None
-        tiles = [first, hide(one.image), *one.completions, *one.blended]
-        for column, tile in enumerate(tiles):
+        for column, tile in enumerate((first, hide(one.image), *one.completions, *one.blended)):
             if tile is not None:
-                place = (_MARGIN_PX + column * step, top + row * step)
-                page.paste(drawing.enlarge(_rgb(tile), factor), place)
+                page.paste(drawing.enlarge(tile, factor), (left + column * step, y))
+        for column, found in enumerate(one.record["candidates"] if searched else (), start=2):
+            middle = left + column * step + size * factor // 2
+            text = drawing.drawable(found["class"], column - 1)
+            write(text, middle, y + size * factor + 2, step, "mt")
+    write(more, _MARGIN_PX, page.height - _MARGIN_PX, page.width, "ls")
     return page
-
-
-def _rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[C, H, W] -> [3, H, W]; one channel is repeated."""
-    return image.repeat(3, axis=0) if len(image) == 1 else image
 
 
 def _save(image: NDArray[np.uint8], path: Path) -> None:

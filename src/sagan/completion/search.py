@@ -58,10 +58,13 @@ def search(
         generator: on `device`, in evaluation mode.
         encoder: of this generator.
         config: of the search.
-        class_label: None: unknown; all classes are tried, and the best starts kept.
+        class_label: None: unknown; all classes are tried, and the best starts kept, if the
+            generator is conditional on them.
         device: where the networks are.
         discriminator: judge of the completed image, in evaluation mode; None: not looked at.
     """
+    if not generator.class_conditional:
+        class_label = 0
     target = to_float(torch.from_numpy(image.pixels.copy()))[None].to(device)
     hidden = torch.from_numpy(image.hidden.copy())[None].to(device)
     with torch.no_grad():

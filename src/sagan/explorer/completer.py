@@ -72,6 +72,11 @@ class Completer:
         """Sides of the feature maps followed by attention, ascending."""
         return self._generator.attention_resolutions
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator knows classes."""
+        return self._generator.class_conditional
+
     @cached_property
     def offered(self) -> Pixels:
         """The first validation image of evenly chosen classes, or samples: uint8 [N, C, S, S]."""

@@ -60,13 +60,18 @@ class CompletionTab:
         with gr.Row(equal_height=False, visible=False) as row:
             maps = [self._map(number) for number in range(1 + len(self._completer.resolutions))]
         redraw: dict[str, Any] = {"inputs": [image, mask], "outputs": editor}
-        images.select(self.pick, None, image).then(self.draw, **redraw)
-        upload.upload(self.upload, upload, image).then(self.draw, **redraw)
         mask.change(self.draw, **redraw)
         shown = [row, *(widget for pair in maps for widget in pair)]
-        complete.click(self.complete, [image, editor, label], [made, said, found, hidden]).then(
-            self.best, [found, hidden], shown
-        )
+        done = complete.click(
+            self.complete, [image, editor, label], [made, said, found, hidden]
+        ).success(self.best, [found, hidden], shown)
+        # another image: what is shown, or still computed, is not of it
+        cleared = [made, said, found, row]
+        for chosen in (
+            images.select(self.pick, None, image, cancels=done),
+            upload.upload(self.upload, upload, image, cancels=done),
+        ):
+            chosen.success(self.clear, None, cleared).then(self.draw, **redraw)
         made.select(self.attend, [found, hidden], shown)
 
     def pick(self, event: gr.SelectData) -> Pixels:
@@ -81,6 +86,10 @@ class CompletionTab:
         except (OSError, ValueError) as error:
             text = str(error).replace(path, Path(path).name)
             raise gr.Error(text, print_exception=False) from None
+
+    def clear(self) -> list[Any]:
+        """No completions, no line about them, and no maps."""
+        return [[], "", None, gr.Row(visible=False)]
 
     def draw(self, image: Pixels, mask: str) -> Any:  # noqa: ANN401 - as the editor takes it
         """The image under a named mask, in the editor."""
@@ -102,11 +111,14 @@ class CompletionTab:
         hidden = painted(editor["layers"], self._size)
         try:
             for found in self._completer.complete(image, hidden, label - 1 if label else None):
-                names = [self._names[number] for number in found.class_labels.tolist()]
-                captions = [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+                captions, of_class = [str(n + 1) for n in range(len(found.images))], ""
+                if self._completer.conditional:
+                    names = [self._names[number] for number in found.class_labels.tolist()]
+                    captions = [f"{n}. {name}" for n, name in enumerate(names, start=1)]
+                    of_class = f"of class {names[0]}: "
                 best = found.images[0].numpy()
                 said = (
-                    f"The best is of class {names[0]}: {rmse(image, best, ~hidden):.0f} grey "
+                    f"The best is {of_class}{rmse(image, best, ~hidden):.0f} grey "
                     f"levels from the image where it is visible, {rmse(image, best, hidden):.0f} "
                     "where it is hidden."
                 )

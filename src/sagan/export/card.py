@@ -221,8 +221,10 @@ def _protocol(metrics: Json | None) -> str | None:
     drawn = "without truncation" if truncation is None else f"truncation {truncation}"
     kind = {"ema": " of the averaged weights", "raw": " of the raw weights"}
     of = kind.get(str(_weights(metrics)), "")
+    name = metrics["protocol"].get("name")
+    named = f"{name}: " if name else ""
     return (
-        f"{samples['count']:,} samples{of} ({drawn}, seed {samples.get('seed')}) against "
+        f"{named}{samples['count']:,} samples{of} ({drawn}, seed {samples.get('seed')}) against "
         f"{reference['count']:,} images of the split `{reference['split']}`, "
         f"in the features of: {features}"
     )

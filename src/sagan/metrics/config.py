@@ -15,10 +15,14 @@ from sagan.common.schema import (
     Config,
     DeviceName,
     Seed,
+    deep_merge,
     unknown_key,
 )
 from sagan.metrics.named_protocols import (
+    NAMES,
     PROTOCOLS,
+    QUICK,
+    QUICK_SETTINGS,
     configured_entries,
     differences,
     not_followed_message,
@@ -77,7 +81,9 @@ class EvaluationConfig(Config):
     """How samples are compared with real images."""
 
     protocol: AffectsMeasurement[str | None] = Field(
-        None, description="named protocol that must be followed; null: any"
+        None,
+        description="named protocol that must be followed; quick sets num_samples, kept_reference, "
+        "bootstrap_resamples, extrapolation_points and sweep itself; null: any",
     )
 
     features: AffectsMeasurement[Literal["inception", "classifier", "rotation"]] = Field(
@@ -191,14 +197,20 @@ class EvaluationConfig(Config):
 
     @model_validator(mode="after")
     def _check_named_protocol(self) -> Self:
-        if self.protocol is None:
+        if self.protocol in {None, QUICK}:
             return self
         if self.protocol not in PROTOCOLS:
-            raise ValueError(unknown_key(self.protocol, PROTOCOLS).replace("key", "protocol"))
+            raise ValueError(unknown_key(str(self.protocol), NAMES).replace("key", "protocol"))
         differing = differences(self.protocol, configured_entries(self.model_dump()))
         if differing:
             raise ValueError(not_followed_message(self.protocol, differing))
         return self
+
+    def followed(self) -> Self:
+        """The same with the parameters that the protocol sets itself: only `quick` has such."""
+        if self.protocol != QUICK:
+            return self
+        return type(self)(**deep_merge(self.model_dump(), QUICK_SETTINGS))
 
     @model_validator(mode="after")
     def _check_counts(self) -> Self:

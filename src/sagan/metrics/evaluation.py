@@ -19,7 +19,7 @@ from sagan.metrics.features.inception import WEIGHTS_SHA256
 from sagan.metrics.features.references import check_reference, self_test
 from sagan.metrics.features.statistics import Statistics, few_samples_warnings
 from sagan.metrics.measures import Measurements, measure, real_baseline
-from sagan.metrics.named_protocols import PROTOCOLS, name_protocol
+from sagan.metrics.named_protocols import describe_protocol, name_protocol
 from sagan.metrics.scores.intervals import repeated_interval
 from sagan.metrics.sweep import truncation_sweep
 
@@ -229,7 +229,7 @@ def _protocol(
             "images_a_class_at_most": config.diversity_images,
             "classes_at_most": config.diversity_classes,
         },
-        "named": None if config.protocol is None else PROTOCOLS[config.protocol].model_dump(),
+        "named": describe_protocol(config.protocol),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from sagan.common.schema import Config
+from sagan.common.schema import Config, Settings, flattened
 
 # from the stored images to Inception's input, by the names of `evaluation.inception_resizer`
 INCEPTION_RESIZERS = {
@@ -69,6 +69,17 @@ PROTOCOLS = {
         batch_norm_statistics="standing",
     ),
 }
+QUICK = "quick"
+"""Name of the protocol for a look at a short run: cheap, and no published number has it."""
+QUICK_SETTINGS: Settings = {
+    "num_samples": 1000,
+    "kept_reference": 2000,
+    "bootstrap_resamples": 10,
+    "extrapolation_points": 0,
+    "sweep": {"truncations": []},
+}
+"""The parameters that it sets itself, whatever else they are."""
+NAMES = (*PROTOCOLS, QUICK)
 _CONFIGURED = ("num_samples", "truncation", "reference_split", "features")
 
 
@@ -83,12 +94,46 @@ def name_protocol(protocol: Mapping[str, Any], required: str | None = None) -> s
         ValueError: if it differs from the required one, with got and expected.
     """
     followed = _followed(protocol)
+    if required == QUICK:  # never a name by chance: one asks for it
+        got, expected = followed["num_samples"], QUICK_SETTINGS["num_samples"]
+        if got != expected:
+            differing = [f"num_samples: got {got}, expected {expected}"]
+            raise ValueError(not_followed_message(QUICK, differing))
+        return QUICK
     if required is not None:
         differing = differences(required, followed)
         if differing:
             raise ValueError(not_followed_message(required, differing))
         return required
     return next((name for name in PROTOCOLS if not differences(name, followed)), None)
+
+
+def describe_protocol(name: str | None) -> Settings | None:
+    """What a protocol fixes, JSON-able; None without one."""
+    if name is None:
+        return None
+    return QUICK_SETTINGS if name == QUICK else PROTOCOLS[name].model_dump()
+
+
+def refuse_set_by_quick(name: str | None, given: Settings) -> None:
+    """Refuse values from the command line that the protocol `quick` would replace.
+
+    Args:
+        name: of the protocol; any other replaces nothing.
+        given: the parameters of evaluation that were given beside it, nested.
+
+    Raises:
+        ValueError: naming each such parameter.
+    """
+    if name != QUICK:
+        return
+    sets, asked = flattened(QUICK_SETTINGS), flattened(given)
+    replaced = sorted(path for path in sets if path in asked and asked[path] != sets[path])
+    if replaced:
+        raise ValueError(
+            f"evaluation.protocol=quick sets {', '.join(replaced)} itself; add "
+            "evaluation.protocol=null to measure by other values"
+        )
 
 
 def differences(name: str, followed: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from sagan.common.naming import full_names
 from sagan.html.charts import Chart, Curve
 from sagan.html.format import bars, table_rows, words
+from sagan.metrics.named_protocols import QUICK
 from sagan.reporting.summary_section import (
     Facts,
     format_score,
@@ -199,6 +200,8 @@ def _comparability(protocol: Facts, real: Facts) -> str:
     samples, reference = protocol.get("samples", {}), protocol.get("reference", {})
     name = protocol.get("name")
     sentences = [f"Protocol {name}." if name else "No named protocol."]
+    if name == QUICK:
+        sentences = ["Protocol quick, a first look; evaluation.protocol=null measures in full."]
     if "count" in samples and "count" in reference:
         kind, split = weights_in_words(samples.get("generator", {})), reference.get("split")
         labels = f", {samples['class_labels']}," if "class_labels" in samples else ""

@@ -48,9 +48,11 @@ def parse_classes(
     titled = by_title(class_names, titles or {})
     asked = [text] if text in class_names else split_names(text)  # a name may have commas
     asked = [_named(part, labels, titled, option) for part in asked]
+    if not asked:
+        raise ValueError(f"{option}: no class is named")
     unknown = [name for name in asked if name not in labels]
-    if unknown or not asked:
-        near = get_close_matches(unknown[0], [*class_names, *titled], n=1) if unknown else []
+    if unknown:
+        near = get_close_matches(unknown[0], [*class_names, *titled], n=1)
         raise ValueError(
             f"{option}: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
             + (f"did you mean {visible(near[0])}? " if near else "")

@@ -43,6 +43,7 @@ def run_training(
 ) -> None:
     """Train as one of the processes of `context`; results are written to the run's folder."""
     with reraise_oom(config, context.device), fastest_convolutions(context.device):
+        config = config.for_image_size(shards.image_size)
         run = _Run(config, shards, runs_dir, context)
         with exclusive_folder(run.path) if context.is_main else nullcontext():
             if context.is_main and config.scoring.every_images:
@@ -83,7 +84,7 @@ class _Run:
                 self.path, keep=config.keep_checkpoints, scored_by=config.scoring.kind
             )
             self.journal = Journal(self.path / JOURNAL)
-            write_identity(self.path, self.identity)
+            write_identity(self.path, self.identity, config.run_name)
 
     def resume(self) -> None:
         """Load the newest checkpoint, or another run's, or start at 0 images."""

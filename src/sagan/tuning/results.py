@@ -56,6 +56,7 @@ def study_results(spec: StudySpec, queue: TrialQueue) -> dict[str, Any]:
     return {
         "study": config.study,
         "storage": str(spec.location),
+        "artifacts": str(display_path(spec.artifacts)),
         "objectives": {
             name: "minimize" if minimised(name) else "maximize" for name in config.objectives
         },

@@ -105,7 +105,7 @@ def prepare(
 
         objective = train_trial
     check_study(config, training, shards.image_size, image_channels=shards.image_channels)
-    of_trials = trial_training(config, training)
+    of_trials = trial_training(config, training.for_image_size(shards.image_size))
     if config.when_changed == "afresh":
         space = SearchSpace(config.search_space, of_trials)
         config = named_by_content(config, space, _data(shards))

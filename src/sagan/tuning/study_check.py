@@ -30,11 +30,13 @@ def check_study(
             there is no model to start from.
         StorageError: the storage's address is not valid.
     """
+    if image_size is not None:
+        training = training.for_image_size(image_size)
     space = SearchSpace(config.search_space, trial_training(config, training))
     space.check()
-    if image_size is not None:
+    if image_size is not None:  # else the study checks this when it starts
         space.check_networks(image_size)
-    space.starting_points(config.warm_starts)
+        space.starting_points(config.warm_starts)
     StorageLocation.of(config.storage, Path())
     if (start := trial_training(config, training)).start_from is not None:
         from sagan.training.store.trained_model import check_start

@@ -40,6 +40,15 @@ def test_the_first_failure_is_the_reason(errors):
     assert errors.reason() == "process 1 failed: RuntimeError: the cause"
 
 
+def test_the_latest_reason_is_of_the_newest_start(errors, monkeypatch):
+    assert errors.latest_reason() is None
+    errors.record_failure(0, RuntimeError("of the first start"))
+    monkeypatch.setenv("MASTER_PORT", "2")
+    errors.record_failure(1, RuntimeError("the cause"))
+    errors.record_failure(2, RuntimeError("lost its partner"))
+    assert errors.latest_reason() == "process 1 failed: RuntimeError: the cause"
+
+
 def test_a_failure_of_another_process_of_this_start_is_seen(errors, monkeypatch):
     assert not errors.others_failed(0)
     errors.record_failure(1, RuntimeError())

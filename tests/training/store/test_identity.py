@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import torch
 import sagan
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
-from sagan.training.store.identity import code_hash, environment, identity_hash, run_identity
+from sagan.training.store.identity import (
+    code_hash,
+    environment,
+    git_commit,
+    identity_hash,
+    run_identity,
+)
 from tests.training.whole_runs import Stop
 
 PACKAGE = Path(sagan.__file__).parent
@@ -149,3 +156,28 @@ def test_versions_of_a_gpus_libraries_are_recorded_where_there_is_one(tiny, monk
 
     assert (found["device"], found["cudnn"], found["nccl"]) == ("H200", "92600", "2.29.3")
     assert set(found) - set(cpu) == {"cuda", "cudnn", "nccl", "driver"}
+
+
+def test_the_commit_is_dirty_by_tracked_files_but_not_by_dvcs_record(tmp_path, monkeypatch):
+    def git(*words: str) -> None:
+        author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *author, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    package = tmp_path / "src" / "sagan"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(sagan, "__file__", str(package / "__init__.py"))
+    assert git_commit() is None
+    files = [package / "__init__.py", tmp_path / "dvc.lock", tmp_path / "conf.yml"]
+    for file in files:
+        file.write_text("1")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message=first")
+
+    clean = git_commit()
+    assert len(clean) == 12
+    files[1].write_text("2")
+    (tmp_path / "untracked").touch()
+    assert git_commit() == clean
+    files[2].write_text("2")
+    assert git_commit() == f"{clean}-dirty"

@@ -45,6 +45,17 @@ def names(workspace):
     return sorted(path.name for path in workspace.iterdir())
 
 
+def test_a_run_is_listed_with_its_name(tiny, shards, tmp_path, capsys):
+    """The latest one given; the run is the same."""
+    for name in ("wide", "wider discriminator"):
+        train(tiny(total_images=8, run_name=name), shards, tmp_path)
+    capsys.readouterr()
+    assert prune([str(tmp_path)]) == 0
+    line, end = capsys.readouterr().out.splitlines()
+    assert line.endswith("complete            wider discriminator")
+    assert end.startswith("0 of 1 runs")
+
+
 def test_what_would_be_removed_is_listed_and_stays(workspace, capsys):
     before = names(workspace)
     assert prune([str(workspace)]) == 0

@@ -204,5 +204,5 @@ def _describe_content(data: bytes) -> str:
     if start.startswith(b"<"):
         return "not an image but HTML or XML"
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in data[:512]):
-        return "not an image but text"
+        return "not an image but text" if data else "an empty file"
     return "not an image of a known format"

@@ -43,6 +43,7 @@ CODE = source_hash(
 )
 CLASSES, ROTATIONS = "classes", "rotations"
 """What a network is trained to tell: the class, or by how many quarters the image was turned."""
+_told: set[Path] = set()  # cached networks that the log has named
 _KINDS = {CLASSES: "classifier", ROTATIONS: "rotation"}  # in the names of cache files
 
 
@@ -168,7 +169,9 @@ def obtain_classifier(
     classes = TURNS if targets == ROTATIONS else shards.num_classes
     network = untrained_classifier(shards, config, classes)
     facts = _load(network, path)
-    if facts is None:
+    if facts is not None:
+        _log_read(path, targets)
+    else:
         facts = _train(network.to(device), shards, config, device, targets)
         logger.info("predicted %s of real validation images: %s", targets, describe_accuracy(facts))
         metadata = {"facts": json.dumps(facts)}
@@ -179,6 +182,13 @@ def obtain_classifier(
             temporary.write_text(file_sha256(path) + "\n")
     network.to(device).eval().requires_grad_(requires_grad=False)
     return TrainedClassifier(network, device, facts | {"weights_sha256": file_sha256(path)})
+
+
+def _log_read(path: Path, targets: str) -> None:
+    """Say so once, however many parts of an evaluation need it."""
+    if path not in _told and logger.isEnabledFor(logging.INFO):  # scores log warnings only
+        _told.add(path)
+        logger.info("the network that predicts %s was trained before: %s", targets, path.name)
 
 
 def weak_classifier_warnings(classifier: TrainedClassifier) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sagan.metrics.config import EvaluationConfig
+from sagan.metrics.named_protocols import QUICK
 from sagan.pipelines.types import GeneratorBundle, ShardStore
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,16 @@ def evaluate_generator(
     from sagan.metrics.features.statistics import Statistics
     from sagan.metrics.projection import evaluate_and_project
 
+    if config.protocol == QUICK:
+        logger.info(
+            "protocol quick: %d samples, no curve of truncation; evaluation.protocol=null measures "
+            "in full, by the other parameters",
+            config.followed().num_samples,
+        )
     metrics = evaluate_and_project(
         generator_bundle,
         image_shards,
-        config,
+        config.followed(),
         evaluation_workspace,
         reference=Statistics.from_arrays(reference_statistics),
     )
@@ -57,4 +64,4 @@ def draw_pictures(
     """The samples that the metrics name, and the real images that they are compared with."""
     from sagan.metrics.pictures import evaluation_pictures
 
-    return evaluation_pictures(generator_bundle, image_shards, metrics, config)
+    return evaluation_pictures(generator_bundle, image_shards, metrics, config.followed())

@@ -15,7 +15,7 @@ def network_faults(config: ModelConfig, *, image_size: int, frozen_blocks: int =
         frozen_blocks: blocks of the discriminator that are to be frozen.
     """
     sizes = {"image_size": image_size, "num_classes": 1}  # any number of classes will do
-    faults = []
+    config, faults = config.for_image_size(image_size), []
     with without_memory():
         try:
             build_generator(config.generator, **sizes)

@@ -2,11 +2,10 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from sagan.common.schema import Settings, deep_merge, unknown_key
+from sagan.common.schema import Settings, deep_merge, flattened, unknown_key
 
 _FILE = Path(__file__).with_name("recipes.yml")
 
@@ -41,7 +40,7 @@ def recipe_settings(name: str) -> Settings:
 
 def recipe_paths(name: str) -> set[str]:
     """The dotted paths of the parameters that a recipe sets, such as 'model.generator.head'."""
-    return set(_paths(recipe_settings(name)))
+    return set(flattened(recipe_settings(name)))
 
 
 def apply_recipe(settings: Settings, name: str) -> Settings:
@@ -61,16 +60,9 @@ def refuse_replaced(name: str | None, given: Settings) -> None:
     """
     if name not in RECIPES:
         return
-    replaced = sorted(recipe_paths(name) & set(_paths(given)))
+    replaced = sorted(recipe_paths(name) & set(flattened(given)))
     if replaced:
         raise ValueError(
             f"training.recipe={name} sets {', '.join(replaced)} itself; to try another value "
             "leave the recipe out and give its parameters (src/sagan/training/config/recipes.yml)"
         )
-
-
-def _paths(settings: dict[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key, value in settings.items():
-        found += _paths(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
-    return found

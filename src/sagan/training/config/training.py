@@ -128,7 +128,7 @@ class TrainingConfig(Config):
         (), description="further experiment trackers, packages of the extra trackers"
     )
     run_name: AffectsNothing[str | None] = Field(
-        None, min_length=1, description="name of the run in log, trackers and the report's title"
+        None, min_length=1, description="name of the run in log, trackers, report and list of runs"
     )
     watch: AffectsNothing[WatchConfig] = WatchConfig()
     scoring: ScoringConfig = ScoringConfig()
@@ -293,6 +293,10 @@ class TrainingConfig(Config):
         return self.model_copy(
             update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
         )
+
+    def for_image_size(self, image_size: int) -> Self:
+        """The same with the networks' parameters that follow the images' side [px]."""
+        return self.model_copy(update={"model": self.model.for_image_size(image_size)})
 
     @property
     def world_size(self) -> int:

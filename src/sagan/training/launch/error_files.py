@@ -77,6 +77,12 @@ class WorkerErrorFiles:
         failures = self._failures()
         return str(failures[0]["reason"]) if failures else None
 
+    def latest_reason(self) -> str | None:
+        """Reason of the first failure of the newest start that had one."""
+        failures = self._failures()
+        newest = [one for one in failures if one["start"] == failures[-1]["start"]]
+        return str(newest[0]["reason"]) if newest else None
+
     def permanent_failure(self) -> NonFiniteError | str | None:
         """A failure that a restart cannot fix: diverged losses, or its reason."""
         for failure in self._failures():

@@ -15,6 +15,7 @@ from sagan.processes.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_
 from sagan.training.config import TrainingConfig
 from sagan.training.launch.error_files import WorkerErrorFiles
 
+logger = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0  # between looks at the others' error files
 _GRACE_SECONDS = 10.0  # to end by itself once another process has failed
 
@@ -36,6 +37,13 @@ def work(
     _log(rank, log_level)
     if errors.is_final:  # restarted although one process was signalled or failed permanently
         return
+    if restart := int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")):
+        logger.warning(
+            "%s; all are started again from the last checkpoint (%d of at most %d times)",
+            errors.latest_reason() or "a process was killed",
+            restart,
+            config.restarts,
+        )
     try:
         with _leaving_with_others(errors, rank):
             _train(config, shards, folders, errors, rank)

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 
 from tqdm import tqdm
 
+from sagan.common.progress import next_log_line
 from sagan.common.terminal import log_above_bars
 from sagan.training.store.journal import Record
 
 logger = logging.getLogger(__name__)
-_LOG_LINES = 20  # per run, without a terminal
 
 
 class Progress:
@@ -21,8 +21,10 @@ class Progress:
     def __init__(self, *, images_seen: int, total_images: int, images_per_step: int) -> None:
         """Start at `images_seen` of `total_images`."""
         self._per_step, self._total = images_per_step, total_images
-        self._next_line = 0
-        self._started: tuple[float, int] | None = None  # time and images at the first record
+        self._losses = ""
+        self._started: tuple[float, int] | None = None  # time and images at the first line
+        self._line: tuple[float, int] | None = None  # the same at the last line
+        self._next_line = 0.0  # time of the next one
         self._is_terminal = sys.stderr.isatty()
         # tqdm's own lock is shared between processes and outlives a killed one
         tqdm.set_lock(threading.RLock())
@@ -47,30 +49,42 @@ class Progress:
 
     def advance(self, images_seen: int) -> None:
         """Move to `images_seen`."""
-        self._bar.update(min(images_seen, self._total) - self._bar.n if self._is_terminal else 0)
+        if self._is_terminal:
+            self._bar.update(min(images_seen, self._total) - self._bar.n)
+        elif self._losses and images_seen < self._total and time.monotonic() >= self._next_line:
+            self._log(images_seen)
 
     def show(self, record: Record) -> None:
         """Show the newest record of the journal."""
         losses = f"D {record['discriminator_loss']:.2f}, G {record['generator_loss']:+.2f}"
         self._bar.set_description_str(f"step {record['step']}, {losses}, ", refresh=False)
-        if not self._is_terminal and record["images_seen"] >= self._next_line:
-            self._next_line = record["images_seen"] + self._total // _LOG_LINES
-            logger.info(
-                "step %d of %d, %s, %.0f images/s%s",
-                record["step"],
-                -(-self._total // self._per_step),
-                losses,
-                record["images_per_second"],
-                self._left(record["images_seen"]),
-            )
+        first, self._losses = not self._losses, losses
+        if not self._is_terminal and (first or record["images_seen"] >= self._total):
+            self._log(record["images_seen"])
 
-    def _left(self, images_seen: int) -> str:
-        """The time left at the mean speed since the first record, whose step is a slow one."""
+    def _log(self, images_seen: int) -> None:
+        """A line of the log, with the losses of the newest record."""
         now = time.monotonic()
-        if self._started is None:
-            self._started = now, images_seen
-        seconds, images = now - self._started[0], images_seen - self._started[1]
-        if not images:
+        self._started = self._started or (now, images_seen)
+        before, images_before = self._line or (now, images_seen)
+        seconds, images = now - before, images_seen - images_before
+        digits = 0 if images > 10 * seconds else 1
+        rate = f", {images / seconds:.{digits}f} images/s" if images else ""
+        logger.info(
+            "step %d of %d, %s%s%s",
+            -(-images_seen // self._per_step),
+            -(-self._total // self._per_step),
+            self._losses,
+            rate,
+            self._left(images_seen, now),
+        )
+        self._line = now, images_seen
+        self._next_line = next_log_line(self._started[0], now)
+
+    def _left(self, images_seen: int, now: float) -> str:
+        """The time left at the mean speed since the first line, whose step is a slow one."""
+        started, at_first = self._started or (now, images_seen)
+        if images_seen == at_first:
             return ""
-        left = max(0, self._total - images_seen) * seconds / images
+        left = max(0, self._total - images_seen) * (now - started) / (images_seen - at_first)
         return f", {tqdm.format_interval(left)} left"

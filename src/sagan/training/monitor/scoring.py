@@ -87,7 +87,8 @@ class Scorer:
     ) -> None:
         """Prepare to score a run; `workspace` is the folder of cached features."""
         self._config, self._shards, self._workspace = config, shards, workspace
-        self._protocol = config.scoring.evaluation.model_copy(update={"device": device.type})
+        asked = config.scoring.evaluation.followed()
+        self._protocol = asked.model_copy(update={"device": device.type})
         self._log_level = logging.WARNING
 
     def score(self, state: TrainingState) -> Score:

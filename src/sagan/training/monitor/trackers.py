@@ -1,9 +1,11 @@
 """Experiment trackers: the journal's numbers and pictures in MLflow, Weights & Biases, DVCLive.
 
 Each has the methods of `TensorBoardWriter`. They are opened by the main process of a training, and
-are for viewing only: one that fails is closed with a warning, and training continues.
+again for what later pipelines make of its generator. They are for viewing only: one that fails is
+closed with a warning, and the run continues.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 PROJECT = "sagan"
 _SECONDS, _RETRIES = "10", "1"  # of a request to a server that may be down
+_SHOWN = 200  # characters of an error
 
 
 class Tracker(Protocol):
@@ -44,6 +47,7 @@ class MLflowTracker:
         """Open the run of the folder's name again, or start one."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _SECONDS)
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it tells of retries
         from mlflow import MlflowClient
 
         local = folder.parent.absolute()
@@ -77,6 +81,24 @@ class MLflowTracker:
 
     def results(self, parameters: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Nothing more: both are recorded already."""
+
+    def outcome(
+        self, parameters: Mapping[str, Any], metrics: Mapping[str, Any] | None, bundle: Path | None
+    ) -> None:
+        """Parameters, `metrics.json`, and the bundle as the artifact `generator`.
+
+        A parameter cannot change in MLflow: another value is added as a tag of its name.
+        """
+        known = self._client.get_run(self._run).data.params
+        for key, value in parameters.items():
+            if key not in known:
+                self._client.log_param(self._run, key, value)
+            elif known[key] != str(value):
+                self._client.set_tag(self._run, key, value)
+        if metrics is not None:
+            self._client.log_dict(self._run, dict(metrics), "metrics.json")
+        if bundle is not None:
+            self._client.log_artifacts(self._run, str(bundle), "generator")
 
     def close(self) -> None:
         """Mark the run as ended."""
@@ -116,6 +138,21 @@ class WandbTracker:
         """Scores as the run's summary."""
         self._run.summary.update(dict(scores))
 
+    def outcome(
+        self, parameters: Mapping[str, Any], metrics: Mapping[str, Any] | None, bundle: Path | None
+    ) -> None:
+        """Parameters; `metrics.json` as an artifact, and the bundle as one of type `model`."""
+        self._run.config.update(dict(parameters), allow_val_change=True)
+        if metrics is not None:
+            kept = self._wandb.Artifact(f"metrics-{self._run.id}", type="evaluation")
+            with kept.new_file("metrics.json", mode="w") as file:
+                json.dump(metrics, file)
+            self._run.log_artifact(kept)
+        if bundle is not None:
+            model = self._wandb.Artifact(f"generator-{self._run.id}", type="model")
+            model.add_dir(str(bundle))
+            self._run.log_artifact(model)
+
     def close(self) -> None:
         """Write what is buffered."""
         self._run.finish()
@@ -148,12 +185,21 @@ class DVCLiveTracker:
     def results(self, parameters: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Nothing more: both are recorded already."""
 
+    def outcome(
+        self,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None,  # noqa: ARG002
+        bundle: Path | None,  # noqa: ARG002
+    ) -> None:
+        """Parameters; the bundle and `metrics.json` are DVC's own outputs already."""
+        self._live.log_params(dict(parameters))
+
     def close(self) -> None:
         """Write the summary."""
         self._live.end()
 
 
-_KINDS: dict[str, Callable[[Path, str, Mapping[str, Any]], Tracker]] = {
+KINDS: dict[str, type[MLflowTracker] | type[WandbTracker] | type[DVCLiveTracker]] = {
     "mlflow": MLflowTracker,
     "wandb": WandbTracker,
     "dvclive": DVCLiveTracker,
@@ -181,9 +227,9 @@ class Trackers:
         for kind in config.trackers:
             try:
                 name = config.run_name or folder.name
-                self._open[kind] = _KINDS[kind](folder, name, self._parameters)
+                self._open[kind] = KINDS[kind](folder, name, self._parameters)
             except Exception as error:
-                logger.warning("training continues without %s: %s", kind, _reason(error))
+                logger.warning("training continues without %s: %s", kind, reason(error))
 
     def scalars(self, record: Mapping[str, Any], step: int) -> None:
         """Write the numbers of a record."""
@@ -209,7 +255,7 @@ class Trackers:
             try:
                 do(tracker)
             except Exception as error:
-                logger.warning("%s ends here: %s; training continues", kind, _reason(error))
+                logger.warning("%s ends here: %s; training continues", kind, reason(error))
                 del self._open[kind]
 
 
@@ -225,5 +271,8 @@ def flat(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def reason(error: Exception) -> str:
+    """The first line of an error, at most some hundred characters of it."""
+    first = str(error).strip().partition("\n")[0]
+    shown = first if len(first) <= _SHOWN else f"{first[:_SHOWN]}..."
+    return shown or type(error).__name__

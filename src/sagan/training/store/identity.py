@@ -39,7 +39,7 @@ def run_identity(
         ValueError: if it is not a trained model.
     """
     identity = {
-        "parameters": config.resolved().dump(affecting="weights"),
+        "parameters": config.for_image_size(shards.image_size).resolved().dump(affecting="weights"),
         "data": {
             "key": shards.key,
             "data_hash": shards.data_hash,
@@ -109,13 +109,29 @@ def _gpu_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit that the code was checked out from, '-dirty' with changes; None outside git."""
-    here = Path(sagan.__file__).parent
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """The commit that the code was checked out from; None outside git.
+
+    It ends in '-dirty' where tracked files differ from it. DVC's own record does not count: DVC
+    writes `dvc.lock` while its stages run.
+    """
+    commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+    if not commit:
+        return None
+    record = ":(top,exclude,glob)**/dvc.lock"
+    changed = _git("diff", "--name-only", "HEAD", "--", ":(top)", record)
+    return commit if changed == "" else f"{commit}-dirty"
+
+
+def _git(*words: str) -> str | None:
     try:
-        found = subprocess.run(  # noqa: S603 - a fixed command
-            command, cwd=here, capture_output=True, text=True, timeout=10, check=True
+        found = subprocess.run(  # noqa: S603 - fixed words
+            ["git", *words],  # noqa: S607
+            cwd=Path(sagan.__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return found.stdout.strip()

@@ -39,8 +39,8 @@ def read_identity(run: Path) -> dict[str, Any] | None:
     return identity
 
 
-def write_identity(run: Path, identity: dict[str, Any]) -> None:
-    """Record in a run's folder which run it holds.
+def write_identity(run: Path, identity: dict[str, Any], name: str | None = None) -> None:
+    """Record in a run's folder which run it holds, and what the user calls it.
 
     Raises:
         ValueError: where it holds another one.
@@ -49,7 +49,8 @@ def write_identity(run: Path, identity: dict[str, Any]) -> None:
     if before is not None and before != identity:
         check_same(before, identity)
     with replacing_file(run / IDENTITY) as temporary:
-        temporary.write_text(json.dumps(identity, indent=2) + "\n")
+        named = {"run_name": name} if name else {}
+        temporary.write_text(json.dumps(named | identity, indent=2) + "\n")
 
 
 def load_resume_state(

@@ -31,6 +31,8 @@ class Run:
     used: float
     """Time of the last modification [s since 1970]."""
     size_bytes: int
+    title: str = ""
+    """`training.run_name`; empty: none was given."""
 
     @property
     def name(self) -> str:
@@ -62,7 +64,16 @@ def _read_run(folder: Path) -> Run | None:
         seen = None
     saved = [path.stem.rpartition("-")[2] for path in folder.glob("checkpoint-*.json")]
     newest = max((int(images) for images in saved if images.isdecimal()), default=0)
-    return Run(folder, newest if seen is None else seen, seen is not None, max(times), sum(sizes))
+    images, complete = (newest, False) if seen is None else (seen, True)
+    return Run(folder, images, complete, max(times), sum(sizes), _title(folder))
+
+
+def _title(folder: Path) -> str:
+    try:
+        identity = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
+        return str(identity.get("run_name", ""))
+    except (OSError, ValueError):  # removed meanwhile, or damaged, which resuming reports
+        return ""
 
 
 def remove(run: Run) -> None:

@@ -121,9 +121,10 @@ def check_start(
         return
     sizes = {"image_size": image_size, "image_channels": image_channels}
     sizes["num_classes"] = 1  # the rows of tables always fit
+    model = config.model.for_image_size(image_size)
     with without_memory():
-        generator = build_generator(config.model.generator, **sizes)
-        discriminator = build_discriminator(config.model.discriminator, **sizes)
+        generator = build_generator(model.generator, **sizes)
+        discriminator = build_discriminator(model.discriminator, **sizes)
     try:
         require_fit({GENERATOR: generator, DISCRIMINATOR: discriminator}, weights)
     except ValueError as error:

@@ -30,6 +30,11 @@ class TrialContext:
     """Folder of cached classifiers and features, shared by all trials."""
     report: Report
 
+    @property
+    def sample_grid(self) -> Path:
+        """A picture that the objective may leave, PNG."""
+        return self.folder / "sample_grid.png"
+
 
 Objective = Callable[[TrialContext], Mapping[str, float]]
 """Numbers by name, the study's objectives among them."""
@@ -61,6 +66,11 @@ class StudySpec:
     def logs(self) -> Path:
         """Of the workers' logs."""
         return self.folder / "workers"
+
+    @property
+    def artifacts(self) -> Path:
+        """Of all studies' pictures, Optuna's artifacts; beside the journal."""
+        return self.workspace / "artifacts"
 
     def trial_folder(self, origin: int) -> Path:
         """Of a trial and its further attempts."""

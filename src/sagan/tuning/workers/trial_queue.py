@@ -7,10 +7,12 @@ queue under its own number.
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna import Study
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -121,6 +123,19 @@ class TrialQueue:
         with storage_access(self.location):
             try:
                 trial.set_user_attr(name, value)
+            except UpdateFinishedTrialError:
+                logger.warning("trial %d was meanwhile marked as failed", trial.number)
+
+    def keep(self, trial: Trial, file: Path, folder: Path) -> None:
+        """Copy a file into a folder of Optuna's artifacts, as one of a trial."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with storage_access(self.location):
+            try:
+                upload_artifact(
+                    artifact_store=FileSystemArtifactStore(folder),
+                    file_path=str(file),
+                    study_or_trial=trial,
+                )
             except UpdateFinishedTrialError:
                 logger.warning("trial %d was meanwhile marked as failed", trial.number)
 

@@ -116,7 +116,10 @@ class Worker:
         context.folder.mkdir(parents=True, exist_ok=True)
         if self._stop:  # while it was taken
             raise TrainingInterrupted
-        return self._spec.objective(context)
+        numbers = self._spec.objective(context)
+        if context.sample_grid.is_file():
+            self.queue.keep(trial, context.sample_grid, self._spec.artifacts)
+        return numbers
 
     def _remove_folders(self) -> None:
         """Remove the folders of trials that are finished and not the best."""
