@@ -9,7 +9,7 @@ ARG DEVICE=cpu
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 UV_COMPILE_BYTECODE=1
 WORKDIR /project
 
-# git records the commit of a run, and DVC needs it
+# where the repository is mounted (the dev container) git records the commit of a run, and DVC needs it
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
     && rm -rf /var/lib/apt/lists/*

@@ -50,6 +50,10 @@ _PICTURES = ("sample_grid", "attention_maps")
 _SENT = {"generator_bundle", "metrics", *_PICTURES}
 
 
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
 class ProjectHooks:
     """Preflight checks, implemented in `sagan.preflight`, and the log lines of a run."""
 
@@ -95,7 +99,10 @@ class ProjectHooks:
             dataset = catalog.get(name)
             value = dataset.load()
             if isinstance(value, BaseModel):
-                dataset.save(value.model_dump(mode="json"))
+                dataset.save(_plain(value))
+        if "parameters" in catalog:
+            every = catalog.get("parameters")
+            every.save({name: _plain(value) for name, value in every.load().items()})
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_pipeline_run(
@@ -122,11 +129,13 @@ class ProjectHooks:
         self._started_nodes += 1
         logger.info("[%d/%d] %s", self._started_nodes, self._total_nodes, node.name)
         models = TypeExtractor({node.name: Pipeline([node])}).extract_types_from_pipelines()
-        return {
+        validated = {
             f"params:{name}": model.model_validate(inputs[f"params:{name}"])
             for name, model in models.items()
             if issubclass(model, BaseModel)
         }
+        inputs.update(validated)  # kedro-dagster does not take what a hook returns
+        return validated
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:
@@ -167,9 +176,9 @@ class TrackerHooks:
     @hook_impl  # type: ignore[untyped-decorator]
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Send scores, pictures and bundle, with the parameters of the pipelines that ran."""
-        training = catalog.load("params:training")
+        training = catalog.load("params:training") if "params:training" in catalog else {}
         made = {name for name in pipeline.all_outputs() if name in _SENT and catalog.exists(name)}
-        if not training["trackers"] or not made or not catalog.exists("generator_bundle"):
+        if not training.get("trackers") or not made or not catalog.exists("generator_bundle"):
             return
         from sagan.training.config import TrainingConfig
         from sagan.training.monitor.outcome import Outcome, send_outcome

@@ -2,9 +2,10 @@
 
 import warnings
 
-from sagan.processes.signals import exit_on_signal
+from sagan.processes.signals import exit_on_signal, leave_kedro_run_on_signal
 
-with exit_on_signal():  # a Ctrl-C ends in one line, not in Kedro's traceback
+leave_kedro_run_on_signal()  # a Ctrl-C ends in one line, not in Kedro's traceback
+with exit_on_signal():
     from sagan.hooks import ProjectHooks, TrackerHooks
 
 # Kedro reads parameter models in a way that pydantic deprecates; users cannot act on it.

@@ -3,6 +3,7 @@
 import click
 import pytest
 from kedro.framework.project import configure_project
+from omegaconf import OmegaConf
 
 from sagan.cli import run
 from sagan.commands.run_options import runtime_params, split_params
@@ -25,6 +26,14 @@ def split(text: str) -> dict:
 def test_parameters_have_the_types_of_the_pipelines_models(text: str, expected: dict) -> None:
     configure_project("sagan")
     assert split(text) == expected
+
+
+@pytest.mark.parametrize("path", ["/x/${oc.env:HOME}", r"a\${b}", r"\\${c} ${", r"d\e", "$f"])
+def test_nothing_is_put_in_the_place_of_a_variable(path: str) -> None:
+    configure_project("sagan")
+    given = split(f"acquisition.path={path},acquisition.classes=[{path!r}]")
+    merged = OmegaConf.to_container(OmegaConf.create(given), resolve=True)
+    assert merged["acquisition"]["path"] == path
 
 
 @pytest.mark.parametrize("text", ["training.seed", "=3", "training.betas=[0.0", "a='x,b=1"])

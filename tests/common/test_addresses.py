@@ -19,6 +19,8 @@ SECRET = "s3cr"
         "ftp://ann:s3cr@s3cr/s3cr@host/path",
         "redis://:s3cr@host/0",
         "ftp://ann:my s3cr\ns3cret@host/path",
+        "ftp://ann:x\ns3cr\ny@host/path",
+        "ftp://ann:x\ny s3cr/z:s3cr@host/path",
         "s3:/KEY:s3cr@bucket/path",
         "KEY:s3cr/s3cr+s3cr@bucket/path",
         "KEY:/s3cr@bucket",
@@ -46,6 +48,8 @@ def test_no_secret_is_shown(text: str) -> None:
         "http://127.0.0.1:7860 (Ctrl-C ends it)",
         "s3://bucket/folder: no such key",
         "ssh://host:22 is silent\nask admin@host",
+        "http://host:9000/x cannot be reached\nask the admin@host",
+        "https://host: no such name\nask the admin@host",
         "ssh://ann@host/folder",
         "64 num_tokens = 3, keys: a, b; unexpected token: x",
         "/data/a:b@c/x: no such file",
@@ -54,6 +58,14 @@ def test_no_secret_is_shown(text: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert mask_secrets(text) == text
+
+
+def test_a_given_address_without_a_scheme_may_have_spaces_in_its_password() -> None:
+    address = "KEY:my s3cr\ns3cret@bucket/x"
+    with pytest.raises(ValueError, match="not a valid address") as error:
+        is_address(address)
+    assert SECRET not in str(error.value)
+    assert SECRET not in mask_secrets(f"'{address}' is no folder", address)
 
 
 def test_parts_of_a_secret_in_a_librarys_message_are_masked() -> None:

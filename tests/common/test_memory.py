@@ -17,6 +17,8 @@ def test_what_fits_is_taken_and_what_does_not_is_refused_with_what_fits():
     for value in (31, 10**9):
         with pytest.raises(ValueError, match=rf"--tile {value:,} needs .* GB.*; up to 30 fit$"):
             require_memory("--tile", value, lambda n: n * n)
+    with pytest.raises(ValueError, match="up to 900 fit"):
+        require_memory("--count", 10**23, lambda n: n)
     with pytest.raises(ValueError, match="not even 1 fits"):
         require_memory("--tile", 1, lambda n: n * 901)
 

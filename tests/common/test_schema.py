@@ -1,3 +1,5 @@
+from typing import Annotated, Literal
+
 import pytest
 import yaml
 from pydantic import Field, ValidationError
@@ -49,6 +51,26 @@ def test_only_finite_numbers(value):
 
 def test_a_number_that_yaml_reads_as_text_is_a_number():
     assert Inner(rate="1e-4").rate == 1e-4
+
+
+class Numbers(Config):
+    kind: Literal[1, 3] = 1
+    sides: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    share: float | None = None
+    on: bool = False
+    threads: int | Literal["all"] = 1
+
+
+def test_a_boolean_is_no_number():
+    with pytest.raises(ValidationError) as error:
+        Numbers.model_validate({"kind": True, "sides": [1, False], "share": True, "thread": 2})
+    assert list(describe_faults(error.value, "numbers")) == [
+        "numbers: unknown key 'thread'; did you mean 'threads'?",
+        "numbers.kind: got true; expected a number",
+        "numbers.sides: got false; expected a number",
+        "numbers.share: got true; expected a number",
+    ]
+    assert Numbers(on=True, kind=3, sides=(1, 2)).on
 
 
 def test_models_are_frozen():

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -73,6 +75,59 @@ def test_a_white_level_scales_values_of_fewer_bits():
 def test_a_white_level_leaves_images_of_eight_bits_alone():
     data = encoded(photograph(), "PNG")
     assert torch.equal(decode_rgb(data, white_level=4095), decode_rgb(data))
+
+
+def deep_png(values, transparent=None):
+    """A PNG of 16 bits, which Pillow does not write in colour: big-endian [H, W, C]."""
+
+    def chunk(kind, content):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    height, width, channels = values.shape
+    colour_type = {2: 4, 3: 2, 4: 6}[channels]
+    head = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = [chunk(b"IHDR", head)]
+    parts += [] if transparent is None else [chunk(b"tRNS", struct.pack(">3H", *transparent))]
+    parts += [chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_white():
+    values = np.array([[[257, 515, 1029], [257, 515, 1030], [40_000, 0, 65_535]]])
+    image = pixels(deep_png(values, transparent=(257, 515, 1029)))
+    assert image.tolist() == [[[255] * 3, [1, 2, 4], [156, 0, 255]]]
+    assert pixels(deep_png(values)).tolist() == [[[1, 2, 4], [1, 2, 4], [156, 0, 255]]]
+
+
+def test_a_white_level_scales_colours_too():
+    values = np.array([[[0, 2048, 4095], [4095, 5000, 1]]])
+    scaled = [[0, 128, 255], [255, 255, 0]]
+    coloured = decode_rgb(deep_png(values), white_level=4095)
+    assert coloured.permute(1, 2, 0).tolist() == [scaled]
+
+    alpha = np.array([[[65_535], [0]]])
+    data = deep_png(np.concatenate([values, alpha], axis=2))
+    assert decode_rgb(data, white_level=4095).permute(1, 2, 0).tolist() == [[scaled[0], [255] * 3]]
+
+    grey = deep_png(np.concatenate([values[..., 1:2], alpha], axis=2))
+    assert decode_rgb(grey, white_level=4095).permute(1, 2, 0).tolist() == [[[128] * 3, [255] * 3]]
+
+    clear = deep_png(values, transparent=(4095, 5000, 1))
+    assert decode_rgb(clear, white_level=4095).permute(1, 2, 0).tolist() == [[scaled[0], [255] * 3]]
+
+
+def test_a_white_level_is_refused_for_a_tiff_of_sixteen_bits_in_colour():
+    # the smallest: one pixel, uncompressed
+    entries = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 3, 200), (259, 3, 1, 1), (262, 3, 1, 2)]
+    entries += [(273, 4, 1, 206), (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 6)]
+    body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + bytes(4)
+    data = data.ljust(200, b"\0") + struct.pack("<6H", 16, 16, 16, 256, 0, 4095)
+    assert decode_rgb(data).flatten().tolist() == [1, 0, 15]
+    with pytest.raises(ValueError, match="convert it to a 16-bit PNG"):
+        decode_rgb(data, white_level=4095)
 
 
 def test_transparency_is_laid_over_white():

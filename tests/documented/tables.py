@@ -6,12 +6,17 @@ is executed unless it stands here (`test_tables.py`).
 
 # not to be typed as they stand: a sentence names the command, not what it is told
 NAMES = {
+    "dvc artifacts get",
     "dvc exp run -S",
+    "dvc get",
+    "dvc import",
     "dvc plots",
+    "dvc update",
     "git clone",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan data",
+    "sagan data transfer",
     "sagan sample",
     "sagan train",
 }
@@ -28,6 +33,11 @@ NOT_EXECUTED = {
     "docker build -t sagan --build-arg DEVICE=cuda .": "needs Docker",
     "docker run --rm --gpus all --ipc=host -v sagan-data:/project/data sagan kedro run "
     "--pipeline=train": "needs Docker and a GPU",
+    "kedro mlflow init": "needs kedro-mlflow, which is no dependency",
+    "kedro airflow create --pipelines __default__ --group-by namespace": "needs kedro-airflow, "
+    "which is no dependency",
+    "kedro dagster init": "needs kedro-dagster, which is no dependency",
+    "kedro dagster dev": "needs kedro-dagster, which is no dependency",
     "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",
     "pip install --no-deps sagan_kedro-*.whl": "needs an environment of its own",
     'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)': "needs a SLURM cluster",

@@ -1,6 +1,7 @@
 """Start-up is light: no command imports a heavy library before a node needs it."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,35 @@ def test_context_catalog_and_checked_parameters_import_nothing_heavy(project: Pa
     )
     # Kedro's own MemoryDataset, which holds the parameters, imports pandas
     assert imported_by(project, code) in ([], ["pandas"])
+
+
+def test_ctrl_c_while_kedro_imports_its_plugins_ends_in_one_line(project: Path) -> None:
+    """Plugins are imported behind the project's settings and before its commands."""
+    code = (
+        "import os, signal, sys\n"
+        "from kedro.framework.cli import cli\n"
+        "def plugins(name):\n"
+        "    if name == 'global':\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        print('went on')\n"
+        "    return []\n"
+        "cli.load_entry_points = plugins\n"
+        "sys.argv = [{program!r}, 'run']\n"
+        "cli.main()\n"
+    )
+    for program, status in (("/x/bin/kedro", 75), ("another", -signal.SIGINT)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(program=program)],
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        assert done.returncode == status, done.stderr
+        assert "went on" not in done.stdout
+        if status == 75:
+            assert done.stderr.splitlines() == [
+                "SIGINT: stopped before training began; the same command starts it"
+            ]

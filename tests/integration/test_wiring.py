@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.validation.type_extractor import TypeExtractor
 
 import sagan.pipelines
 from sagan.common.schema import Config
+from sagan.hooks import ProjectHooks
 from sagan.pipeline_registry import EXPORTS, PIPELINES, STUDIES, register_pipelines
 from sagan.preflight.parameters import check_parameters
+from sagan.sampling.config import SamplingConfig
 from sagan.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +164,26 @@ def test_every_node_taking_parameters_is_typed_for_itself(pipeline: str) -> None
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_parameters_of_every_environment_fit_their_models(environment: str) -> None:
     check_parameters(loader(environment)["parameters"], REGISTERED)
+
+
+def test_plugins_see_plain_values_and_nodes_get_their_models() -> None:
+    """In place too: kedro-dagster takes nothing that a hook returns."""
+    model = SamplingConfig(seed=3)
+    catalog = DataCatalog(
+        {
+            "params:sampling": MemoryDataset(model),
+            "parameters": MemoryDataset({"sampling": model, "mine": 1}),
+        }
+    )
+    hooks = ProjectHooks()
+    hooks.after_catalog_created(catalog, {}, {})
+    plain = catalog.load("params:sampling")
+    assert plain == model.model_dump(mode="json")
+    assert catalog.load("parameters") == {"sampling": plain, "mine": 1}
+
+    (node,) = (node for node in REGISTERED["sampling"].nodes if "draw_samples" in node.name)
+    inputs = {"params:sampling": plain}
+    assert hooks.before_node_run(node, inputs) == inputs == {"params:sampling": model}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

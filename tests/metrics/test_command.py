@@ -80,6 +80,26 @@ def test_measures_a_generator_as_the_pipeline_does(parameters, config, shards, w
     assert expected["protocol"]["samples"]["generator"]["weights"] == "raw"
 
 
+def test_quick_of_a_configuration_is_followed(shards, parameters, workspace, tmp_path, capsys):
+    settings = yaml.safe_load(parameters.read_text())["evaluation"]
+    parameters.write_text(yaml.safe_dump({"evaluation": settings | {"protocol": "quick"}}))
+    out = tmp_path / "metrics.json"
+    arguments = [
+        str(small_bundle(tmp_path / "generator").path),
+        str(shards.path),
+        "--out",
+        str(out),
+    ]
+    arguments += ["--config", str(parameters), "--workspace", str(workspace)]
+
+    assert main([*arguments, "--set", "num_samples=5"]) == 1
+    assert "protocol=quick sets num_samples itself" in capsys.readouterr().err
+    assert main(arguments) == 0
+
+    protocol = json.loads(out.read_text())["protocol"]
+    assert (protocol["name"], protocol["samples"]["count"]) == ("quick", 1000)
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [

@@ -151,6 +151,9 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
     (tmp_path / "1.png").write_text("no image")
     with pytest.raises(ValueError, match=r"1\.png' cannot be decoded"):
         all_of(open_images(tmp_path, "train"))
+    (tmp_path / "1.png").rename(tmp_path / "0\n.png")
+    with pytest.raises(ValueError, match=r"0\\n\.png' cannot be decoded"):
+        all_of(open_images(tmp_path, "train"))
 
 
 def test_loaded_images_are_what_a_network_is_trained_on(tmp_path):

@@ -34,6 +34,12 @@ def test_the_protocol_is_told_in_words_and_what_is_missing_by_name():
     )
     assert tables["missing"] == "a kernel distance, memorisation"
 
+    quick = run.metrics()
+    quick["protocol"]["name"] = "quick"
+    assert metric_tables(quick)["comparability"].startswith(
+        "Protocol quick, a first look; evaluation.protocol=null measures in full. 1,000 samples"
+    )
+
 
 def test_the_truncation_curve_has_its_axis_and_is_in_order():
     unordered = run.metrics()["details"]["truncation_sweep"][::-1]

@@ -148,7 +148,7 @@ def test_same_latents_down_a_column(bundle, tmp_path):
         (["--seed", "-1"], "seed: expected 0 .. 2"),
         (["--seed", str(2**64)], "seed: expected 0 .. 2"),
         (["--query-points", "9"], r"expected 1..8"),
-        (["--query-points", str(10**9)], r"query_points: expected 1..8"),
+        (["--query-points", str(10**9)], r"--query-points: expected 1..8"),
         (["--device", "gpu"], "device: expected auto, cpu, cuda"),
         (["--device", "cuda"], "torch sees no CUDA device"),
     ],

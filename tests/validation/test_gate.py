@@ -3,6 +3,7 @@ import logging
 
 import pytest
 
+from sagan.data.image_folder import ImageFolder
 from sagan.data.manifest.build import data_hash
 from sagan.data.validation_status import ValidationFailedError
 from sagan.validation.data_docs import data_docs_page
@@ -103,6 +104,27 @@ def test_one_bad_image_is_an_image(root):
     manifest, report = judged(root, max_bad_fraction=0.0)
     with pytest.raises(ValidationFailedError, match="\n1 image cannot be decoded:\n"):
         pass_gate(manifest, report)
+
+
+def test_control_characters_of_names_are_escaped_in_log_message_and_page(root, caplog):
+    raw = "two\nlines\x1b[5m"
+    for split in ("train", "val"):
+        (root / split / "01_square").rename(root / split / raw)
+    spoil(root, f"train/{raw}/ba\nd.png")
+    manifest = manifest_of(root)
+    folder = ImageFolder.open(root)
+    report, results = validate_manifest(manifest, documents(), small_config(), folder)
+    page = data_docs_page(report, results)
+    with caplog.at_level(logging.INFO):
+        pass_gate(manifest, report)
+    strict = small_config(max_bad_fraction=0.0)
+    with pytest.raises(ValidationFailedError) as caught:
+        pass_gate(manifest, report_of(manifest, strict))
+    for text in (page, caplog.text, str(caught.value)):
+        assert "\x1b" not in text
+        assert "two\n" not in text
+        assert "ba\n" not in text
+        assert r"two\nlines\x1b[5m/ba\nd.png" in text
 
 
 def test_one_class_never_passes_silently(tmp_path):

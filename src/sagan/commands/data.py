@@ -145,6 +145,7 @@ def transfer(source: str, target: str) -> None:
         store = ShardStore.open(Path(source))
         publish_store(store, f"{target.rstrip('/')}/{store.key}")
     elif is_address(target):
-        raise ValueError(f"'{mask_secrets(source)}' is no folder of shards, and TO is none here")
+        named = mask_secrets(source, source)
+        raise ValueError(f"'{named}' is no folder of shards, and TO is none here")
     else:
         click.echo(fetch_store(source, Path(target)).path)

@@ -1,5 +1,6 @@
 """Options of `kedro run`: the values of `--params`, and refusals of the command line in words."""
 
+import re
 from typing import Any
 
 import click
@@ -57,4 +58,15 @@ def runtime_params(given: list[Assignment] | dict[str, Any]) -> dict[str, Any]:
     if isinstance(given, dict):
         return given
     pipelines = dict(registered) if given else {}  # which imports them
-    return merge_assignments(given, TypeExtractor(pipelines).extract_types_from_pipelines())
+    models = TypeExtractor(pipelines).extract_types_from_pipelines()
+    written: dict[str, Any] = _uninterpolated(merge_assignments(given, models))
+    return written
+
+
+def _uninterpolated(value: Any) -> Any:  # noqa: ANN401 - a value of any shape
+    """The same for OmegaConf, which would replace `${...}` in a text."""
+    if isinstance(value, dict):
+        return {key: _uninterpolated(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_uninterpolated(entry) for entry in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value

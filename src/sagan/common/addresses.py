@@ -5,10 +5,14 @@ from urllib.parse import unquote
 
 _MALFORMED = re.compile(r"[A-Za-z][\w+.-]+:(?!//|:)|[^/]+:[^/]*@")
 _SCHEME = r"\b[A-Za-z][\w+.-]*:/{1,3}"
-# a password may contain spaces, slashes and @: it ends at the last @ before another address
+# a password may contain spaces, slashes and @: it ends at the last @ before another address. Where
+# its line has no @, what begins neither as a port nor with a space goes on over the next lines
 _AFTER_SCHEME = re.compile(
-    rf"({_SCHEME}[^\s:/@'\"]*:)((?:(?!{_SCHEME})(?:.|[\r\n]+(?=[^\s:/]*@)))*)@"
+    rf"({_SCHEME}[^\s:/@'\"]*:)((?:(?!{_SCHEME})(?:.|[\r\n]+(?=[^\s:/]*@)))*"
+    rf"|(?!\s|\d+(?:[/\s:'\"]|$))(?:(?!{_SCHEME})[\s\S]){{0,256}}?)@"
 )
+# an address that is known to be one, with or without a scheme
+_GIVEN = re.compile(r"(?:[A-Za-z][\w+.-]*:/{1,3})?[^\s:/@]*:([\s\S]*)@")
 _WITHOUT_SCHEME = re.compile(r"((?<![\w/:.@-])[\w.+%-]+:)(?!//)([^\s'\"]*)@")
 _KEY = "password|passwd|passphrase|secret|(?:access|account|api|private)_?key"
 _SECRET = f"{_KEY}|pwd|token|signature|credential|sig"
@@ -29,7 +33,7 @@ def is_address(text: str) -> bool:
     """
     if _MALFORMED.match(text):
         raise ValueError(
-            f"'{mask_secrets(text)}' is not a valid address: expected scheme://...; a path "
+            f"'{mask_secrets(text, text)}' is not a valid address: expected scheme://...; a path "
             "with a colon begins with ./"
         )
     return "://" in text
@@ -44,8 +48,8 @@ def mask_secrets(text: str, *addresses: str) -> str:
             taken an address apart.
     """
     for address in addresses:
-        found = _AFTER_SCHEME.search(address) or _WITHOUT_SCHEME.search(address)
-        secret = found[2] if found else ""
+        found = _GIVEN.match(address)
+        secret = found[1] if found else ""
         parts = {
             part for whole in (secret, unquote(secret)) for part in re.split(r"[@/:?#\s]", whole)
         }

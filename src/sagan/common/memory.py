@@ -1,6 +1,7 @@
 """Memory: how much is free, the refusal of what needs more, and errors for lack of it."""
 
 import os
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,7 @@ def require_memory(name: str, value: int, needed_bytes: Callable[[int], int]) ->
     free, needed = int(_SHARE * available_bytes()), needed_bytes(value)
     if needed <= free:
         return
-    fits = bisect_right(range(1, value), free, key=needed_bytes)
+    fits = bisect_right(range(1, min(value, sys.maxsize)), free, key=needed_bytes)
     remedy = f"up to {fits:,} fit" if fits else "not even 1 fits"
     raise ValueError(
         f"{name} {value:,} needs {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are "

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -87,22 +87,39 @@ class Config(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_the_nearest_key(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - raw input of any shape
-        unknown = set(values) - set(cls.model_fields) if isinstance(values, dict) else set()
-        if not unknown:
+    def _name_wrong_keys(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - raw input of any shape
+        given = values if isinstance(values, dict) else {}
+        keys = [str(key) for key in given if key not in cls.model_fields]
+        wrong = {key: found for key in given if (found := cls._boolean_in(str(key), given[key]))}
+        if not keys and not wrong:
             return validate(values)
-        keys = [str(key) for key in values if key in unknown]
         faults = [
             _custom_error(f"'{key}' is called '{cls.RENAMED[key]}' now")
             if key in cls.RENAMED
             else _custom_error(unknown_key(key, cls.model_fields))
             for key in keys
         ]
+        faults += [
+            _custom_error(f"got {found}; expected a number") | {"loc": (key,)}
+            for key, found in wrong.items()
+        ]
         try:  # so that faults of the other keys are reported together
-            validate({key: value for key, value in values.items() if key not in unknown})
+            validate({k: v for k, v in given.items() if k in cls.model_fields and k not in wrong})
         except ValidationError as error:
-            faults += [_rewrapped_error(fault) for fault in error.errors(include_url=False)]
+            faults += [
+                _rewrapped_error(fault)
+                for fault in error.errors(include_url=False)
+                if fault["type"] != "missing" or fault["loc"][0] not in wrong
+            ]
         raise ValidationError.from_exception_data(cls.__name__, faults)
+
+    @classmethod
+    def _boolean_in(cls, key: str, value: Any) -> str:  # noqa: ANN401 - raw input of any shape
+        """`true` or `false` where a field takes numbers only, which pydantic takes for 1 or 0."""
+        given = value if isinstance(value, list | tuple) else [value]
+        wrong = [json.dumps(one) for one in given if isinstance(one, bool)]
+        field = cls.model_fields.get(key)
+        return wrong[0] if wrong and field and _holds_only_numbers(field) else ""
 
     def dump(self, *, affecting: Effect) -> Settings:
         """The values, JSON-able, of the fields that affect something.
@@ -123,6 +140,20 @@ class Config(BaseModel):
             elif mark.what == affecting:
                 found |= self.model_dump(mode="json", include={name})
         return found
+
+
+def _holds_only_numbers(field: FieldInfo) -> bool:
+    """Whether a field takes numbers, or lists of them, and nothing else but null."""
+    leaves: set[type] = set()
+    left: list[Any] = [field.annotation]
+    while left:
+        parts = get_args(kind := left.pop())
+        left += parts
+        if isinstance(kind, type) and not parts:
+            leaves.add(kind)
+        elif isinstance(kind, int | float | str):  # of a Literal
+            leaves.add(type(kind))
+    return bool(leaves & {int, float}) and leaves <= {int, float, type(None)}
 
 
 def _custom_error(message: str) -> InitErrorDetails:

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from scipy.ndimage import distance_transform_edt
 
 from sagan.common.pixels import with_channels
+from sagan.common.text import visible
 from sagan.completion.masks import (
     ALPHA,
     NAMES,
@@ -176,7 +177,7 @@ def _square(data: bytes, path: Path, size: int, prepared: Mapping[str, Any]) -> 
     try:
         (square,) = squares(data, (size,), upright=True, **prepared)
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
-        raise ValueError(f"'{path}' cannot be decoded: {error}") from error
+        raise ValueError(visible(f"'{path}' cannot be decoded: {error}")) from error
     return square
 
 

@@ -11,6 +11,8 @@ the fastest; everything else, and what torchvision refuses, by Pillow. A large J
 at a half, a quarter or an eighth of its size, which its decoder makes by leaving out frequencies.
 """
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ from sagan.data.manifest.inspection import (
 _PLAIN_MODES = frozenset({"L", "RGB"})
 _JPEG = frozenset({"JPEG", "MPO"})  # MPO is a JPEG with a second picture behind the first
 
+_BITS_PER_SAMPLE = 258  # of TIFF
+_PNG_DEPTH = 24  # place of the number of bits
 _INVERSE = {6: 8, 8: 6}  # orientations that undo others; the rest undo themselves
 
 
@@ -80,16 +84,53 @@ def _as_decoded(image: Image.Image, data: bytes, reduction: int, white_level: in
         pixels = decode_with_torchvision(data)
         if pixels is not None:
             return pixels
-    return _decode_with_pillow(image, white_level)
+    return _decode_with_pillow(image, data, white_level)
+
+
+def _has_deep_colours(image: Image.Image, data: bytes) -> bool:
+    """Whether it has 16 bits in several channels, of which Pillow reads the high byte alone."""
+    if image.mode in DEEP_MODES:
+        return False
+    if image.format == "TIFF":
+        bits: tuple[int, ...] = cast("Any", image).tag_v2.get(_BITS_PER_SAMPLE, (8,))
+        return max(bits) > 8
+    return image.format == "PNG" and data[_PNG_DEPTH] > 8
+
+
+def _from_deep_colours(image: Image.Image, data: bytes, white_level: int | None) -> Image.Image:
+    """An image of several channels of 16 bits in 8: their transparent colour is alpha 0."""
+    if image.format != "PNG":
+        raise ValueError(
+            "preprocessing.white_level cannot scale the 16 bits of a TIFF in colour: convert it to "
+            "a 16-bit PNG"
+        )
+    from torchvision.io import ImageReadMode, decode_image
+
+    content = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    values = decode_image(content, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
+    colours = 3 if values.shape[-1] >= 3 else 1
+    small = (values >> 8).astype(np.uint8)
+    small[..., :colours] = _scaled(values[..., :colours], white_level)
+    alpha = small[..., colours:]
+    if "transparency" in image.info:
+        kept = (values != np.array(image.info["transparency"])).any(axis=-1, keepdims=True)
+        alpha = np.where(kept, np.uint8(255), np.uint8(0))
+    opaque = np.full_like(small[..., :1], 255) if alpha.shape[-1] == 0 else alpha
+    colour = np.broadcast_to(small[..., :colours], (*small.shape[:2], 3))
+    return Image.fromarray(np.concatenate([colour, opaque], axis=-1))
+
+
+def _scaled(values: NDArray[np.uint16], white_level: int | None) -> NDArray[np.uint8]:
+    if white_level is None:
+        return (values >> 8).astype(np.uint8)
+    scaled: NDArray[np.float64] = np.minimum(values / white_level, 1.0) * 255
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _eight_bits(image: Image.Image, white_level: int | None) -> NDArray[np.uint8]:
     """Pixels of a 16-bit image as bytes [H, W]; those of its transparent value are white."""
     values = np.asarray(image)
-    if white_level is None:
-        grey = (values >> 8).astype(np.uint8)
-    else:
-        grey = np.rint(np.minimum(values / white_level, 1.0) * 255).astype(np.uint8)
+    grey = _scaled(values, white_level)
     transparent = image.info.get("transparency")
     return grey if transparent is None else np.where(values == transparent, np.uint8(255), grey)
 
@@ -107,9 +148,11 @@ def decode_with_torchvision(data: bytes) -> Tensor | None:
     return pixels if pixels.dtype == torch.uint8 else None
 
 
-def _decode_with_pillow(image: Image.Image, white_level: int | None) -> Tensor:
+def _decode_with_pillow(image: Image.Image, data: bytes, white_level: int | None) -> Tensor:
     if image.mode not in MODES:
         raise ValueError(f"pixel mode '{image.mode}' has no defined conversion to RGB")
+    if _has_deep_colours(image, data) and (white_level or "transparency" in image.info):
+        image = _from_deep_colours(image, data, white_level)
     if image.mode in DEEP_MODES:
         image = Image.fromarray(_eight_bits(image, white_level))
     elif image.mode in ALPHA_MODES or "transparency" in image.info:

@@ -6,6 +6,8 @@ The report itself is written by `sagan.validation`.
 from collections.abc import Mapping
 from typing import Any
 
+from sagan.common.text import visible
+
 EMPTY_TABLE = "an empty table"  # what was found if no image is left to check
 
 
@@ -56,7 +58,7 @@ def _message(report: Mapping[str, Any]) -> str:
     if bad:
         count = report["counts"]["bad_images"]
         lines.append(f"{count:,} {'image' if count == 1 else 'images'} cannot be decoded:")
-        lines += [f"- {image['path']}: {image['reason']}" for image in bad[:5]]
+        lines += [visible(f"- {image['path']}: {image['reason']}") for image in bad[:5]]
         lines += ["- ..."] if len(bad) > 5 else []
     lines.append(
         "repair the images, or change what is expected (data_validation.thresholds, .severity, "

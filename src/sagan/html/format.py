@@ -7,6 +7,8 @@ from typing import Any
 from markupsafe import Markup
 from pydantic import BaseModel
 
+from sagan.common.text import visible
+
 Row = tuple[str, str]
 _LISTED_VALUES = 12  # entries of a list that a table cell shows
 
@@ -31,7 +33,7 @@ def format_value(value: Any) -> str:  # noqa: ANN401 - any JSON value
         return ", ".join(map(format_value, value[:_LISTED_VALUES])) + more or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {format_value(entry)}" for key, entry in value.items())
-    return str(value)
+    return visible(str(value))
 
 
 def format_duration(seconds: float) -> str:

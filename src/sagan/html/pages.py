@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from sagan.common.text import shown
+from sagan.common.text import shown, visible
 from sagan.html.charts import draw_svg
 from sagan.html.format import breakable, format_number, format_value, words
 
@@ -17,6 +17,7 @@ _FILTERS = {
     "value": format_value,
     "words": words,
     "breakable": breakable,
+    "visible": visible,
 }
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from sagan.common.files import file_sha256, json_sha256
 from sagan.common.naming import folder_name
 from sagan.common.pixels import with_channels
+from sagan.common.text import visible
 from sagan.data.decoding import decode_rgb
 from sagan.data.folder_names import file_names, first_five, folder_names, warn_ignored
 from sagan.data.parallel import ordered_map
@@ -292,4 +293,4 @@ def _read_image(root: Path, name: str) -> Tensor:
     try:
         return decode_rgb((root / name).read_bytes(), upright=True)
     except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
-        raise ValueError(f"'{root / name}' cannot be decoded: {error}") from error
+        raise ValueError(visible(f"'{root / name}' cannot be decoded: {error}")) from error

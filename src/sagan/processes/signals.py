@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
 
 logger = logging.getLogger(__name__)
@@ -99,15 +100,29 @@ def exit_on_signal() -> Iterator[None]:
     At once: an exception during the import of a large library would be swallowed there, or end in
     the library's own traceback.
     """
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        sys.stderr.write(f"{name}: stopped before training began; the same command starts it\n")
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)
-
-    with signal_handler(leave):
+    with signal_handler(_leave):
         yield
+
+
+def leave_kedro_run_on_signal() -> None:
+    """Exit on the first signal from now on, if this is `kedro run` or `kedro explore`.
+
+    Kedro imports its plugins between the project's settings and its commands, which handle signals
+    themselves. Other commands, such as Kedro's IPython, need Python's own handlers.
+    """
+    program, words = Path(sys.argv[0]).name, sys.argv[1:]
+    in_main = threading.current_thread() is threading.main_thread()
+    if program == "kedro" and {"run", "explore"} & {*words} and in_main:
+        for number in handled_signals():
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Exit at once with status 75."""
+    name = signal.Signals(number).name
+    sys.stderr.write(f"{name}: stopped before training began; the same command starts it\n")
+    sys.stderr.flush()
+    os._exit(EXIT_INTERRUPTED)
 
 
 def ignore_signal(_number: int, _frame: FrameType | None) -> None:

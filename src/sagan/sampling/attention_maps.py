@@ -109,7 +109,7 @@ def require_attention_memory(
         ValueError: with the largest number that fits; if there are more query points than colours.
     """
     if not 1 <= query_points <= len(QUERY_COLOURS):
-        raise ValueError(f"query_points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
+        raise ValueError(f"--query-points: expected 1..{len(QUERY_COLOURS)}, got {query_points}")
     size, resolutions = generator.image_size, generator.attention_resolutions
     tiles = (1 + query_points) * len(resolutions)
     # each map has r^2 queries and a quarter as many keys; float32 with a copy and its softmax

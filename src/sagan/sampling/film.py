@@ -68,7 +68,7 @@ def check_film(
     shape = (len(counts), columns, generator.image_size)
     side = generator.image_size * drawing.enlargement(generator.image_size, tile_px) + GAP_PX
     _check_size(columns * side, len(counts) * side, config)  # the names are not counted
-    require_memory("frames", config.frames, lambda n: n * grid_bytes(*shape, tile_px))
+    require_memory("--frames", config.frames, lambda n: n * grid_bytes(*shape, tile_px))
 
 
 def film_grid(

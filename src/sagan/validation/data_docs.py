@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sagan.common.naming import full_names
+from sagan.common.text import visible
 from sagan.html.format import bars, format_number
 from sagan.html.pages import render
 
@@ -69,6 +70,8 @@ def _sections(table: str, result: Any) -> str:  # noqa: ANN401 - the library is 
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaSectionView
 
+    for one in result.results:
+        one.result = _readable(one.result)
     document = ValidationResultsPageRenderer().render(result)
     view = DefaultJinjaSectionView()
     parts = []
@@ -78,3 +81,12 @@ def _sections(table: str, result: Any) -> str:  # noqa: ANN401 - the library is 
         html = html.replace("content-block-", f"{table}-{index}-block-")
         parts.append(html.replace(f'id="section-{index}"', f'id="{table}-section-{index}"'))
     return RANDOM.sub("", NETWORK.sub("", SCRIPTS.sub("", "".join(parts))))
+
+
+def _readable(found: Any) -> Any:  # noqa: ANN401 - what the library found, of any shape
+    """The same with the control characters of names escaped."""
+    if isinstance(found, dict):
+        return {key: _readable(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_readable(value) for value in found]
+    return visible(found) if isinstance(found, str) else found

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from sagan.common.text import visible
 from sagan.data.validation_status import EMPTY_TABLE
 from sagan.validation.config import ExpectationConfig, Table
 from sagan.validation.suites import Expected, columns_of
@@ -239,7 +240,7 @@ def _judge(
         return result._replace(observed="no row to check")
     columns = [name for name in columns_of(entry.kwargs) if name in rows]
     named = tuple(_named_rows(found, rows, ROW_NAMES[result.table], columns))
-    shown = [f"{name} ({value})" if value else name for name, value in named[:OFFENDERS]]
+    shown = [visible(f"{name} ({value})" if value else name) for name, value in named[:OFFENDERS]]
     of_one_row = ROW_NAMES[result.table] is None and len(columns) == 1 and len(rows) == 1
     return result._replace(
         severity=entry.severity,

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from sagan.common.files import disk, display_path, require_space
 from sagan.common.progress import progress_bar
+from sagan.common.text import visible
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
@@ -95,14 +96,15 @@ def load_resized(
         ValueError: if the file is gone or is not the one that was validated; names it.
     """
     again = "validate again: kedro run --pipelines=data_validation"
+    place = visible(f"'{root / record.path}'")
     try:
         data = (root / record.path).read_bytes()
     except FileNotFoundError as error:
-        raise ValueError(f"'{root / record.path}' was removed after validation; {again}") from error
+        raise ValueError(f"{place} was removed after validation; {again}") from error
     found = hashlib.sha256(data).hexdigest()
     if found != record.sha256:
         raise ValueError(
-            f"'{root / record.path}' was changed after validation: sha256 {found[:12]}..., "
+            f"{place} was changed after validation: sha256 {found[:12]}..., "
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
@@ -118,18 +120,19 @@ def load_resized(
                 channels=config.channels,
             )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
-        raise ValueError(f"'{root / record.path}' cannot be decoded: {error}; {again}") from error
+        raise ValueError(f"{place} cannot be decoded: {error}; {again}") from error
 
 
 def _facts(
     images: Sequence[ImageRecord], config: PreprocessingConfig, titles: dict[str, str]
 ) -> list[dict[str, Any]]:
     """The index of each size's store, without its files."""
+    rule = f"{RULE_VERSION}{'.1' if config.white_level else ''}"  # .1 scales 16-bit colours too
     shared: dict[str, Any] = {
         "format": FORMAT_VERSION,
         "data_hash": hash_records(images),
         "resizer": config.resizer,
-        "versions": {name: version(name) for name in LIBRARIES} | {"rule": str(RULE_VERSION)},
+        "versions": {name: version(name) for name in LIBRARIES} | {"rule": rule},
         "class_names": sorted({image.class_name for image in images}),
     }
     shared |= {"orientation": "upright"} if config.orientation == "upright" else {}
