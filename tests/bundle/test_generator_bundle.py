@@ -208,6 +208,8 @@ def test_each_file_has_its_own_hash(both):
         ({"image_size": None}, "image_size: missing"),
         ({"class_names": ["a", 1]}, "class_names.1: got 1"),
         ({"class_names": ["a", "a"]}, "class_names: 1 names of classes more than once: a"),
+        ({"class_titles": {"zebra": "Zebra"}}, "1 titles of classes that it does not have: zebra"),
+        ({"channels": True}, "channels: got true; expected 1 or 3"),
         ({"facts": [1]}, "facts: got"),
         ({"raw": {"facts": {}}}, "raw.weights_sha256: missing"),
         ({"raw": "yes"}, "raw: got 'yes'"),

@@ -74,7 +74,8 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "smaller_bomb.png": (lambda: bomb(9_500, 9_500), "decompression bomb: 9,500 x 9,500"),
     "float.tif": (
         lambda: encoded(photograph("F"), "TIFF"),
-        "pixel mode 'F' has no defined conversion to RGB",
+        "pixel mode 'F' has no defined conversion to RGB; convert it to 16-bit grey, scaled to "
+        "0..65,535",
     ),
     "script.eps": (lambda: encoded(photograph(), "EPS"), "not an image"),
     "phone.heic": (

@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from sagan.metrics import evaluate_images
 from sagan.sampling.files import write_pngs
 from tests.program import program
 from tests.small_world import CLASSES, small_bundle
@@ -159,6 +160,16 @@ def test_what_learnt_features_cannot_measure_is_one_line(tmp_path, capsys, featu
     error = capsys.readouterr().err
     assert said in error
     assert error.count("Error:") == 1
+
+
+def test_images_of_another_size_are_noticed_before_features_are_learnt(
+    tmp_path, capsys, monkeypatch
+):
+    folders = [folder(tmp_path / "a", 300, 0), folder(tmp_path / "b", 10, 1)]
+    Image.new("RGB", (16, 17)).save(tmp_path / "a/zz.png")  # the last one
+    monkeypatch.setattr(evaluate_images, "feature_extractor", None)  # is not called
+    assert main([*map(str, folders), "--features", "rotation"]) == 1
+    assert "images of 16x17 px, but the features are learnt from" in capsys.readouterr().err
 
 
 @pytest.fixture

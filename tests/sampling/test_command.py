@@ -173,6 +173,10 @@ def test_names_win_over_numbers():
     with_commas = ["Smith, Anna", "yes", 'a "b", c']
     assert parse_classes("Smith, Anna", with_commas) == [0]
     assert parse_classes('yes,"Smith, Anna","a ""b"", c"', with_commas) == [1, 0, 2]
+    with pytest.raises(
+        ValueError, match="did you mean '\"Smith, Anna\"'\\? expected names such as"
+    ):
+        parse_classes("Smith, Anna,yes", with_commas)  # as a shell leaves it
 
 
 TITLES = {"a": "goldfish, Carassius auratus", "b": "crane", "c": "crane, machine"}

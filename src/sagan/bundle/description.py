@@ -3,9 +3,9 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sagan.common.schema import describe_faults
 from sagan.common.text import visible
@@ -47,6 +47,21 @@ class BundleDescription(BaseModel):
         if twice:
             raise ValueError(f"{len(twice)} names of classes more than once: {visible(twice[0])}")
         return names
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _channels_are_a_number(cls, value: Any) -> Any:  # noqa: ANN401 - raw input of any shape
+        if isinstance(value, bool):  # pydantic takes true for 1
+            raise ValueError(f"got {json.dumps(value)}; expected 1 or 3")
+        return value
+
+    @model_validator(mode="after")
+    def _titles_are_of_classes(self) -> Self:
+        if unknown := sorted(self.class_titles.keys() - set(self.class_names)):
+            raise ValueError(
+                f"{len(unknown)} titles of classes that it does not have: {visible(unknown[0])}"
+            )
+        return self
 
 
 def read_config(path: Path) -> dict[str, Any]:

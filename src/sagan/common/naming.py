@@ -65,6 +65,11 @@ def split_names(text: str, separators: str = ",") -> list[str]:
     return [name for name in names if name]
 
 
+def as_listed(name: str) -> str:
+    """A name as `split_names` reads it: in quotes, where it needs them."""
+    return f'"{name.replace(chr(34), chr(34) * 2)}"' if re.search(r'[,;]|^"', name) else name
+
+
 def folder_name(name: str) -> str:
     """A class's name as a folder's name on any system, different for different names.
 

@@ -23,6 +23,7 @@ from sagan.data.manifest.inspection import (
     ALPHA_MODES,
     DEEP_MODES,
     MODES,
+    describe_mode,
     open_image,
     orientation_of,
 )
@@ -150,7 +151,7 @@ def decode_with_torchvision(data: bytes) -> Tensor | None:
 
 def _decode_with_pillow(image: Image.Image, data: bytes, white_level: int | None) -> Tensor:
     if image.mode not in MODES:
-        raise ValueError(f"pixel mode '{image.mode}' has no defined conversion to RGB")
+        raise ValueError(describe_mode(image.mode))
     if _has_deep_colours(image, data) and (white_level or "transparency" in image.info):
         image = _from_deep_colours(image, data, white_level)
     if image.mode in DEEP_MODES:

@@ -15,21 +15,12 @@ from sagan.common.progress import progress_bar
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.class_labels import evaluation_labels, frequency_warnings, name_labels
 from sagan.metrics.config import EvaluationConfig, SweepConfig
-from sagan.metrics.evaluation import (
-    evaluate,
-    inception_warnings,
-    log_warnings,
-    versions,
-)
+from sagan.metrics.evaluation import evaluate, inception_warnings, log_warnings, versions
 from sagan.metrics.features.classifier import ClassifierFeatures, weak_classifier_warnings
 from sagan.metrics.features.extractor import Batch, FeatureExtractor, feature_extractor
 from sagan.metrics.features.references import reference_statistics
 from sagan.metrics.features.reservoir import FeatureSample, ReservoirSampler
-from sagan.metrics.features.statistics import (
-    Statistics,
-    StreamingStatistics,
-    few_samples_warnings,
-)
+from sagan.metrics.features.statistics import Statistics, StreamingStatistics, few_samples_warnings
 from sagan.metrics.image_sets import ImageSet, LoadedImages, describe_sizes
 from sagan.metrics.scores.frechet import frechet_distance
 from sagan.metrics.scores.kernel import kernel_distance
@@ -98,7 +89,7 @@ def evaluate_images(
         labels = samples.labels_among(store.class_names)
         if labels is None:
             why = "the classes of the samples are not known, or not those of the shards"
-        elif any(batch.shape[-2:] != (store.image_size,) * 2 for batch in samples.read(256)):
+        elif any(size != (store.image_size,) * 2 for size in samples.sizes()):
             why = f"the samples are not of the shards' {store.image_size} px"
         else:
             place: dict[str, Any] = {"workspace": workspace, "device": device}
@@ -182,6 +173,8 @@ def compare(
     """
     _check_config(config)
     learnt_from = reference.store or LoadedImages(reference)
+    if config.features != "inception":
+        _require_size(samples, learnt_from.image_size)
     extractor = feature_extractor(config, learnt_from, workspace, device)
     first = _measure(samples, extractor, config, config.kept_samples)
     second = _measure(reference, extractor, config, config.kept_reference)
@@ -222,6 +215,21 @@ def _check_config(config: EvaluationConfig) -> None:
             )
 
 
+def _require_size(images: ImageSet, side: int) -> None:
+    """Refuse images of other sizes than those from which features are learnt, before that is done.
+
+    Raises:
+        ValueError: naming the first such size.
+    """
+    wrong = next((size for size in images.sizes() if size != (side, side)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"'{images.path}' has images of {describe_sizes([wrong])}, but the features are learnt "
+            f"from images of {side}x{side} px: make the sizes equal, or use Inception's features, "
+            "which take any size"
+        )
+
+
 def _measure(
     images: ImageSet, extractor: FeatureExtractor, config: EvaluationConfig, kept: int
 ) -> _Measured:
@@ -229,20 +237,12 @@ def _measure(
         return _Measured(images.statistics, None, set())
     statistics, sampler = StreamingStatistics(), ReservoirSampler(kept)
     sizes: set[tuple[int, int]] = set()
-    side, read = None, images.read
+    read = images.read
     if isinstance(extractor, ClassifierFeatures):
-        network = extractor.classifier.network
-        side, read = network.image_size, partial(images.read_as, network.image_channels)
+        read = partial(images.read_as, extractor.classifier.network.image_channels)
     with progress_bar(f"features of {images.path.name}", images.count, leave=False) as bar:
         for batch in read(config.batch_size):
-            height, width = batch.shape[-2:]
-            if side is not None and (height, width) != (side, side):
-                raise ValueError(
-                    f"'{images.path}' has images of {describe_sizes([(height, width)])}, but the "
-                    f"features are learnt from images of {side}x{side} px: make the sizes equal, "
-                    "or use Inception's features, which take any size"
-                )
-            sizes.add((height, width))
+            sizes.add((batch.shape[-2], batch.shape[-1]))
             features = extractor(batch)
             statistics.update(features)
             sampler.update(features.float(), torch.zeros(len(batch), dtype=torch.int64))

@@ -53,6 +53,13 @@ class ImageSet:
     """The shard store that they are a split of."""
     statistics: Statistics | None = None
     """Of a file that has no images, but mean and covariance of Inception's features of them."""
+    one_size: bool = True
+    """Whether all images are known to have the size of the first."""
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Height and width of the images, of each batch; reads as few as tell them all."""
+        for batch in islice(self.read(1 if self.one_size else 256), 1 if self.one_size else None):
+            yield batch.shape[-2], batch.shape[-1]
 
     def read_as(self, channels: int, batch_size: int) -> Iterator[Tensor]:
         """`read`, with so many channels, 1 or 3; a warning at the end where colours were lost."""
@@ -194,16 +201,8 @@ def _of_arrays(path: Path) -> ImageSet:
     origin = {"file": path.name, "file_sha256": file_sha256(path)}
     layout = next((names for names in _LAYOUTS if names[0] in arrays), None)
     if layout is None:
-        return ImageSet(
-            path,
-            0,
-            origin,
-            partial(_without_images, path),
-            None,
-            None,
-            None,
-            Statistics.of_pytorch_fid(arrays, path),
-        )
+        known = Statistics.of_pytorch_fid(arrays, path)
+        return ImageSet(path, 0, origin, partial(_without_images, path), statistics=known)
     first, second, channels_first = layout
     images, labels = arrays[first], arrays.get(second)
     shape, wanted = images.shape, "[N, C, H, W]" if channels_first else "[N, H, W, C]"
@@ -275,10 +274,11 @@ def _of_folder(path: Path) -> ImageSet:
     origin = {"folder": path.name, "file_names_sha256": json_sha256(kept)}
     read = partial(_read_files, path, kept)
     if loose:
-        return ImageSet(path, len(loose), origin, read)
+        return ImageSet(path, len(loose), origin, read, one_size=False)
     owners = [file.partition("/")[0] for file in files]
     classes, labels = np.unique(owners, return_inverse=True)
-    return ImageSet(path, len(files), origin, read, labels, tuple(classes.tolist()))
+    known = (labels, tuple(classes.tolist()))
+    return ImageSet(path, len(files), origin, read, *known, one_size=False)
 
 
 def _read_files(root: Path, files: list[str], batch_size: int) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sagan.common.naming import by_title, split_names
+from sagan.common.naming import as_listed, by_title, split_names
 from sagan.common.text import visible
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def parse_classes(
         near = get_close_matches(unknown[0], [*class_names, *titled], n=1)
         raise ValueError(
             f"{option}: {len(unknown)} of {len(asked)} unknown: {', '.join(unknown[:5])}; "
-            + (f"did you mean {visible(near[0])}? " if near else "")
-            + f"expected names such as {visible(', '.join(class_names[:5]))}, "
+            + (f"did you mean {visible(shlex.quote(as_listed(near[0])))}? " if near else "")
+            + f"expected names such as {visible(', '.join(map(as_listed, class_names[:5])))}, "
             f"or numbers 0..{len(class_names) - 1}"
         )
     return [labels[name] for name in asked]

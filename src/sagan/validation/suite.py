@@ -8,6 +8,7 @@ in a checked column, and an expectation that raised are critical failures.
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -162,7 +163,9 @@ def _import_quietly() -> None:
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     # JupyterLab brings a parser of addresses, which takes seconds to build and checks nothing here
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    from great_expectations.execution_engine import pandas_execution_engine
+    with warnings.catch_warnings():  # its modules import others that Python deprecates
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from great_expectations.execution_engine import pandas_execution_engine
 
     # no batch gets a fingerprint, which nothing here uses: hashing every cell took a fifth of the
     # time at ImageNet's size

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import tarfile
 import zipfile
 
 import pytest
@@ -138,6 +139,25 @@ def test_a_sound_archive_is_accepted(mode, tmp_path):
         AcquisitionConfig(source="folder", path=str(tmp_path / "images.tar")), tmp_path / "raw"
     )
     assert {image.path: (folder.path / image.path).read_bytes() for image in folder} == FILES
+
+
+@pytest.mark.parametrize("start", [b"#!/bin/sh\nexit\n", b"MZ" + bytes(range(256)) * 9], ids=len)
+def test_a_zip_that_extracts_itself_is_read(start, tmp_path):
+    path = tmp_path / "images.zip"
+    path.write_bytes(start + zipped())
+    with open_archive(path) as members:
+        assert {m.name: m.open().read() for m in members} == FILES
+    path.write_bytes(start + zipped()[:-30])
+    with pytest.raises(ArchiveError, match="is damaged or truncated"), open_archive(path):
+        pass
+
+
+def test_a_tar_with_a_zip_at_its_end_is_a_tar(tmp_path):
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        published.add(tar, "inner.zip", zipped(zipfile.ZIP_STORED))
+    with open_archive(path) as members:
+        assert [member.name for member in members] == ["inner.zip"]
 
 
 def test_a_compressed_archive_is_decoded_once_to_check_it(tmp_path, monkeypatch):

@@ -54,6 +54,10 @@ HOSTILE = {
     "twice": ([plain("train/cat/0.JPEG")], "is in it more than once"),
     "file and folder": ([plain("train/cat")], "'train/cat' is a file and a folder"),
     "folder in a file": ([plain("train/cat/0.JPEG/x")], "'train/cat/0.JPEG' is a file and a fol"),
+    "folder of a file's name": (
+        [special("train/cat/0.JPEG", tarfile.DIRTYPE)],
+        "'train/cat/0.JPEG' is a file and a folder",
+    ),
     "long name": ([plain("train/" + "x" * 300)], "is too long for a file name"),
     "many": ([plain(f"../{n}") for n in range(9)], "; 9 in all"),
 }

@@ -1,6 +1,7 @@
 """Shard stores at any address of fsspec; here `memory://`, folders, and S3."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def test_an_index_whose_files_lead_out_of_the_folder_is_refused(store, address, 
     ("nowhere", "said"),
     [
         ("memory://nothing/here", "there is no shard store at"),
-        ("foo://x/y", "is not a valid address"),
+        ("foo://x/y", "'foo://x/y' cannot be opened: Protocol not known"),
     ],
 )
 def test_an_address_without_a_store(nowhere, said, tmp_path):
@@ -161,7 +162,7 @@ def test_an_address_that_is_none_is_refused_without_its_secret(store, address, t
     assert main([str(store.path), address]) == 1
     assert main([address, str(tmp_path / "here")]) == 1
     said = capsys.readouterr().err
-    assert said.count("is not a valid address") == 2
+    assert len(re.findall("is not a valid address|cannot be opened: Protocol not known", said)) == 2
     assert "s3cr" not in said
     assert main(["memory://a/b", address, "extra"]) == 2
     assert main(["memory://nothing/b", "memory://c/d"]) == 1
@@ -182,6 +183,26 @@ def test_a_backends_error_is_one_sentence_without_the_secret(store, tmp_path, mo
     assert "'memory://KEY:***@bucket/x'" in str(failed.value)
     assert 'Invalid bucket name "KEY:***";' in str(failed.value)
     assert failed.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), r"[Errno 111] Connection refused"),
+        (ValueError("validation failed:\nno bucket 'KEY:s3cr'\nx"), "validation failed: no bucket"),
+    ],
+)
+def test_a_backend_that_connects_at_once_is_not_called_an_address(
+    tmp_path, monkeypatch, error, said
+):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", refuse)
+    with pytest.raises(TransferError) as failed:
+        fetch_store("ssh://KEY:s3cr@127.0.0.1/x", tmp_path)
+    assert str(failed.value).startswith(f"'ssh://KEY:***@127.0.0.1/x' cannot be opened: {said}")
+    assert "s3cr" not in str(failed.value)
 
 
 def test_the_catalog_fetches(store, address, tmp_path):

@@ -62,7 +62,7 @@ def open_archive(path: Path) -> Iterator[list[ArchiveMember]]:
     """
     with path.open("rb") as file:
         try:
-            if file.read(2) == b"PK":
+            if _is_zip(file):
                 with zipfile.ZipFile(file) as opened:
                     yield _zip_members(opened, path)
             else:
@@ -80,6 +80,19 @@ def open_archive(path: Path) -> Iterator[list[ArchiveMember]]:
             raise ArchiveError(
                 f"'{path}' cannot be read here: {error}; extract it first"
             ) from error
+
+
+def _is_zip(file: IO[bytes]) -> bool:
+    """Whether it is a zip, also one that extracts itself, which has a program in front."""
+    start = file.read(tarfile.BLOCKSIZE)
+    if start.startswith(b"PK"):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(start, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        compressed = any(start.startswith(magic) for magic in _COMPRESSIONS)
+        return not compressed and zipfile.is_zipfile(file)
+    return False  # a tar may have a zip for its last member
 
 
 class _Header(tarfile.TarInfo):
@@ -133,7 +146,8 @@ def tar_members(tar: tarfile.TarFile, name: str, archive_bytes: int) -> list[Arc
         for info in infos
         if info.isreg()
     ]
-    _refuse(name, faults + _shared_faults(members, archive_bytes))
+    folders = [_plain(info.name) for info in infos if info.isdir()]
+    _refuse(name, faults + _shared_faults(members, folders, archive_bytes))
     return members
 
 
@@ -164,7 +178,9 @@ def open_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
     _require_all_entries(opened, path.stat().st_size)
-    infos = [info for info in opened.infolist() if not _zip_name(info).endswith("/")]
+    entries = opened.infolist()
+    folders = [_plain(name) for info in entries if (name := _zip_name(info)).endswith("/")]
+    infos = [info for info in entries if not _zip_name(info).endswith("/")]
     faults = [text for info in infos if (text := _zip_fault(info))]
     members = [
         ArchiveMember(_plain(_zip_name(info)), info.file_size, info, partial(opened.open, info))
@@ -173,7 +189,7 @@ def _zip_members(opened: zipfile.ZipFile, path: Path) -> list[ArchiveMember]:
     archive_bytes = path.stat().st_size
     if sum(info.compress_size for info in infos) > archive_bytes:
         faults.append("its entries overlap one another")
-    _refuse(str(path), faults + _shared_faults(members, archive_bytes))
+    _refuse(str(path), faults + _shared_faults(members, folders, archive_bytes))
     return members
 
 
@@ -236,11 +252,14 @@ def _name_fault(name: str) -> str | None:
     return None
 
 
-def _shared_faults(members: list[ArchiveMember], archive_bytes: int) -> list[str]:
+def _shared_faults(
+    members: list[ArchiveMember], folders: list[str], archive_bytes: int
+) -> list[str]:
     """Faults that no single member shows: none, a name twice, more bytes than can be in there."""
     counts = Counter(member.name for member in members)
+    named = [*counts, *(f"{folder}/." for folder in folders)]
     faults = [f"'{name}' is in it more than once" for name, count in counts.items() if count > 1]
-    faults += [f"'{name}' is a file and a folder" for name in file_and_folder(counts)]
+    faults += [f"'{name}' is a file and a folder" for name in file_and_folder(named)]
     faults += [] if members else ["it has no files: it is empty, or was overwritten by zeros"]
     total = sum(member.size_bytes for member in members)
     if total > MAX_RATIO * max(archive_bytes, 1):

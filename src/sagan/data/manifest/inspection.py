@@ -117,9 +117,7 @@ def _decode(data: bytes, facts: ImageFacts, max_pixels: int) -> ImageFacts:
                 limit = f"max_pixels is {max_pixels:,}"
                 return facts._replace(reason=f"decompression bomb: {declared}; {limit}")
             if image.mode not in MODES:
-                return facts._replace(
-                    reason=f"pixel mode '{image.mode}' has no defined conversion to RGB"
-                )
+                return facts._replace(reason=describe_mode(image.mode))
             orientation = orientation_of(image, data)
             image.load()
             lowest, highest = _extrema(image)
@@ -186,6 +184,12 @@ def orientation_of(image: Image.Image, data: bytes) -> int:
     except Exception:  # damaged metadata of a sound image
         return 1
     return int(value) if value in range(1, 9) else 1
+
+
+def describe_mode(mode: str) -> str:
+    """Why a pixel mode of Pillow is not read, and what to do."""
+    depth = "16-bit grey, scaled to 0..65,535" if mode == "F" else "8-bit RGB"
+    return f"pixel mode '{mode}' has no defined conversion to RGB; convert it to {depth}"
 
 
 def _describe_content(data: bytes) -> str:

@@ -8,6 +8,7 @@ command continues it. Each file is checked against the index.
 
 import errno
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,7 +130,8 @@ def _remote(address: str) -> tuple[Any, str]:
         is_address(address)
     except ValueError as error:
         raise TransferError(str(error)) from None
-    with _one_sentence("'{}' is not a valid address: {}", address):
+    # some backends connect here already
+    with _one_sentence("'{}' cannot be opened: {}", address):
         remote, root = fsspec.core.url_to_fs(address)
     return remote, root.rstrip("/")
 
@@ -155,5 +157,9 @@ def _one_sentence(sentence: str, address: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of an error's message, or its class if it has none."""
-    return f"{error}".strip().partition("\n")[0] or type(error).__name__
+    """The first line of an error's message, or its class if it has none.
+
+    What follows a line that ends in a colon belongs to it.
+    """
+    text = re.sub(r":\s*\n\s*", ": ", f"{error}".strip())
+    return text.partition("\n")[0] or type(error).__name__

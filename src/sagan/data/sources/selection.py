@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from sagan.common.naming import by_title
+from sagan.common.naming import as_listed, by_title
 from sagan.common.text import read_text, visible
 from sagan.data.config import AcquisitionConfig
 
@@ -90,5 +90,6 @@ def _find(asked: str, names: Sequence[str], titled: dict[str, list[str]]) -> str
             f"{', '.join(found)}; give one of these"
         )
     near = get_close_matches(asked, [*names, *titled], n=1, cutoff=0.6)
-    remedy = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names[:10])}, ..."
+    known = ", ".join(as_listed(name) for name in names[:10])
+    remedy = f"did you mean '{as_listed(near[0])}'?" if near else f"there are {known}, ..."
     raise ValueError(visible(f"acquisition.classes: there is no class '{asked}'; {remedy}"))
