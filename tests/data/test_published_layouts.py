@@ -212,6 +212,13 @@ def test_a_table_with_an_open_quote_is_refused(tmp_path):
         labelled(tmp_path, '1.JPEG,"cat\n2.JPEG,cat\n', "cat")
 
 
+def test_a_comma_that_may_be_part_of_a_name_is_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"of 2 and of 3 fields, such as 1.JPEG, Smith, Anna; .* com"
+    ):
+        labelled(tmp_path, "1.JPEG,Smith, Anna\n2.JPEG,Smith\n", "Smith")
+
+
 def test_images_without_label_are_named(tmp_path):
     place = published.write_kaggle(tmp_path / "published")
     published.write_files(place / "ILSVRC/Data/CLS-LOC/val", {"stranger.JPEG": published.jpeg(7)})

@@ -51,6 +51,20 @@ def test_a_torn_last_line_is_left_out_and_said(journal, cut, caplog):
     assert f"{journal.path} is damaged in line 4" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["\0" * 30, '{"images_seen"', "[8]", '{"images_seen": "8"}', '{"images_seen": NaN}', "\x85"],
+)
+def test_a_damaged_line_in_the_middle_is_left_out_and_its_number_said(journal, line, caplog):
+    lines = journal.path.read_text().splitlines()
+    journal.path.write_text("\n".join([lines[0], line, lines[2], "x"]) + "\n", encoding="utf-8")
+
+    journal.rewind(12)
+
+    assert "damaged in line 2, 4" in caplog.text
+    assert seen(journal) == [4, 12]
+
+
 def test_bytes_that_a_power_loss_left_are_no_record(journal, caplog):
     with journal.path.open("ab") as file:
         file.write(b"\0" * 512)

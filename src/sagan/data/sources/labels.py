@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sagan.common.text import read_text
+from sagan.common.text import read_text, visible
 from sagan.data.folder_names import files_below, first_five
 from sagan.data.sources.devkit import TRUTH, is_devkit, read_devkit
 
 DATASET_JSON = "dataset.json"  # of NVIDIA's tools
 _KAGGLE_HEADER = ["ImageId", "PredictionString"]
 _MAX_NAME_BYTES = 255
+_SIGNS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _HEADERS = frozenset({"ImageId", "file", "filename", "file_name", "image", "path"})
 
 
@@ -145,6 +146,13 @@ def _from_lines(path: Path, text: str) -> dict[str, str]:
     named = [row for row in rows if len(row) >= 2 and row[1].strip() and row[0] not in _HEADERS]
     if not named:
         raise ValueError(f"'{path}' has no line of 'file,class'")
+    fields = [len(row) for row in named]
+    if min(fields) != max(fields):
+        longest = ", ".join(named[fields.index(max(fields))])
+        raise ValueError(
+            f"'{path}' has lines of {min(fields)} and of {max(fields)} fields, such as "
+            f"{visible(longest)}; put a name with a {_SIGNS.get(delimiter, delimiter)} in quotes"
+        )
     # Kaggle's second field is the class and its boxes: 'n02002556 10 20 30 40 ...'
     labels = ((row[0].strip(), row[1].split()[0] if kaggle else row[1].strip()) for row in named)
     return as_classes(path, _one_label_each(path, labels))

@@ -51,13 +51,13 @@ class Journal:
             return []
         records: list[Record] = []
         damaged = []
-        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, start=1):
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
             try:
                 record = json.loads(line)
             except ValueError:
                 record = None
-            if isinstance(record, dict):
+            if isinstance(record, dict) and isinstance(record.get("images_seen", 0), int):
                 records.append(record)
             else:
                 damaged.append(str(number))
