@@ -1,6 +1,7 @@
 """Kedro hooks: preflight checks before a run, log lines while it goes, and trackers after it."""
 
 import logging
+import re
 from time import monotonic
 from typing import Any
 
@@ -16,7 +17,7 @@ from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
 from sagan.preflight.parameters import check_environment, check_parameters
-from sagan.preflight.pipeline import CHECKS
+from sagan.preflight.pipeline import CHECKS, check_inputs
 from sagan.training.config.recipes import refuse_replaced
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ _SHOWN = (
 
 
 # the last of these that a run made decides which command is named at its end
+_TRAIN = "kedro run --pipeline=train"  # which needs the parameters of this run again
 _NEXT = {
-    "validation_report": "kedro run --pipeline=train",
+    "validation_report": _TRAIN,
     "sample_grid": "kedro run --pipeline=evaluate",
     "report": "kedro run --pipeline=export",
 }
@@ -48,6 +50,17 @@ _STUDIES = {"tuning", "comparison"}
 # what trackers get
 _PICTURES = ("sample_grid", "attention_maps")
 _SENT = {"generator_bundle", "metrics", *_PICTURES}
+
+
+def _words(given: dict[str, Any]) -> str:
+    """Parameters as the command line has them, `...` where one would need quotes."""
+    named = {
+        f"{namespace}.{name}": value
+        for namespace, values in given.items()
+        for name, value in (values.items() if isinstance(values, dict) else ())
+    }
+    words = [f"{name}={value}" for name, value in named.items()]
+    return ",".join(words) if all(re.fullmatch(r"[\w./@:+=-]+", word) for word in words) else "..."
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
@@ -122,6 +135,8 @@ class ProjectHooks:
             return
         for check in CHECKS:
             check(pipeline, catalog)
+        if not run_params.get("only_missing_outputs"):  # then Kedro leaves nodes out
+            check_inputs(pipeline, catalog)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +182,9 @@ class ProjectHooks:
         named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
         if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
             env = run_params.get("env")
-            logger.info("next: %s%s", named[-1], f" --env={env}" if env else "")
+            command = f"{named[-1]} --env={env}" if env else named[-1]
+            given = run_params.get("runtime_params") if command.startswith(_TRAIN) else None
+            logger.info("next: %s%s", command, f" --params={_words(given)}" if given else "")
 
 
 class TrackerHooks:

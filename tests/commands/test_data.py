@@ -68,6 +68,14 @@ def test_bad_input_ends_in_one_message(root, breaking, said, capsys):
     assert captured.out == ""
 
 
+def test_too_many_bad_images_name_the_option_that_leaves_them_out(root, capsys):
+    (root / "train/00_circle/a.JPEG").write_bytes(b"")
+    assert main(command(root)) == 1
+    assert (
+        "remove them, or leave them out by a larger --max-bad-fraction" in capsys.readouterr().err
+    )
+
+
 def test_few_bad_images_may_be_allowed_and_are_told(root, caplog, capsys):
     (root / "train/00_circle/a.JPEG").write_bytes(b"")
     assert main(command(root, "--max-bad-fraction", "0.1")) == 0

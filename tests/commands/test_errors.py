@@ -62,6 +62,14 @@ def test_kedros_wrapping_is_taken_off(tmp_path: Path) -> None:
         assert "Failed while loading" not in explain(error)
 
 
+def test_a_place_in_this_folder_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = raised_by(JSONDataset(filepath=str(tmp_path / "data" / "metrics.json")).load)
+    assert explain(error).startswith("data/metrics.json does not exist: ")
+
+
 def test_place_is_kept_where_the_cause_does_not_name_it(tmp_path: Path) -> None:
     path = tmp_path / "grid.png"
     error = raised_by(PNGDataset(filepath=str(path)).save, __import__("numpy").zeros((2, 2)))

@@ -146,3 +146,25 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
     told = {"evaluate": ["next: kedro run --pipeline=export --env=mine"]}.get(name, [])
     assert [line for line in caplog.messages if line.startswith("next")] == told
+
+
+@pytest.mark.parametrize(
+    ("given", "repeated"),
+    [
+        (None, ""),
+        (
+            {"acquisition": {"path": "/my/images", "val_share": 0.1}},
+            " --params=acquisition.path=/my/images,acquisition.val_share=0.1",
+        ),
+        ({"acquisition": {"path": "/my images"}}, " --params=..."),
+        ({"acquisition": {"classes": ["cat", "dog"]}}, " --params=..."),
+    ],
+)
+def test_the_next_command_has_the_parameters_that_it_needs(caplog, given, repeated: str) -> None:
+    entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/data_docs.html"}
+    caplog.set_level("INFO", "sagan")
+    ran = {"env": "mine", "runtime_params": given}
+    ProjectHooks().after_pipeline_run(
+        ran, PIPELINES["data_validation"], DataCatalog.from_config({"data_docs": entry})
+    )
+    assert caplog.messages[-1] == f"next: kedro run --pipeline=train --env=mine{repeated}"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sagan.data.shards.store import ShardStore
-from sagan.metrics.class_labels import evaluation_labels, matching
+from sagan.metrics.class_labels import evaluation_labels, expected_warnings, matching
 from sagan.metrics.config import ClassifierConfig, EvaluationConfig
 from sagan.metrics.evaluate_generator import evaluate_generator
 from tests.drawn_images import draw_shape
@@ -74,7 +74,8 @@ def measured(tmp_path_factory):
 
     def measure(labels):
         settings = config.model_copy(update={"labels": labels})
-        return evaluate_generator(bundle, shards, settings, root / "features")
+        metrics = evaluate_generator(bundle, shards, settings, root / "features")
+        return metrics | {"expected": expected_warnings(settings, shards)}
 
     return {labels: measure(labels) for labels in ("reference", "even")}
 
@@ -101,6 +102,7 @@ def test_the_protocol_says_which_labels_and_a_difference_is_told(measured):
     (told,) = (text for text in even["warnings"] if "frequencies" in text)
     assert "0.45" in told
     assert "50.0% of the samples, 95.0% of the real images" in told
+    assert (by_reference["expected"], even["expected"]) == ([], [told]), "known before"
 
 
 def test_frequencies_are_kept_by_the_whole_and_by_any_part_of_it():

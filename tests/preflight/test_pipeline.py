@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, DatasetError, MemoryDataset
 
 from sagan.datasets import GeneratorBundleDataset
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.pipeline import (
     COMPUTING,
     check_device,
+    check_inputs,
     check_networks,
     check_source,
     check_start,
@@ -247,3 +248,21 @@ def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_a
     )
     with pytest.raises(ValueError, match="no ema weights, but raw"):
         check_weights(PIPELINES["evaluate"], catalog)
+
+
+def test_a_missing_file_of_an_earlier_pipeline_is_told_before_anything_runs(tmp_path: Path) -> None:
+    def entry(name: str, **more: bool) -> dict[str, object]:
+        path = str(tmp_path / f"{name}.json")
+        return {"type": "sagan.datasets.JSONDataset", "filepath": path, **more}
+
+    reporting = PIPELINES["reporting"]
+    made = {name: entry(name) for name in reporting.inputs() if not name.startswith("params:")}
+    for name in made:
+        (tmp_path / f"{name}.json").write_text("{}")
+    catalog = DataCatalog.from_config({**made, "metrics": entry("metrics", missing_is_none=True)})
+    check_inputs(reporting, catalog)
+    (tmp_path / "metrics.json").unlink()  # a report can do without
+    check_inputs(reporting, catalog)
+    (tmp_path / "training_journal.json").unlink()
+    with pytest.raises(DatasetError, match=r"training_journal.json does not exist: the pipeline"):
+        check_inputs(reporting, catalog)

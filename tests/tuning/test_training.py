@@ -8,6 +8,7 @@ from PIL import Image
 
 from sagan.processes.signals import StopRequest
 from sagan.tuning.objective import train_trial
+from sagan.tuning.run import TuningFailedError
 from sagan.tuning.workers.worker import Worker
 
 
@@ -48,6 +49,18 @@ def test_trials_train_and_a_worse_one_stops_early(opened, monkeypatch):
     assert not get_all_artifact_meta(study_or_trial=second, storage=queue.study._storage)
     journal = next(spec.trial_folder(1).glob("*/journal.jsonl")).read_text().splitlines()
     assert max(json.loads(line)["images_seen"] for line in journal) == 10
+
+
+def test_labels_in_other_frequencies_are_told_by_the_study_itself(tuned, monkeypatch, caplog):
+    monkeypatch.setattr(
+        "sagan.metrics.class_labels.expected_warnings",
+        lambda config, shards: [f"{config.labels} {shards.num_classes}"],
+    )
+    monkeypatch.setattr("sagan.metrics.features.references.cache_references", lambda *_, **__: None)
+    monkeypatch.setattr("sagan.tuning.run._work", lambda *_: None)
+    with pytest.raises(TuningFailedError, match="no trial"):
+        tuned(objective=None)
+    assert "tuning: reference " in caplog.text
 
 
 def test_a_trial_stopped_amid_training_goes_on_from_its_checkpoint(opened, monkeypatch):

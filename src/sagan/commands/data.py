@@ -116,7 +116,10 @@ def _sound_images(
         noun = "image" if len(bad) == 1 else "images"
         text = f"{len(bad):,} {noun} cannot be used: {first_five(bad)}"
         if not len(bad) <= max_bad_fraction * (len(images) + len(bad)):  # NaN allows none
-            raise ValueError(f"{text}; allowed fraction: {max_bad_fraction}; repair them")
+            raise ValueError(
+                f"{text}; allowed fraction: {max_bad_fraction}; repair or remove them, or leave "
+                "them out by a larger --max-bad-fraction"
+            )
         logger.warning("left out: %s", text)
     if turned:
         logger.warning("%s images are not stored upright; see --orientation", f"{turned:,}")

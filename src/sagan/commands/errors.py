@@ -11,6 +11,7 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from sagan.common.files import display_path
 from sagan.common.memory import OUT_OF_MEMORY, is_out_of_memory
 from sagan.common.schema import ClearError, describe_faults
 from sagan.common.terminal import format_error
@@ -41,7 +42,8 @@ def explain(error: BaseException) -> str:
 def _explain_dataset(error: DatasetError, cause: BaseException) -> str:
     """Kedro's dataset errors repeat their cause below a description of the dataset."""
     text, place = explain(cause), _place(error)
-    named = place in text or Path(text.split()[0].rstrip(":,")).is_absolute()
+    shown = str(display_path(Path(place)))  # as our own messages write a path
+    named = place in text or shown in text or Path(text.split()[0].rstrip(":,")).is_absolute()
     return text if named else f"{place}: {text}"
 
 

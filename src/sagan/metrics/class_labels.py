@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import MIN_SAMPLES, EvaluationConfig
 from sagan.metrics.features.reservoir import FeatureSample
 from sagan.metrics.named_protocols import EVEN_LABELS, REFERENCE_LABELS
@@ -80,6 +81,14 @@ def frequency_warnings(asked: Counts, reference: Counts, class_names: Sequence[s
         "precision, recall and coverage of a perfect generator are not those of real images; "
         "evaluation.labels: reference asks for the reference's frequencies"
     ]
+
+
+def expected_warnings(config: EvaluationConfig, shards: ShardStore) -> list[str]:
+    """The warning of a later measurement of a generator, from what the configuration asks for."""
+    labels = shards.split(config.reference_split).labels
+    reference = np.bincount(labels, minlength=shards.num_classes)
+    asked = apportion(config.num_samples, asked_counts(config, reference))
+    return frequency_warnings(asked, reference, shards.class_names)
 
 
 def matching(labels: Counts, asked: Counts) -> NDArray[np.intp] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from sagan.datasets.base import location
+from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
 
 logger = logging.getLogger(__name__)
@@ -257,6 +257,18 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         bundle = catalog.load(BUNDLE)
         prepare(bundle, catalog.load(SHARDS), config)
         discriminator_of(config.discriminator, bundle)
+
+
+def check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to run nodes before one that lacks a file of an earlier pipeline.
+
+    Raises:
+        DatasetError: naming the file and the pipeline to run first.
+    """
+    for name in sorted(pipeline.inputs()):
+        dataset = unwrapped(catalog.get(name))
+        if isinstance(dataset, FileDataset) and not dataset.exists():
+            dataset.load()  # says what is missing; what may be missing is None
 
 
 def _namespaces(pipeline: Pipeline) -> set[str]:

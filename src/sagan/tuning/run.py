@@ -65,7 +65,11 @@ def tune(
     queue.recover()
     left = queue.left()
     if left and objective is None:
+        from sagan.metrics.class_labels import expected_warnings
         from sagan.metrics.features.references import cache_references
+
+        for warning in expected_warnings(config.evaluation, shards):
+            logger.warning("tuning: %s", warning)  # trials write theirs to their workers' logs
 
         threads = spec.training.threads
         cache_references(

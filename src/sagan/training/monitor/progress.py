@@ -31,7 +31,7 @@ class Progress:
         self._bar = tqdm(
             total=total_images,
             initial=images_seen,
-            unit="img",
+            unit=" img",
             unit_scale=True,
             dynamic_ncols=True,
             mininterval=0.5,
