@@ -190,6 +190,7 @@ def test_a_signal_ends_the_page_and_leaves_no_file(bundle, tmp_path, number):
     words = [sys.executable, "-m", "sagan", "explore", "--no-browser", str(bundle.path)]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert "starting the page" in process.stderr.readline()
         said = process.stderr.readline()
         process.send_signal(number)
         rest = process.stderr.read()

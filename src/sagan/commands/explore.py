@@ -8,6 +8,8 @@ import click
 from sagan.commands.group import Command, path_option
 from sagan.completion.config import CompletionConfig
 
+logger = logging.getLogger(__name__)
+
 
 @click.command(cls=Command)
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
@@ -52,6 +54,7 @@ def explore(
     BUNDLE is a generator's folder; left out, the one that training left in the Kedro project.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
+    logger.info("starting the page")  # the import of Gradio takes seconds
     from sagan.explorer.explore import explore as serve
 
     completion = None

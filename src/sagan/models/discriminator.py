@@ -142,5 +142,5 @@ def build_discriminator(
         image_size=image_size,
         num_classes=num_classes,
         image_channels=image_channels,
-        **config.model_dump(),
+        **config.for_image_size(image_size).model_dump(),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OFFENDERS = 5
+_WORDS = {"min_value": "at least", "max_value": "at most"}
 ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null")
 
 
@@ -69,8 +70,13 @@ class ExpectationResult(NamedTuple):
         """One line for a person: what was expected, what was found, where."""
         where = f": {', '.join(self.offenders)}" if self.offenders else ""
         more = ", ..." if (self.unexpected_count or 0) > len(self.offenders) > 0 else ""
-        bounds = ", ".join(f"{key} {value}" for key, value in self.expected.items())
-        return f"{self.name}: {self.description} ({bounds}); found {self.observed}{where}{more}"
+        shown = [
+            f"{_WORDS.get(key, key)} {value}"
+            for key, value in self.expected.items()
+            if not key.startswith("column") and value != [True]  # the description says these
+        ]
+        bounds = f" ({', '.join(shown)})" if shown else ""
+        return f"{self.name}: {self.description}{bounds}; found {self.observed}{where}{more}"
 
 
 def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:

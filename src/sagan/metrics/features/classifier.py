@@ -188,7 +188,7 @@ def _log_read(path: Path, targets: str) -> None:
     """Say so once, however many parts of an evaluation need it."""
     if path not in _told and logger.isEnabledFor(logging.INFO):  # scores log warnings only
         _told.add(path)
-        logger.info("the network that predicts %s was trained before: %s", targets, path.name)
+        logger.info("the network that predicts %s was trained before", targets)
 
 
 def weak_classifier_warnings(classifier: TrainedClassifier) -> list[str]:

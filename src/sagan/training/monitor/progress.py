@@ -36,7 +36,7 @@ class Progress:
             dynamic_ncols=True,
             mininterval=0.5,
             smoothing=0,  # the rate since the start: the time left does not jump
-            disable=not self._is_terminal,
+            disable=not self._is_terminal or images_seen >= total_images,  # nothing is left to show
             bar_format="training {percentage:3.0f}%|{bar}| {desc}{rate_fmt}, {remaining} left",
         )
         self._log_handler = ExitStack()
