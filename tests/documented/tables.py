@@ -15,6 +15,7 @@ NAMES = {
     "git clone",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
+    "sagan complete",
     "sagan data",
     "sagan data transfer",
     "sagan sample",
