@@ -84,7 +84,7 @@ def read_images(
     names = [name for name, _ in found]
     if long := [name for name in names if max(map(_length, Path(name).parts)) > _LONGEST_NAME]:
         raise ValueError(
-            f"names of more than {_LONGEST_NAME} bytes, which leave no room for folders of "
+            f"names of more than {_LONGEST_NAME} bytes, which leave no space for folders of "
             f"results; shorten them: {first_five(long)}"
         )
     folders = [folder.as_posix() for name in names for folder in Path(name).parents]

@@ -147,8 +147,8 @@ def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
         top + len(shown) * high + (_TEXT_PX + _GAP_PX) * bool(more) + _MARGIN_PX,
     )
 
-    def write(text: str, x: int, y: int, room: int, anchor: str) -> None:
-        text = drawing.shorten(text, _TEXT_PX, room)
+    def write(text: str, x: int, y: int, width: int, anchor: str) -> None:
+        text = drawing.shorten(text, _TEXT_PX, width)
         pen.text((x, y), text, drawing.INK, drawing.font(_TEXT_PX, text), anchor=anchor)
 
     numbers = range(1, count + 1)
