@@ -178,8 +178,13 @@ class World:
         """The finished run of the parameters that stand in conf/base."""
         from sagan.training.config import TrainingConfig
 
-        text = (self.project / "conf/base/parameters_training.yml").read_text()
-        wanted = TrainingConfig(**yaml.safe_load(text)["training"]).model_dump(mode="json")
+        base = self.project / "conf/base"
+        training, preprocessing = (
+            yaml.safe_load((base / f"parameters_{name}.yml").read_text())[name]
+            for name in ("training", "preprocessing")
+        )
+        config = TrainingConfig(**training).for_image_size(preprocessing["image_size"])
+        wanted = config.model_dump(mode="json")
         for path in (self.project / "data/06_models/checkpoints").glob("*/identity.json"):
             parameters = json.loads(path.read_text())["parameters"]
             if all(wanted.get(name) == value for name, value in parameters.items()):
