@@ -115,6 +115,9 @@ def test_wandb_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(name, str(folder.parent / name.lower()))
     record_run("wandb", folder)
+    import wandb
+
+    wandb.teardown()  # waits until its service has written the files, which `finish` does not
     files = list(folder.glob("wandb/offline-run-*/run-abc123.wandb"))
     assert len(files) == 4  # one a start; `wandb sync` joins them
     sent = ("evaluation/fd_classifier", "generator-abc123", "metrics-abc123")
