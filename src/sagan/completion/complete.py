@@ -114,18 +114,19 @@ def complete(
         discriminator = discriminator.to(device)
         settings.append(hashlib.sha256(save(discriminator.state_dict())).hexdigest())
     encoder = None
-    for image in progress_bar("completion", len(images), "images", images):
+    bar = progress_bar("completion", len(images), "images", images)
+    for image in bar:
         pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]
         key = json_sha256([settings, class_label, pixels])[:16]
         known = results.read(image, out / image.name, key)
         if known is None:
             if encoder is None:
-                for folder in (out, encoders):  # before the encoder's minutes
-                    folder.mkdir(parents=True, exist_ok=True)
-                    require_space(folder, 0, remedy="choose another one")
+                out.mkdir(parents=True, exist_ok=True)
+                require_space(out, 0, remedy="choose another one")  # before the encoder's minutes
                 encoder = obtain_encoder(
                     bundle, generator, config.encoder, encoders, seed=config.seed, device=device
                 )
+                bar.unpause()  # the encoder's minutes are not the images'
             found = search(
                 image,
                 generator,
@@ -136,6 +137,7 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
+            facts |= {"seed": config.seed, "refine_steps": config.refine_steps}
             names = bundle.class_names if generator.class_conditional else None
             known = results.completed(image, found, names, facts)
             results.write(known, out / image.name)

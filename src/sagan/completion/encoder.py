@@ -8,6 +8,7 @@ makes: the samples are changed a little.
 """
 
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
+from sagan.common.files import (
+    file_sha256,
+    json_sha256,
+    replacing_file,
+    require_space,
+    source_hash,
+)
 from sagan.common.progress import progress_bar
 from sagan.completion.config import EncoderConfig
 from sagan.completion.masks import random_mask
@@ -86,6 +93,7 @@ def obtain_encoder(
         device: where the generator's weights are.
 
     Raises:
+        OSError: if the encoder is to be trained and cannot be written.
         ValueError: if the file that is kept is damaged.
     """
     code = source_hash("completion/encoder.py", "completion/masks.py", "models")
@@ -107,6 +115,8 @@ def obtain_encoder(
         except Exception as error:  # safetensors and torch have errors of their own
             raise ValueError(f"{file} is damaged ({error}); remove it to train it again") from None
     else:
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, 0, remedy="choose another one")  # before minutes of training
         begun = file.with_suffix(".begun")
         _train(encoder, generator, config, seed, device, begun=begun)
         with replacing_file(file) as temporary:
@@ -147,8 +157,10 @@ def _train(
     for step in progress_bar("encoder", config.steps, "steps", steps, done=first):
         if step > first and step % _SAVED_EVERY == 0:
             state = {name: part.state_dict() for name, part in parts.items()}
+            content = BytesIO()  # on a full disk, torch.save's own writer raises no OSError
+            torch.save({**state, "steps": step}, content)
             with replacing_file(begun) as temporary:
-                torch.save({**state, "steps": step}, temporary)
+                temporary.write_bytes(content.getbuffer())
         random = np.random.default_rng([seed, step])
         latents = sample_latents(count, generator.latent_dim, seed, first_index=step * count)
         labels = torch.from_numpy(random.integers(0, generator.num_classes, count)).to(device)
