@@ -114,6 +114,16 @@ def test_map_of_the_packages_is_the_import_contract(package: str) -> None:
     ]
 
 
+def test_files_and_folders_are_as_small_as_the_page_says() -> None:
+    page = (DOCS / "contributing.md").read_text()
+    assert "more than 300 lines and no folder more than 14 files" in page.replace("\n", " ")
+    folders = [ROOT / "src", *(path for path in ROOT.glob("src/**/*") if path.is_dir())]
+    for folder in folders:
+        files = [path for path in folder.glob("*") if path.suffix in {".py", ".j2", ".css", ".yml"}]
+        assert len(files) <= 14, folder
+        assert not [f for f in files if len(f.read_text().splitlines()) > 300]
+
+
 def test_every_decision_is_in_the_index() -> None:
     folder = DOCS / "decisions"
     pages = {path.name for path in folder.glob("*.md")} - {"index.md"}

@@ -316,6 +316,14 @@ def test_scores_while_training_are_drawn_and_no_warnings() -> None:
     assert "Training" not in warning_section(page)
 
 
+def test_one_score_while_training_is_a_number() -> None:
+    journal = [*run.older_journal(20), run.score_events()[0] | {"value": 55.31}]
+    page = text(render_report(ReportingConfig(), contents(journal=journal)))
+    assert "Score while training" not in page
+    assert "fd classifier, while training" in page
+    assert "55.31" in page
+
+
 def test_a_run_of_a_thousand_classes_stays_a_page_that_can_be_sent() -> None:
     names = [f"n{index:08d}" for index in range(1000)]
     table = {name: 1.0 + index for index, name in enumerate(names)}

@@ -113,19 +113,18 @@ def complete(
     if discriminator is not None:
         discriminator = discriminator.to(device)
         settings.append(hashlib.sha256(save(discriminator.state_dict())).hexdigest())
-    encoder = None
-    for image in progress_bar("completion", len(images), "images", images):
-        pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]
-        key = json_sha256([settings, class_label, pixels])[:16]
-        known = results.read(image, out / image.name, key)
+    keys = [json_sha256([settings, class_label, _pixels(image)])[:16] for image in images]
+    finished = [results.read(i, out / i.name, key) for i, key in zip(images, keys, strict=True)]
+    if None in finished:
+        for folder in (out, encoders):  # before the encoder's minutes
+            folder.mkdir(parents=True, exist_ok=True)
+            require_space(folder, 0, remedy="choose another one")
+        encoder = obtain_encoder(
+            bundle, generator, config.encoder, encoders, seed=config.seed, device=device
+        )
+    every = zip(images, keys, finished, strict=True)
+    for image, key, known in progress_bar("completing images", len(images), "images", every):
         if known is None:
-            if encoder is None:
-                for folder in (out, encoders):  # before the encoder's minutes
-                    folder.mkdir(parents=True, exist_ok=True)
-                    require_space(folder, 0, remedy="choose another one")
-                encoder = obtain_encoder(
-                    bundle, generator, config.encoder, encoders, seed=config.seed, device=device
-                )
             found = search(
                 image,
                 generator,
@@ -140,3 +139,8 @@ def complete(
             known = results.completed(image, found, names, facts)
             results.write(known, out / image.name)
         yield known
+
+
+def _pixels(image: MaskedImage) -> list[Any]:
+    """What a completion depends on of an image."""
+    return [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]

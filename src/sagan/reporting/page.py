@@ -13,7 +13,7 @@ from sagan.html.images import data_uri
 from sagan.html.pages import render
 from sagan.reporting import pictures, summary_section
 from sagan.reporting.config import ReportingConfig
-from sagan.reporting.curves import Journal, charts
+from sagan.reporting.curves import Journal, charts, single_scores
 from sagan.reporting.data_section import data_summary
 from sagan.reporting.metrics_section import metric_tables
 
@@ -92,10 +92,11 @@ def _summary(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _training(config: ReportingConfig, c: Contents) -> dict[str, Any]:
     events = [record for record in c.journal if record.get("event", "score") != "score"]
+    facts = {k: v for k, v in c.summary.items() if k != "fingerprint"}
     return {
         "charts": charts(c.journal, config.curve_points),
         "events": [summary_section.event(record) for record in events],
-        "training": table_rows({k: v for k, v in c.summary.items() if k != "fingerprint"}),
+        "training": table_rows(facts | single_scores(c.journal)),
         "environment": table_rows(c.summary.get("fingerprint", {})),
     }
 

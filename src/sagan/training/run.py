@@ -286,6 +286,7 @@ class _Run:
         }
         journal = self.journal.read()
         write_summary(self.path, self.state, self.config, journal=journal, fingerprint=fingerprint)
+        facts = {"fingerprint": fingerprint, "recipe": self.config.recipe, **start_in(journal)}
         with sync_batch_norm_disabled():  # the other processes wait elsewhere
             export_chosen(
                 self.path,
@@ -293,9 +294,5 @@ class _Run:
                 self.config,
                 self.shards,
                 self.checkpoints,
-                facts={
-                    "fingerprint": fingerprint,
-                    "recipe": self.config.recipe,
-                    **start_in(journal),
-                },
+                facts=facts,
             )

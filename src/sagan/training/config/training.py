@@ -38,9 +38,7 @@ class TrainingConfig(Config):
         description="a published configuration that overrides other parameters "
         f"(src/sagan/training/config/recipes.yml): {', '.join(RECIPES)}; null: none",
     )
-    seed: AffectsWeights[Seed] = Field(
-        0, description="seed of weights, data order, latents and labels"
-    )
+    seed: AffectsWeights[Seed] = Field(0, description="seed of weights, data order, latents, labels")
     device: AffectsNothing[DeviceName] = Field(
         "auto",
         description="auto, cpu, cuda, or one of several GPUs, such as cuda:1; auto: CUDA if "
@@ -257,10 +255,8 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _batches_divide(self) -> Self:
-        for name, size in (
-            ("batch_size", self.batch_size),
-            ("generator_batch_size", self.generator_batch_size or self.batch_size),
-        ):
+        of_generator = self.generator_batch_size or self.batch_size
+        for name, size in (("batch_size", self.batch_size), ("generator_batch_size", of_generator)):
             share, rest = divmod(size, self.world_size)
             if rest:
                 raise ValueError(
@@ -290,9 +286,8 @@ class TrainingConfig(Config):
             return self
         from sagan.common.devices import computes_bf16
 
-        return self.model_copy(
-            update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
-        )
+        precision = "bf16" if computes_bf16(self.device) else "fp32"
+        return self.model_copy(update={"precision": precision})
 
     def for_image_size(self, image_size: int) -> Self:
         """The same with the networks' parameters that follow the images' side [px]."""
