@@ -165,8 +165,7 @@ class _Run:
             )
 
     def _log_changed_environment(self, before: dict[str, Any]) -> None:
-        changed = differences(before, self.environment)
-        if changed:
+        if changed := differences(before, self.environment):
             message = f"not bit-exact: {'; '.join(changed)}"
             logger.warning("resumed under other conditions, %s", message)
             self.journal.append(self._event("resumed_elsewhere", message))
@@ -286,7 +285,6 @@ class _Run:
         }
         journal = self.journal.read()
         write_summary(self.path, self.state, self.config, journal=journal, fingerprint=fingerprint)
-        facts = {"fingerprint": fingerprint, "recipe": self.config.recipe, **start_in(journal)}
         with sync_batch_norm_disabled():  # the other processes wait elsewhere
             export_chosen(
                 self.path,
@@ -294,5 +292,9 @@ class _Run:
                 self.config,
                 self.shards,
                 self.checkpoints,
-                facts=facts,
+                facts={
+                    "fingerprint": fingerprint,
+                    "recipe": self.config.recipe,
+                    **start_in(journal),
+                },
             )

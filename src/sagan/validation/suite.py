@@ -93,8 +93,7 @@ def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:
             built.setdefault(table, []).append(_build(name, entry))
         except ValueError as error:
             problems.append(f"- {table}.json, {name}: {error}")
-    if problems:
-        listed = "\n".join(problems)
+    if listed := "\n".join(problems):
         raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
     return built
 
@@ -180,8 +179,10 @@ def _import_quietly() -> None:
 
 def _build(name: str, entry: ExpectationConfig) -> Any:  # noqa: ANN401 - the library is untyped
     from great_expectations.exceptions import ExpectationNotFoundError, GreatExpectationsError
-    from great_expectations.expectations import registry
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import (
+        list_registered_expectation_implementations,
+    )
 
     try:
         return ExpectationConfiguration(
@@ -192,7 +193,7 @@ def _build(name: str, entry: ExpectationConfig) -> Any:  # noqa: ANN401 - the li
             meta={"name": name},
         ).to_domain_obj()
     except ExpectationNotFoundError:
-        known = registry.list_registered_expectation_implementations()
+        known = list_registered_expectation_implementations()
         near = get_close_matches(entry.type, known, n=1)
         remedy = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"unknown expectation type '{entry.type}'{remedy}") from None

@@ -38,7 +38,9 @@ class TrainingConfig(Config):
         description="a published configuration that overrides other parameters "
         f"(src/sagan/training/config/recipes.yml): {', '.join(RECIPES)}; null: none",
     )
-    seed: AffectsWeights[Seed] = Field(0, description="seed of weights, data order, latents, labels")
+    seed: AffectsWeights[Seed] = Field(
+        0, description="seed of weights, data order, latents and labels"
+    )
     device: AffectsNothing[DeviceName] = Field(
         "auto",
         description="auto, cpu, cuda, or one of several GPUs, such as cuda:1; auto: CUDA if "
@@ -212,13 +214,9 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _the_best_needs_scores(self) -> Self:
+    def _scores_can_be_had(self) -> Self:
         if self.export == "best" and not self.scoring.every_images:
             raise ValueError("export: best needs scores; set scoring.every_images [images]")
-        return self
-
-    @model_validator(mode="after")
-    def _scores_are_of_weights_that_there_are(self) -> Self:
         asked = self.scoring.evaluation.weights if self.scoring.every_images else None
         if asked == "ema" and self.ema_decay is None:
             raise ValueError(
@@ -255,8 +253,10 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _batches_divide(self) -> Self:
-        of_generator = self.generator_batch_size or self.batch_size
-        for name, size in (("batch_size", self.batch_size), ("generator_batch_size", of_generator)):
+        for name, size in (
+            ("batch_size", self.batch_size),
+            ("generator_batch_size", self.generator_batch_size or self.batch_size),
+        ):
             share, rest = divmod(size, self.world_size)
             if rest:
                 raise ValueError(
@@ -286,8 +286,9 @@ class TrainingConfig(Config):
             return self
         from sagan.common.devices import computes_bf16
 
-        precision = "bf16" if computes_bf16(self.device) else "fp32"
-        return self.model_copy(update={"precision": precision})
+        return self.model_copy(
+            update={"precision": "bf16" if computes_bf16(self.device) else "fp32"}
+        )
 
     def for_image_size(self, image_size: int) -> Self:
         """The same with the networks' parameters that follow the images' side [px]."""
