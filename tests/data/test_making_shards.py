@@ -62,12 +62,10 @@ def source(root, images, whole):
     return root, images, whole
 
 
-def test_what_validation_told_is_not_told_again(
-    root, images, tmp_path, monkeypatch, caplog, recwarn
-):
+def test_what_validation_told_is_not_told_again(source, tmp_path, monkeypatch, caplog, recwarn):
     """Pillow's warnings, such as those about EXIF data."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 - 1)
-    build_shards(root, images, tmp_path / "shards", CONFIG)
+    build_shards(*source[:2], tmp_path / "shards", CONFIG)
     assert not [text for text in caplog.messages if "Pillow" in text]
     assert not recwarn.list
 

@@ -124,7 +124,8 @@ def complete(
         )
     every = zip(images, keys, finished, strict=True)
     for image, key, known in progress_bar("completing images", len(images), "images", every):
-        if known is None:
+        made = known
+        if made is None:
             found = search(
                 image,
                 generator,
@@ -136,9 +137,9 @@ def complete(
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
             names = bundle.class_names if generator.class_conditional else None
-            known = results.completed(image, found, names, facts)
-            results.write(known, out / image.name)
-        yield known
+            made = results.completed(image, found, names, facts)
+            results.write(made, out / image.name)
+        yield made
 
 
 def _pixels(image: MaskedImage) -> list[Any]:

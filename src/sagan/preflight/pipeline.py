@@ -214,7 +214,7 @@ def check_features(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     Raises:
         FileNotFoundError: naming the file of Inception's weights, to be fetched by hand.
-        ValueError: if a classifier's are asked for, and the shards of an earlier run have one class.
+        ValueError: if a classifier's are asked for, and the shards are of one class.
     """
     running = _namespaces(pipeline)
     if not running & {"training", "evaluation"}:
