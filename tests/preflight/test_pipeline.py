@@ -260,7 +260,7 @@ def test_a_classifiers_features_of_one_class_are_told_before_anything_runs(
     place.write_text(json.dumps({"path": "shards", "class_names": ["a", "b"][:classes]}))
     shards = {"type": "sagan.datasets.ShardStoreDataset", "filepath": str(place)}
     given = DataCatalog.from_config({"image_shards": shards})
-    given["params:evaluation"] = MemoryDataset({"features": "classifier"})
+    given["params:evaluation"] = MemoryDataset({"features": "classifier", "classifier": {}})
     check_features(PIPELINES["training"], given)  # a later evaluation would be refused
     assert ("classifier needs several classes" in caplog.text) == (classes == 1)
     check_features(PIPELINES["__default__"], given)  # makes other shards
