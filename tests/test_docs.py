@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from docs import generated
+from docs import generated, site_hooks
 from sagan.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +50,16 @@ def test_equations_are_the_browsers_own(site: Path) -> None:
     page = (site / "sagan.html").read_text()
     assert page.count('<div class="equation"><math display="block"') == 5
     assert "\\(" not in page
+    assert (DOCS / "sagan.md").read_text().count("```math\n") == 5  # as TeX in the file
+    with pytest.raises(ValueError, match="no MathML of\nx = 0"):
+        site_hooks.on_page_markdown("```math\nx = 0\n```\n")
+
+
+def test_every_row_of_a_table_is_in_one() -> None:
+    """A blank line within a table makes text of the rows below it."""
+    for page in [ROOT / "README.md", *DOCS.glob("**/*.md")]:
+        blocks = re.findall(r"^\| .*\n(?:\|.*\n)*", page.read_text(), re.MULTILINE)
+        assert all(block.split("\n")[1].startswith("|-") for block in blocks), page
 
 
 def test_generated_parts_are_current() -> None:
@@ -102,6 +113,17 @@ def test_map_of_the_packages_is_the_import_contract(package: str) -> None:
     assert [re.findall(r"`(\w+)`", cell) for cell in cells] == [
         layer.split(" | ") for layer in layers[0]
     ]
+
+
+def test_files_and_folders_of_src_stay_as_small_as_the_page_says() -> None:
+    page = " ".join((DOCS / "contributing.md").read_text().split())
+    limits = re.search(r"has more than (\d+) lines and no folder more than (\d+) files", page)
+    assert limits is not None
+    files = list((ROOT / "src").rglob("*.py"))
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path for path, count in lines.items() if count > int(limits[1])} == set()
+    in_folders = Counter(path.parent for path in files)
+    assert {path for path, count in in_folders.items() if count > int(limits[2])} == set()
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.files import disk
+from sagan.common.progress import progress_bar
 from sagan.completion import complete as complete_module
 from sagan.completion import encoder as encoder_module
 from sagan.completion import results
@@ -376,6 +377,25 @@ def test_an_encoder_whose_training_was_stopped_goes_on_where_it_was(world, tmp_p
     assert len(steps) == 4 + 3  # the third and fourth step were not saved
     assert all(torch.equal(again[name], weights) for name, weights in at_once.items())
     assert [file.suffix for file in (tmp_path / "two").iterdir()] == [".safetensors"]
+
+
+def test_the_encoders_training_is_told_and_is_no_part_of_the_completions_time(
+    world, tmp_path, monkeypatch, caplog
+):
+    bars = []
+
+    def noted(what, *given, **named):
+        bars.append(what)
+        return progress_bar(what, *given, **named)
+
+    for module in (complete_module, encoder_module):
+        monkeypatch.setattr(module, "progress_bar", noted)
+    caplog.set_level("INFO")
+    for _ in range(2):
+        assert run(world, tmp_path, "--mask", "center", "--encoders", str(tmp_path / "e")) == 0
+    assert bars == ["training encoder", "completing images", "completing images"]
+    (told,) = [text for text in caplog.messages if "encoder" in text]
+    assert told.startswith("training an encoder, once for this generator; kept in ")
 
 
 def test_a_discriminator_changes_the_energies_and_what_is_kept(world, tmp_path):

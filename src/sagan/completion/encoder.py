@@ -7,6 +7,7 @@ decoder), so that several starts are drawn from it. Real images lie beside those
 makes: the samples are changed a little.
 """
 
+import logging
 import pickle
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.files import (
+    display_path,
     file_sha256,
     json_sha256,
     replacing_file,
@@ -31,6 +33,8 @@ from sagan.completion.config import EncoderConfig
 from sagan.completion.masks import random_mask
 from sagan.models.generator import Generator
 from sagan.sampling.latents import sample_latents
+
+logger = logging.getLogger(__name__)
 
 _SMALLEST_PX = 4  # side of the last feature map
 _PIXEL_STD = 0.3  # of a real image's pixel around the nearest one that the generator makes
@@ -118,6 +122,7 @@ def obtain_encoder(
         folder.mkdir(parents=True, exist_ok=True)
         require_space(folder, 0, remedy="choose another one")  # before minutes of training
         begun = file.with_suffix(".begun")
+        logger.info("training an encoder, once for this generator; kept in %s", display_path(file))
         _train(encoder, generator, config, seed, device, begun=begun)
         with replacing_file(file) as temporary:
             state = {name: w.cpu().contiguous() for name, w in encoder.state_dict().items()}
@@ -154,7 +159,7 @@ def _train(
         except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as fault:
             raise ValueError(f"{begun} is damaged ({fault}); remove it to begin again") from None
     steps = range(first, config.steps)
-    for step in progress_bar("encoder", config.steps, "steps", steps, done=first):
+    for step in progress_bar("training encoder", config.steps, "steps", steps, done=first):
         if step > first and step % _SAVED_EVERY == 0:
             state = {name: part.state_dict() for name, part in parts.items()}
             content = BytesIO()  # on a full disk, torch.save's own writer raises no OSError

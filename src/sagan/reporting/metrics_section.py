@@ -33,7 +33,7 @@ _SCORES = {
     "coverage": "coverage: real neighbourhoods with a sample",
     "recognised": "samples recognised as the class asked for (mean over the classes)",
     "classes_hit": "classes with at least one sample recognised",
-    "class_entropy": "frequencies of the classes recognised (1: as asked for)",
+    "class_entropy": "frequencies of the classes recognised (as asked for: 100%)",
     "diversity_mean": "diversity within a class, relative to real images (mean)",
     "diversity_min": "diversity within a class, relative to real images (lowest)",
     "memorisation": "nearer to a training image than validation images (no copying: 50%)",
