@@ -116,7 +116,7 @@ def _launch(
         with (
             _elastic_settings(device),
             _scratch(),
-            _rank_logs(errors.folder) as logs,
+            _rank_logs(errors) as logs,
             signal_handler(_stop),
             signals_blocked(),
         ):
@@ -188,18 +188,19 @@ def _rendezvous_reason(error: Exception, config: TrainingConfig) -> str:
 
 
 @contextmanager
-def _rank_logs(folder: Path) -> Iterator[Path]:
+def _rank_logs(errors: WorkerErrorFiles) -> Iterator[Path]:
     """Folder of what the processes besides the first print; kept where one of them failed."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    logs, failed = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-", dir=folder)), False
+    folder, failed = errors.folder, False
+    logs = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-", dir=folder))
     try:
         yield logs
     except ChildFailedError:
         failed = True
         raise
     finally:
-        if not failed:
+        if not failed and errors.reason() is None:
             shutil.rmtree(logs, ignore_errors=True)
 
 
