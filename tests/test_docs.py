@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,17 @@ def test_map_of_the_packages_is_the_import_contract(package: str) -> None:
     assert [re.findall(r"`(\w+)`", cell) for cell in cells] == [
         layer.split(" | ") for layer in layers[0]
     ]
+
+
+def test_files_and_folders_of_src_stay_as_small_as_the_page_says() -> None:
+    page = " ".join((DOCS / "contributing.md").read_text().split())
+    limits = re.search(r"has more than (\d+) lines and no folder more than (\d+) files", page)
+    assert limits is not None
+    files = list((ROOT / "src").rglob("*.py"))
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path for path, count in lines.items() if count > int(limits[1])} == set()
+    in_folders = Counter(path.parent for path in files)
+    assert {path for path, count in in_folders.items() if count > int(limits[2])} == set()
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -165,8 +165,7 @@ class _Run:
             )
 
     def _log_changed_environment(self, before: dict[str, Any]) -> None:
-        changed = differences(before, self.environment)
-        if changed:
+        if changed := differences(before, self.environment):
             message = f"not bit-exact: {'; '.join(changed)}"
             logger.warning("resumed under other conditions, %s", message)
             self.journal.append(self._event("resumed_elsewhere", message))

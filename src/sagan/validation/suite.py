@@ -93,8 +93,7 @@ def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:
             built.setdefault(table, []).append(_build(name, entry))
         except ValueError as error:
             problems.append(f"- {table}.json, {name}: {error}")
-    if problems:
-        listed = "\n".join(problems)
+    if listed := "\n".join(problems):
         raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
     return built
 

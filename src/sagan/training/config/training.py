@@ -214,13 +214,9 @@ class TrainingConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _the_best_needs_scores(self) -> Self:
+    def _scores_can_be_had(self) -> Self:
         if self.export == "best" and not self.scoring.every_images:
             raise ValueError("export: best needs scores; set scoring.every_images [images]")
-        return self
-
-    @model_validator(mode="after")
-    def _scores_are_of_weights_that_there_are(self) -> Self:
         asked = self.scoring.evaluation.weights if self.scoring.every_images else None
         if asked == "ema" and self.ema_decay is None:
             raise ValueError(
