@@ -78,6 +78,10 @@ def test_cuda_graphs_on_a_cpu_are_refused_before_anything_runs(
     with pytest.raises(ValueError, match="compile: cuda-graph needs a GPU, and the device is cpu"):
         check_device(PIPELINES["training"], given)
     check_device(PIPELINES["sampling"], given)
+    given["params:training"] = MemoryDataset(TrainingConfig(device=device, compile="default"))
+    monkeypatch.setenv("CXX", "none")
+    with pytest.raises(ValueError, match="compile: default needs a compiler"):
+        check_device(PIPELINES["training"], given)
 
 
 def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(

@@ -77,7 +77,7 @@ def check_launcher(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA, and CUDA graphs, where there is none.
+    """Refuse CUDA, CUDA graphs and torch.compile where they are not there.
 
     Raises:
         ValueError: saying what to do.
@@ -86,12 +86,11 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     names = running & COMPUTING | ({"training"} if running & TRAINING else set())
     for name in sorted(names):
         parameters = dict(catalog.load(f"params:{name}"))
-        device, mode = str(parameters.get("device")), str(parameters.get("compile"))
-        if device.startswith("cuda") or mode == "cuda-graph":
-            from sagan.common.devices import choose_device
-            from sagan.training import require_gpu_for_graphs
+        device, mode = str(parameters.get("device")), str(parameters.get("compile") or "off")
+        if device.startswith("cuda") or mode != "off":
+            from sagan.common.devices import choose_device, require_compilation
 
-            require_gpu_for_graphs(mode, choose_device(device).type)
+            require_compilation(mode, choose_device(device).type)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

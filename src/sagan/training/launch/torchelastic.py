@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from sagan.common.devices import choose_device
+from sagan.common.devices import choose_device, require_compilation
 from sagan.common.schema import ClearError
 from sagan.data.shards.store import ShardStore
 from sagan.processes.lock import exclusive_folder
@@ -138,8 +138,9 @@ def _launch(
 
 
 def _check_devices(config: TrainingConfig) -> torch.device:
-    """The device, after a check of the number of GPUs, before any process is started."""
+    """The device, after checks of the number of GPUs and of compilation, before any start."""
     device = choose_device(config.device)
+    require_compilation(config.compile, device.type)
     available = torch.cuda.device_count() if device.type == "cuda" else config.devices
     if config.devices > available:
         raise ValueError(
