@@ -106,7 +106,8 @@ def test_the_first_numbers_stay_a_handful():
 
     tiles = [name for name, *_ in headline(run.bundle_config(), run.summary(), many)]
 
-    assert tiles[:4] == ["fd classifier", "recognised", "recall", "precision"]
+    assert tiles[:2] == ["Fréchet distance (fd_classifier)", "recognised as their class"]
+    assert tiles[2:4] == ["recall", "precision"]
     assert len(tiles) <= 11
 
 
@@ -117,8 +118,8 @@ def test_the_first_numbers_say_their_direction_chance_and_what_real_images_reach
     notes = {name: note for name, _, note in headline(run.bundle_config(), run.summary(), metrics)}
 
     classes = len(run.bundle_config()["class_names"])
-    assert notes["fd classifier"] == "lower is better; real images 0.25"
-    assert notes["recognised"] == (
+    assert notes["Fréchet distance (fd_classifier)"] == "lower is better; real images 0.25"
+    assert notes["recognised as their class"] == (
         f"higher is better; by chance {1 / classes:.1%}; real images 90.0%"
     )
     assert notes["training time"] == ""
