@@ -170,6 +170,11 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
 
 
+def test_a_completions_progress_does_not_cover_the_line_below(opened: Page) -> None:
+    code = "window.gradio_config.dependencies.filter(one => one.show_progress_on).length"
+    assert opened.evaluate(code) == 1
+
+
 def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
     opened: Page, capsys
 ) -> None:
