@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -265,3 +267,27 @@ def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) ->
     explore(both.path)
     assert list(tmp_path.iterdir()) == []
     assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_ctrl_c_while_an_encoder_is_trained_ends_without_an_abort(both) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from threading import Thread; "
+        "import sagan.explorer.explore as module; from sagan.explorer.completer import Completer\n"
+        "def stop(blocks):\n"
+        "    completer = made[0]\n"
+        "    hidden = completer.offered[0][0] > 300\n"
+        "    hidden[:8] = True\n"
+        "    search = completer.complete(completer.offered[0], hidden, None)\n"
+        "    Thread(target=next, args=(search,), daemon=True).start()\n"
+        "    time.sleep(3)\n"
+        "    blocks.close(verbose=False)\n"
+        "    raise KeyboardInterrupt\n"
+        "made, start = [], Completer.__init__\n"
+        "def noted(self, *given): made.append(self); start(self, *given)\n"
+        "Completer.__init__, module.gr.Blocks.block_thread = noted, stop\n"
+        "module.explore(Path(sys.argv[1]))\n"
+    )
+    words = [sys.executable, "-c", code, str(both.path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "terminate" not in done.stderr

@@ -58,6 +58,7 @@ class Completer:
         self.bundle, self.shards = bundle, shards
         self._device, self._encoders = torch.device(device), encoders
         self._config = config or CompletionConfig()
+        self.computing = 0  # completions that are being searched
         wanted = (bundle.image_size, bundle.image_channels)
         if shards is not None and (shards.image_size, shards.image_channels) != wanted:
             raise ValueError(
@@ -118,16 +119,20 @@ class Completer:
         if not hidden.any():
             raise ValueError("nothing is hidden: paint over a part of the image")
         masked, steps = MaskedImage("image", image, hidden, whole=True), self._config.refine_steps
-        for stage in (0, steps // 3, steps):
-            config = self._config.model_copy(update={"refine_steps": stage})
-            yield search(
-                masked,
-                self._generator,
-                self._encoder,
-                config,
-                class_label=class_label,
-                device=self._device,
-            )
+        self.computing += 1
+        try:
+            for stage in (0, steps // 3, steps):
+                config = self._config.model_copy(update={"refine_steps": stage})
+                yield search(
+                    masked,
+                    self._generator,
+                    self._encoder,
+                    config,
+                    class_label=class_label,
+                    device=self._device,
+                )
+        finally:
+            self.computing -= 1
 
     def attention(self, found: Found, index: int, hidden: Mask) -> list[tuple[Image.Image, str]]:
         """A completion, then where its hole attends in each layer, with a line about each."""
