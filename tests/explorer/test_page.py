@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from gradio import Blocks
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
@@ -269,25 +268,37 @@ def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) ->
     assert "GRADIO_TEMP_DIR" not in os.environ
 
 
-def test_ctrl_c_while_an_encoder_is_trained_ends_without_an_abort(both) -> None:
-    code = (
-        "import sys, time; from pathlib import Path; from threading import Thread; "
-        "import sagan.explorer.explore as module; from sagan.explorer.completer import Completer\n"
-        "def stop(blocks):\n"
-        "    completer = made[0]\n"
-        "    hidden = completer.offered[0][0] > 300\n"
-        "    hidden[:8] = True\n"
-        "    search = completer.complete(completer.offered[0], hidden, None)\n"
-        "    Thread(target=next, args=(search,), daemon=True).start()\n"
-        "    time.sleep(3)\n"
-        "    blocks.close(verbose=False)\n"
-        "    raise KeyboardInterrupt\n"
-        "made, start = [], Completer.__init__\n"
-        "def noted(self, *given): made.append(self); start(self, *given)\n"
-        "Completer.__init__, module.gr.Blocks.block_thread = noted, stop\n"
-        "module.explore(Path(sys.argv[1]))\n"
-    )
-    words = [sys.executable, "-c", code, str(both.path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "terminate" not in done.stderr
+@pytest.mark.parametrize("computing", [0, 1])
+def test_a_page_that_still_computes_ends_before_torch_can_abort(
+    computing: int, both, monkeypatch
+) -> None:
+    """Torch calls std::terminate where Python ends while another thread computes."""
+
+    def stop(blocks: Blocks) -> None:
+        blocks.close(verbose=False)
+        raise KeyboardInterrupt
+
+    begin, left = Completer.__init__, []
+
+    def begun(completer: Completer, *given) -> None:
+        begin(completer, *given)
+        completer.computing = computing
+
+    monkeypatch.setattr(Completer, "__init__", begun)
+    monkeypatch.setattr(Blocks, "block_thread", stop)
+    monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    explore(both.path)
+    assert left == [0] * computing
+
+
+def test_a_search_counts_as_computing_until_it_ends(both, tmp_path) -> None:
+    quick = CompletionConfig(refine_steps=3, encoder=EncoderConfig(steps=1))
+    completer = Completer(GeneratorBundle.open(both.path), "cpu", tmp_path, None, quick)
+    image = completer.offered[0]
+    hidden = np.arange(image[0].size).reshape(image[0].shape) < image[0].size // 2
+    search = completer.complete(image, hidden, None)
+    next(search)
+    assert completer.computing == 1
+    search.close()
+    assert completer.computing == 0

@@ -40,6 +40,13 @@ def test_the_protocol_is_told_in_words_and_what_is_missing_by_name():
         "Protocol quick, a first look; evaluation.protocol=null measures in full. 1,000 samples"
     )
 
+    halves = quick | {"self_test": {"between": "even and odd images of train"}}
+    halves["classifier"] = {"val_split": "every 10th of train, held out"}
+    assert (
+        "balanced accuracy on every 10th of train, held out."
+        in (metric_tables(halves)["comparability"])
+    )
+
 
 def test_the_truncation_curve_has_its_axis_and_is_in_order():
     unordered = run.metrics()["details"]["truncation_sweep"][::-1]
@@ -88,6 +95,9 @@ def test_precision_over_recall_has_generator_real_images_and_the_sweep():
     assert chart.curves[2].labels == ["0.5", "1"]
     assert chart.curves[2].line, "the sweep's points are joined"
     assert chart.unit_square
+
+    alone = {"precision": 0.9, "recall": 0.1, "self_test": {}}
+    assert precision_recall_chart(alone) == []
 
 
 def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
