@@ -287,7 +287,6 @@ def test_a_page_that_still_computes_ends_before_torch_can_abort(
     monkeypatch.setattr(Completer, "__init__", begun)
     monkeypatch.setattr(Blocks, "block_thread", stop)
     monkeypatch.setattr(os, "_exit", left.append)
-    monkeypatch.setattr("logging.shutdown", lambda: None)
     explore(both.path)
     assert left == [0] * computing
 
