@@ -4,14 +4,15 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio import Blocks
+from gradio import Blocks, processing_utils
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -20,7 +21,7 @@ from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
 from sagan.explorer.completion_tab import PAINT
-from sagan.explorer.explore import explore, launch
+from sagan.explorer.explore import explore, launch, saved_once
 from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
@@ -125,34 +126,45 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
-def painted_beside_the_middle(canvas: Locator) -> list[bool]:
-    """Whether the editor shows paint 55 px to the left and to the right of its middle."""
+UPLOADED = (90, 60, 30)
+
+
+def coloured(canvas: Locator, colour: tuple[int, int, int], down: int = 0) -> list[bool]:
+    """Whether the editor has a colour 55 px to the left and to the right below its middle."""
     shown = np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
-    row, middle = shown[len(shown) // 2], shown.shape[1] // 2
-    return [bool(np.abs(row[middle + x] - PAINT).max() < 10) for x in (-55, 55)]
+    row, middle = shown[len(shown) // 2 + down], shown.shape[1] // 2
+    return [bool(np.abs(row[middle + x] - colour).max() < 10) for x in (-55, 55)]
+
+
+def wait_until(condition: Callable[[], bool], page: Page) -> None:
+    """For 30 seconds at most."""
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
 
 
 def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_path) -> None:
     opened.get_by_role("tab", name="Completion").click()
     canvas = opened.locator("#editor canvas").first
     expect(canvas).to_be_visible(timeout=30_000)
-    Image.new("RGB", (40, 24), (90, 60, 30)).save(tmp_path / "mine.png")
+    Image.new("RGB", (40, 24), UPLOADED).save(tmp_path / "mine.png")
     with opened.expect_file_chooser() as chooser:
         opened.locator("#upload").click()
     chooser.value.set_files(tmp_path / "mine.png")
+    canvas.scroll_into_view_if_needed()
+    wait_until(lambda: coloured(canvas, UPLOADED, down=-40) == [True, True], opened)
     opened.locator("#mask input").click()
     opened.get_by_role("option", name="left_half").click()
     canvas.scroll_into_view_if_needed()
-    deadline = time.monotonic() + 30
-    while painted_beside_the_middle(canvas) != [True, False] and time.monotonic() < deadline:
-        opened.wait_for_timeout(200)
+    wait_until(lambda: coloured(canvas, PAINT) == [True, False], opened)
     box = canvas.bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.mouse.move(middle[0] + 40, middle[1])
     opened.mouse.down()
     opened.mouse.move(middle[0] + 70, middle[1] - 5, steps=5)
     opened.mouse.up()
-    assert painted_beside_the_middle(canvas) == [True, True]
+    wait_until(lambda: coloured(canvas, PAINT) == [True, True], opened)
+    assert coloured(canvas, PAINT) == [True, True]
 
     opened.locator("#complete").click()
 
@@ -250,6 +262,24 @@ def test_requests_of_other_pages_are_refused(
     if status != 200:
         assert answer.getheader("Access-Control-Allow-Origin") is None
     connection.close()
+
+
+def test_a_picture_is_not_written_while_it_is_read(address: str, tmp_path) -> None:
+    assert processing_utils.save_pil_to_cache is saved_once
+    picture = Image.new("RGB", (9, 9), "red")
+    first = Path(saved_once(picture, str(tmp_path), format="png"))
+    written = first.stat().st_mtime_ns
+    assert Path(saved_once(picture, str(tmp_path), format="png")) == first
+    assert first.stat().st_mtime_ns == written
+    assert (np.asarray(Image.open(first)) == np.asarray(picture)).all()
+
+
+def test_one_sample_is_drawn_for_several_pages_at_once(both, tmp_path) -> None:
+    page = ExplorerPage(candidates([both]), tmp_path)
+    values = ([0], 0, 0, False, 1.0, 0.0, 1, 0, 0, (0.5, 0.5))
+    with ThreadPoolExecutor(8) as threads:
+        drawn = [threads.submit(page.draw, *values) for _ in range(40)]
+        assert len([one.result() for one in drawn]) == 40
 
 
 def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.page import Contents, render_report
+from sagan.sampling.config import SamplingConfig
 from sagan.sampling.picture import Picture
 from tests import fabricated_run as run
 
@@ -221,6 +222,13 @@ def test_numbers_and_pictures_of_different_weights_are_told_first() -> None:
     assert "1,000 samples of the raw weights against 1,797 real images of train." in shown
     assert "drawn by the generator with its averaged weights (EMA) from random latents" in shown
     assert "The bundle holds the raw weights too" in shown
+
+
+@pytest.mark.parametrize("sampling", [SamplingConfig(truncation=1.3), {"truncation": 1.3}])
+def test_truncated_samples_are_called_so(page: str, sampling: object) -> None:
+    shown = text(render_report(ReportingConfig(), contents(parameters={"sampling": sampling})))
+    assert "from random latents, without components beyond 1.3 standard deviations" in shown
+    assert "without components beyond" not in text(page)
 
 
 def test_of_one_kind_of_weights_there_is_nothing_to_warn_of(page: str) -> None:

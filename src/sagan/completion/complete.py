@@ -116,9 +116,8 @@ def complete(
     keys = [json_sha256([settings, class_label, _pixels(image)])[:16] for image in images]
     finished = [results.read(i, out / i.name, key) for i, key in zip(images, keys, strict=True)]
     if None in finished:
-        for folder in (out, encoders):  # before the encoder's minutes
-            folder.mkdir(parents=True, exist_ok=True)
-            require_space(folder, 0, remedy="choose another one")
+        out.mkdir(parents=True, exist_ok=True)
+        require_space(out, 0, remedy="choose another one")  # before the encoder's minutes
         encoder = obtain_encoder(
             bundle, generator, config.encoder, encoders, seed=config.seed, device=device
         )
@@ -136,6 +135,7 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
+            facts |= {"seed": config.seed, "refine_steps": config.refine_steps}
             names = bundle.class_names if generator.class_conditional else None
             made = results.completed(image, found, names, facts)
             results.write(made, out / image.name)

@@ -9,6 +9,7 @@ makes: the samples are changed a little.
 
 import logging
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from sagan.common.files import (
     file_sha256,
     json_sha256,
     replacing_file,
+    require_space,
     source_hash,
 )
 from sagan.common.progress import progress_bar
@@ -95,6 +97,7 @@ def obtain_encoder(
         device: where the generator's weights are.
 
     Raises:
+        OSError: if the encoder is to be trained and cannot be written.
         ValueError: if the file that is kept is damaged.
     """
     code = source_hash("completion/encoder.py", "completion/masks.py", "models")
@@ -116,6 +119,8 @@ def obtain_encoder(
         except Exception as error:  # safetensors and torch have errors of their own
             raise ValueError(f"{file} is damaged ({error}); remove it to train it again") from None
     else:
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, 0, remedy="choose another one")  # before minutes of training
         begun = file.with_suffix(".begun")
         logger.info("training an encoder, once for this generator; kept in %s", display_path(file))
         _train(encoder, generator, config, seed, device, begun=begun)
@@ -157,8 +162,10 @@ def _train(
     for step in progress_bar("training encoder", config.steps, "steps", steps, done=first):
         if step > first and step % _SAVED_EVERY == 0:
             state = {name: part.state_dict() for name, part in parts.items()}
+            content = BytesIO()  # on a full disk, torch.save's own writer raises no OSError
+            torch.save({**state, "steps": step}, content)
             with replacing_file(begun) as temporary:
-                torch.save({**state, "steps": step}, temporary)
+                temporary.write_bytes(content.getbuffer())
         random = np.random.default_rng([seed, step])
         latents = sample_latents(count, generator.latent_dim, seed, first_index=step * count)
         labels = torch.from_numpy(random.integers(0, generator.num_classes, count)).to(device)

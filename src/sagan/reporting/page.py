@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from sagan.common.naming import full_names, short_names
 from sagan.html.format import table_rows, words
@@ -62,6 +63,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         attention_maps=data_uri(contents.attention_maps),
         weights=summary_section.weights_in_words(bundle.get("facts", {})),
         has_raw="raw" in bundle,
+        truncation=_plain(contents.parameters.get("sampling", {})).get("truncation"),
         data=data_summary(contents.validation_report, config.classes_listed),
         parameters=[
             (name, table_rows(contents.parameters[name])) for name in _in_order(contents.parameters)
@@ -133,6 +135,10 @@ def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:
         "small": side < SMALLEST_TILE_PX,  # enlarged with visible pixels
         "many_classes": len(classes) < len(c.bundle["class_names"]),
     }
+
+
+def _plain(parameters: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
+    return parameters.model_dump() if isinstance(parameters, BaseModel) else parameters
 
 
 def _in_order(parameters: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,8 @@ def feature_extractor(
         FileNotFoundError: if Inception is asked for and its weights are missing.
         ValueError: if its weights are not the expected ones, or as `require_classes`.
     """
-    require_classes(config, shards.num_classes)
+    if config.features == "classifier":  # saved statistics have no classes
+        require_classes(config, shards.num_classes)
     weights = require_weights(config)
     if weights is not None:
         return InceptionFeatures(weights, device, config.inception_resizer)
