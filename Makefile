@@ -11,7 +11,7 @@ setup: $(READY)
 
 # uv is bootstrapped by pip into the environment, then installs the hash-pinned lock
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
 	@echo 'making $(VENV): packages of about 6 GB, in a minute or two with a fast connection;'
 	@echo 'Python compiles them as it imports them, so that the first commands start slowly'
 	$(PYTHON) -m venv $(VENV)
@@ -43,7 +43,7 @@ lint: $(READY)
 # the pages of docs/ as a site in site/; `.venv/bin/mkdocs serve` shows it while one writes
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo 'site/index.html'
+	@echo 'site/index.html; with its search, which needs a server: .venv/bin/mkdocs serve'
 
 # every command of README and docs, typed in a fresh clone with small budgets; docs/contributing.md
 commands: $(READY)

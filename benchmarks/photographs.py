@@ -11,6 +11,9 @@
   are; 0.05 is what new photographs would have.
 - `fd`: Fréchet distance in the same features, beside that of the validation images.
 
+With `--truncation` these are of samples whose latent components beyond so many standard deviations
+were drawn again, and `untruncated` has the scores without that.
+
 Ends with one JSON line; `--out` also writes it to a file.
 """
 
@@ -41,6 +44,7 @@ from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 
 LEAST_ACCURACY = 0.8
+SCORES = ("recognised", "precision", "recall", "fd", "near_copies")
 COMPARED = 10_000  # images on either side of neighbourhoods, at most
 
 
@@ -52,6 +56,7 @@ def measure(
     samples: int,
     least_accuracy: float,
     seed: int = 0,
+    truncation: float | None = None,
     trained_on: ShardStore | None = None,
     steps: int | None = None,
 ) -> dict[str, Any]:
@@ -64,6 +69,7 @@ def measure(
         samples: number of samples, in the training images' class frequencies.
         least_accuracy: of the classifier on real validation images, 0..1.
         seed: of the samples' latents.
+        truncation: of the samples' latents [standard deviations]; None: none.
         trained_on: what the generator has seen, for near copies; none: all of `train`.
         steps: updates of the independent classifier; None: its own number.
     """
@@ -75,7 +81,7 @@ def measure(
         )
     counts = np.bincount(shards.split("train").labels, minlength=bundle.num_classes)
     labels = evaluation_labels(samples, counts)
-    latents = sample_latents(samples, bundle.latent_dim, seed)
+    latents = sample_latents(samples, bundle.latent_dim, seed, truncation)
     images = torch.cat(list(generate(bundle.load(), latents, labels, batch_size=100)))
     fake, found = network.judge(images)
     train = features_of(network, shards.split("train"))
@@ -125,6 +131,7 @@ def main() -> None:
     parser.add_argument("--env", default="cifar10", help="environment of the run")
     parser.add_argument("--data-root", type=Path, help="its data; default: data/ENV")
     parser.add_argument("--samples", type=positive, default=10_000)
+    parser.add_argument("--truncation", type=float, help="of the latents, standard deviations")
     parser.add_argument("--steps", type=positive, help="of the independent network")
     parser.add_argument("--out", type=Path, help="file for the JSON")
     options = parser.parse_args()
@@ -137,14 +144,21 @@ def main() -> None:
     summary = json.loads(summary_json.read_text())
     shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
     bundle = GeneratorBundle.open(root / "06_models/generator")
-    result = measure(
-        bundle,
-        shards,
-        root / "06_models",
-        samples=options.samples,
-        least_accuracy=LEAST_ACCURACY,
-        steps=options.steps,
-    )
+    result, *untruncated = [
+        measure(
+            bundle,
+            shards,
+            root / "06_models",
+            samples=options.samples,
+            least_accuracy=LEAST_ACCURACY,
+            truncation=truncation,
+            steps=options.steps,
+        )
+        for truncation in dict.fromkeys((options.truncation, None))
+    ]
+    if untruncated:
+        plain = {name: untruncated[0][name] for name in SCORES}
+        result |= {"truncation": options.truncation, "untruncated": plain}
     result |= {
         "train_seconds": summary["train_seconds"],
         "images": summary["images_seen"],
@@ -152,21 +166,30 @@ def main() -> None:
         "weights_sha256": bundle.weights_sha256,
     }
     print(table(result))
-    line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()})
+    line = json.dumps(rounded(result))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(json.loads(line), indent=2) + "\n")
     print(line)
 
 
+def rounded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same with numbers of four decimal places."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def table(result: dict[str, Any]) -> str:
     """The scores beside those of the real validation images."""
-    names = ("recognised", "precision", "recall", "fd")
-    rows = [(name, result[name], result[f"{name}_real"]) for name in names]
-    rows.append(("near_copies", result["near_copies"], 0.05))
-    lines = [f"{'':24}{'samples':>10}{'real val':>10}"]
-    lines += [f"{name:24}{score:>10.3f}{real:>10.3f}" for name, score, real in rows]
-    lines += [f"  {name:22}{share:>10.3f}" for name, share in result["classes"].items()]
+    plain = result.get("untruncated")
+    made = f"truncated {result['truncation']:g}" if plain else "samples"
+    lines = [f"{'':24}{made:>14}" + (f"{'samples':>10}" if plain else "") + f"{'real val':>10}"]
+    for name in SCORES:
+        real = result.get(f"{name}_real", 0.05)  # of near copies, by their definition
+        between = f"{plain[name]:>10.3f}" if plain else ""
+        lines.append(f"{name:24}{result[name]:>14.3f}{between}{real:>10.3f}")
+    lines += [f"  {name:22}{share:>14.3f}" for name, share in result["classes"].items()]
     rate = result["images"] / result["train_seconds"]
     lines.append(
         f"{result['images']:,} images in {result['train_seconds'] / 60:.0f} minutes "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import generated
+from docs import generated, site_hooks
 from sagan.training.config import TrainingConfig
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +50,16 @@ def test_equations_are_the_browsers_own(site: Path) -> None:
     page = (site / "sagan.html").read_text()
     assert page.count('<div class="equation"><math display="block"') == 5
     assert "\\(" not in page
+    assert (DOCS / "sagan.md").read_text().count("```math\n") == 5  # as TeX in the file
+    with pytest.raises(ValueError, match="no MathML of\nx = 0"):
+        site_hooks.on_page_markdown("```math\nx = 0\n```\n")
+
+
+def test_every_row_of_a_table_is_in_one() -> None:
+    """A blank line within a table makes text of the rows below it."""
+    for page in [ROOT / "README.md", *DOCS.glob("**/*.md")]:
+        blocks = re.findall(r"^\| .*\n(?:\|.*\n)*", page.read_text(), re.MULTILINE)
+        assert all(block.split("\n")[1].startswith("|-") for block in blocks), page
 
 
 def test_generated_parts_are_current() -> None:

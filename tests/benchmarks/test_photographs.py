@@ -80,6 +80,15 @@ def test_prints_a_table_and_one_json_line(quick, small_store, tmp_path, monkeypa
         assert 0 <= result[name] <= 1
     assert result["fd"] > result["fd_real"] > 0
 
+    monkeypatch.setattr(sys, "argv", ["photographs", *words, "--truncation", "0.5"])
+    photographs.main()
+
+    *table, line = capsys.readouterr().out.splitlines()
+    assert "truncated 0.5" in table[0]
+    truncated = json.loads(line)
+    assert truncated["untruncated"] == {name: result[name] for name in photographs.SCORES}
+    assert truncated["fd"] != result["fd"]
+
 
 def test_without_a_run_it_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["photographs", "--data-root", str(tmp_path)])

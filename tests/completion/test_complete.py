@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +11,20 @@ import torch
 from PIL import Image
 
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.files import disk
+from sagan.common.progress import progress_bar
 from sagan.completion import complete as complete_module
 from sagan.completion import encoder as encoder_module
 from sagan.completion import results
 from sagan.completion.blending import blend
-from sagan.completion.config import EncoderConfig
-from sagan.completion.encoder import obtain_encoder
+from sagan.completion.config import EncoderConfig, SearchConfig
+from sagan.completion.encoder import Encoder, obtain_encoder
 from sagan.completion.inputs import MaskedImage, read_images
 from sagan.completion.masks import NAMES, REGIONS, box, random_box, region
 from sagan.completion.search import search
+from tests.data.test_decoding import deep_png
 from tests.drawn_images import draw_image_folder
+from tests.limits import small_files
 from tests.program import program
 from tests.small_world import small_bundle, small_checkpoint
 
@@ -112,14 +118,18 @@ def test_the_sheet_has_names_classes_and_at_most_a_hundred_rows(monkeypatch):
     pixels = np.zeros((1, 16, 16), np.uint8)
     image = MaskedImage("a/1", pixels, region("center", 16), whole=True)
 
-    def one(classes):
-        found = {"classes": classes, "candidates": [{"class": "cat"}] * 2}
+    def one(classes, name="cat"):
+        found = {"classes": classes, "candidates": [{"class": name, "label": 1}] * 2}
         return results.Completed(image, np.stack([pixels] * 2), np.stack([pixels] * 2), found)
 
     given, searched = one({}), one({"cat": 1.0})
     short, classes = (np.asarray(results.sheet([of] * 3, 32)) for of in (given, searched))
     assert (classes[:, :50] < 100).any()  # the name
     assert len(classes) - len(short) == 3 * 18  # a line of classes below each row
+    undrawable, number = (
+        np.asarray(results.sheet([one({"a": 1.0}, name)], 32)) for name in ("\ue000", "class 1")
+    )
+    assert (undrawable == number).all()
     monkeypatch.setattr(results, "_ROWS", 3)
     more = np.asarray(results.sheet([given] * 5, 32))
     assert len(more) == len(short) + 18  # a line that says how many there are
@@ -221,6 +231,17 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_transparent_value_of_sixteen_bits_is_refused(tmp_path):
+    grey, colour, plain = (tmp_path / f"{name}.png" for name in ("grey", "colour", "plain"))
+    Image.new("I;16", (24, 24)).save(grey, transparency=0)
+    colour.write_bytes(deep_png(np.full((24, 24, 3), 999), (999, 999, 999)))
+    Image.new("L", (24, 24)).save(plain)
+    for one in (grey, colour):
+        for image, mask in ((one, "alpha"), (plain, str(one))):
+            with pytest.raises(ValueError, match=f"'{one}' has 16 bits and one transparent value"):
+                read_images([image], mask, size=16, channels=3, seed=0)
+
+
 def test_images_of_a_folder_are_those_that_validation_takes_without_results(world, tmp_path):
     for name in ("a.png", "new\nline.png", "folder.png/esc\x1b[31m.png", "made/one/blended_1.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -251,6 +272,44 @@ def test_results_that_cannot_be_written_are_told_before_the_encoder_is_trained(
     errors = [line for line in capsys.readouterr().err.splitlines() if "Error: " in line]
     assert all(said in line for said, line in zip(("230 bytes", "a file,"), errors, strict=True))
     assert not encoders.exists()
+
+
+def test_a_full_disk_in_the_encoders_training_is_one_message(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(encoder_module, "_SAVED_EVERY", 2)
+    kept = ["--encoders", str(tmp_path / "encoders")]
+    with small_files(100_000):
+        assert run(world, tmp_path / "out", "--mask", "center", *kept) == 1
+    assert ".begun: File too large while writing" in capsys.readouterr().err
+    assert list((tmp_path / "encoders").iterdir()) == []
+
+
+def test_a_kept_encoder_is_used_where_nothing_can_be_written(world, tmp_path, monkeypatch):
+    assert run(world, tmp_path / "first", "--mask", "center") == 0
+    sync = disk.sync
+
+    def refused(path):
+        if path.parent == world / "encoders":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        sync(path)
+
+    monkeypatch.setattr(disk, "sync", refused)
+    assert run(world, tmp_path / "second", "--mask", "center") == 0
+
+
+def test_a_given_class_that_the_encoder_excludes_is_searched_too(world):
+    generator = GeneratorBundle.open(world / "bundle").load("cpu")
+    with torch.random.fork_rng(devices=[]):
+        encoder = Encoder(image_size=16, channels=3, latent_dim=12, num_classes=3, base=4).eval()
+    encoder.classes.bias.data[0] = 1000  # the others' probability is 0 in float32
+    image = MaskedImage("one", np.zeros((3, 16, 16), np.uint8), region("center", 16), whole=True)
+    config = SearchConfig(candidates=2, refine_steps=5)
+
+    for label in (1, None):
+        found = search(
+            image, generator, encoder, config, class_label=label, device=torch.device("cpu")
+        )
+        assert found.energies.isfinite().all()
+        assert set(found.class_labels.tolist()) == {label or 0}
 
 
 def test_a_second_process_waits_for_the_folder(world, tmp_path):
@@ -320,6 +379,25 @@ def test_an_encoder_whose_training_was_stopped_goes_on_where_it_was(world, tmp_p
     assert [file.suffix for file in (tmp_path / "two").iterdir()] == [".safetensors"]
 
 
+def test_the_encoders_training_is_told_and_is_no_part_of_the_completions_time(
+    world, tmp_path, monkeypatch, caplog
+):
+    bars = []
+
+    def noted(what, *given, **named):
+        bars.append(what)
+        return progress_bar(what, *given, **named)
+
+    for module in (complete_module, encoder_module):
+        monkeypatch.setattr(module, "progress_bar", noted)
+    caplog.set_level("INFO")
+    for _ in range(2):
+        assert run(world, tmp_path, "--mask", "center", "--encoders", str(tmp_path / "e")) == 0
+    assert bars == ["training encoder", "completing images", "completing images"]
+    (told,) = [text for text in caplog.messages if "encoder" in text]
+    assert told.startswith("training an encoder, once for this generator; kept in ")
+
+
 def test_a_discriminator_changes_the_energies_and_what_is_kept(world, tmp_path):
     image = world / "images" / "train" / "01_square"
     judged = ["--mask", "lower_half", "--discriminator", str(world / "run")]
@@ -350,17 +428,22 @@ def test_a_stop_loses_no_finished_image(world, tmp_path, monkeypatch):
     assert len([*(tmp_path / "out").rglob("completion.json")]) == 3
 
 
-def test_a_turned_photograph_takes_a_mask_as_it_is_shown(world, tmp_path):
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+@pytest.mark.parametrize("mode", ["L", "LA"])
+@pytest.mark.parametrize("turned", [False, True], ids=["as shown", "turned alike"])
+def test_a_turned_photograph_takes_a_mask_as_it_is_shown(tmp_path, suffix, mode, turned):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
-    Image.new("RGB", (48, 32)).save(tmp_path / "one.jpg", exif=exif)
-    mask = Image.new("L", (32, 48))
-    mask.paste(255, (0, 24, 32, 48))
-    mask.save(tmp_path / "mask.png")
+    photograph, mask = tmp_path / f"one.{suffix}", tmp_path / "mask.png"
+    Image.new("RGB", (48, 32)).save(photograph, exif=exif)
+    painted = Image.new(mode, (32, 48))
+    painted.paste((255, 255)[: len(mode)], (0, 24, 32, 48))
+    if turned:
+        painted.transpose(Image.Transpose.ROTATE_90).save(mask, exif=exif)
+    else:
+        painted.save(mask)
 
-    (image,) = read_images(
-        [tmp_path / "one.jpg"], str(tmp_path / "mask.png"), size=16, channels=1, seed=0
-    )
+    (image,) = read_images([photograph], str(mask), size=16, channels=1, seed=0)
 
     assert image.pixels.shape == (1, 16, 16)
     assert (image.hidden == region("lower_half", 16)).all()

@@ -138,6 +138,21 @@ def test_files_and_folders_that_are_no_images_are_ignored_and_counted_once(tmp_p
     assert "(8 in all)" in told
 
 
+def test_what_is_ignored_behind_links_is_named_where_it_lies(tmp_path, caplog):
+    mine = draw_image_folder(tmp_path / "mine", classes=2)
+    (mine / "train/00_circle/notes.txt").write_text("x")
+    for number, split in ((1, "train"), (2, "val")):
+        linked = tmp_path / f"links{number}" / "train"
+        linked.mkdir(parents=True)
+        for folder in (mine / split).iterdir():
+            (linked / folder.name).symlink_to(folder)
+    with caplog.at_level(logging.WARNING):
+        ImageFolder.open(tmp_path / "links1")
+        ImageFolder.open(tmp_path / "links2")
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == f"ignored in '{mine / 'train'}', since they are no images: 1 *.txt"
+
+
 def test_a_file_of_an_unknown_kind_is_left_to_validation(tmp_path):
     root = draw_image_folder(tmp_path / "images", classes=2)
     for name in ("scan.raw", "noending", "json"):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sagan.data.config import ManifestConfig, PreprocessingConfig
 from sagan.data.image_folder import ImageFolder
@@ -59,6 +60,31 @@ def with_changes(**changes) -> PreprocessingConfig:
 def source(root, images, whole):
     """Images, their records, and the bytes that they become."""
     return root, images, whole
+
+
+def test_what_validation_told_is_not_told_again(source, tmp_path, monkeypatch, caplog, recwarn):
+    """Pillow's warnings, such as those about EXIF data."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 24 - 1)
+    build_shards(*source[:2], tmp_path / "shards", CONFIG)
+    assert not [text for text in caplog.messages if "Pillow" in text]
+    assert not [w for w in recwarn.list if issubclass(w.category, Image.DecompressionBombWarning)]
+
+
+@pytest.mark.parametrize(
+    ("module", "library"),
+    [("manifest.parts", "pillow_heif"), ("shards.build", "torchvision.io")],
+)
+def test_the_clock_of_the_bar_starts_with_the_first_image(module, library, tmp_path):
+    """A library that the first image would import takes seconds at a cold start."""
+    code = (
+        f"import sys; import sagan.data.{module} as module; "
+        f"module.progress_bar = lambda *_, **__: sys.exit({library!r} not in sys.modules); "
+        "from tests.data.test_making_shards import *; "
+        f"folder = Path({str(tmp_path)!r}); root = draw_image_folder(folder / 'images'); "
+        "images = records(build_manifest(ImageFolder.open(root), ManifestConfig(workers=1))); "
+        "build_shards(root, images, folder / 'shards', CONFIG)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 class Killed(BaseException):

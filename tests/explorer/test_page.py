@@ -4,22 +4,24 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio import Blocks
+from gradio import Blocks, processing_utils
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
 from sagan.explorer.completion_tab import PAINT
-from sagan.explorer.explore import explore, launch
+from sagan.explorer.explore import explore, launch, saved_once
 from sagan.explorer.page import Page as ExplorerPage
 from sagan.explorer.views import Endpoint, Explorer, LatentPoint
 
@@ -124,34 +126,45 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
-def painted_beside_the_middle(canvas: Locator) -> list[bool]:
-    """Whether the editor shows paint 55 px to the left and to the right of its middle."""
+UPLOADED = (90, 60, 30)
+
+
+def coloured(canvas: Locator, colour: tuple[int, int, int], down: int = 0) -> list[bool]:
+    """Whether the editor has a colour 55 px to the left and to the right below its middle."""
     shown = np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
-    row, middle = shown[len(shown) // 2], shown.shape[1] // 2
-    return [bool(np.abs(row[middle + x] - PAINT).max() < 10) for x in (-55, 55)]
+    row, middle = shown[len(shown) // 2 + down], shown.shape[1] // 2
+    return [bool(np.abs(row[middle + x] - colour).max() < 10) for x in (-55, 55)]
+
+
+def wait_until(condition: Callable[[], bool], page: Page) -> None:
+    """For 30 seconds at most."""
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
 
 
 def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_path) -> None:
     opened.get_by_role("tab", name="Completion").click()
     canvas = opened.locator("#editor canvas").first
     expect(canvas).to_be_visible(timeout=30_000)
-    Image.new("RGB", (40, 24), (90, 60, 30)).save(tmp_path / "mine.png")
+    Image.new("RGB", (40, 24), UPLOADED).save(tmp_path / "mine.png")
     with opened.expect_file_chooser() as chooser:
         opened.locator("#upload").click()
     chooser.value.set_files(tmp_path / "mine.png")
+    canvas.scroll_into_view_if_needed()
+    wait_until(lambda: coloured(canvas, UPLOADED, down=-40) == [True, True], opened)
     opened.locator("#mask input").click()
     opened.get_by_role("option", name="left_half").click()
     canvas.scroll_into_view_if_needed()
-    deadline = time.monotonic() + 30
-    while painted_beside_the_middle(canvas) != [True, False] and time.monotonic() < deadline:
-        opened.wait_for_timeout(200)
+    wait_until(lambda: coloured(canvas, PAINT) == [True, False], opened)
     box = canvas.bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.mouse.move(middle[0] + 40, middle[1])
     opened.mouse.down()
     opened.mouse.move(middle[0] + 70, middle[1] - 5, steps=5)
     opened.mouse.up()
-    assert painted_beside_the_middle(canvas) == [True, True]
+    wait_until(lambda: coloured(canvas, PAINT) == [True, True], opened)
+    assert coloured(canvas, PAINT) == [True, True]
 
     opened.locator("#complete").click()
 
@@ -168,6 +181,11 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     expect(opened.locator("#completions button.thumbnail-item")).to_have_count(0)
     expect(opened.locator("#said0")).to_be_hidden()
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
+
+
+def test_a_completions_progress_does_not_cover_the_line_below(opened: Page) -> None:
+    code = "window.gradio_config.dependencies.filter(one => one.show_progress_on).length"
+    assert opened.evaluate(code) == 1
 
 
 def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
@@ -246,6 +264,24 @@ def test_requests_of_other_pages_are_refused(
     connection.close()
 
 
+def test_a_picture_is_not_written_while_it_is_read(address: str, tmp_path) -> None:
+    assert processing_utils.save_pil_to_cache is saved_once
+    picture = Image.new("RGB", (9, 9), "red")
+    first = Path(saved_once(picture, str(tmp_path), format="png"))
+    written = first.stat().st_mtime_ns
+    assert Path(saved_once(picture, str(tmp_path), format="png")) == first
+    assert first.stat().st_mtime_ns == written
+    assert (np.asarray(Image.open(first)) == np.asarray(picture)).all()
+
+
+def test_one_sample_is_drawn_for_several_pages_at_once(both, tmp_path) -> None:
+    page = ExplorerPage(candidates([both]), tmp_path)
+    values = ([0], 0, 0, False, 1.0, 0.0, 1, 0, 0, (0.5, 0.5))
+    with ThreadPoolExecutor(8) as threads:
+        drawn = [threads.submit(page.draw, *values) for _ in range(40)]
+        assert len([one.result() for one in drawn]) == 40
+
+
 def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path / "gradio"))
@@ -260,3 +296,38 @@ def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) ->
     explore(both.path)
     assert list(tmp_path.iterdir()) == []
     assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+@pytest.mark.parametrize("computing", [0, 1])
+def test_a_page_that_still_computes_ends_before_torch_can_abort(
+    computing: int, both, monkeypatch
+) -> None:
+    """Torch calls std::terminate where Python ends while another thread computes."""
+
+    def stop(blocks: Blocks) -> None:
+        blocks.close(verbose=False)
+        raise KeyboardInterrupt
+
+    begin, left = Completer.__init__, []
+
+    def begun(completer: Completer, *given) -> None:
+        begin(completer, *given)
+        completer.computing = computing
+
+    monkeypatch.setattr(Completer, "__init__", begun)
+    monkeypatch.setattr(Blocks, "block_thread", stop)
+    monkeypatch.setattr(os, "_exit", left.append)
+    explore(both.path)
+    assert left == [0] * computing
+
+
+def test_a_search_counts_as_computing_until_it_ends(both, tmp_path) -> None:
+    quick = CompletionConfig(refine_steps=3, encoder=EncoderConfig(steps=1))
+    completer = Completer(GeneratorBundle.open(both.path), "cpu", tmp_path, None, quick)
+    image = completer.offered[0]
+    hidden = np.arange(image[0].size).reshape(image[0].shape) < image[0].size // 2
+    search = completer.complete(image, hidden, None)
+    next(search)
+    assert completer.computing == 1
+    search.close()
+    assert completer.computing == 0

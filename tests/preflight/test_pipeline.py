@@ -1,5 +1,6 @@
 """What would stop a run after hours is told before it starts: devices, networks, studies."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.pipeline import (
     COMPUTING,
     check_device,
+    check_features,
     check_inputs,
     check_launcher,
     check_networks,
@@ -274,6 +276,25 @@ def test_weights_that_a_generator_has_not_are_refused_before_images_are_looked_a
     )
     with pytest.raises(ValueError, match="no ema weights, but raw"):
         check_weights(PIPELINES["evaluate"], catalog)
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_a_classifiers_features_of_one_class_are_told_before_anything_runs(
+    classes: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "image_shards.json"
+    place.write_text(json.dumps({"path": "shards", "class_names": ["a", "b"][:classes]}))
+    shards = {"type": "sagan.datasets.ShardStoreDataset", "filepath": str(place)}
+    given = DataCatalog.from_config({"image_shards": shards})
+    given["params:evaluation"] = MemoryDataset({"features": "classifier", "classifier": {}})
+    check_features(PIPELINES["training"], given)  # a later evaluation would be refused
+    assert ("classifier needs several classes" in caplog.text) == (classes == 1)
+    check_features(PIPELINES["__default__"], given)  # makes other shards
+    if classes == 1:
+        with pytest.raises(ValueError, match="classifier needs several classes"):
+            check_features(PIPELINES["evaluate"], given)
+    else:
+        check_features(PIPELINES["evaluate"], given)
 
 
 def test_a_missing_file_of_an_earlier_pipeline_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import math
 
 from sagan.html.charts import Curve, Mark
-from sagan.reporting.curves import charts, training_curves_figure
+from sagan.reporting.curves import charts, single_scores, training_curves_figure
 from tests import fabricated_run as run
 
 OLDER = ["Losses", "Attention", "Logits", "Speed"]
@@ -105,6 +105,13 @@ def test_scores_while_training_are_a_curve_with_the_best_marked() -> None:
     assert "lower is better" in chart.unit
     assert chart.curves[0].x == [6400.0, 12800.0, 19200.0, 25600.0]
     assert chart.mark == Mark("best", 19200.0, 3.25)
+
+
+def test_one_score_is_no_curve() -> None:
+    journal = [*run.older_journal(20), run.score_events()[0]]
+    assert "Score while training" not in [chart.title for chart in charts(journal, points=100)]
+    assert list(single_scores(journal)) == ["fd classifier, while training"]
+    assert not single_scores([*run.older_journal(20), *run.score_events()])
 
 
 def test_of_a_score_that_is_better_high_the_highest_is_the_best_and_none_is_no_point() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sagan.reporting.config import ReportingConfig
 from sagan.reporting.page import Contents, render_report
+from sagan.sampling.config import SamplingConfig
 from sagan.sampling.picture import Picture
 from tests import fabricated_run as run
 
@@ -223,6 +224,13 @@ def test_numbers_and_pictures_of_different_weights_are_told_first() -> None:
     assert "The bundle holds the raw weights too" in shown
 
 
+@pytest.mark.parametrize("sampling", [SamplingConfig(truncation=1.3), {"truncation": 1.3}])
+def test_truncated_samples_are_called_so(page: str, sampling: object) -> None:
+    shown = text(render_report(ReportingConfig(), contents(parameters={"sampling": sampling})))
+    assert "from random latents, without components beyond 1.3 standard deviations" in shown
+    assert "without components beyond" not in text(page)
+
+
 def test_of_one_kind_of_weights_there_is_nothing_to_warn_of(page: str) -> None:
     measured = run.metrics()
     measured["protocol"]["samples"]["generator"]["weights"] = "ema"
@@ -314,6 +322,14 @@ def test_scores_while_training_are_drawn_and_no_warnings() -> None:
     assert "Score while training" in text(page)
     assert "best 3.25" in text(page)
     assert "Training" not in warning_section(page)
+
+
+def test_one_score_while_training_is_a_number() -> None:
+    journal = [*run.older_journal(20), run.score_events()[0] | {"value": 55.31}]
+    page = text(render_report(ReportingConfig(), contents(journal=journal)))
+    assert "Score while training" not in page
+    assert "fd classifier, while training" in page
+    assert "55.31" in page
 
 
 def test_a_run_of_a_thousand_classes_stays_a_page_that_can_be_sent() -> None:

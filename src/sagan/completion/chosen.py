@@ -36,8 +36,8 @@ def prepare(
     options: dict[str, Any] = {"channels": bundle.image_channels, "seed": config.seed}
     if config.images is not None:
         paths, size = [Path(config.images)], bundle.image_size
-        prepared = {name: shards.index[name] for name in _PREPARED if name in shards.index}
-        return read_images(paths, config.mask, size=size, prepared=prepared, **options), label
+        options |= {"size": size, "prepared": preparation(shards)}
+        return read_images(paths, config.mask, **options), label
     if "val" not in shards.splits or shards.image_size != bundle.image_size:
         has = "no validation images" if "val" not in shards.splits else f"{shards.image_size} px"
         raise ValueError(
@@ -46,6 +46,11 @@ def prepare(
         )
     val, count = shards.split("val"), config.num_images
     return of_split(val, shards.class_names, config.mask, count=count, **options), label
+
+
+def preparation(shards: ShardStore) -> dict[str, Any]:
+    """How images become like those of shards, as `read_images` takes it."""
+    return {name: shards.index[name] for name in _PREPARED if name in shards.index}
 
 
 def class_label(name: str | None, bundle: GeneratorBundle) -> int | None:

@@ -113,19 +113,18 @@ def complete(
     if discriminator is not None:
         discriminator = discriminator.to(device)
         settings.append(hashlib.sha256(save(discriminator.state_dict())).hexdigest())
-    encoder = None
-    for image in progress_bar("completion", len(images), "images", images):
-        pixels = [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]
-        key = json_sha256([settings, class_label, pixels])[:16]
-        known = results.read(image, out / image.name, key)
-        if known is None:
-            if encoder is None:
-                for folder in (out, encoders):  # before the encoder's minutes
-                    folder.mkdir(parents=True, exist_ok=True)
-                    require_space(folder, 0, remedy="choose another one")
-                encoder = obtain_encoder(
-                    bundle, generator, config.encoder, encoders, seed=config.seed, device=device
-                )
+    keys = [json_sha256([settings, class_label, _pixels(image)])[:16] for image in images]
+    finished = [results.read(i, out / i.name, key) for i, key in zip(images, keys, strict=True)]
+    if None in finished:
+        out.mkdir(parents=True, exist_ok=True)
+        require_space(out, 0, remedy="choose another one")  # before the encoder's minutes
+        encoder = obtain_encoder(
+            bundle, generator, config.encoder, encoders, seed=config.seed, device=device
+        )
+    every = zip(images, keys, finished, strict=True)
+    for image, key, known in progress_bar("completing images", len(images), "images", every):
+        made = known
+        if made is None:
             found = search(
                 image,
                 generator,
@@ -136,7 +135,13 @@ def complete(
                 discriminator=discriminator,
             )
             facts = {"key": key, "name": image.name, "weights_sha256": weights}
+            facts |= {"seed": config.seed, "refine_steps": config.refine_steps}
             names = bundle.class_names if generator.class_conditional else None
-            known = results.completed(image, found, names, facts)
-            results.write(known, out / image.name)
-        yield known
+            made = results.completed(image, found, names, facts)
+            results.write(made, out / image.name)
+        yield made
+
+
+def _pixels(image: MaskedImage) -> list[Any]:
+    """What a completion depends on of an image."""
+    return [image.pixels.tobytes().hex(), image.hidden.tobytes().hex(), image.whole]

@@ -7,7 +7,9 @@ decoder), so that several starts are drawn from it. Real images lie beside those
 makes: the samples are changed a little.
 """
 
+import logging
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,21 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from sagan.bundle.generator_bundle import GeneratorBundle
-from sagan.common.files import file_sha256, json_sha256, replacing_file, source_hash
+from sagan.common.files import (
+    display_path,
+    file_sha256,
+    json_sha256,
+    replacing_file,
+    require_space,
+    source_hash,
+)
 from sagan.common.progress import progress_bar
 from sagan.completion.config import EncoderConfig
 from sagan.completion.masks import random_mask
 from sagan.models.generator import Generator
 from sagan.sampling.latents import sample_latents
+
+logger = logging.getLogger(__name__)
 
 _SMALLEST_PX = 4  # side of the last feature map
 _PIXEL_STD = 0.3  # of a real image's pixel around the nearest one that the generator makes
@@ -86,6 +97,7 @@ def obtain_encoder(
         device: where the generator's weights are.
 
     Raises:
+        OSError: if the encoder is to be trained and cannot be written.
         ValueError: if the file that is kept is damaged.
     """
     code = source_hash("completion/encoder.py", "completion/masks.py", "models")
@@ -107,7 +119,10 @@ def obtain_encoder(
         except Exception as error:  # safetensors and torch have errors of their own
             raise ValueError(f"{file} is damaged ({error}); remove it to train it again") from None
     else:
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, 0, remedy="choose another one")  # before minutes of training
         begun = file.with_suffix(".begun")
+        logger.info("training an encoder, once for this generator; kept in %s", display_path(file))
         _train(encoder, generator, config, seed, device, begun=begun)
         with replacing_file(file) as temporary:
             state = {name: w.cpu().contiguous() for name, w in encoder.state_dict().items()}
@@ -144,11 +159,13 @@ def _train(
         except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as fault:
             raise ValueError(f"{begun} is damaged ({fault}); remove it to begin again") from None
     steps = range(first, config.steps)
-    for step in progress_bar("encoder", config.steps, "steps", steps, done=first):
+    for step in progress_bar("training encoder", config.steps, "steps", steps, done=first):
         if step > first and step % _SAVED_EVERY == 0:
             state = {name: part.state_dict() for name, part in parts.items()}
+            content = BytesIO()  # on a full disk, torch.save's own writer raises no OSError
+            torch.save({**state, "steps": step}, content)
             with replacing_file(begun) as temporary:
-                torch.save({**state, "steps": step}, temporary)
+                temporary.write_bytes(content.getbuffer())
         random = np.random.default_rng([seed, step])
         latents = sample_latents(count, generator.latent_dim, seed, first_index=step * count)
         labels = torch.from_numpy(random.integers(0, generator.num_classes, count)).to(device)

@@ -29,12 +29,13 @@ from sagan.completion.masks import (
     region,
 )
 from sagan.data.folder_names import IMAGE_SUFFIXES, files_below, first_five
-from sagan.data.manifest.inspection import open_image, orientation_of
+from sagan.data.manifest.inspection import DEEP_MODES, open_image, orientation_of
 from sagan.data.resizing import squares
 
 _DEFAULT: Mapping[str, Any] = {"resizer": "bicubic_antialias"}  # of preprocessing
 _BLACK = (0, 0, 0)  # what a mask is padded with: visible
 _LONGEST_NAME = 230  # bytes, of 255; the rest is for the names of files that are being written
+_LARGEST = 255  # of 8 bits
 _FIRST_TURNED = 5  # EXIF orientations from here on exchange width and height
 
 
@@ -158,11 +159,31 @@ def _read(
         _require_partial(hidden, mask, f"'{path}'")
     else:
         with open_image(data) as image:
-            turned = orientation_of(image, data) >= _FIRST_TURNED
-            seen = image.size[::-1] if turned else image.size
+            seen = _upright_size(image, data)
         hidden = mask_of(mask, pixels, seen, f"'{path}'", seed, prepared=prepared)
     chosen = with_channels(torch.from_numpy(pixels.transpose(2, 0, 1).copy()), channels).numpy()
     return MaskedImage(name, chosen, hidden, mask != ALPHA)
+
+
+def _upright_size(image: Image.Image, data: bytes) -> tuple[int, int]:
+    """Width and height of an opened file as it is shown; Pillow's of a TIFF are so already."""
+    turned = image.format != "TIFF" and orientation_of(image, data) >= _FIRST_TURNED
+    return image.size[::-1] if turned else image.size
+
+
+def _upright_rgba(image: Image.Image, path: Path) -> Image.Image:
+    """An opened image with its transparency, as it is shown.
+
+    Raises:
+        ValueError: if one of its values of 16 bits is transparent, which Pillow converts wrongly.
+    """
+    value = image.info.get("transparency")
+    if image.mode in DEEP_MODES or (isinstance(value, tuple) and max(value) > _LARGEST):
+        raise ValueError(
+            f"'{path}' has 16 bits and one transparent value, which is not read as a mask; save it "
+            "with an alpha channel"
+        )
+    return ImageOps.exif_transpose(image).convert("RGBA")
 
 
 def _white(data: bytes, path: Path, size: int, prepared: Mapping[str, Any]) -> Mask:
@@ -227,7 +248,7 @@ def _split_transparency(data: bytes, path: Path) -> tuple[bytes, bytes]:
     with open_image(data) as image:
         if not image.has_transparency_data:
             raise ValueError(f"'{path}' has no transparency, which --mask alpha reads")
-        rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+        rgba = np.asarray(_upright_rgba(image, path))
     clear = rgba[..., 3] < 128
     rows, columns = distance_transform_edt(clear, return_distances=False, return_indices=True)
     return _png(rgba[rows, columns, :3]), _png(255 - rgba[..., 3])
@@ -245,9 +266,9 @@ def _of_image(
     data = mask.read_bytes()
     _square(data, mask, size, prepared)  # refuses what cannot be decoded
     with open_image(data) as image:
-        found = image.size
+        found = _upright_size(image, data)
         if image.has_transparency_data:  # nothing is painted there
-            painted = image.convert("RGBA")
+            painted = _upright_rgba(image, mask)
             black = Image.new("RGBA", found, (*_BLACK, 255))
             data = _png(np.asarray(Image.alpha_composite(black, painted).convert("RGB")))
     hidden = _white(data, mask, size, prepared)

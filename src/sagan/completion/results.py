@@ -50,6 +50,7 @@ def completed(
         "candidates": [
             {
                 "class": class_names[label] if class_names else None,
+                "label": label if class_names else None,
                 "energy": energy,
                 "visible_rmse": rmse(image.pixels, one, ~image.hidden),
                 "hidden_rmse": rmse(image.pixels, one, image.hidden) if image.whole else None,
@@ -136,7 +137,7 @@ def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
     size = shown[0].image.pixels.shape[-1]
     factor = drawing.enlargement(size, tile_px)
     step = size * factor + _GAP_PX
-    names = [drawing.drawable(one.image.name, row) for row, one in enumerate(shown, start=1)]
+    names = [drawing.drawable(one.image.name, row, "image") for row, one in enumerate(shown, 1)]
     wide = min(_NAME_PX, max(drawing.text_width(name, _TEXT_PX) for name in names))
     searched = any(one.record["classes"] for one in shown)
     left, top = _MARGIN_PX + wide + 2 * _GAP_PX, _MARGIN_PX + _TEXT_PX + _GAP_PX
@@ -164,7 +165,7 @@ def sheet(results: Sequence[Completed], tile_px: int) -> Image.Image:
                 page.paste(drawing.enlarge(tile, factor), (left + column * step, y))
         for column, found in enumerate(one.record["candidates"] if searched else (), start=2):
             middle = left + column * step + size * factor // 2
-            text = drawing.drawable(found["class"], column - 1)
+            text = drawing.drawable(found["class"], found["label"])
             write(text, middle, y + size * factor + 2, step, "mt")
     write(more, _MARGIN_PX, page.height - _MARGIN_PX, page.width, "ls")
     return page

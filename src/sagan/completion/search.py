@@ -69,13 +69,14 @@ def search(
     hidden = torch.from_numpy(image.hidden.copy())[None].to(device)
     with torch.no_grad():
         features = encoder.features(target, hidden)
-        probabilities = F.softmax(encoder.classes(F.relu(features))[0], dim=0)
-    tried = probabilities.topk(min(config.max_classes, generator.num_classes)).indices
+        log_probs = F.log_softmax(encoder.classes(F.relu(features))[0], dim=0)
+    tried = log_probs.topk(min(config.max_classes, generator.num_classes)).indices
+    of_classes = -config.class_weight * log_probs
     if class_label is not None:
         tried = torch.tensor([class_label], device=device)
+        of_classes = torch.zeros_like(log_probs)
     each = [1] * len(tried) if len(tried) > 1 else [2 * config.candidates]
     latents, labels = _starts(encoder, features, tried, each, config.seed)
-    of_classes = -config.class_weight * probabilities.log() * (class_label is None)
     problem = _Problem(
         generator, target, hidden, config, of_classes=of_classes, discriminator=discriminator
     )
@@ -93,7 +94,7 @@ def search(
     latents, labels = latents[best], labels[best]
     with torch.no_grad():
         made = to_uint8(generator(latents, labels))
-    posterior = dict(zip(tried.tolist(), probabilities[tried].tolist(), strict=True))
+    posterior = dict(zip(tried.tolist(), log_probs[tried].exp().tolist(), strict=True))
     return Found(
         made.cpu(),
         latents.cpu(),

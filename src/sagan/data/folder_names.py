@@ -107,14 +107,19 @@ def is_no_image(name: str) -> bool:
 def warn_ignored(root: Path, classes_by_split: Mapping[str, Iterable[str]]) -> None:
     """Warn once of what is ignored in the class folders of an image folder, with counts."""
     found: Counter[str] = Counter()
+    places: set[Path] = set()
     for split, classes in classes_by_split.items():
         of_split = _ignored(root / split)
         found.update({k: n for k, n in of_split.items() if k[-1] != "/" or k[:-1] in _NO_CLASSES})
         for name in classes:
-            found.update(_ignored(root / split / name))
+            folder = root / split / name
+            found.update(_ignored(folder))
+            if folder.is_symlink():
+                places.add(folder.resolve())
     if found:
         kinds = [f"{number:,} {kind}" for kind, number in found.most_common()]
-        _warn_no_images(root, first_five(kinds))
+        # of links to class folders, those folders: not what this project made
+        _warn_no_images(Path(os.path.commonpath(places)) if places else root, first_five(kinds))
 
 
 @cache

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from scipy.ndimage import binary_erosion
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.pixels import to_uint8
 from sagan.completion.blending import blend
+from sagan.completion.chosen import preparation
 from sagan.completion.config import CompletionConfig
 from sagan.completion.encoder import Encoder, obtain_encoder
 from sagan.completion.inputs import MaskedImage, read_images
@@ -58,6 +61,8 @@ class Completer:
         self.bundle, self.shards = bundle, shards
         self._device, self._encoders = torch.device(device), encoders
         self._config = config or CompletionConfig()
+        self._training = Lock()  # a cancelled completion goes on training the encoder
+        self.computing = 0  # completions that are being searched
         wanted = (bundle.image_size, bundle.image_channels)
         if shards is not None and (shards.image_size, shards.image_channels) != wanted:
             raise ValueError(
@@ -93,13 +98,16 @@ class Completer:
         return val.read(np.array(firsts)).numpy()
 
     def read(self, path: Path) -> Pixels:
-        """An image file, cut to the generator's square: uint8 [C, S, S].
+        """An image file, made a square as the shards' images were: uint8 [C, S, S].
 
         Raises:
             ValueError: If it cannot be decoded.
         """
         size, channels = self.bundle.image_size, self.bundle.image_channels
-        (image,) = read_images([path], NONE, size=size, channels=channels, seed=0)
+        options: dict[str, Any] = {"size": size, "channels": channels, "seed": 0}
+        if self.shards is not None:
+            options["prepared"] = preparation(self.shards)
+        (image,) = read_images([path], NONE, **options)
         return image.pixels
 
     def complete(self, image: Pixels, hidden: Mask, class_label: int | None) -> Iterator[Found]:
@@ -111,23 +119,30 @@ class Completer:
             class_label: None: unknown.
 
         Raises:
-            ValueError: If all of the image is hidden, or nothing.
+            OSError: If the encoder cannot be written.
+            ValueError: If all of the image is hidden, or nothing; if the encoder is damaged.
         """
         if hidden.all():
             raise ValueError("all of the image is hidden, so that nothing says what it is")
         if not hidden.any():
             raise ValueError("nothing is hidden: paint over a part of the image")
         masked, steps = MaskedImage("image", image, hidden, whole=True), self._config.refine_steps
-        for stage in (0, steps // 3, steps):
-            config = self._config.model_copy(update={"refine_steps": stage})
-            yield search(
-                masked,
-                self._generator,
-                self._encoder,
-                config,
-                class_label=class_label,
-                device=self._device,
-            )
+        self.computing += 1
+        try:
+            with self._training:
+                encoder = self._encoder
+            for stage in (0, steps // 3, steps):
+                config = self._config.model_copy(update={"refine_steps": stage})
+                yield search(
+                    masked,
+                    self._generator,
+                    encoder,
+                    config,
+                    class_label=class_label,
+                    device=self._device,
+                )
+        finally:
+            self.computing -= 1
 
     def attention(self, found: Found, index: int, hidden: Mask) -> list[tuple[Image.Image, str]]:
         """A completion, then where its hole attends in each layer, with a line about each."""

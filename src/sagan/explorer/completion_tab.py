@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from sagan.common.naming import full_names
+from sagan.common.terminal import format_error
 from sagan.completion.masks import REGIONS, Mask, region
 from sagan.completion.results import rmse
 from sagan.explorer.completer import IMAGES_OFFERED, Completer, Pixels, blended
@@ -21,7 +22,7 @@ NOTE = (
     "Choose or upload an image, and paint over what is to be hidden. The generator invents it; "
     "it does not know it, and cannot say who is in a picture."
 )
-WAIT = "The first completion trains an encoder, which takes some minutes."
+WAIT = "A generator's first completion trains an encoder, which takes minutes and is kept."
 
 
 class CompletionTab:
@@ -63,7 +64,10 @@ class CompletionTab:
         mask.change(self.draw, **redraw)
         shown = [row, *(widget for pair in maps for widget in pair)]
         done = complete.click(
-            self.complete, [image, editor, label], [made, said, found, hidden]
+            self.complete,
+            [image, editor, label],
+            [made, said, found, hidden],
+            show_progress_on=made,  # else it covers the line below too
         ).success(self.best, [found, hidden], shown)
         # another image: what is shown, or still computed, is not of it
         cleared = [made, said, found, row]
@@ -84,7 +88,7 @@ class CompletionTab:
         try:
             return self._completer.read(Path(path))
         except (OSError, ValueError) as error:
-            text = str(error).replace(path, Path(path).name)
+            text = format_error(error).replace(path, Path(path).name)
             raise gr.Error(text, print_exception=False) from None
 
     def clear(self) -> list[Any]:
@@ -124,8 +128,8 @@ class CompletionTab:
                 )
                 pictures = blended(image, found, hidden)
                 yield [list(zip(pictures, captions, strict=True)), said, found, hidden]
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        except (OSError, ValueError) as error:
+            raise gr.Error(format_error(error), print_exception=False) from None
 
     def best(self, found: Any, hidden: Mask) -> list[Any]:  # noqa: ANN401
         """Where the best completion attends."""

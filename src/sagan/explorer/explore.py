@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import gradio as gr
-from gradio import routes
+from gradio import processing_utils, routes
+from PIL import Image
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _GRADIO_FOLDER = "GRADIO_TEMP_DIR"
 _GRADIO_DEFAULT = "DEFAULT_TEMP_DIR"  # read when Gradio is imported; each page makes a folder in it
+_GRADIO_SAVES = "save_pil_to_cache"
+_saving = Lock()
 HOST = "127.0.0.1"
 FONTS = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]  # the reader's own: nothing is fetched
 MONO = ["ui-monospace", "Consolas", "monospace"]
@@ -103,6 +107,9 @@ def explore(
             blocks.block_thread()
         except KeyboardInterrupt:  # a moment before Gradio waits for it
             blocks.close(verbose=False)
+    if completer.computing:  # torch aborts a process that ends while another thread computes
+        logging.shutdown()
+        os._exit(0)
 
 
 @contextmanager
@@ -128,6 +135,7 @@ def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool 
     Raises:
         OSError: when the port is taken.
     """
+    setattr(processing_utils, _GRADIO_SAVES, saved_once)
     theme = gr.themes.Default(
         primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=MONO
     )  # light or dark as the system is set
@@ -151,3 +159,25 @@ def launch(blocks: gr.Blocks, port: int | None, folder: str, *, inbrowser: bool 
         which = f"port {port} is in use" if port is not None else "no free port from 7860 to 7959"
         raise OSError(f"{which}; choose another with --port, or leave it out") from None
     guard(blocks)
+
+
+def saved_once(
+    img: Image.Image,
+    cache_dir: str,
+    name: str = "image",
+    format: str = "webp",  # noqa: A002 - named by Gradio
+) -> str:
+    """The file of a picture, named by its content and written if it is not there.
+
+    Gradio's own function writes it anew each time, also while a browser reads it, which then gets
+    a part of the picture.
+    """
+    content = processing_utils.encode_pil_to_bytes(img, format)
+    path = Path(cache_dir, processing_utils.hash_bytes(content), f"{name}.{format}").resolve()
+    with _saving:
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".saving")
+            temporary.write_bytes(content)
+            temporary.replace(path)
+    return str(path)

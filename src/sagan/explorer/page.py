@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import gradio as gr
 
 from sagan.common.naming import full_names
+from sagan.common.terminal import format_error
 from sagan.explorer import pictures
 from sagan.explorer.candidates import Candidate
 from sagan.explorer.completer import Completer
@@ -39,6 +41,7 @@ class Page:
         self._first = candidates[0].explorer.bundle
         self._names = list(full_names(self._first.class_names, self._first.class_titles))
         self._folder = folder
+        self._writing = Lock()  # Gradio calls from several threads, perhaps for the same sample
 
     def blocks(self) -> gr.Blocks:
         """Lay out the widgets and connect their callbacks."""
@@ -218,11 +221,12 @@ class Page:
         number = self._candidates.index(candidate)
         name = f"sample-{abs(hash((latent_point, number))):016x}"
         png, npz = self._folder / f"{name}.png", self._folder / f"{name}.npz"
-        pictures.write_png(png, explorer.view(latent_point))
-        if latent_point.label is None:
-            none = gr.DownloadButton("Latents (not between classes)", interactive=False)
-            return [gr.DownloadButton(value=str(png)), none]
-        pictures.write_latents(npz, explorer, latent_point)
+        with self._writing:
+            _error_on_page(pictures.write_png, png, explorer.view(latent_point))
+            if latent_point.label is None:
+                none = gr.DownloadButton("Latents (not between classes)", interactive=False)
+                return [gr.DownloadButton(value=str(png)), none]
+            _error_on_page(pictures.write_latents, npz, explorer, latent_point)
         kept = gr.DownloadButton("Latents (NPZ)", value=str(npz), interactive=True)
         return [gr.DownloadButton(value=str(png)), kept]
 
@@ -264,11 +268,11 @@ def _picture(title: str, name: str, kind: str) -> gr.Image:
 
 
 def _error_on_page(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
-    """Call a function; the page shows its ValueError."""
+    """Call a function; the page shows what it raises of a wrong value or of the disk."""
     try:
         return function(*arguments)
-    except ValueError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+    except (OSError, ValueError) as error:
+        raise gr.Error(format_error(error), print_exception=False) from None
 
 
 def _latent_point(ends: Sequence[Any], index: int) -> LatentPoint:

@@ -217,11 +217,12 @@ def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     build_expectations(read_suites(catalog.load(SUITES), config).expected)
 
 
-def check_inception_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse an evaluation without the Inception weights that it needs; warn where one may follow.
+def check_features(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse an evaluation in features that it cannot have; warn where one may follow.
 
     Raises:
-        FileNotFoundError: naming the file that must be fetched by hand.
+        FileNotFoundError: naming the file of Inception's weights, to be fetched by hand.
+        ValueError: if a classifier's are asked for, and the shards are of one class.
     """
     running = _namespaces(pipeline)
     if not running & {"training", "evaluation"}:
@@ -229,13 +230,17 @@ def check_inception_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
     from sagan.metrics.config import EvaluationConfig
 
     config = parameters_of(catalog, "evaluation", EvaluationConfig)
-    if config.features != "inception":
+    facts = (shard_facts(catalog) if SHARDS in pipeline.inputs() else None) or {}
+    classes = len(facts.get("class_names", ()))
+    if config.features != "inception" and classes != 1:
         return
+    from sagan.metrics.features.extractor import require_classes
     from sagan.metrics.features.inception import require_weights
 
     try:
+        require_classes(config, classes)
         require_weights(config)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         if "evaluation" in running:
             raise
         logger.warning("training continues, but: %s", error)
@@ -294,6 +299,6 @@ CHECKS: tuple[Check, ...] = (
     check_weights,
     check_study,
     check_expectations,
-    check_inception_weights,
+    check_features,
     check_completion,
 )

@@ -129,15 +129,28 @@ def training_curves_figure(journal: Journal, points: int) -> "Figure":
     )
 
 
-def _score_charts(journal: Journal) -> Iterator[Chart]:
-    """One chart per metric of the evaluations during training."""
+def single_scores(journal: Journal) -> dict[str, float]:
+    """The scores while training that are alone, which are no curve, by name."""
+    found = _scores(journal).items()
+    return {f"{words(metric)}, while training": y for metric, [(_, y), *more] in found if not more}
+
+
+def _scores(journal: Journal) -> dict[str, list[tuple[float, float]]]:
+    """Images seen and value of each evaluation during training, by metric."""
     found: dict[str, list[tuple[float, float]]] = {}
     for record in journal:
         value = record.get("value") if record.get("event") == "score" else None
         if isinstance(value, int | float) and isfinite(value):
             point = (float(record["images_seen"]), float(value))
             found.setdefault(str(record["metric"]), []).append(point)
-    for metric, points in found.items():
+    return found
+
+
+def _score_charts(journal: Journal) -> Iterator[Chart]:
+    """One chart per metric of the evaluations during training, if there are several."""
+    for metric, points in _scores(journal).items():
+        if len(points) == 1:
+            continue
         name = words(metric)
         mark, direction = _best(metric, points)
         curve = Curve(name, [x for x, _ in points], [y for _, y in points])

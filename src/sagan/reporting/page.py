@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from sagan.common.naming import full_names, short_names
-from sagan.html.format import table_rows
+from sagan.html.format import table_rows, words
 from sagan.html.images import data_uri
 from sagan.html.pages import render
 from sagan.reporting import pictures, summary_section
 from sagan.reporting.config import ReportingConfig
-from sagan.reporting.curves import Journal, charts
+from sagan.reporting.curves import Journal, charts, single_scores
 from sagan.reporting.data_section import data_summary
 from sagan.reporting.metrics_section import metric_tables
 
@@ -62,6 +63,7 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         attention_maps=data_uri(contents.attention_maps),
         weights=summary_section.weights_in_words(bundle.get("facts", {})),
         has_raw="raw" in bundle,
+        truncation=_plain(contents.parameters.get("sampling", {})).get("truncation"),
         data=data_summary(contents.validation_report, config.classes_listed),
         parameters=[
             (name, table_rows(contents.parameters[name])) for name in _in_order(contents.parameters)
@@ -92,11 +94,13 @@ def _summary(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _training(config: ReportingConfig, c: Contents) -> dict[str, Any]:
     events = [record for record in c.journal if record.get("event", "score") != "score"]
+    facts = {words(k): v for k, v in c.summary.items() if k != "fingerprint"}
+    made_on = {words(k): v for k, v in c.summary.get("fingerprint", {}).items()}
     return {
         "charts": charts(c.journal, config.curve_points),
         "events": [summary_section.event(record) for record in events],
-        "training": table_rows({k: v for k, v in c.summary.items() if k != "fingerprint"}),
-        "environment": table_rows(c.summary.get("fingerprint", {})),
+        "training": table_rows(facts | single_scores(c.journal)),
+        "environment": table_rows(made_on),
     }
 
 
@@ -131,6 +135,10 @@ def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:
         "small": side < SMALLEST_TILE_PX,  # enlarged with visible pixels
         "many_classes": len(classes) < len(c.bundle["class_names"]),
     }
+
+
+def _plain(parameters: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
+    return parameters.model_dump() if isinstance(parameters, BaseModel) else parameters
 
 
 def _in_order(parameters: Mapping[str, Any]) -> list[str]:

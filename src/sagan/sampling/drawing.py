@@ -25,10 +25,13 @@ def font(size_px: int, text: str = "") -> Font:
     return ImageFont.truetype(file, size_px) if file else ImageFont.load_default(size_px)
 
 
-def drawable(name: str, number: int) -> str:
-    """A class's name as one line that can be drawn, or its number: no font has its letters."""
+def drawable(name: str, number: int, kind: str = "class") -> str:
+    """A name of a class as one line that can be drawn, or its number: no font has its letters.
+
+    `kind`: what else is named.
+    """
     text = unicodedata.normalize("NFC", visible(name))
-    return text if text.isascii() or _font_file(text) else f"class {number}"
+    return text if text.isascii() or _font_file(text) else f"{kind} {number}"
 
 
 @cache

@@ -144,13 +144,13 @@ def open_image(data: bytes) -> Image.Image:
     """
     tga = ("TGA",) if data.endswith(_TGA_END) else ()
     try:
-        return Image.open(io.BytesIO(data), formats=(*FORMATS, *_optional_formats(), *tga))
+        return Image.open(io.BytesIO(data), formats=(*FORMATS, *optional_formats(), *tga))
     except UnidentifiedImageError:  # its own words name an object in memory
         raise UnidentifiedImageError(_describe_content(data)) from None
 
 
 @cache
-def _optional_formats() -> tuple[str, ...]:
+def optional_formats() -> tuple[str, ...]:
     """AVIF and HEIF, as far as the installed packages decode them."""
     if find_spec("pillow_heif"):
         import_module("pillow_heif").register_heif_opener()
@@ -196,7 +196,7 @@ def _describe_content(data: bytes) -> str:
     brand = data[8:12].decode("latin-1") if data[4:8] == b"ftyp" else ""
     if brand in _BRANDS:
         name, package = _BRANDS[brand]
-        if {"HEIC": "HEIF"}.get(name, name) in _optional_formats():
+        if {"HEIC": "HEIF"}.get(name, name) in optional_formats():
             return f"damaged {name} image"
         return (
             f"{name} image, which needs {package}; install it, or convert the image to PNG or JPEG"

@@ -18,7 +18,12 @@ from sagan.common.files import json_sha256, replacing_file
 from sagan.common.progress import progress_bar
 from sagan.data.config import ManifestConfig
 from sagan.data.image_folder import ImageFolder, ImagePath
-from sagan.data.manifest.inspection import ImageFacts, escape_name, inspect_image
+from sagan.data.manifest.inspection import (
+    ImageFacts,
+    escape_name,
+    inspect_image,
+    optional_formats,
+)
 from sagan.data.manifest.pillow_warnings import named_warnings
 from sagan.data.parallel import ordered_map
 
@@ -53,6 +58,7 @@ def inspect_in_parts(
     total = sum(folder.facts()["images"].values())
     home = None if workspace is None else _parts_folder(workspace, config)
     images, found = iter(folder), 0
+    optional_formats()  # its import takes seconds at a cold start, no part of the time left
     with named_warnings(), progress_bar("checking images", total) as bar:
         for number in count():
             places = list(islice(images, PART_IMAGES))

@@ -6,6 +6,7 @@ sound store of the same key is reused; the finished shards of an incomplete one 
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -24,7 +25,6 @@ from sagan.common.text import visible
 from sagan.data.config import PreprocessingConfig
 from sagan.data.image_folder import SPLITS
 from sagan.data.manifest.build import ImageRecord, hash_records
-from sagan.data.manifest.pillow_warnings import named_warnings, reading
 from sagan.data.parallel import ordered_map
 from sagan.data.resizing import RULE_VERSION, squares
 from sagan.data.shards.store import FORMAT_VERSION, REMEDY, ShardStore, content_key, index_checksum
@@ -108,17 +108,16 @@ def load_resized(
             f"expected {record.sha256[:12]}...; {again}"
         )
     try:
-        with reading(record.path):
-            return squares(
-                data,
-                sizes,
-                config.resizer,
-                upright=config.orientation == "upright",
-                white_level=config.white_level,
-                fit=config.fit,
-                pad_colour=config.pad_colour,
-                channels=config.channels,
-            )
+        return squares(
+            data,
+            sizes,
+            config.resizer,
+            upright=config.orientation == "upright",
+            white_level=config.white_level,
+            fit=config.fit,
+            pad_colour=config.pad_colour,
+            channels=config.channels,
+        )
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise ValueError(f"{place} cannot be decoded: {error}; {again}") from error
 
@@ -175,6 +174,8 @@ def _make(
     config: PreprocessingConfig,
 ) -> list[ShardStore]:
     """Make the stores that are missing in one pass over the images."""
+    import torchvision.io  # noqa: F401 - takes seconds at a cold start, no part of the time left
+
     writers = [StoreWriter(workspace / f["key"], f, shards) for f in facts]
     _announce(workspace, shards, writers)
     todo = [shard for shard in shards if any(writer.lacks(shard) for writer in writers)]
@@ -184,7 +185,8 @@ def _make(
     def load(record: ImageRecord) -> list[NDArray[np.uint8]]:
         return load_resized(root, sizes, config, record)
 
-    with _one_torch_thread(), named_warnings():
+    with _one_torch_thread(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")  # validation has told of them
         every = (record for shard in todo for record in shard.images)
         loaded = ordered_map(load, every, config.workers)
         rows = iter(progress_bar("resizing", count, iterable=loaded))

@@ -31,7 +31,8 @@ def feature_extractor(
         FileNotFoundError: if Inception is asked for and its weights are missing.
         ValueError: if its weights are not the expected ones, or as `require_classes`.
     """
-    require_classes(config, shards)
+    if config.features == "classifier":  # saved statistics have no classes
+        require_classes(config, shards.num_classes)
     weights = require_weights(config)
     if weights is not None:
         return InceptionFeatures(weights, device, config.inception_resizer)
@@ -43,13 +44,13 @@ def feature_extractor(
     return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))
 
 
-def require_classes(config: EvaluationConfig, shards: TrainingImages) -> None:
+def require_classes(config: EvaluationConfig, num_classes: int) -> None:
     """Check that there are classes for a classifier to tell apart.
 
     Raises:
         ValueError: if its features are asked for and there is one class.
     """
-    if config.features == "classifier" and shards.num_classes == 1:
+    if config.features == "classifier" and num_classes == 1:
         raise ValueError(
             "evaluation.features: classifier needs several classes, the images have one: a "
             "classifier would learn nothing, and its features would be random; set features: "

@@ -144,7 +144,7 @@ def require_scoring(config: TrainingConfig, shards: ShardStore, on_score: OnScor
         from sagan.metrics.features.inception import require_weights
 
         require_weights(config.scoring.evaluation)
-        require_classes(config.scoring.evaluation, shards)
+        require_classes(config.scoring.evaluation, shards.num_classes)
 
 
 @contextmanager
