@@ -43,7 +43,7 @@ lint: $(READY)
 # the pages of docs/ as a site in site/; `.venv/bin/mkdocs serve` shows it while one writes
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo 'site/index.html'
+	@echo 'site/index.html; with its search, which needs a server: .venv/bin/mkdocs serve'
 
 # every command of README and docs, typed in a fresh clone with small budgets; docs/contributing.md
 commands: $(READY)

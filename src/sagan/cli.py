@@ -1,5 +1,8 @@
 """Kedro's entry to the project's own commands: `kedro run` and `kedro explore`."""
 
+import os
+import warnings
+
 import click
 
 from sagan.processes.signals import exit_on_signal
@@ -7,6 +10,11 @@ from sagan.processes.signals import exit_on_signal
 with exit_on_signal():  # a Ctrl-C ends in one line, not in Kedro's traceback
     from sagan.commands.explore import explore
     from sagan.commands.run import run
+
+# of Kedro-Viz's own, in this process and in its server's; users cannot act on it
+_OF_VIZ = "ORJSONResponse is deprecated"
+warnings.filterwarnings("ignore", message=_OF_VIZ)
+os.environ.setdefault("PYTHONWARNINGS", f"ignore:{_OF_VIZ}")
 
 __all__ = ["cli", "run"]
 

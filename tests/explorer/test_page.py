@@ -16,6 +16,7 @@ from gradio import Blocks, processing_utils
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion.config import CompletionConfig, EncoderConfig
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
@@ -182,6 +183,11 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
 
 
+def test_a_completions_progress_does_not_cover_the_line_below(opened: Page) -> None:
+    code = "window.gradio_config.dependencies.filter(one => one.show_progress_on).length"
+    assert opened.evaluate(code) == 1
+
+
 def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(
     opened: Page, capsys
 ) -> None:
@@ -290,3 +296,38 @@ def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) ->
     explore(both.path)
     assert list(tmp_path.iterdir()) == []
     assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+@pytest.mark.parametrize("computing", [0, 1])
+def test_a_page_that_still_computes_ends_before_torch_can_abort(
+    computing: int, both, monkeypatch
+) -> None:
+    """Torch calls std::terminate where Python ends while another thread computes."""
+
+    def stop(blocks: Blocks) -> None:
+        blocks.close(verbose=False)
+        raise KeyboardInterrupt
+
+    begin, left = Completer.__init__, []
+
+    def begun(completer: Completer, *given) -> None:
+        begin(completer, *given)
+        completer.computing = computing
+
+    monkeypatch.setattr(Completer, "__init__", begun)
+    monkeypatch.setattr(Blocks, "block_thread", stop)
+    monkeypatch.setattr(os, "_exit", left.append)
+    explore(both.path)
+    assert left == [0] * computing
+
+
+def test_a_search_counts_as_computing_until_it_ends(both, tmp_path) -> None:
+    quick = CompletionConfig(refine_steps=3, encoder=EncoderConfig(steps=1))
+    completer = Completer(GeneratorBundle.open(both.path), "cpu", tmp_path, None, quick)
+    image = completer.offered[0]
+    hidden = np.arange(image[0].size).reshape(image[0].shape) < image[0].size // 2
+    search = completer.complete(image, hidden, None)
+    next(search)
+    assert completer.computing == 1
+    search.close()
+    assert completer.computing == 0

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -146,3 +148,13 @@ def test_panel_of_the_static_page_shows_the_preview(
     if not said:
         width = preview.evaluate("image => image.decode().then(() => image.naturalWidth)")
         assert width > 100
+
+
+def test_the_servers_process_does_not_warn_of_what_nobody_can_act_on() -> None:
+    """Kedro-Viz starts it anew, so that only the environment reaches it."""
+    code = (
+        "import sagan.cli, subprocess, sys; import kedro_viz.api.apps; "
+        "subprocess.run([sys.executable, '-c', 'import kedro_viz.api.apps'], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Deprecat" not in done.stderr

@@ -40,6 +40,13 @@ def test_the_protocol_is_told_in_words_and_what_is_missing_by_name():
         "Protocol quick, a first look; evaluation.protocol=null measures in full. 1,000 samples"
     )
 
+    halves = quick | {"self_test": {"between": "even and odd images of train"}}
+    halves["classifier"] = {"val_split": "every 10th of train, held out"}
+    assert (
+        "balanced accuracy on every 10th of train, held out."
+        in (metric_tables(halves)["comparability"])
+    )
+
 
 def test_the_truncation_curve_has_its_axis_and_is_in_order():
     unordered = run.metrics()["details"]["truncation_sweep"][::-1]
@@ -89,6 +96,9 @@ def test_precision_over_recall_has_generator_real_images_and_the_sweep():
     assert chart.curves[2].line, "the sweep's points are joined"
     assert chart.unit_square
 
+    alone = {"precision": 0.9, "recall": 0.1, "self_test": {}}
+    assert precision_recall_chart(alone) == []
+
 
 def test_a_metrics_file_without_the_later_numbers_still_gives_tables():
     old = {"fid": 18.28, "self_test": {"fid": 2.0}, "warnings": [], "protocol": {"samples": {}}}
@@ -106,7 +116,8 @@ def test_the_first_numbers_stay_a_handful():
 
     tiles = [name for name, *_ in headline(run.bundle_config(), run.summary(), many)]
 
-    assert tiles[:4] == ["fd classifier", "recognised", "recall", "precision"]
+    assert tiles[:2] == ["Fréchet distance (fd_classifier)", "recognised as their class"]
+    assert tiles[2:4] == ["recall", "precision"]
     assert len(tiles) <= 11
 
 
@@ -117,8 +128,8 @@ def test_the_first_numbers_say_their_direction_chance_and_what_real_images_reach
     notes = {name: note for name, _, note in headline(run.bundle_config(), run.summary(), metrics)}
 
     classes = len(run.bundle_config()["class_names"])
-    assert notes["fd classifier"] == "lower is better; real images 0.25"
-    assert notes["recognised"] == (
+    assert notes["Fréchet distance (fd_classifier)"] == "lower is better; real images 0.25"
+    assert notes["recognised as their class"] == (
         f"higher is better; by chance {1 / classes:.1%}; real images 90.0%"
     )
     assert notes["training time"] == ""

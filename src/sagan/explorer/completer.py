@@ -62,6 +62,7 @@ class Completer:
         self._device, self._encoders = torch.device(device), encoders
         self._config = config or CompletionConfig()
         self._training = Lock()  # a cancelled completion goes on training the encoder
+        self.computing = 0  # completions that are being searched
         wanted = (bundle.image_size, bundle.image_channels)
         if shards is not None and (shards.image_size, shards.image_channels) != wanted:
             raise ValueError(
@@ -125,19 +126,23 @@ class Completer:
             raise ValueError("all of the image is hidden, so that nothing says what it is")
         if not hidden.any():
             raise ValueError("nothing is hidden: paint over a part of the image")
-        with self._training:
-            encoder = self._encoder
         masked, steps = MaskedImage("image", image, hidden, whole=True), self._config.refine_steps
-        for stage in (0, steps // 3, steps):
-            config = self._config.model_copy(update={"refine_steps": stage})
-            yield search(
-                masked,
-                self._generator,
-                encoder,
-                config,
-                class_label=class_label,
-                device=self._device,
-            )
+        self.computing += 1
+        try:
+            with self._training:
+                encoder = self._encoder
+            for stage in (0, steps // 3, steps):
+                config = self._config.model_copy(update={"refine_steps": stage})
+                yield search(
+                    masked,
+                    self._generator,
+                    encoder,
+                    config,
+                    class_label=class_label,
+                    device=self._device,
+                )
+        finally:
+            self.computing -= 1
 
     def attention(self, found: Found, index: int, hidden: Mask) -> list[tuple[Image.Image, str]]:
         """A completion, then where its hole attends in each layer, with a line about each."""

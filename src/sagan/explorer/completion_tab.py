@@ -64,7 +64,10 @@ class CompletionTab:
         mask.change(self.draw, **redraw)
         shown = [row, *(widget for pair in maps for widget in pair)]
         done = complete.click(
-            self.complete, [image, editor, label], [made, said, found, hidden]
+            self.complete,
+            [image, editor, label],
+            [made, said, found, hidden],
+            show_progress_on=made,  # else it covers the line below too
         ).success(self.best, [found, hidden], shown)
         # another image: what is shown, or still computed, is not of it
         cleared = [made, said, found, row]

@@ -107,6 +107,9 @@ def explore(
             blocks.block_thread()
         except KeyboardInterrupt:  # a moment before Gradio waits for it
             blocks.close(verbose=False)
+    if completer.computing:  # torch aborts a process that ends while another thread computes
+        logging.shutdown()
+        os._exit(0)
 
 
 @contextmanager

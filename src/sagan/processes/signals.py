@@ -29,11 +29,11 @@ class TrainingInterrupted(SystemExit):
 
 def describe_signal(number: int) -> str:
     """A signal that ended a process, with its likely cause where it has one."""
-    causes = {
+    causes: dict[int, str] = {
         signal.SIGKILL: " (out of memory, perhaps)",
         signal.SIGABRT: " (aborted by a library, such as NCCL after its time-out)",
     }
-    return f"signal {number}{causes.get(signal.Signals(number), '')}"
+    return f"signal {number}{causes.get(number, '')}"
 
 
 class StopRequest:
@@ -110,9 +110,10 @@ def leave_kedro_run_on_signal() -> None:
     Kedro imports its plugins between the project's settings and its commands, which handle signals
     themselves. Other commands, such as Kedro's IPython, need Python's own handlers.
     """
-    program, words = Path(sys.argv[0]).name, sys.argv[1:]
+    program, *words = sys.argv
+    command = next((word for word in words if not word.startswith("-")), "")
     in_main = threading.current_thread() is threading.main_thread()
-    if program == "kedro" and {"run", "explore"} & {*words} and in_main:
+    if Path(program).name == "kedro" and command in {"run", "explore"} and in_main:
         for number in handled_signals():
             signal.signal(number, _leave)
 

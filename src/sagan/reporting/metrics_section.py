@@ -84,7 +84,9 @@ def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> di
             }
             for name, value in scores.items()
         ],
-        "comparability": _comparability(metrics.get("protocol", {}), self_test),
+        "comparability": _comparability(
+            metrics.get("protocol", {}), self_test, metrics.get("classifier", {})
+        ),
         "missing": ", ".join(_missing(scores)),
         "rest": table_rows(rest | beside | {"real images against real images": self_test}),
         "protocol": table_rows(metrics.get("protocol", {})),
@@ -148,7 +150,7 @@ def class_distances(details: Facts, titles: Mapping[str, str]) -> list[dict[str,
 
 
 def precision_recall_chart(metrics: Facts) -> list[Chart]:
-    """Precision over recall: generator, real images, and the truncations of a sweep; or nothing.
+    """Precision over recall of the generator beside others, real images or a sweep; or nothing.
 
     Args:
         metrics: The metrics file.
@@ -172,7 +174,7 @@ def precision_recall_chart(metrics: Facts) -> list[Chart]:
         y_label="precision",
         unit_square=True,
     )
-    return [chart] if curves else []
+    return [chart] if len(curves) > 1 else []  # one point alone is in the table
 
 
 def _sweep(details: Facts) -> list[Facts]:
@@ -195,7 +197,7 @@ def _interval(name: str, interval: Mapping[str, Any] | None) -> str:
     return f"{low} to {high} ({interval['level']:.0%}, {interval['method']})"
 
 
-def _comparability(protocol: Facts, real: Facts) -> str:
+def _comparability(protocol: Facts, real: Facts, classifier: Facts) -> str:
     """The protocol in sentences: what the numbers may be compared with."""
     samples, reference = protocol.get("samples", {}), protocol.get("reference", {})
     name = protocol.get("name")
@@ -211,9 +213,11 @@ def _comparability(protocol: Facts, real: Facts) -> str:
             f"{reference['count']:,} real images of {split or 'the reference'}{drawn}."
         )
     if "between" in real:
+        held_out = classifier.get("val_split", "val")
+        tested_on = "validation images" if held_out == "val" else held_out
         sentences.append(
             f"Last column: the same numbers of real images, {real['between']}; recognised: the "
-            "classifier's balanced accuracy on validation images."
+            f"classifier's balanced accuracy on {tested_on}."
         )
     return " ".join([*sentences, "Numbers of another protocol are not comparable."])
 

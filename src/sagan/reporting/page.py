@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from sagan.common.naming import full_names, short_names
-from sagan.html.format import table_rows
+from sagan.html.format import table_rows, words
 from sagan.html.images import data_uri
 from sagan.html.pages import render
 from sagan.reporting import pictures, summary_section
@@ -94,12 +94,13 @@ def _summary(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _training(config: ReportingConfig, c: Contents) -> dict[str, Any]:
     events = [record for record in c.journal if record.get("event", "score") != "score"]
-    facts = {k: v for k, v in c.summary.items() if k != "fingerprint"}
+    facts = {words(k): v for k, v in c.summary.items() if k != "fingerprint"}
+    made_on = {words(k): v for k, v in c.summary.get("fingerprint", {}).items()}
     return {
         "charts": charts(c.journal, config.curve_points),
         "events": [summary_section.event(record) for record in events],
         "training": table_rows(facts | single_scores(c.journal)),
-        "environment": table_rows(c.summary.get("fingerprint", {})),
+        "environment": table_rows(made_on),
     }
 
 

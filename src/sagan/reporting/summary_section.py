@@ -13,16 +13,16 @@ _SHARES = {
     *("memorisation", "near_copies"),
 }
 # the scores among the headline numbers: first what a generator that learnt nothing cannot reach
-_HEADLINE = (
-    "fid",
-    "fid_pil_bicubic",
-    "fd_classifier",
-    "fd_rotation",
-    "recognised",
-    "recall",
-    "precision",
-    "diversity_mean",
-)
+_HEADLINE = {
+    "fid": "FID",
+    "fid_pil_bicubic": "FID, PIL's bicubic",
+    "fd_classifier": "Fréchet distance (fd_classifier)",
+    "fd_rotation": "Fréchet distance (fd_rotation)",
+    "recognised": "recognised as their class",
+    "recall": "recall",
+    "precision": "precision",
+    "diversity_mean": "diversity within a class",
+}
 # events of a healthy run; any other is a warning, also one that a later version writes
 _ORDINARY_EVENTS = {"resumed", "interrupted", "score", "started_from"}
 _WARNINGS_SHOWN = 8  # of the training, at the top of the page; the section Training has all
@@ -34,8 +34,8 @@ def headline(bundle: Facts, summary: Facts, metrics: Facts | None) -> list[tuple
     classes = len(bundle["class_names"])
     grey = ", grey" if bundle.get("channels") == 1 else ""
     tiles = [
-        (words(name), format_score(name, found[name]), _held_against(name, real, classes))
-        for name in _HEADLINE
+        (label, format_score(name, found[name]), _held_against(name, real, classes))
+        for name, label in _HEADLINE.items()
         if name in found
     ]
     return [

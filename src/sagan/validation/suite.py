@@ -292,7 +292,7 @@ def _named_rows(
     """Name and values of the rows that the library lists, if rows have names."""
     for label in (found.get("partial_unexpected_index_list") or []) if row_name else []:
         row = rows.loc[label]
-        values = [row[name] for name in columns if name != row_name]
+        values = [row[n] for n in columns if n != row_name and rows[n].dtype.kind != "b"]
         yield str(row[row_name]), ", ".join(_readable(value) for value in values)
 
 
