@@ -18,12 +18,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion.config import CompletionConfig, EncoderConfig
+from sagan.explorer import pictures
 from sagan.explorer.candidates import candidates
 from sagan.explorer.completer import Completer
 from sagan.explorer.completion_tab import PAINT
 from sagan.explorer.explore import explore, launch, saved_once
 from sagan.explorer.page import Page as ExplorerPage
-from sagan.explorer.views import Endpoint, Explorer, LatentPoint
+from sagan.explorer.views import Endpoint, Explorer, LatentPoint, View
 
 
 @pytest.fixture(scope="module")
@@ -274,12 +275,23 @@ def test_a_picture_is_not_written_while_it_is_read(address: str, tmp_path) -> No
     assert (np.asarray(Image.open(first)) == np.asarray(picture)).all()
 
 
-def test_one_sample_is_drawn_for_several_pages_at_once(both, tmp_path) -> None:
+def test_one_file_is_not_written_by_two_threads_at_once(both, tmp_path, monkeypatch) -> None:
     page = ExplorerPage(candidates([both]), tmp_path)
     values = ([0], 0, 0, False, 1.0, 0.0, 1, 0, 0, (0.5, 0.5))
-    with ThreadPoolExecutor(8) as threads:
-        drawn = [threads.submit(page.draw, *values) for _ in range(40)]
-        assert len([one.result() for one in drawn]) == 40
+    writing, most, write = [], [], pictures.write_png
+
+    def slowly(path: Path, view: View) -> None:
+        writing.append(path)
+        time.sleep(0.05)
+        most.append(len(writing))
+        writing.remove(path)
+        write(path, view)
+
+    monkeypatch.setattr(pictures, "write_png", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        drawn = [threads.submit(page.draw, *values) for _ in range(8)]
+        assert len([one.result() for one in drawn]) == 8
+    assert max(most) == 1
 
 
 def test_nothing_is_left_in_the_temporary_folder(both, tmp_path, monkeypatch) -> None:
