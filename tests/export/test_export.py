@@ -150,10 +150,8 @@ def test_onnx_and_the_space_make_the_generators_images(bundle, caplog):
             pytest.importorskip(module)
     config = ExportConfig(title='A "title"', onnx=True, space=True)
     made = make_folder(config, bundle, SAMPLING, run.validation_report(), None)
-    assert [text.split(",")[0] for text in caplog.messages] == [
-        "exporting generator.pt2",
-        "exporting generator.onnx",
-    ]
+    told = [text.split(",")[0] for text in caplog.messages if text.startswith("exporting")]
+    assert told == ["exporting generator.pt2", "exporting generator.onnx"]
     path = made.path
     onnxruntime = pytest.importorskip("onnxruntime")
     latents, labels = sample_latents(3, bundle.latent_dim, 0), torch.zeros(3, dtype=torch.int64)
