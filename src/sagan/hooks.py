@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sys
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -184,6 +186,9 @@ class ProjectHooks:
             env = run_params.get("env")
             command = f"{named[-1]} --env={env}" if env else named[-1]
             given = run_params.get("runtime_params") if command.startswith(_TRAIN) else None
+            if Path(sys.argv[0]).name == "sagan":  # where the wheel is installed, without a project
+                source = [word for word in sys.argv if word.startswith("--conf-source=")]
+                command = " ".join([command.replace("kedro", "sagan", 1), *source])
             logger.info("next: %s%s", command, f" --params={_words(given)}" if given else "")
 
 

@@ -168,3 +168,12 @@ def test_the_next_command_has_the_parameters_that_it_needs(caplog, given, repeat
         ran, PIPELINES["data_validation"], DataCatalog.from_config({"data_docs": entry})
     )
     assert caplog.messages[-1] == f"next: kedro run --pipeline=train --env=mine{repeated}"
+
+
+def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> None:
+    entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/report.html"}
+    caplog.set_level("INFO", "sagan")
+    monkeypatch.setattr("sys.argv", ["/env/bin/sagan", "run", "--conf-source=conf"])
+    catalog = DataCatalog.from_config({"report": entry, "metrics": entry})
+    ProjectHooks().after_pipeline_run({}, PIPELINES["reporting"], catalog)
+    assert caplog.messages[-1] == "next: sagan run --pipeline=export --conf-source=conf"
