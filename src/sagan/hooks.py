@@ -181,6 +181,9 @@ class ProjectHooks:
         for name in _SHOWN:
             if name in pipeline.all_outputs() and (place := location(catalog.get(name))):
                 logger.info("  %s", place)
+        if "best_parameters" in pipeline.all_outputs():
+            env = run_params.get("env")
+            logger.info("next: sagan tune adopt%s", f" --env {env} --as {env}_tuned" if env else "")
         named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
         if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
             env = run_params.get("env")

@@ -144,8 +144,11 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
 
     places = [line for line in caplog.messages if line.startswith("  ")]
     assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
-    told = {"evaluate": ["next: kedro run --pipeline=export --env=mine"]}.get(name, [])
-    assert [line for line in caplog.messages if line.startswith("next")] == told
+    told = {
+        "evaluate": ["next: kedro run --pipeline=export --env=mine"],
+        "tuning": ["next: sagan tune adopt --env mine --as mine_tuned"],
+    }
+    assert [line for line in caplog.messages if line.startswith("next")] == told.get(name, [])
 
 
 @pytest.mark.parametrize(
