@@ -9,9 +9,10 @@ ARG DEVICE=cpu
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 UV_COMPILE_BYTECODE=1
 WORKDIR /project
 
-# where the repository is mounted (the dev container) git records the commit of a run, and DVC needs it
+# where the repository is mounted (the dev container) git records the commit of a run, and DVC needs it;
+# torch.compile (training.compile) needs a compiler
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git \
+    && apt-get install --yes --no-install-recommends git g++ \
     && rm -rf /var/lib/apt/lists/*
 
 # the versions of the lock. The lock's torch has CUDA's libraries; for CPUs uv takes the same versions

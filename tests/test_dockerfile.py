@@ -48,3 +48,7 @@ def test_it_installs_the_packages_of_the_lock(device: str, tmp_path: Path) -> No
     assert {"torch", "torchvision", "kedro"} <= found
     left_out = {name for name in every if device == "cpu" and CUDA.fullmatch(name)}
     assert found == every - left_out
+
+
+def test_it_has_the_compiler_that_training_compile_needs() -> None:
+    assert re.search(r"^    && apt-get install .* g\+\+ \\$", DOCKERFILE, re.M)

@@ -114,3 +114,20 @@ def test_random_states_are_kept_without_a_first_use_of_a_gpu(monkeypatch):
     with devices.random_states_kept():
         torch.manual_seed(5)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("kind", "variable"), [("cpu", "CXX"), ("cuda", "CC")])
+def test_torch_compile_needs_its_compiler(kind, variable, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ValueError, match=rf"compile: default needs a compiler.*{variable}, or set"):
+        devices.require_compilation("default", kind)
+    compiler = tmp_path / "my-compiler"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv(variable, "my-compiler -m64")
+    devices.require_compilation("default", kind)
+    monkeypatch.setenv(variable, "none")
+    with pytest.raises(ValueError, match="there is no none; install it"):
+        devices.require_compilation("reduce-overhead", kind)
+    devices.require_compilation("off", kind)

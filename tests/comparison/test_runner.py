@@ -139,3 +139,10 @@ def test_runs_that_fail_are_told_after_the_others_were_made(compare, monkeypatch
     started = count_trainings(monkeypatch)
     assert [row["status"] for row in compare(seeds=[0], variants=three)] == ["trained"] * 3
     assert started == [("acgan", 0), (None, 0)]
+
+
+def test_one_of_several_equal_processes_is_refused(compare, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ValueError, match="torchrun started 2 processes"):
+        compare()

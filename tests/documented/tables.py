@@ -47,7 +47,8 @@ NOT_EXECUTED = {
     "training.rdzv_id=sagan-$SLURM_JOB_ID": "needs a SLURM cluster",
     'srun --cpus-per-task="$SLURM_CPUS_PER_TASK" .venv/bin/kedro run --pipeline=training '
     '--env=imagenet128 --params="$options"': "needs a SLURM cluster",
-    '[ $? -eq 75 ] && scontrol requeue "$SLURM_JOB_ID"': "needs a SLURM cluster",
+    'status=$?; [ $status -eq 75 ] && scontrol requeue "$SLURM_JOB_ID"; exit $status': "needs a "
+    "SLURM cluster",
 }
 
 # executed with `--setup` only: they fetch packages, some 6 GB in all

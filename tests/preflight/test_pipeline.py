@@ -14,6 +14,7 @@ from sagan.preflight.pipeline import (
     check_device,
     check_features,
     check_inputs,
+    check_launcher,
     check_networks,
     check_source,
     check_start,
@@ -48,6 +49,27 @@ def test_cuda_that_is_not_there_is_refused_before_anything_runs(
         check_device(PIPELINES[pipeline], catalog(**{pipeline: "cuda:1"}))
 
 
+@pytest.mark.parametrize("pipeline", ["tuning", "comparison"])
+def test_cuda_that_is_not_there_is_refused_before_a_study_of_many_trainings(
+    pipeline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device: cuda was asked for"):
+        check_device(PIPELINES[pipeline], catalog(training="cuda"))
+
+
+@pytest.mark.parametrize("pipeline", ["train", "compare"])
+def test_one_of_several_equal_processes_is_refused_before_images_are_made(
+    pipeline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ValueError, match="torchrun started 2 processes"):
+        check_launcher(PIPELINES[pipeline], catalog())
+    for name in ("tune", "evaluate"):
+        check_launcher(PIPELINES[name], catalog())
+
+
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_cuda_graphs_on_a_cpu_are_refused_before_anything_runs(
     device: str, monkeypatch: pytest.MonkeyPatch
@@ -58,6 +80,10 @@ def test_cuda_graphs_on_a_cpu_are_refused_before_anything_runs(
     with pytest.raises(ValueError, match="compile: cuda-graph needs a GPU, and the device is cpu"):
         check_device(PIPELINES["training"], given)
     check_device(PIPELINES["sampling"], given)
+    given["params:training"] = MemoryDataset(TrainingConfig(device=device, compile="default"))
+    monkeypatch.setenv("CXX", "none")
+    with pytest.raises(ValueError, match="compile: default needs a compiler"):
+        check_device(PIPELINES["training"], given)
 
 
 def test_the_device_of_a_pipeline_that_does_not_run_is_no_matter(

@@ -26,6 +26,16 @@ def test_a_second_holder_is_told_who_the_first_is(tmp_path):
         assert (tmp_path / HOLDER).read_text().startswith(f"process {os.getpid()} ")
 
 
+def test_those_who_share_a_folder_may_hold_it_in_turn(tmp_path):
+    """As the other files there: by the user's own mask."""
+    before = os.umask(0o002)
+    try:
+        with exclusive_folder(tmp_path):
+            assert (tmp_path / HOLDER).stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+
+
 def test_machines_of_one_job_do_not_exclude_each_other(tmp_path):
     with exclusive_folder(tmp_path, "night") as first:
         with exclusive_folder(tmp_path, "night") as second:

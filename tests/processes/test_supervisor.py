@@ -120,9 +120,9 @@ def test_a_child_that_lost_its_gpu_is_replaced(tmp_path, caplog):
 
 
 def test_out_of_memory_is_supposed_of_signal_9_alone():
-    ends = [str(ChildExit("one", -number, "")) for number in (9, 6, 11)]
-    assert ["memory" in end for end in ends] == [True, False, False]
-    assert ["NCCL" in end for end in ends] == [False, True, False]
+    ends = [str(ChildExit("one", -number, "")) for number in (9, 6, 11, 40)]  # 40 has no name
+    assert ["memory" in end for end in ends] == [True, False, False, False]
+    assert ["NCCL" in end for end in ends] == [False, True, False, False]
 
 
 def test_a_killed_child_is_replaced_as_often_as_is_allowed(tmp_path, caplog):

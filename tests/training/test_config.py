@@ -22,7 +22,7 @@ from sagan.training.core.sizes import fakes_per_update, passes
         ({"devices": 4, "generator_batch_size": 6}, "generator_batch_size 6 cannot be shared"),
         ({"images_per_pass": 100}, "images_per_pass 100 does not divide the 256 images"),
         ({"devices": 2, "images_per_pass": 96}, "does not divide the 128 images"),
-        ({"device": "gpu"}, "expected auto, cpu, cuda or cuda:1 and so on, got 'gpu'"),
+        ({"device": "gpu"}, "Value error, expected auto, cpu, cuda or cuda:1 and so on, got 'gpu'"),
         ({"device": "cuda:1", "devices": 2}, "cuda:1 is one GPU, and devices 2 x nnodes 1"),
         ({"device": "cuda:1", "nnodes": 2, "rdzv_endpoint": "a:1"}, "devices 1 x nnodes 2"),
         ({"nnodes": 2}, "rdzv_endpoint must name the host:port"),

@@ -25,6 +25,11 @@ CPU = torch.device("cpu")
             "NCCL error in: NCCLUtils.cpp:94, unhandled cuda error\nLast error:\n"
             "Cuda failure 2 'out of memory'"
         ),
+        torch.distributed.DistBackendError(
+            "NCCL error in: NCCLUtils.cpp:94, unhandled cuda error\nLast error:\n"
+            "Failed to CUDA calloc async 4 bytes"
+        ),
+        RuntimeError("FIND was unable to find an engine to execute this computation"),
         torch.AcceleratorError("CUDA error: out of memory\nSearch for `cudaErrorMemory..."),
         RuntimeError(
             "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"

@@ -1,6 +1,9 @@
 """Choice of the compute device."""
 
 import logging
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,7 +27,10 @@ def choose_device(name: str, *, threads: int = 0) -> torch.device:
     Raises:
         ValueError: for another name, or if the device is not available.
     """
-    require_device_name(name)
+    try:
+        require_device_name(name)
+    except ValueError as error:
+        raise ValueError(f"device: {error}") from None
     if threads:
         torch.set_num_threads(threads)
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -55,6 +61,34 @@ def computes_bf16(device: str) -> bool:
         found = torch.cpu.get_capabilities()
         return any(found.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def require_compilation(mode: str, device_type: str) -> None:
+    """Refuse a mode of `training.compile` that cannot work here.
+
+    Args:
+        mode: of `training.compile`.
+        device_type: cpu or cuda.
+
+    Raises:
+        ValueError: CUDA graphs of whole updates without a GPU; torch.compile without the compiler
+            that it starts.
+    """
+    if mode == "cuda-graph" and device_type != "cuda":
+        raise ValueError(
+            f"training.compile: cuda-graph needs a GPU, and the device is {device_type}; set "
+            "training.compile=off"
+        )
+    on_cpu = "CXX", ("clang++" if sys.platform == "darwin" else "g++",)
+    variable, usual = ("CC", ("gcc", "clang")) if device_type == "cuda" else on_cpu
+    given = os.environ.get(variable, "").split()[:1]
+    compilers = given or usual
+    if mode not in ("off", "cuda-graph") and not any(map(shutil.which, compilers)):
+        raise ValueError(
+            f"training.compile: {mode} needs a compiler, and there is no {' or '.join(compilers)}; "
+            f"install it, name another in the environment variable {variable}, or set "
+            "training.compile=off"
+        )
 
 
 @contextmanager

@@ -22,6 +22,12 @@ _LACKING = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
     "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    # of cuDNN, once each of its algorithms has failed; torch drops their errors
+    "was unable to find an engine to execute this computation",
+    # of NCCL, which gives no other reason
+    "Failed to CUDA calloc",
+    "Failed to CUDA malloc",
+    "Failed to CUDA host alloc",
 )
 OUT_OF_MEMORY = "out of memory; set a smaller batch size, or use a device with more memory"
 

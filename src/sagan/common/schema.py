@@ -54,7 +54,7 @@ def require_device_name(name: str) -> str:
         ValueError: for another name.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise ValueError(f"device: expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
+        raise ValueError(f"expected auto, cpu, cuda or cuda:1 and so on, got '{name}'")
     return name
 
 

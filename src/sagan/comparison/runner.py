@@ -18,6 +18,7 @@ from sagan.metrics.config import EvaluationConfig, SweepConfig
 from sagan.metrics.features.references import cache_references
 from sagan.metrics.named_protocols import QUICK
 from sagan.processes.child import describe_failure
+from sagan.processes.launchers import refuse_copies
 from sagan.processes.signals import raise_on_signal
 from sagan.training.config import TrainingConfig
 
@@ -54,10 +55,11 @@ def run_comparison(
 
     Raises:
         ValueError: where a variant is not valid, or will not have the weights that are to be
-            measured, before anything is trained.
+            measured, before anything is trained; torchrun, srun or MPI started several processes.
         TrainingInterrupted: asked to stop, after saving; the same call continues.
         ComparisonError: where runs failed, after all others were made.
     """
+    refuse_copies(training.nnodes)
     planned = plan_runs(config, training, shards, evaluation.weights)
     evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
     if evaluation.protocol == QUICK:  # for a look at one run, not for differences between runs

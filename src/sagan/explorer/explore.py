@@ -172,7 +172,7 @@ def saved_once(
     Gradio's own function writes it anew each time, also while a browser reads it, which then gets
     a part of the picture.
     """
-    content = processing_utils.encode_pil_to_bytes(img, format)
+    content = processing_utils.encode_pil_to_bytes(img, format)  # type: ignore[no-untyped-call]
     path = Path(cache_dir, processing_utils.hash_bytes(content), f"{name}.{format}").resolve()
     with _saving:
         if not path.is_file():

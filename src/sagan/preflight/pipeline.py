@@ -13,17 +13,15 @@ from kedro.pipeline import Pipeline
 
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
+from sagan.processes.launchers import refuse_copies
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Pipeline, CatalogProtocol], None]
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
-COMPUTING = frozenset(
-    {"training", "sampling", "evaluation", "completion"}
-)  # with a parameter `device`
-REPORT, SUITES = "validation_report", "expectation_suites"
-BUNDLE = "generator_bundle"
+COMPUTING = frozenset({"training", "sampling", "evaluation", "completion"})  # with a `device`
+REPORT, SUITES, BUNDLE = "validation_report", "expectation_suites", "generator_bundle"
 
 
 def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -66,22 +64,30 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
     )
 
 
+def check_launcher(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse to be one of several processes of which each would train the whole run.
+
+    Raises:
+        ValueError: naming the launcher and the parameters that start the processes instead.
+    """
+    if _namespaces(pipeline) & {"training", "comparison"}:  # those of a study share its queue
+        refuse_copies(int(dict(catalog.load("params:training")).get("nnodes", 1)))
+
+
 def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse CUDA, and CUDA graphs, where there is none.
+    """Refuse CUDA, CUDA graphs and torch.compile where they are not there.
 
     Raises:
         ValueError: saying what to do.
     """
     running = _namespaces(pipeline)
-    names = running & COMPUTING | ({"training"} if "tuning" in running else set())
-    for name in sorted(names):
+    for name in sorted(running & COMPUTING | ({"training"} if running & TRAINING else set())):
         parameters = dict(catalog.load(f"params:{name}"))
-        device, mode = str(parameters.get("device")), str(parameters.get("compile"))
-        if device.startswith("cuda") or mode == "cuda-graph":
-            from sagan.common.devices import choose_device
-            from sagan.training import require_gpu_for_graphs
+        device, mode = str(parameters.get("device")), str(parameters.get("compile") or "off")
+        if device.startswith("cuda") or mode != "off":
+            from sagan.common.devices import choose_device, require_compilation
 
-            require_gpu_for_graphs(mode, choose_device(device).type)
+            require_compilation(mode, choose_device(device).type)
 
 
 def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -150,10 +156,8 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     weights = dict(catalog.load("params:evaluation")).get("weights")
     if weights is None:
         return
-    if BUNDLE in pipeline.inputs():
-        bundle = catalog.get(BUNDLE)
-        if bundle.exists():  # where there is none, loading says so with the remedy
-            bundle.load().choose(weights)
+    if BUNDLE in pipeline.inputs() and catalog.get(BUNDLE).exists():  # else loading tells
+        catalog.get(BUNDLE).load().choose(weights)
     if BUNDLE not in pipeline.all_outputs():
         return
     from sagan.training.config import TrainingConfig
@@ -282,6 +286,7 @@ def _namespaces(pipeline: Pipeline) -> set[str]:
 
 
 CHECKS: tuple[Check, ...] = (
+    check_launcher,
     check_source,
     check_validation_status,
     check_device,

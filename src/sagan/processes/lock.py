@@ -58,12 +58,13 @@ def exclusive_folder(folder: Path, job: str = "") -> Iterator[bool]:
         FolderInUseError: naming who holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / HOLDER, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(folder / HOLDER, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         suffix = f" for {job}" if job else ""
         latest = time.monotonic() + _LEAVING_SECONDS
         while not (holds := _locked(descriptor, folder)):
-            holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
+            # opened anew: NFS shows what another machine wrote to those who open the file after it
+            holder = (folder / HOLDER).read_text("utf-8", errors="replace").strip()
             if job and holder.endswith(suffix):
                 break
             if time.monotonic() > latest:
@@ -78,6 +79,7 @@ def exclusive_folder(folder: Path, job: str = "") -> Iterator[bool]:
             with suppress(OSError):  # a full disk, of which the next write says more
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, who.encode(), 0)
+                os.fsync(descriptor)
         yield holds
     finally:
         os.close(descriptor)

@@ -29,11 +29,11 @@ class TrainingInterrupted(SystemExit):
 
 def describe_signal(number: int) -> str:
     """A signal that ended a process, with its likely cause where it has one."""
-    causes = {
+    causes: dict[int, str] = {
         signal.SIGKILL: " (out of memory, perhaps)",
         signal.SIGABRT: " (aborted by a library, such as NCCL after its time-out)",
     }
-    return f"signal {number}{causes.get(signal.Signals(number), '')}"
+    return f"signal {number}{causes.get(number, '')}"
 
 
 class StopRequest:

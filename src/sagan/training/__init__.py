@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # torch is imported where training starts
     from sagan.training.monitor.scoring import OnScore
     from sagan.training.results import TrainingResult
 
-__all__ = ["require_gpu_for_graphs", "train"]
+__all__ = ["train"]
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
         OutOfMemoryError: a step did not fit; the last checkpoint stays.
         FolderInUseError: another process trains this run.
         ValueError: torchrun, srun or MPI started several processes that would each train it; or
-            CUDA graphs are asked for on a CPU.
+            CUDA graphs are asked for on a CPU, or torch.compile without its compiler.
         OSError: the disk is full, or may not be written to.
     """
     from sagan.processes.launchers import refuse_copies
@@ -63,30 +63,17 @@ def train(
     else:
         import torch
 
-        from sagan.common.devices import choose_device
+        from sagan.common.devices import choose_device, require_compilation
         from sagan.processes.signals import stop_requests
         from sagan.training.core.distributed import DistributedContext
         from sagan.training.run import run_training
 
         with stop_requests() as stop:
             device = choose_device(config.device, threads=config.threads)
-            require_gpu_for_graphs(config.compile, device.type)
+            require_compilation(config.compile, device.type)
             if device.index is not None:
                 torch.cuda.set_device(device)  # for what takes no device, such as a stream
             context = DistributedContext(device)
             folders = {"runs_dir": runs_dir, "feature_cache": feature_cache}
             run_training(config, shards, context, stop, **folders, on_score=on_score)
     return TrainingResult.read(run)
-
-
-def require_gpu_for_graphs(mode: str, device_type: str) -> None:
-    """Refuse CUDA graphs of whole updates on another device than a GPU.
-
-    Raises:
-        ValueError: if the mode of `training.compile` is cuda-graph there.
-    """
-    if mode == "cuda-graph" and device_type != "cuda":
-        raise ValueError(
-            f"training.compile: cuda-graph needs a GPU, and the device is {device_type}; set "
-            "training.compile=off"
-        )

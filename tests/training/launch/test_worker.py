@@ -47,6 +47,17 @@ def test_after_an_error_the_process_exits_without_waiting_for_others(started, er
     assert errors.interrupted == (status == 75)
 
 
+def test_what_could_not_be_recorded_is_printed(started, capsys):
+    work, _ = started
+
+    def train(*_):
+        raise ValueError("lost")
+
+    with pytest.raises(Exited):
+        work(train)
+    assert "ValueError: lost" in capsys.readouterr().err
+
+
 def test_started_again_in_vain_it_returns(started):
     work, errors = started
     errors.record_interruption()

@@ -1,10 +1,13 @@
 """Error files: how the processes of a launch report failures to their launcher."""
 
 import errno
+import fcntl
 import json
 import os
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sagan.common.schema import ClearError
 from sagan.training.core.finite import NonFiniteError
 
 _INTERRUPTED = "interrupted"  # file written after saving because of a signal
+_RESERVED_BYTES = 1 << 16  # more than a failure takes
 _PERMANENT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -26,8 +30,31 @@ class WorkerErrorFiles:
     def clear(self) -> None:
         """Remove the files of an earlier launch; what its processes printed stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (*self.folder.glob("failure-*.json"), self.folder / _INTERRUPTED):
-            path.unlink(missing_ok=True)
+        for pattern in ("failure-*.json", "running-*", "reserved-*", _INTERRUPTED):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def running(self, rank: int) -> Iterator[None]:
+        """Let the others see that this process runs, and reserve room to record its failure.
+
+        They see it by a lock on a file: without the lock, this process was killed. On a full disk,
+        or a file system without locks, they do not see it.
+        """
+        path, partial = self.folder / f"running-{rank}", self.folder / f".running-{rank}"
+        with ExitStack() as held:
+            with suppress(OSError):
+                self._reserved(rank).write_bytes(bytes(_RESERVED_BYTES))
+                file = held.enter_context(partial.open("w", encoding="utf-8"))
+                file.write(_this_start())
+                file.flush()
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                partial.replace(path)
+            try:
+                yield
+            finally:
+                for own in (path, partial, self._reserved(rank)):
+                    own.unlink(missing_ok=True)
 
     @property
     def interrupted(self) -> bool:
@@ -55,22 +82,50 @@ class WorkerErrorFiles:
         reason = (
             f"{error}" if permanent else f"process {rank} failed: {type(error).__name__}: {error}"
         )
-        failure = {
-            "time": time.time(),
-            "start": _this_start(),
-            "rank": rank,
-            "permanent": permanent,
-            "reason": reason,
-            "not_finite": vars(error) if isinstance(error, NonFiniteError) else None,
-            "traceback": traceback.format_exc(),
-        }
-        with replacing_file(path) as temporary:
+        others = (other for other in range(_processes()) if other != rank)
+        killed = None if permanent else next(filter(self._is_killed, others), None)
+        if killed is not None:  # this one has lost its partner
+            reason = _reason_of_killed(killed)
+        self._record(
+            rank,
+            permanent=permanent,
+            reason=reason,
+            not_finite=vars(error) if isinstance(error, NonFiniteError) else None,
+            traceback=traceback.format_exc(),
+        )
+
+    def _record(self, rank: int, *, reason: str, permanent: bool = False, **facts: Any) -> None:  # noqa: ANN401 - JSON-able
+        failure = {"time": time.time(), "start": _this_start(), "rank": rank, "reason": reason}
+        failure |= {"permanent": permanent, "not_finite": None, "traceback": ""} | facts
+        self._reserved(rank).unlink(missing_ok=True)  # the disk may be full
+        with replacing_file(self.folder / f"failure-{rank}.json") as temporary:
             temporary.write_text(json.dumps(failure), encoding="utf-8")
 
     def others_failed(self, rank: int) -> bool:
-        """Whether another process of this start of the processes has failed."""
-        now = _this_start()
-        return any(one["start"] == now and one["rank"] != rank for one in self._failures())
+        """Whether another process of this start of the processes has failed or was killed.
+
+        Each looks after the next one, and records for all that it was killed.
+        """
+        now, following = _this_start(), (rank + 1) % _processes()
+        if any(one["start"] == now and one["rank"] != rank for one in self._failures()):
+            return True
+        killed = following != rank and self._is_killed(following)
+        if killed:
+            with suppress(OSError):
+                self._record(following, reason=_reason_of_killed(following))
+        return killed
+
+    def _is_killed(self, rank: int) -> bool:
+        """Whether a process of this start has ended without a word."""
+        path = self.folder / f"running-{rank}"
+        with suppress(OSError), path.open(encoding="utf-8") as file:
+            if file.read() == _this_start():
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # an error while it runs
+                return path.exists()  # else it has just ended
+        return False
+
+    def _reserved(self, rank: int) -> Path:
+        return self.folder / f"reserved-{rank}"
 
     def reason(self) -> str | None:
         """Reason of the first failure; processes that lost their partner fail later."""
@@ -101,3 +156,11 @@ class WorkerErrorFiles:
 def _this_start() -> str:
     """What differs between two starts of the processes, and not among them: where they meet."""
     return f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _reason_of_killed(rank: int) -> str:
+    return f"process {rank} was killed (out of memory, perhaps)"

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from sagan.common.devices import choose_device
+from sagan.common.devices import choose_device, require_compilation
 from sagan.common.schema import ClearError
 from sagan.data.shards.store import ShardStore
 from sagan.processes.lock import exclusive_folder
@@ -116,7 +116,7 @@ def _launch(
         with (
             _elastic_settings(device),
             _scratch(),
-            _rank_logs(errors.folder) as logs,
+            _rank_logs(errors) as logs,
             signal_handler(_stop),
             signals_blocked(),
         ):
@@ -138,8 +138,9 @@ def _launch(
 
 
 def _check_devices(config: TrainingConfig) -> torch.device:
-    """The device, after a check of the number of GPUs, before any process is started."""
+    """The device, after checks of the number of GPUs and of compilation, before any start."""
     device = choose_device(config.device)
+    require_compilation(config.compile, device.type)
     available = torch.cuda.device_count() if device.type == "cuda" else config.devices
     if config.devices > available:
         raise ValueError(
@@ -188,18 +189,19 @@ def _rendezvous_reason(error: Exception, config: TrainingConfig) -> str:
 
 
 @contextmanager
-def _rank_logs(folder: Path) -> Iterator[Path]:
+def _rank_logs(errors: WorkerErrorFiles) -> Iterator[Path]:
     """Folder of what the processes besides the first print; kept where one of them failed."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    logs, failed = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-", dir=folder)), False
+    folder, failed = errors.folder, False
+    logs = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-", dir=folder))
     try:
         yield logs
     except ChildFailedError:
         failed = True
         raise
     finally:
-        if not failed:
+        if not failed and errors.reason() is None:
             shutil.rmtree(logs, ignore_errors=True)
 
 

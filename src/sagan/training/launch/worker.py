@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,12 +46,14 @@ def work(
             config.restarts,
         )
     try:
-        with _leaving_with_others(errors, rank):
+        with errors.running(rank), _leaving_with_others(errors, rank):
             _train(config, shards, folders, errors, rank)
     except TrainingInterrupted:
         errors.record_interruption()
         _exit(EXIT_INTERRUPTED)
     except Exception:
+        if errors.reason() is None:  # it could not be recorded
+            traceback.print_exc()
         _exit(1)
 
 
