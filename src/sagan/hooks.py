@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sys
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -179,11 +181,17 @@ class ProjectHooks:
         for name in _SHOWN:
             if name in pipeline.all_outputs() and (place := location(catalog.get(name))):
                 logger.info("  %s", place)
+        if "best_parameters" in pipeline.all_outputs():
+            env = run_params.get("env")
+            logger.info("next: sagan tune adopt%s", f" --env {env} --as {env}_tuned" if env else "")
         named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
         if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
             env = run_params.get("env")
             command = f"{named[-1]} --env={env}" if env else named[-1]
             given = run_params.get("runtime_params") if command.startswith(_TRAIN) else None
+            if Path(sys.argv[0]).name == "sagan":  # where the wheel is installed, without a project
+                source = [word for word in sys.argv if word.startswith("--conf-source=")]
+                command = " ".join([command.replace("kedro", "sagan", 1), *source])
             logger.info("next: %s%s", command, f" --params={_words(given)}" if given else "")
 
 

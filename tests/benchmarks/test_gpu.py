@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks import gpu
-from benchmarks.gpu_checks import Check
+from benchmarks.gpu_checks import GPU_SIZES, Bench, Check, gradients_agree, networks_agree
 
 
 def test_every_row_passes_on_a_cpu_or_says_why_it_is_not_run(tmp_path, capsys):
@@ -29,6 +29,16 @@ def test_every_row_passes_on_a_cpu_or_says_why_it_is_not_run(tmp_path, capsys):
     assert rows["resume"]["numbers"] == {"bit_equal": "True", "difference": 0.0}
     assert line["images_per_second"]["step 16 px fp32"] > 0
     assert set(line["images_per_second"]) >= {"step 16 px textbook", "step 16 px bf16"}
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_cpu_is_within_the_limits_at_the_sizes_of_a_gpu(quick, tmp_path, monkeypatch):
+    """Each precision's own rounding is: a GPU's is of the same order."""
+    monkeypatch.setattr(Bench, "size", GPU_SIZES[quick])
+    bench = Bench(torch.device("cpu"), quick, tmp_path)
+
+    assert networks_agree(bench)["G fp32"] > 0
+    assert gradients_agree(bench)["gradients fp32"] > 0
 
 
 def test_rows_that_are_wrong_or_too_slow_fail_the_command(tmp_path, capsys, monkeypatch):

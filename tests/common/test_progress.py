@@ -1,4 +1,5 @@
 import logging
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -35,6 +36,18 @@ def test_a_long_pass_writes_lines_ever_more_rarely(clock, caplog):
             clock[0] += 1
             bar.update(1)
     assert len(caplog.messages) < 50
+
+
+def test_no_line_comes_later_than_it_is_due(clock, caplog):
+    begun, told = clock[0], [clock[0]]
+    with caplog.at_level(logging.INFO), progress_bar("training encoder", 300, "steps") as bar:
+        for _ in range(300):
+            clock[0] += 1
+            bar.update(1)
+            if len(caplog.messages) == len(told):
+                told.append(clock[0])
+    for before, now in pairwise(told[1:]):
+        assert now - before <= max(10, 0.1 * (before - begun)) + 1
 
 
 def test_bytes_are_told_as_bytes_and_nothing_as_nothing(clock, caplog):

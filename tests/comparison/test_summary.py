@@ -15,6 +15,7 @@ from tests.program import program
 from tests.small_world import small_bundle
 
 publish = program("compare", "publish")
+SHEET = np.zeros((8, 8, 3), np.uint8)
 
 
 @pytest.fixture
@@ -234,3 +235,23 @@ def test_the_page_names_each_pairs_p(rows):
     p = f'<br><span class="quiet">p {far["p"]:.2g}</span></td>'
     assert f'<td><span class="better">better</span>{p}' in page
     assert '<td><span class="within-noise">within noise</span><br>' in page
+
+
+def test_a_warning_of_the_evaluation_is_told_once_with_its_runs(rows):
+    said = "recognised: {}% of the samples show their class, by chance 10.0%"
+    for number, one in enumerate(rows):
+        one["evaluation_warnings"] = ["intra-class distance: of few images"]
+        if number in (1, 3):
+            one["evaluation_warnings"].append(said.format(9 + number))
+    first, other = (f"{rows[n]['variant']}, seed {rows[n]['seed']}" for n in (1, 3))
+    assert results(rows, "sagan")["warnings"] == [
+        "intra-class distance: of few images",
+        f"{first}: {said.format(10)} (also, with figures of their own: {other})",
+    ]
+
+
+def test_one_score_of_each_run_is_no_learning_curve(rows):
+    assert "Learning curves" in render_page(rows, results(rows, "sagan"), SHEET)
+    for one in rows:
+        one["curve"] = one["curve"][-1:]
+    assert "Learning curves" not in render_page(rows, results(rows, "sagan"), SHEET)

@@ -143,12 +143,15 @@ def test_the_hub_reads_the_scores_of_the_card(shared):
     assert {one.dataset_split for one in results} == {"train"}
 
 
-def test_onnx_and_the_space_make_the_generators_images(bundle):
+def test_onnx_and_the_space_make_the_generators_images(bundle, caplog):
+    caplog.set_level("INFO", "sagan.export")
     for module in ("onnx", "onnxruntime", "onnxscript"):
         if "SAGAN_REQUIRE_ALL" not in os.environ:
             pytest.importorskip(module)
     config = ExportConfig(title='A "title"', onnx=True, space=True)
     made = make_folder(config, bundle, SAMPLING, run.validation_report(), None)
+    told = [text.split(",")[0] for text in caplog.messages if text.startswith("exporting")]
+    assert told == ["exporting generator.pt2", "exporting generator.onnx"]
     path = made.path
     onnxruntime = pytest.importorskip("onnxruntime")
     latents, labels = sample_latents(3, bundle.latent_dim, 0), torch.zeros(3, dtype=torch.int64)

@@ -144,8 +144,11 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
 
     places = [line for line in caplog.messages if line.startswith("  ")]
     assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
-    told = {"evaluate": ["next: kedro run --pipeline=export --env=mine"]}.get(name, [])
-    assert [line for line in caplog.messages if line.startswith("next")] == told
+    told = {
+        "evaluate": ["next: kedro run --pipeline=export --env=mine"],
+        "tuning": ["next: sagan tune adopt --env mine --as mine_tuned"],
+    }
+    assert [line for line in caplog.messages if line.startswith("next")] == told.get(name, [])
 
 
 @pytest.mark.parametrize(
@@ -168,3 +171,12 @@ def test_the_next_command_has_the_parameters_that_it_needs(caplog, given, repeat
         ran, PIPELINES["data_validation"], DataCatalog.from_config({"data_docs": entry})
     )
     assert caplog.messages[-1] == f"next: kedro run --pipeline=train --env=mine{repeated}"
+
+
+def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> None:
+    entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/report.html"}
+    caplog.set_level("INFO", "sagan")
+    monkeypatch.setattr("sys.argv", ["/env/bin/sagan", "run", "--conf-source=conf"])
+    catalog = DataCatalog.from_config({"report": entry, "metrics": entry})
+    ProjectHooks().after_pipeline_run({}, PIPELINES["reporting"], catalog)
+    assert caplog.messages[-1] == "next: sagan run --pipeline=export --conf-source=conf"

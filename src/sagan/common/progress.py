@@ -64,7 +64,7 @@ def progress_bar(
     bar = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
     shown: dict[str, Any] = {"dynamic_ncols": True, "leave": leave, "bar_format": bar}
     if not sys.stderr.isatty():
-        shown = {"file": _Log(), "mininterval": _LINE_SECONDS, "miniters": 1}
+        shown = {"file": _Log(), "mininterval": 1.0, "miniters": 1}  # the log leaves lines out
         shown |= {"delay": _LINE_SECONDS, "smoothing": 0, "leave": False}
         shown["bar_format"] = "{desc}: {percentage:.0f}%, {rate_noinv_fmt}, {remaining} left"
     unit = unit if of_bytes else f" {unit}"

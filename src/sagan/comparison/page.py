@@ -1,6 +1,6 @@
 """The comparison as tables in Markdown and as one HTML page that opens offline."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,25 @@ def results(rows: Sequence[RunResult], reference: str) -> dict[str, Any]:
         "variants": summary,
         "contrasts": [asdict(one) for one in judged],
         "protocol": trained[0]["protocol"] if trained else None,
-        "warnings": list(
-            dict.fromkeys(text for row in trained for text in row.get("evaluation_warnings", ()))
-        ),
+        "warnings": list(_evaluation_warnings(trained)),
         "fingerprint": trained[0]["fingerprint"] if trained else None,
     }
+
+
+def _evaluation_warnings(rows: Sequence[RunResult]) -> Iterator[str]:
+    """Each kind of warning once: its text, of the first run that has it, and in which others."""
+    kinds: dict[str, dict[str, str]] = {}  # texts by run
+    for row in rows:
+        for text in row.get("evaluation_warnings", ()):
+            of_kind = kinds.setdefault(text.partition(":")[0], {})
+            of_kind[f"{row['variant']}, seed {row['seed']}"] = text
+    for texts in kinds.values():
+        (first, text), *others = texts.items()
+        if len(texts) == len(rows) and len({*texts.values()}) == 1:
+            yield text
+            continue
+        runs = "; ".join(run for run, _ in others)
+        yield f"{first}: {text}" + (f" (also, with figures of their own: {runs})" if others else "")
 
 
 def markdown_table(found: dict[str, Any]) -> str:
@@ -112,7 +126,8 @@ def _attention(rows: Sequence[RunResult]) -> list[tuple[str, str, float, float]]
 
 
 def _has_curve(rows: Sequence[RunResult], metric: str) -> bool:
-    return any(metric in point["scores"] for row in rows for point in row["curve"])
+    scored = ([point for point in row["curve"] if metric in point["scores"]] for row in rows)
+    return any(len(points) > 1 for points in scored)
 
 
 def _heading(name: str) -> str:

@@ -1,6 +1,7 @@
 """The exported folder: bundle, model card, sample grid, metrics, `torch.export` program."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from sagan.export.program import PROGRAM, write_program
 from sagan.html.pages import render
 from sagan.sampling.config import SamplingConfig
 from sagan.sampling.series import draw_series, draw_series_grid
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def make_folder(
     bundle.copy_to(path, raw=config.raw_weights)
     program = None
     if config.program:
+        logger.info("exporting %s, and comparing its images with the generator's", PROGRAM)
         program = write_program(
             generator,
             path / PROGRAM,
@@ -73,6 +77,7 @@ def make_folder(
         )
         _write_json(path / "program.json", program)
     if config.onnx:
+        logger.info("exporting %s, and comparing its images with the generator's", ONNX)
         write_onnx(
             generator, path / ONNX, samples=config.checked_samples, tolerance=config.tolerance
         )

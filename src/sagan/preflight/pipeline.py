@@ -13,14 +13,14 @@ from kedro.pipeline import Pipeline
 
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
+from sagan.processes.launchers import refuse_copies
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Pipeline, CatalogProtocol], None]
 
 TRAINING = frozenset({"training", "tuning", "comparison"})
-# with a parameter `device`
-COMPUTING = frozenset({"training", "sampling", "evaluation", "completion"})
+COMPUTING = frozenset({"training", "sampling", "evaluation", "completion"})  # with a `device`
 REPORT, SUITES, BUNDLE = "validation_report", "expectation_suites", "generator_bundle"
 
 
@@ -71,8 +71,6 @@ def check_launcher(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ValueError: naming the launcher and the parameters that start the processes instead.
     """
     if _namespaces(pipeline) & {"training", "comparison"}:  # those of a study share its queue
-        from sagan.processes.launchers import refuse_copies
-
         refuse_copies(int(dict(catalog.load("params:training")).get("nnodes", 1)))
 
 
@@ -83,8 +81,7 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ValueError: saying what to do.
     """
     running = _namespaces(pipeline)
-    names = running & COMPUTING | ({"training"} if running & TRAINING else set())
-    for name in sorted(names):
+    for name in sorted(running & COMPUTING | ({"training"} if running & TRAINING else set())):
         parameters = dict(catalog.load(f"params:{name}"))
         device, mode = str(parameters.get("device")), str(parameters.get("compile") or "off")
         if device.startswith("cuda") or mode != "off":
@@ -159,8 +156,7 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     weights = dict(catalog.load("params:evaluation")).get("weights")
     if weights is None:
         return
-    # where there is none, loading says so with the remedy
-    if BUNDLE in pipeline.inputs() and catalog.get(BUNDLE).exists():
+    if BUNDLE in pipeline.inputs() and catalog.get(BUNDLE).exists():  # else loading tells
         catalog.get(BUNDLE).load().choose(weights)
     if BUNDLE not in pipeline.all_outputs():
         return

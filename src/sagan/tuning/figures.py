@@ -51,7 +51,7 @@ def study_sections(
             yield from _importance(study, number, name)
             yield _slices(complete, name, config.search_space)
             yield _parallel(complete, name, config.search_space, lower=lower)
-    if any(trial["scores"] for trial in results["trials"]):
+    if any(len(trial["scores"]) > 1 for trial in results["trials"]):
         yield _learning_curves(results, config.objectives[0])
 
 
