@@ -33,7 +33,8 @@ def tuned_project(finished_project: Path, tmp_path_factory: pytest.TempPathFacto
     lines = done.stderr.splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert any("trial 1: fd_classifier" in line for line in lines)
-    assert lines[-1].endswith("data/08_reporting/tuning_report.html")
+    assert lines[-2].endswith("data/08_reporting/tuning_report.html")
+    assert lines[-1].endswith("next: sagan tune adopt")
     return target
 
 

@@ -28,7 +28,8 @@ def worked(opened):
         for value in values:
             trial = queue.claim()
             if value is None:
-                trial.report(9.0, 1)
+                trial.report(9.5, 1)
+                trial.report(9.0, 2)
                 queue.prune(trial)
             else:
                 queue.complete(trial, value if isinstance(value, list) else [value])
@@ -73,6 +74,10 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     outside = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"([^\"]+)", page)
     assert outside == ["data:,"]
     assert "pruned</dt><dd>1</dd>" in page
+
+
+def test_trials_of_one_score_have_no_curve(worked):
+    assert "while training</h2>" not in worked([3.0, 2.0]).report
 
 
 def test_the_page_is_drawn_on_a_phone_at_night(worked, browser, tmp_path):
