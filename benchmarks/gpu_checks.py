@@ -44,8 +44,8 @@ from sagan.training.core.finite import FiniteCheck, NonFiniteError
 from sagan.training.core.loop import StepRecord, training_loop
 from sagan.training.core.state import CUDA_GRAPH, TrainingState
 from sagan.training.core.steps import discriminator_step, generator_step
-from sagan.training.oom import OutOfMemoryError
 from sagan.training.store.checkpoints import CheckpointStore
+from sagan.training.torch_errors import OutOfMemoryError
 
 CPU = torch.device("cpu")
 Numbers = dict[str, float | str]

@@ -43,7 +43,7 @@ SECONDS = {
     "commands/test_data.py": 13,
     "validation/test_tables.py": 13,
     "tuning/storage/test_location.py": 12,
-    "training/test_oom.py": 12,
+    "training/test_torch_errors.py": 12,
     "training/test_run_failures.py": 11,
     "benchmarks/test_gpu.py": 10,
     "training/core/test_cuda_graph.py": 10,

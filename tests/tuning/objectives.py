@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from sagan.training.core.finite import NonFiniteError
-from sagan.training.oom import OutOfMemoryError
+from sagan.training.torch_errors import OutOfMemoryError
 from sagan.tuning.workers.context import TrialContext
 
 

@@ -20,13 +20,13 @@ from sagan.training.core.sizes import images_per_step, steps_between
 from sagan.training.core.state import TrainingState
 from sagan.training.monitor.observer import Observer
 from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
-from sagan.training.oom import reraise_oom
 from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
 from sagan.training.store.start import start_from_model, start_in
+from sagan.training.torch_errors import reworded_torch_errors
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def run_training(
     on_score: OnScore | None = None,
 ) -> None:
     """Train as one of the processes of `context`; results are written to the run's folder."""
-    with reraise_oom(config, context.device), fastest_convolutions(context.device):
+    with reworded_torch_errors(config, context.device), fastest_convolutions(context.device):
         config = config.for_image_size(shards.image_size)
         run = _Run(config, shards, runs_dir, context)
         with exclusive_folder(run.path) if context.is_main else nullcontext():

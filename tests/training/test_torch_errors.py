@@ -5,8 +5,9 @@ import sys
 import pytest
 import torch
 import yaml
+from torch._inductor.exc import InductorError
 
-from sagan.training.oom import OutOfMemoryError, reraise_oom
+from sagan.training.torch_errors import CompileError, OutOfMemoryError, reworded_torch_errors
 from tests.training.conftest import TINY
 
 CPU = torch.device("cpu")
@@ -39,7 +40,7 @@ CPU = torch.device("cpu")
 def test_names_the_batch_and_the_remedy(tiny, error):
     with (
         pytest.raises(OutOfMemoryError, match=r"batch_size 64, 32 images in one pass.*per_pass=16"),
-        reraise_oom(tiny(batch_size=64, images_per_pass=32), CPU),
+        reworded_torch_errors(tiny(batch_size=64, images_per_pass=32), CPU),
     ):
         raise error
 
@@ -56,7 +57,7 @@ def test_names_the_batch_and_the_remedy(tiny, error):
     ],
 )
 def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
-    with pytest.raises(OutOfMemoryError) as raised, reraise_oom(tiny(**changes), CPU):
+    with pytest.raises(OutOfMemoryError) as raised, reworded_torch_errors(tiny(**changes), CPU):
         raise MemoryError
 
     assert remedy in str(raised.value)
@@ -65,7 +66,7 @@ def test_the_remedy_is_one_that_training_takes(tiny, changes, remedy):
 
 
 def test_another_error_stays_what_it_is(tiny):
-    with pytest.raises(RuntimeError, match=r"^shape"), reraise_oom(tiny(), CPU):
+    with pytest.raises(RuntimeError, match=r"^shape"), reworded_torch_errors(tiny(), CPU):
         raise RuntimeError("shape mismatch")
 
 
@@ -105,3 +106,15 @@ import torch
 import sagan.training.run
 print(int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) * 1024)
 """
+
+
+def test_a_failed_compilation_names_its_cache(tiny, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/cache")
+    error = InductorError(ImportError("x.main.so: file too short\nSet TORCH_LOGS"), None)
+    named = "compile default failed: ImportError: x.main.so: file too short; .* its cache, /cache,"
+    with (
+        pytest.raises(CompileError, match=named) as raised,
+        reworded_torch_errors(tiny(compile="default"), CPU),
+    ):
+        raise error
+    assert "\n" not in str(raised.value)

@@ -1,5 +1,6 @@
-"""Out-of-memory errors, reworded with what to change."""
+"""Errors of torch, reworded with what to change: lack of memory, a failed torch.compile."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,18 +16,38 @@ class OutOfMemoryError(ClearError, MemoryError):
     """A step did not fit into memory; the checkpoints are as they were."""
 
 
+class CompileError(ClearError, RuntimeError):
+    """torch.compile failed; the checkpoints are as they were."""
+
+
 @contextmanager
-def reraise_oom(config: TrainingConfig, device: torch.device) -> Iterator[None]:
-    """Raise `OutOfMemoryError` where the device or the host runs out of memory."""
+def reworded_torch_errors(config: TrainingConfig, device: torch.device) -> Iterator[None]:
+    """Raise other errors for some of torch's.
+
+    Raises:
+        CompileError: torch.compile failed.
+        OutOfMemoryError: the device or the host ran out of memory.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(_message(config, device)) from error
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(_out_of_memory(config, device)) from error
+        if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            raise CompileError(_not_compiled(config, error)) from error
+        raise
 
 
-def _message(config: TrainingConfig, device: torch.device) -> str:
+def _not_compiled(config: TrainingConfig, error: BaseException) -> str:
+    cache = os.environ.get("TORCHINDUCTOR_CACHE_DIR", "torchinductor_USER in the temporary folder")
+    return (
+        f"training.compile {config.compile} failed: {str(error).strip().splitlines()[0]}; a "
+        f"compilation that was killed may have left a damaged file: remove its cache, {cache}, and "
+        "start again, or set training.compile=off"
+    )
+
+
+def _out_of_memory(config: TrainingConfig, device: torch.device) -> str:
     fewer = _images_of_a_smaller_pass(config)
     passes = (
         f"training.images_per_pass={fewer} (the same batch in more passes), or " if fewer else ""
