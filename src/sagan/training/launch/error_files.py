@@ -36,7 +36,7 @@ class WorkerErrorFiles:
 
     @contextmanager
     def running(self, rank: int) -> Iterator[None]:
-        """Let the others see that this process runs, and reserve room to record its failure.
+        """Let the others see that this process runs, and reserve space to record a failure.
 
         They see it by a lock on a file: without the lock, this process was killed. On a full disk,
         or a file system without locks, they do not see it.
