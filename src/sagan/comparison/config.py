@@ -33,6 +33,22 @@ class VariantConfig(Config):
         return recipe
 
 
+class SearchConfig(Config):
+    """A short run of each variant with each candidate, before the comparison.
+
+    Each variant is trained with the candidate that brought it the smallest Fréchet distance, by the
+    protocol of `training.scoring.evaluation`; so none is judged with the rates of another.
+    """
+
+    candidates: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="parameters of training that override a variant's own; none: each variant "
+        "trains with its own",
+    )
+    total_images: PositiveInt = Field(16_000, description="images shown in each short run")
+    seed: Seed = Field(1000, description="of the short runs; none of the comparison's seeds")
+
+
 class ComparisonConfig(Config):
     """Variants times seeds; all runs have the same budget and protocol."""
 
@@ -59,6 +75,7 @@ class ComparisonConfig(Config):
         description="images between points of the learning curves; null: "
         "training.scoring.every_images",
     )
+    search: SearchConfig = Field(SearchConfig(), description="of each variant's parameters")
     workers: PositiveInt = Field(
         1, description="runs at once, each a process; distributed over the GPUs if there are any"
     )
@@ -77,4 +94,6 @@ class ComparisonConfig(Config):
             raise ValueError(f"reference: {found}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: expected each seed once, got {list(self.seeds)}")
+        if self.search.candidates and self.search.seed in self.seeds:
+            raise ValueError(f"search.seed: {self.search.seed} is one of the comparison's seeds")
         return self

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from sagan.common.schema import flattened
 from sagan.comparison.figures import NOTHING_TRAINED, learning_curves
 from sagan.comparison.result_store import RunResult
 from sagan.comparison.significance import contrasts, nothing_to_judge, sentences
@@ -18,6 +19,7 @@ from sagan.metrics.scores.metric_info import lower_is_better
 
 _JUDGED = (*DISTANCES, "recognised", "recall", "coverage", "diversity_mean")
 _LOSSLESS_BYTES = 2**23  # of the samples, whose pixels are enlarged
+_SEARCHED = ("score", "value", "chosen")
 _COST = {
     "parameters_generator": "parameters of G",
     "parameters_discriminator": "of D",
@@ -78,6 +80,16 @@ def markdown_table(found: dict[str, Any]) -> str:
     for record in found["variants"]:
         cells = [f"{record['cost'][name]:,.0f}" if record["cost"] else "" for name in _COST]
         lines.append(f"| {record['variant']} | " + " | ".join(cells) + " |")
+    if searched := _searched(found["variants"]):
+        lines += [
+            "",
+            "| variant | candidate | " + searched[0][2] + " | chosen |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {variant} | {tried} | {_short(value)} | {'yes' if chosen else ''} |"
+            for variant, tried, _, value, chosen in searched
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -104,11 +116,38 @@ def render_page(rows: Sequence[RunResult], found: dict[str, Any], sheet: np.ndar
         sheet=None if sheet is None else data_uri(sheet, lossless_bytes=_LOSSLESS_BYTES),
         no_sheet=NOTHING_TRAINED,
         attention=_attention(rows),
+        searched=_searched(found["variants"]),
+        short=_short,
         published=published,
         best=_best,
         interval=_interval,
         p_value=_p_value,
     )
+
+
+def _searched(
+    variants: Sequence[dict[str, Any]],
+) -> list[tuple[str, str, str, float | None, bool]]:
+    """Of each short run of the search: variant, candidate, score, its value, whether chosen."""
+    return [
+        (
+            record["variant"],
+            _parameters(one["parameters"]),
+            one["score"],
+            one["value"],
+            one["chosen"],
+        )
+        for record in variants
+        for one in record["search"]
+    ]
+
+
+def _parameters(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in flattened(settings).items())
+
+
+def _short(value: float | None) -> str:
+    return "diverged" if value is None else f"{value:.3g}"
 
 
 def _attention(rows: Sequence[RunResult]) -> list[tuple[str, str, float, float]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from sagan.comparison.result_store import RunResult
 from sagan.comparison.run_one import ComparisonContext, measure_run
 from sagan.comparison.variants import RunSpec
+from sagan.data.parallel import resolve_workers
 from sagan.processes.child import Task
 from sagan.processes.signals import EXIT_INTERRUPTED, TrainingInterrupted, stop_requests
 from sagan.processes.supervisor import Supervisor
@@ -31,6 +32,7 @@ def measure_in_processes(
     Raises:
         TrainingInterrupted: asked to stop; all processes have saved then.
     """
+    threads = max(1, resolve_workers(0) // workers)
     waiting, running = deque(open_runs), dict[str, RunSpec]()
     with stop_requests(patient=True) as stop, Supervisor() as children:
         while (waiting or running) and not stop:
@@ -38,7 +40,7 @@ def measure_in_processes(
                 run = waiting.popleft()
                 running[run.name] = run
                 devices = run.training.device, context.evaluation.device
-                children.start(Task(run.name, _measure, (run, context), devices=devices))
+                children.start(Task(run.name, _measure, (run, context, threads), devices=devices))
             on_poll()
             for ended in children.wait():
                 run = running.pop(ended.name)
@@ -51,7 +53,11 @@ def measure_in_processes(
         raise TrainingInterrupted
 
 
-def _measure(run: RunSpec, context: ComparisonContext) -> None:
-    """Measure a run, in its own process."""
+def _measure(run: RunSpec, context: ComparisonContext, threads: int) -> None:
+    """Measure a run, in its own process, on its share of the cores where none is configured."""
+    import torch
+
     logging.getLogger("sagan.common.devices").setLevel(logging.ERROR)  # the parent has reported it
+    if not run.training.threads:
+        torch.set_num_threads(threads)
     measure_run(run, context)

@@ -12,6 +12,7 @@ from sagan.common.terminal import log_above_bars
 from sagan.comparison.config import ComparisonConfig
 from sagan.comparison.result_store import ResultStore, RunResult
 from sagan.comparison.run_one import ComparisonContext, measure_run
+from sagan.comparison.search import SearchRecord, choose_candidates, search_config
 from sagan.comparison.variants import RunSpec, plan_runs
 from sagan.data.shards.store import ShardStore
 from sagan.metrics.config import EvaluationConfig, SweepConfig
@@ -51,7 +52,8 @@ def run_comparison(
         features: folder of cached features of real images.
 
     Returns:
-        The results, in the order of seeds, then variants.
+        The results, in the order of seeds, then variants; where there was a search, each with the
+        candidates of its variant (`search`).
 
     Raises:
         ValueError: where a variant is not valid, or will not have the weights that are to be
@@ -60,20 +62,52 @@ def run_comparison(
         ComparisonError: where runs failed, after all others were made.
     """
     refuse_copies(training.nnodes)
-    planned = plan_runs(config, training, shards, evaluation.weights)
     evaluation = evaluation.model_copy(update={"sweep": SweepConfig()})  # no number of the table
     if evaluation.protocol == QUICK:  # for a look at one run, not for differences between runs
         evaluation = evaluation.model_copy(update={"protocol": None})
-    store = ResultStore(workspace / "rows", shards, evaluation)
-    context = ComparisonContext(
-        shards, evaluation, workspace / "runs", features, store, config.keep_checkpoints
-    )
+    planned = plan_runs(config, training, shards, evaluation.weights)
+
+    def context(protocol: EvaluationConfig, folder: str) -> ComparisonContext:
+        store = ResultStore(workspace / folder, shards, protocol)
+        runs = workspace / "runs"
+        return ComparisonContext(shards, protocol, runs, features, store, config.keep_checkpoints)
+
+    records: dict[str, SearchRecord] = {}
+    if config.search.candidates:
+        short = plan_runs(search_config(config), training, shards, evaluation.weights)
+        logger.info(
+            "search: %d variants with %d candidates, %d images each",
+            len(config.variants),
+            len(config.search.candidates),
+            config.search.total_images,
+        )
+        protocol = training.scoring.evaluation.model_copy(update={"weights": evaluation.weights})
+        found = _measure_all(short, context(protocol, "search"), config.workers)
+        config, records = choose_candidates(config, found)
+        planned = plan_runs(config, training, shards, evaluation.weights)
+    rows = _measure_all(planned, context(evaluation, "rows"), config.workers)
+    return [
+        row | ({"search": records[row["variant"]]} if row["variant"] in records else {})
+        for row in rows
+    ]
+
+
+def _measure_all(
+    planned: list[RunSpec], context: ComparisonContext, workers: int
+) -> list[RunResult]:
+    """The result of each run, made where it is not there.
+
+    Raises:
+        TrainingInterrupted: asked to stop, after saving.
+        ComparisonError: where runs failed, after all others were made.
+    """
+    store = context.results
     open_runs = [run for run in planned if store.load(run) is None]
     _log_plan(planned, open_runs, store)
     if open_runs:
         scoring = open_runs[0].training.scoring
-        protocols = [evaluation, *([scoring.evaluation] if scoring.every_images else [])]
-        cache_references(shards, protocols, features, in_child=config.workers > 1)
+        protocols = [context.evaluation, *([scoring.evaluation] if scoring.every_images else [])]
+        cache_references(context.shards, protocols, context.feature_cache, in_child=workers > 1)
     failures = []
     with (
         tqdm(
@@ -85,7 +119,7 @@ def run_comparison(
         ) as bar,
         log_above_bars(),
     ):
-        for run, outcome in _outcomes(open_runs, context, config.workers, bar):
+        for run, outcome in _outcomes(open_runs, context, workers, bar):
             bar.update()
             if isinstance(outcome, str):
                 failures.append(f"{run.name}: {outcome}")

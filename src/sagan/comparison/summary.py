@@ -25,6 +25,7 @@ def summarise(rows: Sequence[RunResult]) -> list[dict[str, Any]]:
         JSON-able: `variant`, `recipe`, `seeds` (all), `trained`, `diverged`, `collapsed`,
         `warned` (runs), `metrics` (by name: `mean`, `of` which kind;
         `low`, `high`, `std`, `values`, `seeds`; interval and deviation only of two seeds and more),
+        `search` (the candidates of its parameters, if any),
         `cost` (means of parameters, images/s and seconds).
     """
     return [_record([row for row in rows if row["variant"] == name]) for name in _names(rows)]
@@ -52,6 +53,7 @@ def _record(rows: Sequence[RunResult]) -> dict[str, Any]:
         "collapsed": sum(row["collapsed"] for row in trained),
         "warned": sum(bool(row["warnings"]) for row in trained),
         "metrics": {name: _of_seeds(trained, name) for name in names},
+        "search": rows[0].get("search", []),
         "cost": {name: float(np.mean([row[name] for row in trained])) for name in COST if trained},
     }
 

@@ -105,12 +105,16 @@ def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     training = parameters_of(catalog, "training", TrainingConfig)
     if "comparison" in running:
         from sagan.comparison.config import ComparisonConfig
+        from sagan.comparison.search import search_config
         from sagan.comparison.variants import build_variants
 
         config = parameters_of(catalog, "comparison", ComparisonConfig)
         weights = dict(catalog.load("params:evaluation")).get("weights")
         channels = channels_of(pipeline, catalog)
         build_variants(config, training, image_size, weights, image_channels=channels)
+        if config.search.candidates:
+            short = search_config(config)
+            build_variants(short, training, image_size, weights, image_channels=channels)
     if "training" in running:
         from sagan.training.config.networks import network_faults
 
