@@ -5,6 +5,8 @@ without Kedro, DVC, Great Expectations and Optuna.
 """
 
 import logging
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -161,6 +163,12 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     )
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
     return click.ClickException(shorten_paths(text))
+
+
+def say_next(*words: str | Path) -> None:
+    """Log the command that goes on from here; stdout has the results alone."""
+    program = "sagan" if Path(sys.argv[0]).name == "sagan" else "python -m sagan"
+    logger.info("next: %s %s", program, shlex.join(map(str, words)))
 
 
 def example(*lines: str) -> str:
