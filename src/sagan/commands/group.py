@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EXTRAS = {
-    "huggingface_hub": "hub",
-    "onnxruntime": "onnx",
-    "gradio": "explore",
-    "psycopg": "postgresql",
-    "s3fs": "s3",
+# where another name is installed than is imported. The project itself is on no package index, so
+# that its extras cannot be asked for by name
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "onnxruntime": "onnx onnxruntime onnxscript",
+    "psycopg": "'psycopg[binary]'",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
 }
-_DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -157,10 +158,7 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     name = (error.name or "").partition(".")[0]
     if name in {"", "sagan"}:
         return error
-    extra = _EXTRAS.get(name)
-    remedy = (
-        f"'sagan-kedro[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
-    )
+    remedy = _DISTRIBUTIONS.get(name, name.replace("_", "-"))
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
     return click.ClickException(shorten_paths(text))
 
