@@ -18,7 +18,12 @@ import click
 
 from sagan import __version__
 from sagan.commands import COMMANDS
-from sagan.common.terminal import configure_logging, format_error, shorten_paths
+from sagan.common.terminal import (
+    configure_logging,
+    format_error,
+    shorten_paths,
+    tell_of_slow_import,
+)
 from sagan.common.text import shown
 
 if TYPE_CHECKING:
@@ -114,6 +119,7 @@ class Command(click.Command):
             SystemExit: with status 75, after a signal.
         """
         configure_logging()
+        tell_of_slow_import()
         try:
             return self._invoke(ctx)
         except ModuleNotFoundError as error:

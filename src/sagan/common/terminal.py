@@ -6,9 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from threading import Timer
 
 from sagan.common.text import shown
+
+logger = logging.getLogger(__name__)
 
 
 def shorten_paths(text: str) -> str:
@@ -32,6 +36,31 @@ def configure_logging(
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter(layout))
     logging.basicConfig(level=level, handlers=[handler], force=force)
+
+
+class _TorchImport(MetaPathFinder):
+    """Finds nothing; says where the import of PyTorch, which is silent itself, takes long."""
+
+    silent_seconds = 3.0
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Look again in a few seconds."""
+        if fullname == "torch":
+            timer = Timer(self.silent_seconds, self._tell)
+            timer.daemon = True
+            timer.start()
+
+    def _tell(self) -> None:
+        spec = getattr(sys.modules.get("torch"), "__spec__", None)
+        if self in sys.meta_path and getattr(spec, "_initializing", False):
+            sys.meta_path.remove(self)
+            logger.info("loading PyTorch")
+
+
+def tell_of_slow_import() -> None:
+    """From now on one log line says that PyTorch is loading, if that is not done in 3 seconds."""
+    if "torch" not in sys.modules:
+        sys.meta_path.insert(0, _TorchImport())
 
 
 class LogFormatter(logging.Formatter):
