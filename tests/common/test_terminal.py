@@ -65,16 +65,16 @@ def test_a_log_file_that_cannot_be_written_is_one_warning(
 
 
 @pytest.mark.parametrize(("takes", "said"), [(0.5, ["loading PyTorch"]), (0.0, [])])
-def test_the_import_of_torch_is_told_where_it_takes_long(
+def test_the_import_of_a_large_library_is_told_where_it_takes_long(
     tmp_path, monkeypatch, caplog, takes: float, said: list[str]
 ) -> None:
     (tmp_path / "torch.py").write_text(f"import time\ntime.sleep({takes})\n")
     monkeypatch.setattr("sys.meta_path", sys.meta_path[:])
-    monkeypatch.setattr(terminal._TorchImport, "silent_seconds", 0.1)
+    monkeypatch.setattr(terminal._SlowImport, "silent_seconds", 0.1)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     caplog.set_level("INFO", "sagan")
-    terminal.tell_of_slow_import()
+    terminal.tell_of_slow_imports()
     __import__("torch")
     time.sleep(0.3)
     assert caplog.messages == said

@@ -22,7 +22,7 @@ from sagan.common.terminal import (
     configure_logging,
     format_error,
     shorten_paths,
-    tell_of_slow_import,
+    tell_of_slow_imports,
 )
 from sagan.common.text import shown
 
@@ -119,7 +119,7 @@ class Command(click.Command):
             SystemExit: with status 75, after a signal.
         """
         configure_logging()
-        tell_of_slow_import()
+        tell_of_slow_imports()
         try:
             return self._invoke(ctx)
         except ModuleNotFoundError as error:

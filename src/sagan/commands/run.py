@@ -23,7 +23,7 @@ from kedro.utils import find_kedro_project
 from sagan.commands.group import example, interruptible
 from sagan.commands.run_options import RunCommand, runtime_params, split_params
 from sagan.common.addresses import mask_secrets
-from sagan.common.terminal import guard_log, log_handlers, shorten_paths, tell_of_slow_import
+from sagan.common.terminal import guard_log, log_handlers, shorten_paths, tell_of_slow_imports
 from sagan.common.text import shown
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
@@ -33,7 +33,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
     """Run pipelines."""
     try:
         _configure_log()
-        tell_of_slow_import()
+        tell_of_slow_imports()
         if options["pipeline"] and not options["pipelines"]:
             # Kedro deprecates this spelling, with a warning on every run
             options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
