@@ -43,7 +43,12 @@ logger = logging.getLogger(__name__)
 @field_option(PreprocessingConfig, "fit")
 @field_option(PreprocessingConfig, "pad_colour", nargs=3, type=click.IntRange(0, 255))
 @field_option(
-    PreprocessingConfig, "orientation", type=click.Choice(["upright", "as_stored"]), default=None
+    PreprocessingConfig,
+    "orientation",
+    type=click.Choice(["upright", "as_stored"]),
+    default=None,
+    help="Whether images are turned by their EXIF orientation. Default: upright for source folder, "
+    "as_stored, as ImageNet's loaders leave them, for the published sets.",
 )
 @field_option(PreprocessingConfig, "shard_images")
 @field_option(PreprocessingConfig, "workers")
