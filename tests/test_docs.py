@@ -70,6 +70,7 @@ def test_generated_parts_are_current() -> None:
     assert not stale
 
 
+@pytest.mark.slow
 def test_the_first_example_of_the_api_reference_runs(tmp_path: Path, monkeypatch) -> None:
     code = (DOCS / "api.md").read_text().partition("```python\n")[2].partition("```")[0]
     small = {"total_images": 32, "standing_batches": 1, "scoring": {"every_images": 0}}
