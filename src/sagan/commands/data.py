@@ -100,7 +100,7 @@ def data(
 
     shards = build_stores(folder.path, sound, out, config, folder.class_titles)[0].path
     click.echo(shards)
-    say_next("train", shards, "--out", "runs")
+    say_next("train", shards, "--out", "runs", "--dry-run")  # defaults are ImageNet's
 
 
 def _sound_images(
@@ -160,4 +160,4 @@ def transfer(source: str, target: str) -> None:
     else:
         shards = fetch_store(source, Path(target)).path
         click.echo(shards)
-        say_next("train", shards, "--out", "runs")
+        say_next("train", shards, "--out", "runs", "--dry-run")  # defaults are ImageNet's
