@@ -70,6 +70,19 @@ def test_generated_parts_are_current() -> None:
     assert not stale
 
 
+@pytest.mark.slow
+def test_the_first_example_of_the_api_reference_runs(tmp_path: Path, monkeypatch) -> None:
+    code = (DOCS / "api.md").read_text().partition("```python\n")[2].partition("```")[0]
+    small = {"total_images": 32, "standing_batches": 1, "scoring": {"every_images": 0}}
+    code = code.replace("**parameters", f"**parameters | {small}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    known: dict = {}
+    exec(code, known)  # the page's own words
+    assert len(known["pictures"]) == 16
+    assert {picture.size for picture in known["pictures"]} == {(16, 16)}
+
+
 def test_api_reference_has_signatures_values_and_sections() -> None:
     entry = generated.api_entry("sagan.SaganGenerator")
     assert "from sagan import SaganGenerator\n\nclass SaganGenerator" in entry

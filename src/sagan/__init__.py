@@ -18,6 +18,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - imported on use: torch take
         if error.name != "huggingface_hub":
             raise
         raise ImportError(
-            "SaganGenerator needs huggingface_hub: pip install huggingface-hub"
+            "SaganGenerator needs the package huggingface_hub, the extra hub, which is not "
+            "installed: pip install huggingface-hub"
         ) from None
     return SaganGenerator

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 import sys
 from pathlib import Path
 from time import monotonic
@@ -41,14 +42,19 @@ _SHOWN = (
 )
 
 
-# the last of these that a run made decides which command is named at its end
+# the last of these that a run made decides which command is named at its end; {dataset}: its place
 _TRAIN = "kedro run --pipeline=train"  # which needs the parameters of this run again
+_EXPLORE, _ADOPT = "kedro explore", "sagan tune adopt"
 _NEXT = {
     "validation_report": _TRAIN,
     "sample_grid": "kedro run --pipeline=evaluate",
     "report": "kedro run --pipeline=export",
+    "shared_generator": "sagan sample {shared_generator} --out pictures",
+    "completion_sheet": _EXPLORE,
+    "comparison_report": "sagan compare publish {comparison_rows} "
+    "--runs {comparison_workspace}/runs --out published",
+    "best_parameters": _ADOPT,
 }
-_STUDIES = {"tuning", "comparison"}
 # what trackers get
 _PICTURES = ("sample_grid", "attention_maps")
 _SENT = {"generator_bundle", "metrics", *_PICTURES}
@@ -63,6 +69,32 @@ def _words(given: dict[str, Any]) -> str:
     }
     words = [f"{name}={value}" for name, value in named.items()]
     return ",".join(words) if all(re.fullmatch(r"[\w./@:+=-]+", word) for word in words) else "..."
+
+
+def _next_command(
+    run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+) -> str | None:
+    """The command that goes on from what a run made; None: none, or what it reads is in memory."""
+    made = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
+    if not made:
+        return None
+    command, env = made[-1], run_params.get("env")
+    words = [f"--env={env}"] if env and command.startswith("kedro") else []
+    if command == _ADOPT and env:
+        words = [f"--env {env} --as {env}_tuned"]
+    if Path(sys.argv[0]).name == "sagan":  # where the wheel is installed, without a project
+        if command == _EXPLORE:
+            command, words = "sagan explore {generator_bundle}", []
+        elif command.startswith("kedro"):
+            command = command.replace("kedro", "sagan", 1)
+            words += [word for word in sys.argv if word.startswith("--conf-source=")]
+    if made[-1] == _TRAIN and (given := run_params.get("runtime_params")):
+        words.append(f"--params={_words(given)}")
+    places = {name: location(catalog.get(name)) for name in re.findall(r"{(\w+)}", command)}
+    if None in places.values():
+        return None
+    quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
+    return " ".join([command.format(**quoted), *words])
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
@@ -173,7 +205,7 @@ class ProjectHooks:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Log the duration, and where the pictures and pages are."""
+        """Log the duration, where the pictures and pages are, and the next command."""
         if run_params.get("only_missing_outputs") and not self._started_nodes:
             logger.info("nothing to do: all outputs exist")
         else:
@@ -181,18 +213,8 @@ class ProjectHooks:
         for name in _SHOWN:
             if name in pipeline.all_outputs() and (place := location(catalog.get(name))):
                 logger.info("  %s", place)
-        if "best_parameters" in pipeline.all_outputs():
-            env = run_params.get("env")
-            logger.info("next: sagan tune adopt%s", f" --env {env} --as {env}_tuned" if env else "")
-        named = [command for name, command in _NEXT.items() if name in pipeline.all_outputs()]
-        if named and not _STUDIES & {node.namespace for node in pipeline.nodes}:
-            env = run_params.get("env")
-            command = f"{named[-1]} --env={env}" if env else named[-1]
-            given = run_params.get("runtime_params") if command.startswith(_TRAIN) else None
-            if Path(sys.argv[0]).name == "sagan":  # where the wheel is installed, without a project
-                source = [word for word in sys.argv if word.startswith("--conf-source=")]
-                command = " ".join([command.replace("kedro", "sagan", 1), *source])
-            logger.info("next: %s%s", command, f" --params={_words(given)}" if given else "")
+        if command := _next_command(run_params, pipeline, catalog):
+            logger.info("next: %s", command)
 
 
 class TrackerHooks:

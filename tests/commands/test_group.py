@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -211,6 +212,8 @@ def test_readmes_block_runs_where_the_core_group_alone_is_installed(tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "metrics.json").is_file()
     assert (tmp_path / "pictures/attention_maps.png").is_file()
+    named = re.findall(r"^INFO next: python -m sagan (\w+) \S+", done.stderr, re.MULTILINE)
+    assert named == ["train", "sample", "explore", "explore"]
 
 
 def lighter(command: str) -> str:

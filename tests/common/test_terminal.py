@@ -1,11 +1,14 @@
 """Text for people: short paths, and errors in words."""
 
 import logging
+import sys
+import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
 
+from sagan.common import terminal
 from sagan.common.terminal import LogFormatter, format_error, guard_log, shorten_paths
 
 
@@ -59,3 +62,19 @@ def test_a_log_file_that_cannot_be_written_is_one_warning(
     assert len(said) == 1
     assert said[0].startswith("WARNING")
     assert str(path) in said[0]
+
+
+@pytest.mark.parametrize(("takes", "said"), [(0.5, ["loading PyTorch"]), (0.0, [])])
+def test_the_import_of_a_large_library_is_told_where_it_takes_long(
+    tmp_path, monkeypatch, caplog, takes: float, said: list[str]
+) -> None:
+    (tmp_path / "torch.py").write_text(f"import time\ntime.sleep({takes})\n")
+    monkeypatch.setattr("sys.meta_path", sys.meta_path[:])
+    monkeypatch.setattr(terminal._SlowImport, "silent_seconds", 0.1)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    caplog.set_level("INFO", "sagan")
+    terminal.tell_of_slow_imports()
+    __import__("torch")
+    time.sleep(0.3)
+    assert caplog.messages == said

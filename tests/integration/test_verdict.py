@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 
 from sagan.data.validation_status import ValidationFailedError
 from sagan.hooks import ProjectHooks
@@ -124,6 +124,8 @@ def test_a_shut_gate_takes_away_what_an_earlier_run_let_through(
         ("comparison", ["comparison.html", "samples.png"]),
         ("tuning", ["best_parameters.yml", "tuning_report.html"]),
         ("evaluate", ["metrics.json", "report.html"]),
+        ("export", ["shared generator"]),
+        ("complete", ["completions.png"]),
     ],
 )
 def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]) -> None:
@@ -131,7 +133,9 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     files |= {"tuning_report": "tuning_report.html", "metrics": "metrics.json"}
     files |= {"report": "report.html", "sample_grid": "sample_grid.png"}
     files |= {"attention_maps": "attention_maps.png", "comparison_samples": "samples.png"}
-    files |= {"data_docs": "data_docs.html"}
+    files |= {"data_docs": "data_docs.html", "comparison_rows": "rows.json"}
+    files |= {"comparison_workspace": "comparison", "shared_generator": "shared generator"}
+    files |= {"completion_sheet": "completions.png"}
     catalog = DataCatalog.from_config(
         {
             dataset: {"type": "sagan.datasets.TextDataset", "filepath": f"/nowhere/{file}"}
@@ -145,10 +149,14 @@ def test_the_last_lines_say_where_the_page_is(caplog, name: str, left: list[str]
     places = [line for line in caplog.messages if line.startswith("  ")]
     assert [line.rpartition("/")[2] for line in places][-len(left) :] == left
     told = {
-        "evaluate": ["next: kedro run --pipeline=export --env=mine"],
-        "tuning": ["next: sagan tune adopt --env mine --as mine_tuned"],
+        "evaluate": "kedro run --pipeline=export --env=mine",
+        "tuning": "sagan tune adopt --env mine --as mine_tuned",
+        "comparison": "sagan compare publish /nowhere/rows.json --runs /nowhere/comparison/runs "
+        "--out published",
+        "export": "sagan sample '/nowhere/shared generator' --out pictures",
+        "complete": "kedro explore --env=mine",
     }
-    assert [line for line in caplog.messages if line.startswith("next")] == told.get(name, [])
+    assert caplog.messages[-1] == f"next: {told[name]}"
 
 
 @pytest.mark.parametrize(
@@ -175,8 +183,18 @@ def test_the_next_command_has_the_parameters_that_it_needs(caplog, given, repeat
 
 def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> None:
     entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/report.html"}
+    names = ("report", "metrics", "completion_sheet", "generator_bundle")
+    catalog = DataCatalog.from_config(dict.fromkeys(names, entry))
     caplog.set_level("INFO", "sagan")
     monkeypatch.setattr("sys.argv", ["/env/bin/sagan", "run", "--conf-source=conf"])
-    catalog = DataCatalog.from_config({"report": entry, "metrics": entry})
     ProjectHooks().after_pipeline_run({}, PIPELINES["reporting"], catalog)
     assert caplog.messages[-1] == "next: sagan run --pipeline=export --conf-source=conf"
+    ProjectHooks().after_pipeline_run({"env": "mine"}, PIPELINES["completion"], catalog)
+    assert caplog.messages[-1] == "next: sagan explore /nowhere/report.html"
+
+
+def test_no_next_command_reads_what_is_in_memory_only(caplog) -> None:
+    caplog.set_level("INFO", "sagan")
+    catalog = DataCatalog({"shared_generator": MemoryDataset()})
+    ProjectHooks().after_pipeline_run({}, PIPELINES["export"], catalog)
+    assert [line for line in caplog.messages if line.startswith("next")] == []

@@ -62,6 +62,13 @@ def test_a_repository_with_dvc(bundle, tmp_path: Path) -> None:
     assert len(fetched([0], count=2)) == 2
 
 
+def test_a_missing_huggingface_hub_is_one_sentence(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delitem(sys.modules, "sagan.sampling.library")
+    with pytest.raises(ImportError, match=r"the extra hub.*: pip install huggingface-hub$"):
+        from sagan import SaganGenerator as _  # noqa: F401
+
+
 def test_other_names_are_no_attributes() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Sagan'"):
         _ = sagan.Sagan

@@ -205,6 +205,7 @@ def test_data_docs_open_offline_and_show_everything(root):
     assert "&lt;b&gt;odd&amp;.JPEG" in page
     for text in ("failed", "class_count", "01_square", report["data_hash"], "fa-times"):
         assert text in page
+    assert "within min_classes .. max_classes (at least 4, at most " in page
 
 
 def test_data_docs_on_paper_keep_words_whole_and_bars_visible(root, browser):

@@ -10,6 +10,7 @@ from sagan.commands.group import (
     field_option,
     path_argument,
     path_option,
+    say_next,
     weights_option,
 )
 from sagan.completion.config import CompletionConfig
@@ -88,15 +89,17 @@ def complete(
         device=device,
     )
     size, channels = opened.image_size, opened.image_channels
+    kept = encoders or out / _ENCODERS
     _, drawn = complete_images(
         opened,
         read_images(images, mask, size=size, channels=channels, seed=seed, results=out),
         out,
         config,
         class_label=class_label(class_name, opened),
-        encoders=encoders or out / _ENCODERS,
+        encoders=kept,
         discriminator=discriminator_of(discriminator, opened),
     )
     with replacing_file(out / "sheet.png") as temporary:
         Image.fromarray(np.asarray(drawn)).save(temporary, format="PNG")
     click.echo(out / "sheet.png")
+    say_next("explore", bundle, "--encoders", kept)

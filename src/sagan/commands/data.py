@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from sagan.commands.group import Command, field_option, path_option
+from sagan.commands.group import Command, field_option, path_option, say_next
 from sagan.data.config import AcquisitionConfig, PreprocessingConfig, Source
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ logger = logging.getLogger(__name__)
 @field_option(PreprocessingConfig, "fit")
 @field_option(PreprocessingConfig, "pad_colour", nargs=3, type=click.IntRange(0, 255))
 @field_option(
-    PreprocessingConfig, "orientation", type=click.Choice(["upright", "as_stored"]), default=None
+    PreprocessingConfig,
+    "orientation",
+    type=click.Choice(["upright", "as_stored"]),
+    default=None,
+    help="Whether images are turned by their EXIF orientation. Default: upright for source folder, "
+    "as_stored, as ImageNet's loaders leave them, for the published sets.",
 )
 @field_option(PreprocessingConfig, "shard_images")
 @field_option(PreprocessingConfig, "workers")
@@ -93,7 +98,9 @@ def data(
 
     from sagan.data.shards.build import build_stores  # torch, once the input is known to be good
 
-    click.echo(build_stores(folder.path, sound, out, config, folder.class_titles)[0].path)
+    shards = build_stores(folder.path, sound, out, config, folder.class_titles)[0].path
+    click.echo(shards)
+    say_next("train", shards, "--out", "runs", "--dry-run")  # defaults are ImageNet's
 
 
 def _sound_images(
@@ -151,4 +158,6 @@ def transfer(source: str, target: str) -> None:
         named = mask_secrets(source, source)
         raise ValueError(f"'{named}' is no folder of shards, and TO is none here")
     else:
-        click.echo(fetch_store(source, Path(target)).path)
+        shards = fetch_store(source, Path(target)).path
+        click.echo(shards)
+        say_next("train", shards, "--out", "runs", "--dry-run")  # defaults are ImageNet's

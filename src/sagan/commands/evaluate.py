@@ -15,6 +15,7 @@ from sagan.commands.group import (
     device_option,
     path_argument,
     path_option,
+    say_next,
     set_option,
     weights_option,
 )
@@ -61,6 +62,7 @@ def evaluate(
     what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
     recall.
     """
+    from sagan.bundle.generator_bundle import CONFIG
     from sagan.common.devices import choose_device
     from sagan.common.files import replacing_file
     from sagan.metrics.evaluation import headline_scores
@@ -81,6 +83,8 @@ def evaluate(
         click.echo(line)
     if out is not None:
         click.echo(out)
+    if (samples / CONFIG).is_file():
+        say_next("explore", samples)
 
 
 def _require_writable(out: Path | None, workspace: Path | None) -> None:

@@ -5,6 +5,8 @@ without Kedro, DVC, Great Expectations and Optuna.
 """
 
 import logging
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -16,7 +18,12 @@ import click
 
 from sagan import __version__
 from sagan.commands import COMMANDS
-from sagan.common.terminal import configure_logging, format_error, shorten_paths
+from sagan.common.terminal import (
+    configure_logging,
+    format_error,
+    shorten_paths,
+    tell_of_slow_imports,
+)
 from sagan.common.text import shown
 
 if TYPE_CHECKING:
@@ -24,14 +31,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EXTRAS = {
-    "huggingface_hub": "hub",
-    "onnxruntime": "onnx",
-    "gradio": "explore",
-    "psycopg": "postgresql",
-    "s3fs": "s3",
+# where another name is installed than is imported. The project itself is on no package index, so
+# that its extras cannot be asked for by name
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "onnxruntime": "onnx onnxruntime onnxscript",
+    "psycopg": "'psycopg[binary]'",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
 }
-_DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -111,6 +119,7 @@ class Command(click.Command):
             SystemExit: with status 75, after a signal.
         """
         configure_logging()
+        tell_of_slow_imports()
         try:
             return self._invoke(ctx)
         except ModuleNotFoundError as error:
@@ -155,12 +164,15 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
     name = (error.name or "").partition(".")[0]
     if name in {"", "sagan"}:
         return error
-    extra = _EXTRAS.get(name)
-    remedy = (
-        f"'sagan-kedro[{extra}]'" if extra else _DISTRIBUTIONS.get(name, name.replace("_", "-"))
-    )
+    remedy = _DISTRIBUTIONS.get(name, name.replace("_", "-"))
     text = f"this command needs the package {name}, which is not installed: pip install {remedy}"
     return click.ClickException(shorten_paths(text))
+
+
+def say_next(*words: str | Path) -> None:
+    """Log the command that goes on from here; stdout has the results alone."""
+    program = "sagan" if Path(sys.argv[0]).name == "sagan" else "python -m sagan"
+    logger.info("next: %s %s", program, shlex.join(map(str, words)))
 
 
 def example(*lines: str) -> str:

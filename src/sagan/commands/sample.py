@@ -14,6 +14,7 @@ from sagan.commands.group import (
     field_option,
     path_argument,
     path_option,
+    say_next,
     weights_option,
 )
 from sagan.sampling.config import AttentionMapsConfig, FilmConfig, SamplingConfig
@@ -129,8 +130,7 @@ def sample(
     attention_px = AttentionMapsConfig().tile_px
     require_attention_memory(generator, len(explained), query_points, attention_px)
 
-    batches = generate(generator, latents, class_labels, batch_size, chosen)
-    images = torch.cat(list(batches)).numpy()
+    images = torch.cat([*generate(generator, latents, class_labels, batch_size, chosen)]).numpy()
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
     firsts = [int((labels == k).argmax()) for k in explained]
     attention = attention_picture(
@@ -163,6 +163,7 @@ def sample(
         click.echo(path)
     _save_png(out / "sample_grid.png", grid)
     _save_png(out / "attention_maps.png", attention)
+    say_next("explore", bundle)
 
 
 def _drawn(

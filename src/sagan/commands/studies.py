@@ -21,7 +21,8 @@ def adopt(*, env: str | None, name: str, best: Path | None, conf: Path, force: b
     target, changes = write_environment(conf, env, name, best, force=force)
     for line in changes:
         click.echo(f"  {line}")
-    click.echo(f"{display_path(target)} written; kedro run --pipeline=train --env={name}")
+    click.echo(f"{display_path(target)} written")
+    click.echo(f"next: kedro run --pipeline=train --env={name}")
 
 
 @click.command(cls=Command)

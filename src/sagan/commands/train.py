@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sagan.commands.group import Command, config_option, path_argument, path_option, set_option
+from sagan.commands.group import (
+    Command,
+    config_option,
+    path_argument,
+    path_option,
+    say_next,
+    set_option,
+)
 
 if TYPE_CHECKING:
     from sagan.training.config import TrainingConfig
@@ -58,6 +65,7 @@ def train(
         log_disk_usage(out)
         result = train_run(config, ShardStore.open(shards), out)
     click.echo(json.dumps({"generator_bundle": str(result.bundle.path), **result.summary}))
+    say_next("sample", result.bundle.path, "--out", "pictures")
 
 
 def _configured(

@@ -6,9 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from threading import Timer
+from typing import ClassVar
 
 from sagan.common.text import shown
+
+logger = logging.getLogger(__name__)
 
 
 def shorten_paths(text: str) -> str:
@@ -32,6 +37,35 @@ def configure_logging(
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter(layout))
     logging.basicConfig(level=level, handlers=[handler], force=force)
+
+
+class _SlowImport(MetaPathFinder):
+    """Finds nothing; says where the import of a large library, silent itself, takes long."""
+
+    libraries: ClassVar = {"torch": "PyTorch", "great_expectations": "Great Expectations"}
+    silent_seconds = 3.0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Look again in a few seconds."""
+        if fullname == self._name:
+            timer = Timer(self.silent_seconds, self._tell)
+            timer.daemon = True
+            timer.start()
+
+    def _tell(self) -> None:
+        spec = getattr(sys.modules.get(self._name), "__spec__", None)
+        if self in sys.meta_path and getattr(spec, "_initializing", False):
+            sys.meta_path.remove(self)
+            logger.info("loading %s", self.libraries[self._name])
+
+
+def tell_of_slow_imports() -> None:
+    """From now on a log line says that a large library is loading, if it takes over 3 seconds."""
+    for name in _SlowImport.libraries.keys() - sys.modules.keys():
+        sys.meta_path.insert(0, _SlowImport(name))
 
 
 class LogFormatter(logging.Formatter):

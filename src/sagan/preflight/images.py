@@ -1,4 +1,4 @@
-"""Facts of the images that a run trains on, before it starts."""
+"""Facts of a run before it starts: its pipelines, and the images that it trains on."""
 
 from typing import Any, TypeVar
 
@@ -10,7 +10,13 @@ from sagan.datasets.base import unwrapped
 from sagan.datasets.path_datasets import HandleDataset
 
 SHARDS = "image_shards"
+TRAINING = frozenset({"training", "tuning", "comparison"})  # pipelines that train
 _Model = TypeVar("_Model", bound=Config)
+
+
+def namespaces(pipeline: Pipeline) -> set[str]:
+    """Names of the project's pipelines that run."""
+    return {node.namespace for node in pipeline.nodes}
 
 
 def image_facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, int | None]:

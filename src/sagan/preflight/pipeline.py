@@ -12,14 +12,22 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from sagan.datasets.base import FileDataset, location, unwrapped
-from sagan.preflight.images import SHARDS, channels_of, parameters_of, shard_facts, size_of
+from sagan.preflight.images import (
+    SHARDS,
+    TRAINING,
+    channels_of,
+    namespaces,
+    parameters_of,
+    shard_facts,
+    size_of,
+)
+from sagan.preflight.networks import check_networks, check_start
 from sagan.processes.launchers import refuse_copies
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Pipeline, CatalogProtocol], None]
 
-TRAINING = frozenset({"training", "tuning", "comparison"})
 COMPUTING = frozenset({"training", "sampling", "evaluation", "completion"})  # with a `device`
 REPORT, SUITES, BUNDLE = "validation_report", "expectation_suites", "generator_bundle"
 
@@ -30,7 +38,7 @@ def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     Raises:
         ValueError: naming what the source needs.
     """
-    if "acquisition" not in _namespaces(pipeline):
+    if "acquisition" not in namespaces(pipeline):
         return
     from sagan.data.config import AcquisitionConfig
     from sagan.data.sources.acquire import source_path
@@ -45,7 +53,7 @@ def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> Non
         FileNotFoundError: when there is no validation report.
         ValidationFailedError: when it is about other images, or these failed.
     """
-    training = _namespaces(pipeline) & TRAINING
+    training = namespaces(pipeline) & TRAINING
     if not training or SHARDS not in pipeline.inputs():
         return  # validation runs in this same pipeline, so it stops bad data itself
     from sagan.data.validation_status import require_passed_validation
@@ -70,7 +78,7 @@ def check_launcher(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     Raises:
         ValueError: naming the launcher and the parameters that start the processes instead.
     """
-    if _namespaces(pipeline) & {"training", "comparison"}:  # those of a study share its queue
+    if namespaces(pipeline) & {"training", "comparison"}:  # those of a study share its queue
         refuse_copies(int(dict(catalog.load("params:training")).get("nnodes", 1)))
 
 
@@ -80,7 +88,7 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     Raises:
         ValueError: saying what to do.
     """
-    running = _namespaces(pipeline)
+    running = namespaces(pipeline)
     for name in sorted(running & COMPUTING | ({"training"} if running & TRAINING else set())):
         parameters = dict(catalog.load(f"params:{name}"))
         device, mode = str(parameters.get("device")), str(parameters.get("compile") or "off")
@@ -90,64 +98,6 @@ def check_device(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             require_compilation(mode, choose_device(device).type)
 
 
-def check_networks(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse networks that cannot be built for images of this size.
-
-    Raises:
-        ValueError: naming all that is wrong with them.
-    """
-    running = _namespaces(pipeline) & TRAINING
-    image_size = size_of(pipeline, catalog) if running else None
-    if image_size is None:
-        return
-    from sagan.training.config import TrainingConfig
-
-    training = parameters_of(catalog, "training", TrainingConfig)
-    if "comparison" in running:
-        from sagan.comparison.config import ComparisonConfig
-        from sagan.comparison.search import search_config
-        from sagan.comparison.variants import build_variants
-
-        config = parameters_of(catalog, "comparison", ComparisonConfig)
-        weights = dict(catalog.load("params:evaluation")).get("weights")
-        channels = channels_of(pipeline, catalog)
-        build_variants(config, training, image_size, weights, image_channels=channels)
-        if config.search.candidates:
-            short = search_config(config)
-            build_variants(short, training, image_size, weights, image_channels=channels)
-    if "training" in running:
-        from sagan.training.config.networks import network_faults
-
-        frozen = training.freeze_discriminator_layers
-        faults = network_faults(training.model, image_size=image_size, frozen_blocks=frozen)
-        if faults:
-            listed = "\n".join(f"  training.{fault}" for fault in faults)
-            raise ValueError(
-                f"{len(faults)} wrong parameter{'s' if len(faults) > 1 else ''} for images of "
-                f"{image_size} px (conf/*/parameters_training.yml or --params):\n{listed}"
-            )
-
-
-def check_start(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Refuse a trained model to start from that cannot be read, or of which nothing fits.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is something else, or damaged.
-    """
-    if "training" not in _namespaces(pipeline):
-        return
-    from sagan.training.config import TrainingConfig
-
-    training = parameters_of(catalog, "training", TrainingConfig)
-    if training.start_from is not None:
-        from sagan.training.store.trained_model import check_start as check
-
-        runs_dir = catalog.get("checkpoints_workspace").filepath
-        channels = channels_of(pipeline, catalog)
-        check(training, size_of(pipeline, catalog), runs_dir, image_channels=channels)
-
-
 def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """Refuse to evaluate weights that the bundle does not, or will not, contain.
 
@@ -155,7 +105,7 @@ def check_weights(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ValueError: naming the parameter that would keep them.
         FileNotFoundError: when the bundle is incomplete.
     """
-    if "evaluation" not in _namespaces(pipeline):
+    if "evaluation" not in namespaces(pipeline):
         return
     weights = dict(catalog.load("params:evaluation")).get("weights")
     if weights is None:
@@ -186,7 +136,7 @@ def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         ValueError: for parameters that do not go together.
         FileNotFoundError: when scores need the Inception weights, and they are absent.
     """
-    if "tuning" not in _namespaces(pipeline):
+    if "tuning" not in namespaces(pipeline):
         return
     from sagan.training.config import TrainingConfig
     from sagan.tuning.config import TuningConfig
@@ -224,7 +174,7 @@ def check_features(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         FileNotFoundError: naming the file of Inception's weights, to be fetched by hand.
         ValueError: if a classifier's are asked for, and the shards are of one class.
     """
-    running = _namespaces(pipeline)
+    running = namespaces(pipeline)
     if not running & {"training", "evaluation"}:
         return
     from sagan.metrics.config import EvaluationConfig
@@ -254,7 +204,7 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         FileNotFoundError: if there is no image.
         ValueError: for an image, a mask or a class that cannot be used.
     """
-    if "completion" not in _namespaces(pipeline):
+    if "completion" not in namespaces(pipeline):
         return
     from sagan.completion.chosen import prepare
     from sagan.completion.config import CompletionConfig
@@ -282,11 +232,6 @@ def check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         dataset = unwrapped(catalog.get(name))
         if isinstance(dataset, FileDataset) and not dataset.exists():
             dataset.load()  # says what is missing; what may be missing is None
-
-
-def _namespaces(pipeline: Pipeline) -> set[str]:
-    """Names of the project's pipelines that run."""
-    return {node.namespace for node in pipeline.nodes}
 
 
 CHECKS: tuple[Check, ...] = (

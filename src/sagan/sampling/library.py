@@ -29,6 +29,7 @@ class SaganGenerator(ModelHubMixin, library_name="sagan", tags=["gan"]):
 
     `from_pretrained(name_or_path, revision=..., weights=..., device=...)` opens a folder, or
     downloads a repository of the Hub; `save_pretrained(folder)` and `push_to_hub(repo_id)` write.
+    The class needs huggingface_hub, the extra `hub`.
     """
 
     def __init__(self, *, bundle: GeneratorBundle, device: str = "cpu") -> None:

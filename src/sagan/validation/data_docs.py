@@ -13,6 +13,7 @@ from sagan.common.naming import full_names
 from sagan.common.text import visible
 from sagan.html.format import bars, format_number
 from sagan.html.pages import render
+from sagan.validation.suites import bounds
 
 SCRIPTS = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 NETWORK = re.compile(r"""\s(?:href|src)=(["'])\s*(?:https?:)?//.*?\1""", re.IGNORECASE)
@@ -51,6 +52,10 @@ def data_docs_page(report: dict[str, Any], results: dict[str, Any]) -> str:
         report=report,
         counts=[(label, format_number(report["counts"][key])) for key, label in _COUNTS.items()],
         classes=_class_bars(report),
+        bounds={
+            outcome["name"]: bounds(outcome["expected"], numbers_only=True)
+            for outcome in report["expectations"]
+        },
         rendered={table: _sections(table, result) for table, result in results.items()},
         pictures=pictures,
     )

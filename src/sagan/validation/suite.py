@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from sagan.common.text import visible
 from sagan.data.validation_status import EMPTY_TABLE
 from sagan.validation.config import ExpectationConfig, Table
-from sagan.validation.suites import Expected, columns_of
+from sagan.validation.suites import Expected, bounds, columns_of
 from sagan.validation.tables import ROW_NAMES
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OFFENDERS = 5
-_WORDS = {"min_value": "at least", "max_value": "at most"}
 ABOUT_NULLS = ("expect_column_values_to_be_null", "expect_column_values_to_not_be_null")
 
 
@@ -70,13 +69,8 @@ class ExpectationResult(NamedTuple):
         """One line for a person: what was expected, what was found, where."""
         where = f": {', '.join(self.offenders)}" if self.offenders else ""
         more = ", ..." if (self.unexpected_count or 0) > len(self.offenders) > 0 else ""
-        shown = [
-            f"{_WORDS.get(key, key)} {value}"
-            for key, value in self.expected.items()
-            if not key.startswith("column") and value != [True]  # the description says these
-        ]
-        bounds = f" ({', '.join(shown)})" if shown else ""
-        return f"{self.name}: {self.description}{bounds}; found {self.observed}{where}{more}"
+        told = f"{self.description}{bounds(self.expected)}"
+        return f"{self.name}: {told}; found {self.observed}{where}{more}"
 
 
 def build_expectations(expected: Sequence[Expected]) -> dict[Table, list[Any]]:

@@ -15,6 +15,7 @@ from sagan.validation.config import DataValidationConfig, ExpectationConfig, Sui
 TABLES: tuple[Table, ...] = get_args(Table)
 # columns that exist only if the parameters name the known classes
 ABOUT_KNOWN_CLASSES = frozenset({"known", "known_label"})
+_WORDS = {"min_value": "at least", "max_value": "at most"}
 COLUMN_KEYS = ("column", "column_A", "column_B")
 
 
@@ -76,6 +77,22 @@ def read_suites(documents: Mapping[str, Any], config: DataValidationConfig) -> S
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise ValueError(f"the expectations (conf/base/expectations) cannot be used:\n{listed}")
     return Suites(tuple(expected), tuple(skipped))
+
+
+def bounds(expected: Mapping[str, Any], *, numbers_only: bool = False) -> str:
+    """What an expectation demands beside its columns, in brackets; empty: nothing.
+
+    Args:
+        expected: Its keyword arguments, thresholds filled in.
+        numbers_only: Whether lists and other values are left out.
+    """
+    shown = [
+        f"{_WORDS.get(key, key)} {value}"
+        for key, value in expected.items()
+        if not key.startswith("column") and value != [True]  # the description says these
+        if key in _WORDS or not numbers_only
+    ]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
