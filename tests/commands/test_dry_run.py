@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sagan.commands.dry_run import evaluation_plan, training_plan
+from sagan.commands.dry_run import (
+    comparison_plan,
+    evaluation_plan,
+    training_plan,
+    tuning_plan,
+)
+from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.state import TrainingState
 from sagan.training.store.checkpoint_files import state_bytes
+from sagan.tuning.config import TuningConfig
 from tests.program import program
 from tests.small_world import small_shards
 from tests.training.conftest import TINY
@@ -119,3 +126,26 @@ def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path) -> No
     earlier_run(tmp_path / "same", config, 10.0, 40.0, 50.0)
     plan = training_plan(config, tmp_path, **sizes)
     assert row(plan, "time") == "2 h 30 min at 40 images/s, as measured"
+
+
+def test_a_study_is_planned_with_all_its_runs() -> None:
+    training = TrainingConfig(**TINY)
+    comparison = {"seeds": [0, 1], "search": {"candidates": [{}, {}], "total_images": 8}}
+
+    plan = comparison_plan(ComparisonConfig(**comparison, workers=2), training)
+
+    assert row(plan, "runs") == "3 variants, 2 seeds: 6"
+    assert row(plan, "search") == "6 runs of 8 images before"
+    assert row(plan, "images") == "40 in each run, 288 in all"
+    assert row(plan, "at once") == "2 runs"
+
+    plan = comparison_plan(ComparisonConfig(total_images=10), training)
+    assert row(plan, "images") == "10 in each run, 90 in all"
+    assert "search" not in plan
+
+    space = {"generator_lr": {"type": "float", "low": 0.0001, "high": 0.001}}
+    config = TuningConfig(study="x", trials=5, search_space=space, score_every_images=4)
+    plan = tuning_plan(config, training)
+    assert row(plan, "images").startswith("40 in each trial, 200 in all at most; poor trials")
+    shorter = config.model_copy(update={"training": {"total_images": 8}, "pruner": None})
+    assert row(tuning_plan(shorter, training), "images") == "8 in each trial, 40 in all at most"

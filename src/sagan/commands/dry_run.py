@@ -1,4 +1,4 @@
-"""Dry runs: the configuration, the plans of training and evaluation, without doing anything."""
+"""Dry runs: the configuration, and the plans of what would run, without doing anything."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.comparison.config import ComparisonConfig
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import QUICK
 from sagan.network_config import ModelConfig
@@ -16,6 +17,7 @@ from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.journal import JOURNAL, Journal
 from sagan.training.store.resume import read_identity
 from sagan.training.store.runs import format_gigabytes
+from sagan.tuning.config import TuningConfig
 
 UNKNOWN = "unknown"
 
@@ -63,7 +65,7 @@ def training_plan(
     if rate is not None:
         hours, seconds = divmod(config.total_images / rate, 3600)
         rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
-    return "\n".join(["training:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+    return _listed("training", rows)
 
 
 def evaluation_plan(config: EvaluationConfig) -> str:
@@ -82,7 +84,32 @@ def evaluation_plan(config: EvaluationConfig) -> str:
         rows["classifier"] = f"{plan.classifier.epochs} epochs, unless it was trained before"
     if config.protocol == QUICK:
         rows["protocol"] += "; evaluation.protocol=null measures in full"
-    return "\n".join(["evaluation:", *(f"  {name:<11} {text}" for name, text in rows.items())])
+    return _listed("evaluation", rows)
+
+
+def comparison_plan(config: ComparisonConfig, training: TrainingConfig) -> str:
+    """How many runs a comparison makes, and how many images they are shown."""
+    each, short = config.total_images or training.total_images, config.search.total_images
+    runs = len(config.variants) * len(config.seeds)
+    searched = len(config.variants) * len(config.search.candidates)
+    rows = {"runs": f"{len(config.variants)} variants, {len(config.seeds)} seeds: {runs}"}
+    if searched:
+        rows["search"] = f"{searched} runs of {short:,} images before"
+    rows["images"] = f"{each:,} in each run, {runs * each + searched * short:,} in all"
+    return _listed("comparison", rows | {"at once": f"{config.workers} runs"})
+
+
+def tuning_plan(config: TuningConfig, training: TrainingConfig) -> str:
+    """How many trials a study makes, and how many images they are shown at most."""
+    each = int(config.training.get("total_images", training.total_images))
+    pruned = "" if config.pruner is None else "; poor trials are stopped before"
+    images = f"{each:,} in each trial, {config.trials * each:,} in all at most{pruned}"
+    rows = {"trials": f"{config.trials:,}", "images": images}
+    return _listed("tuning", rows | {"at once": f"{config.workers} trials"})
+
+
+def _listed(heading: str, rows: Mapping[str, str]) -> str:
+    return "\n".join([f"{heading}:", *(f"  {name:<11} {text}" for name, text in rows.items())])
 
 
 def _attention(model: ModelConfig) -> str:

@@ -56,7 +56,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
 
 
 class DryRunner(SequentialRunner):  # type: ignore[misc]
-    """Prints what would run: nodes, their parameters, plans of training and evaluation."""
+    """Prints what would run: nodes, their parameters, and what they would take."""
 
     def run(
         self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
@@ -66,10 +66,18 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         Raises:
             SystemExit: with status 0.
         """
-        from sagan.commands.dry_run import configuration, evaluation_plan, training_plan
+        from sagan.commands.dry_run import (
+            comparison_plan,
+            configuration,
+            evaluation_plan,
+            training_plan,
+            tuning_plan,
+        )
+        from sagan.comparison.config import ComparisonConfig
         from sagan.metrics.config import EvaluationConfig
         from sagan.preflight.images import image_facts
         from sagan.training.config import TrainingConfig
+        from sagan.tuning.config import TuningConfig
 
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
@@ -77,6 +85,14 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         for node in pipeline.nodes:
             click.echo(f"  {node.name}")
         running = {node.namespace for node in pipeline.nodes}
+        if running & {"comparison", "tuning"}:
+            training = TrainingConfig.model_validate(parameters["training"])
+        if "comparison" in running:
+            compared = ComparisonConfig.model_validate(parameters["comparison"])
+            click.echo(f"\n{comparison_plan(compared, training)}")
+        if "tuning" in running:
+            tuned = TuningConfig.model_validate(parameters["tuning"])
+            click.echo(f"\n{tuning_plan(tuned, training)}")
         if "training" in running:
             runs = catalog.get("checkpoints_workspace").filepath
             config = TrainingConfig.model_validate(parameters["training"])
