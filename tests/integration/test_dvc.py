@@ -1,5 +1,6 @@
 """DVC's stages are the registered pipelines, with their inputs and outputs, in any environment."""
 
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,13 +37,15 @@ WITH_FOLDER = {
 }
 
 
-def loader(environment: str) -> OmegaConfigLoader:
-    return OmegaConfigLoader(CONF, env=environment, **CONFIG_LOADER_ARGS)
+@cache
+def configured(environment: str, kind: str) -> dict:
+    """The globals or the catalog; nobody changes them."""
+    return OmegaConfigLoader(CONF, env=environment, **CONFIG_LOADER_ARGS)[kind]
 
 
 def stages_of(environment: str) -> dict[str, dict]:
     """DVC's stages of both files with this environment listed, by pipeline."""
-    data = loader(environment)["globals"]["data_root"]
+    data = configured(environment, "globals")["data_root"]
     listed = {"data": data, "source": "images", "raw": f"{data}/01_raw/images"}
     if environment in FILE["vars"][0]["environments"]:
         listed = FILE["vars"][0]["environments"][environment]
@@ -67,8 +70,8 @@ EACH_STAGE = [
 
 def artefacts(names: set[str], environment: str) -> set[str]:
     """The files of catalog entries, and the folders that go with them; workspaces are none."""
-    root = loader(environment)["globals"]["data_root"]
-    catalog = loader(environment)["catalog"]
+    root = configured(environment, "globals")["data_root"]
+    catalog = configured(environment, "catalog")
     files = [
         Path(catalog[name]["filepath"]).relative_to(root).as_posix()
         for name in names
@@ -125,7 +128,7 @@ def test_data_deps_are_what_the_pipeline_reads(environment: str, pipeline: str) 
 
 
 def test_the_suites_are_watched() -> None:
-    path = loader("base")["catalog"][SUITES]["filepath"]
+    path = configured("base", "catalog")[SUITES]["filepath"]
     assert path in listed(BASE["data_validation"], "deps")
 
 
@@ -185,7 +188,7 @@ def test_every_environment_has_the_file_that_dvc_tracks(environment: str, pipeli
 def test_what_a_pipeline_works_in_is_no_out(name: str) -> None:
     """DVC would delete it before it goes on with what was interrupted."""
     outs = {out for stage in BASE.values() for out in listed(stage, "outs", "metrics", "plots")}
-    workspace = loader("base")["catalog"][f"{name}_workspace"]["filepath"]
+    workspace = configured("base", "catalog")[f"{name}_workspace"]["filepath"]
     assert not any(workspace.startswith(out) or out.startswith(workspace) for out in outs)
 
 

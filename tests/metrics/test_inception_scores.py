@@ -23,7 +23,9 @@ def test_of_the_published_weights_nothing_is_said(inception_config, shards, tmp_
     monkeypatch.setattr(
         "sagan.metrics.evaluation.WEIGHTS_SHA256", inception_config.inception_sha256[:8]
     )
-    few = inception_config.model_copy(update={"kernel": None, "neighbours": None})
+    unneeded = dict.fromkeys(("kernel", "neighbours"))
+    unneeded |= {"intra_class": False, "memorisation": False, "extrapolation_points": 0}
+    few = inception_config.model_copy(update=unneeded)
 
     metrics = run(real_batches(shards), shards, few, tmp_path / "features")
 
