@@ -35,7 +35,8 @@ if find_spec("sagan") is None:
 try:
     import torch
 
-    from benchmarks.gpu_checks import CHECKS, Bench, Check, NotRun, Numbers
+    from benchmarks.gpu_checks import CHECKS
+    from benchmarks.gpu_checks.bench import Bench, Check, NotRun, Numbers
     from benchmarks.gpu_speed import SPEEDS
     from sagan.common.devices import choose_device, fastest_convolutions
 except ModuleNotFoundError as error:

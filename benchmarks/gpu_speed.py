@@ -14,14 +14,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.baselines import OURS_BF16, OURS_FP32, TEXTBOOK, Size, make_step
-from benchmarks.gpu_checks import (
-    Bench,
-    Check,
-    NotRun,
-    Numbers,
-    drawn_shards,
-    training_settings,
-)
+from benchmarks.gpu_checks.bench import Bench, Check, NotRun, Numbers, drawn_shards
+from benchmarks.gpu_checks.training import training_settings
 from benchmarks.training_step import SIZES
 from sagan.training.config import TrainingConfig
 from sagan.training.core.distributed import DistributedContext

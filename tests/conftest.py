@@ -126,7 +126,6 @@ def _watch(event: str, arguments: tuple) -> None:
         _started.append(event)
 
 
-sys.addaudithook(_watch)
 _spawn = multiprocessing.util.spawnv_passfds
 
 
@@ -136,6 +135,12 @@ def _spawned(path: bytes, *rest: object) -> int:
 
 
 multiprocessing.util.spawnv_passfds = _spawned
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch where it is asked for: a look at each of Python's events takes its time."""
+    if config.option.markexpr == "not slow":
+        sys.addaudithook(_watch)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from benchmarks import gpu
-from benchmarks.gpu_checks import GPU_SIZES, Bench, Check, gradients_agree, networks_agree
+from benchmarks.gpu_checks.bench import GPU_SIZES, Bench, Check
+from benchmarks.gpu_checks.values import gradients_agree, networks_agree
 
 
 def test_every_row_passes_on_a_cpu_or_says_why_it_is_not_run(tmp_path, capsys):

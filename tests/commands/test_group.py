@@ -1,5 +1,6 @@
 """The command line `sagan`: its help, its errors, and what it needs to be installed."""
 
+import json
 import os
 import re
 import subprocess
@@ -87,10 +88,26 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     assert "train prune" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - KEDROS))
-def test_a_commands_help_needs_neither_kedro_nor_torch(name: str) -> None:
-    done = without([*ABSENT, "torch"], *name.split(), "--help")
+@pytest.fixture(scope="module")
+def helped() -> dict[str, int]:
+    """The exit status of each command's help in one process without Kedro and torch."""
+    code = without_code([*ABSENT, "torch"]) + (
+        "import json\n"
+        "from sagan.commands.group import main\n"
+        f"names = {sorted(COMMANDS.keys() - KEDROS)!r}\n"
+        "statuses = {name: main([*name.split(), '--help']) for name in names}\n"
+        "print('\\n' + json.dumps(statuses))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - KEDROS))
+def test_a_commands_help_needs_neither_kedro_nor_torch(name: str, helped: dict[str, int]) -> None:
+    assert helped[name] == 0
 
 
 @pytest.mark.parametrize(

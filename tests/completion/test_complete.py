@@ -313,12 +313,15 @@ def test_a_given_class_that_the_encoder_excludes_is_searched_too(world):
 
 
 def test_a_second_process_waits_for_the_folder(world, tmp_path):
-    script = (
+    script = tmp_path / "complete.py"
+    script.write_text(
         "import sys; from tests.completion.test_complete import main; sys.exit(main(sys.argv[1:]))"
     )
     words = [str(world / "bundle"), str(world / "images"), "--out", str(tmp_path / "out")]
     words += ["--mask", "center", "--encoders", str(tmp_path / "out"), *QUICK]
-    both = [subprocess.Popen([sys.executable, "-c", script, *words]) for _ in range(2)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), *words]
+    both = [subprocess.Popen(command, env=environment) for _ in range(2)]
     assert [one.wait(timeout=120) for one in both] == [0, 0]
     assert len([*(tmp_path / "out").rglob("completion.json")]) == 3
     assert list((tmp_path / "out").rglob("*.changed*")) == []

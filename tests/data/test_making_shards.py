@@ -122,7 +122,8 @@ def test_finished_shards_are_not_made_again_after_a_kill(
 
 def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
     """A real process."""
-    code = (
+    script = tmp_path / "killed.py"
+    script.write_text(
         "import sys, time\n"
         "from pathlib import Path\n"
         "from sagan.data.shards import build as shard_writer\n"
@@ -139,9 +140,10 @@ def test_kill_minus_nine_amid_the_writing(root, images, whole, tmp_path):
         f"print(shard_writer.build_stores(Path({str(root)!r}), images, Path({str(tmp_path)!r}), "
         "config)[0].path)\n"
     )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for seconds in (0.3, 60):
         process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ
+            [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment
         )
         assert process.stdout.readline() == "ready\n"
         try:

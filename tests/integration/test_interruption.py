@@ -19,7 +19,7 @@ KEDRO = ("kedro", "run", "--pipeline=training")
 def long_run(finished_project: Path, tmp_path: Path) -> Path:
     """A finished project whose training parameters ask for a run of some seconds."""
     target = copy_finished(finished_project, tmp_path / "long")
-    set_parameters(target, "total_images: 256", "total_images: 1280")
+    set_parameters(target, "total_images: 256", "total_images: 3840")
     return target
 
 

@@ -4,6 +4,7 @@ import torch
 from sagan.data.shards.store import ShardStore
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
+from sagan.training import train
 from sagan.training.config import TrainingConfig
 from tests.drawn_images import draw_image_folder
 from tests.program import program
@@ -37,6 +38,14 @@ def shards(tmp_path_factory) -> ShardStore:
     (root / "images" / "class_names.json").write_text('{"00_circle": "disc, round"}')
     assert make_shards([str(root / "images"), "--image-size", "16", "--out", str(root)]) == 0
     return ShardStore.open(next(root.glob("*/index.json")).parent)
+
+
+@pytest.fixture(scope="session")
+def complete_runs(shards, tmp_path_factory):
+    """A folder of runs with one of `TINY`, made once; tests go on with copies."""
+    folder = tmp_path_factory.mktemp("complete")
+    train(TrainingConfig(**TINY), shards, folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A run that was stopped or killed goes on bit for bit."""
 
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,33 @@ import yaml
 
 from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
+from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step
 from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
+
+
+@pytest.fixture
+def whole(complete_runs):
+    """The final state of an undisturbed run."""
+    return final_state(complete_runs)
+
+
+@pytest.fixture(scope="module")
+def stopped_once(shards, tmp_path_factory):
+    """The folder of runs of one that was stopped after five steps."""
+    workspace = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        Stop(patch, steps=5)
+        with pytest.raises(TrainingInterrupted):
+            train(TrainingConfig(**TINY), shards, workspace)
+    return workspace
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path):
+    """A copy of it to go on with."""
+    return shutil.copytree(stopped_once, tmp_path / "stopped")
 
 
 @pytest.mark.parametrize(
@@ -22,10 +47,12 @@ from tests.training.whole_runs import Stop, assert_equal_states, final_state
     [(signal.SIGINT, 3), (signal.SIGTERM, 1), (signal.SIGHUP, 3), (signal.SIGUSR1, 3)],
 )
 def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
-    tiny, shards, grey_store, tmp_path, *, monkeypatch, number, channels
+    tiny, shards, grey_store, whole, tmp_path, *, monkeypatch, number, channels
 ):
-    shards = grey_store if channels == 1 else shards
-    train(tiny(), shards, tmp_path / "whole")
+    if channels == 1:
+        shards = grey_store
+        train(tiny(), shards, tmp_path / "whole")
+        whole = final_state(tmp_path / "whole")
     with monkeypatch.context() as patch:
         Stop(patch, steps=5, number=number)
         with pytest.raises(TrainingInterrupted) as stopped:
@@ -34,7 +61,7 @@ def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
 
     result = train(tiny(), shards, tmp_path / "stopped")
 
-    assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+    assert_equal_states(final_state(tmp_path / "stopped"), whole)
     assert [r["images_seen"] for r in result.journal] == list(range(4, 44, 4))
     images = result.bundle.load()(torch.randn(2, 8), torch.tensor([0, 1]))
     assert images.shape == (2, channels, 16, 16)
@@ -144,25 +171,20 @@ def test_kept_bug_a_resume_that_forgets_the_probability_or_lecam_is_another_run(
     "forgotten", ["generator_optimizer", "discriminator_optimizer", "ema_generator", "images_seen"]
 )
 def test_kept_bug_a_resume_that_forgets_a_part_is_another_run(
-    tiny, shards, tmp_path, monkeypatch, forgotten
+    tiny, shards, whole, stopped, *, monkeypatch, forgotten
 ):
     from sagan.training.core.state import TrainingState
 
-    train(tiny(), shards, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        Stop(patch, steps=5)
-        with pytest.raises(TrainingInterrupted):
-            train(tiny(), shards, tmp_path / "stopped")
     original = TrainingState.load_state_dict
 
     def forget(state, saved):
         original(state, saved | {forgotten: state.state_dict()[forgotten]})
 
     monkeypatch.setattr(TrainingState, "load_state_dict", forget)
-    train(tiny(), shards, tmp_path / "stopped")
+    train(tiny(), shards, stopped)
 
     with pytest.raises(AssertionError):
-        assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
+        assert_equal_states(final_state(stopped), whole)
 
 
 def test_going_on_on_another_device_is_said(tiny, shards, tmp_path, monkeypatch, caplog):

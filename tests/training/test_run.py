@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import signal
 
 import pytest
@@ -20,6 +21,12 @@ from tests.training.whole_runs import Stop, assert_equal_states, final_state
 make_shards = program("data")
 
 
+@pytest.fixture
+def complete(complete_runs, tmp_path):
+    """A copy of the folder of a complete run."""
+    return shutil.copytree(complete_runs, tmp_path, dirs_exist_ok=True)
+
+
 def test_leaves_a_generator_a_journal_and_a_summary(tiny, shards, tmp_path):
     result = train(tiny(), shards, tmp_path)
 
@@ -34,10 +41,11 @@ def test_leaves_a_generator_a_journal_and_a_summary(tiny, shards, tmp_path):
     json.dumps(result.summary)
 
 
-def test_training_changes_both_networks_and_the_average_follows(tiny, shards, tmp_path):
-    train(tiny(total_images=4), shards, tmp_path / "short")
-    train(tiny(), shards, tmp_path / "long")
-    short, long = final_state(tmp_path / "short"), final_state(tmp_path / "long")
+def test_training_changes_both_networks_and_the_average_follows(
+    tiny, shards, complete_runs, tmp_path
+):
+    train(tiny(total_images=4), shards, tmp_path)
+    short, long = final_state(tmp_path), final_state(complete_runs)
 
     for network in ("generator", "discriminator", "ema_generator"):
         name = "head.linear.weight" if network == "discriminator" else "linear.weight"
@@ -69,18 +77,16 @@ def test_what_follows_the_last_step_is_told(tiny, shards, tmp_path, caplog):
     assert "of the exported generator: 2 batches of " in caplog.text
 
 
-def test_changed_parameters_are_another_run(tiny, shards, tmp_path):
-    train(tiny(), shards, tmp_path)
-    train(tiny(generator_lr=2e-4), shards, tmp_path)
+def test_changed_parameters_are_another_run(tiny, shards, complete):
+    train(tiny(generator_lr=2e-4), shards, complete)
 
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(complete.iterdir())) == 2
 
 
-def test_watching_differently_is_the_same_run(tiny, shards, tmp_path):
-    train(tiny(), shards, tmp_path)
-    train(tiny(log_every_steps=3, checkpoint_every_images=20, keep_checkpoints=1), shards, tmp_path)
+def test_watching_differently_is_the_same_run(tiny, shards, complete):
+    train(tiny(log_every_steps=3, checkpoint_every_images=20, keep_checkpoints=1), shards, complete)
 
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(complete.iterdir())) == 1
 
 
 def test_without_an_average_the_raw_generator_is_exported(tiny, shards, tmp_path):
@@ -122,8 +128,11 @@ def test_raw_weights_are_exported_beside_the_averaged_ones(tiny, shards, tmp_pat
     assert any(not torch.equal(averages[name], kept[name]) for name in means)
 
 
-def test_raw_weights_beside_an_average_are_those_of_a_run_without_one(tiny, shards, tmp_path):
-    raw = train(tiny(), shards, tmp_path).bundle.choose("raw").load().state_dict()
+def test_raw_weights_beside_an_average_are_those_of_a_run_without_one(
+    tiny, shards, complete, tmp_path
+):
+    (made,) = complete.glob("*/generator/config.json")
+    raw = GeneratorBundle.open(made.parent).choose("raw").load().state_dict()
     plain = train(tiny(ema_decay=None), shards, tmp_path).bundle
     assert plain.available == ("raw",)
     assert not (plain.path / "generator_raw.safetensors").exists()
@@ -145,10 +154,10 @@ def test_rates_fall_linearly_to_the_end_and_go_on_after_a_stop(tiny, shards, tmp
     assert_equal_states(final_state(tmp_path / "stopped"), final_state(tmp_path / "whole"))
 
 
-def test_a_checkpoint_holds_what_the_run_is_and_where_it_was_computed(tiny, shards, tmp_path):
-    result = train(tiny(), shards, tmp_path)
+def test_a_checkpoint_holds_what_the_run_is_and_where_it_was_computed(tiny, shards, complete):
+    result = train(tiny(), shards, complete)  # which does not train again
 
-    state = final_state(tmp_path)
+    state = final_state(complete)
     assert state["identity"]["data"]["data_hash"] == shards.data_hash
     assert state["identity"]["parameters"]["generator_lr"] == 1e-4
     assert state["environment"]["torch"] == str(torch.__version__)

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -70,6 +71,17 @@ def test_another_error_stays_what_it_is(tiny):
         raise RuntimeError("shape mismatch")
 
 
+def run(script, code, *arguments):
+    script.write_text(code)
+    return subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 LIMITED = """
 import resource, sys
 import torch
@@ -84,15 +96,9 @@ def test_a_host_out_of_memory_ends_in_one_message(shards, tmp_path):
     config = tmp_path / "training.yml"
     config.write_text(yaml.safe_dump({"training": TINY | {"batch_size": 8192}}))
     arguments = [str(shards.path), "--out", str(tmp_path / "out"), "--config", str(config)]
-    used = subprocess.run([sys.executable, "-c", _SIZE], capture_output=True, text=True, check=True)
-    limit = int(used.stdout) + (600 << 20)
+    limit = int(run(tmp_path / "size.py", _SIZE).stdout) + (600 << 20)
 
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED.format(limit=limit), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(tmp_path / "limited.py", LIMITED.format(limit=limit), *arguments)
 
     assert done.returncode == 1, done.stderr
     assert "out of memory on cpu with training.batch_size 8192" in done.stderr
