@@ -8,6 +8,7 @@ READY  := $(VENV)/.ready
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
+	@echo '$(VENV) is ready; before its commands: source $(BIN)/activate'
 
 # uv is bootstrapped by pip into the environment, then installs the hash-pinned lock
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
@@ -22,6 +23,7 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 
 train: $(READY)
 	$(BIN)/kedro run --pipeline=train
+	@echo 'before the next command: source $(BIN)/activate'
 
 # a process a core, each computing with one thread; the costliest files first, tests/costs.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \

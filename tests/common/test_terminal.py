@@ -71,7 +71,8 @@ def test_the_import_of_a_large_library_is_told_where_it_takes_long(
     (tmp_path / "torch.py").write_text(f"import time\ntime.sleep({takes})\n")
     monkeypatch.setattr("sys.meta_path", sys.meta_path[:])
     monkeypatch.setattr(terminal._SlowImport, "silent_seconds", 0.1)
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)  # so that what was there comes back
+    del sys.modules["torch"]
     monkeypatch.syspath_prepend(tmp_path)
     caplog.set_level("INFO", "sagan")
     terminal.tell_of_slow_imports()
