@@ -1,6 +1,9 @@
 """What the launcher tells torchelastic and its processes; launches are in test_distributed."""
 
+import gc
 import os
+import signal
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -53,6 +56,29 @@ def test_a_second_launch_is_refused_and_leaves_the_firsts_error_files(
         with pytest.raises(FolderInUseError):
             launch(tiny(devices=2), shards, tmp_path, tmp_path, tmp_path / "run")
     assert errors.reason() == "process 1 failed: RuntimeError: of the first"
+
+
+def test_what_torchelastic_leaves_running_at_a_signal_is_never_freed(
+    tiny, shards, tmp_path, monkeypatch
+):
+    """Its keep-alive timer may be the last to use it, and cannot wait for its own thread."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+
+    rendezvous = []
+
+    def signalled(*_):
+        def start(*_):
+            handler = {signal.SIGHUP}
+            rendezvous.append(weakref.ref(handler))
+            raise SignalException("SIGHUP", signal.SIGHUP)
+
+        return start
+
+    monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", signalled)
+    with pytest.raises(TrainingInterrupted):
+        launch(tiny(devices=2), shards, tmp_path, tmp_path, tmp_path / "run")
+    gc.collect()
+    assert rendezvous[0]() is not None
 
 
 def test_a_recorded_end_is_raised_as_in_one_process(tmp_path):

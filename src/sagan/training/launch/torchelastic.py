@@ -38,6 +38,9 @@ from sagan.training.launch.worker import work
 
 logger = logging.getLogger(__name__)
 
+# torchelastic leaves its keep-alive timer running after a signal; freed while the timer's thread
+# uses it, it would wait for itself and print a traceback. The error keeps it alive
+_signalled: list[BaseException] = []
 _SAVING_SECONDS = 110  # after a signal; the schedulers' scripts in docs/training.md reserve 120
 
 
@@ -123,6 +126,7 @@ def _launch(
             start = elastic_launch(_launch_config(config, logs), worker)
             outcomes = start(*arguments)
     except SignalException as signalled:
+        _signalled.append(signalled)
         suffix = "" if errors.interrupted else "; the last checkpoint is intact"
         logger.warning("%s: the processes have ended%s", signalled.sigval.name, suffix)
         raise TrainingInterrupted from None
