@@ -55,8 +55,13 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     assert [text for text in said if not text.startswith(usual)] == []
 
 
-def test_classes_are_called_what_people_call_them(opened: Page) -> None:
+def test_classes_are_called_what_people_call_them_and_one_output_shows_progress(
+    opened: Page,
+) -> None:
     expect(opened.locator("#class input")).to_have_value("disc (00_circle)")
+    # a completion's does not cover the line below
+    code = "window.gradio_config.dependencies.filter(one => one.show_progress_on).length"
+    assert opened.evaluate(code) == 1
 
 
 def test_a_click_draws_a_map(opened: Page) -> None:
@@ -182,11 +187,6 @@ def test_an_uploaded_image_is_completed_under_a_painted_mask(opened: Page, tmp_p
     expect(opened.locator("#completions button.thumbnail-item")).to_have_count(0)
     expect(opened.locator("#said0")).to_be_hidden()
     assert opened.evaluate("document.documentElement.scrollWidth") == 390, "nothing sticks out"
-
-
-def test_a_completions_progress_does_not_cover_the_line_below(opened: Page) -> None:
-    code = "window.gradio_config.dependencies.filter(one => one.show_progress_on).length"
-    assert opened.evaluate(code) == 1
 
 
 def test_a_negative_seed_is_refused_in_our_words_and_without_a_traceback(

@@ -1,5 +1,6 @@
 """The environments in conf/: each complete and valid; imagenet128 is the paper's run."""
 
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,9 @@ TRAINING_AND_MORE = {node for pipeline in register_pipelines().values() for node
 ENVIRONMENTS = sorted(path.name for path in CONF.iterdir() if (path / "globals.yml").exists())
 
 
+@cache
 def parameters(environment: str) -> dict:
+    """Its models, which nobody changes."""
     loader = OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)
     return {name: MODELS[name](**values) for name, values in loader["parameters"].items()}
 

@@ -31,18 +31,24 @@ def weights(tmp_path_factory) -> Path:
     return seeded_weights(tmp_path_factory.mktemp("weights") / "random.pth")
 
 
+@pytest.fixture(scope="module")
+def extract(weights) -> InceptionFeatures:
+    """Our extractor; no test changes it."""
+    return InceptionFeatures(weights, CPU)
+
+
 @pytest.fixture
 def fid_network(weights):
     """pytorch-fid's InceptionV3 with the same weights."""
     return their_network(weights)
 
 
-def test_equals_pytorch_fid(weights, fid_network):
+def test_equals_pytorch_fid(extract, fid_network):
     images = torch.randint(
         0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
 
-    features = InceptionFeatures(weights, CPU)(images)
+    features = extract(images)
 
     with torch.no_grad():
         expected = fid_network(images.float() / 255)[0].flatten(1)
@@ -51,9 +57,8 @@ def test_equals_pytorch_fid(weights, fid_network):
     assert torch.allclose(features, expected, rtol=1e-4, atol=1e-4 * float(expected.mean()))
 
 
-def test_grey_is_repeated(weights):
+def test_grey_is_repeated(extract):
     grey = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
-    extract = InceptionFeatures(weights, CPU)
 
     assert torch.equal(extract(grey), extract(grey.expand(1, 3, 16, 16)))
 
@@ -81,10 +86,9 @@ def test_the_bicubic_resizer_is_pils(size):
     assert not torch.allclose(resize_as_pytorch_fid(image[None].float())[0], expected, atol=5)
 
 
-def test_another_resizer_gives_other_features_under_other_names(weights):
+def test_another_resizer_gives_other_features_under_other_names(weights, extract):
     source = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 3, 40, 40), dtype=torch.uint8, generator=source)
-    usual = InceptionFeatures(weights, CPU)
 
     bicubic = InceptionFeatures(weights, CPU, "pil_bicubic")
 
@@ -98,9 +102,9 @@ def test_another_resizer_gives_other_features_under_other_names(weights):
     features = bicubic(images)
     assert tf32 == [False]
     assert torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.mean()))
-    assert not torch.allclose(features, usual(images), rtol=1e-3)
+    assert not torch.allclose(features, extract(images), rtol=1e-3)
     assert (bicubic.metric, bicubic.kernel_metric) == ("fid_pil_bicubic", "kid_pil_bicubic")
-    assert json_sha256(bicubic.protocol) != json_sha256(usual.protocol)
+    assert json_sha256(bicubic.protocol) != json_sha256(extract.protocol)
     assert bicubic.protocol["resizer"].startswith("PIL's bicubic to 299x299, antialiased")
 
 
@@ -129,8 +133,7 @@ def test_the_network_is_laid_out_for_speed(weights):
             assert module.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_an_images_features_do_not_depend_on_its_batch(weights):
-    extract = InceptionFeatures(weights, CPU)
+def test_an_images_features_do_not_depend_on_its_batch(extract):
     source = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=source)
 
@@ -139,14 +142,14 @@ def test_an_images_features_do_not_depend_on_its_batch(weights):
     assert torch.allclose(together, alone, rtol=1e-4, atol=1e-4 * float(together.mean()))
 
 
-def test_logits_are_pytorch_fids_own_without_the_bias(weights, monkeypatch):
+def test_logits_are_pytorch_fids_own_without_the_bias(weights, extract, monkeypatch):
     """The released Inception score multiplies the features by the weights and adds no bias."""
     from pytorch_fid import inception as fid
 
     state = torch.load(weights, weights_only=True)
     monkeypatch.setattr(fid, "load_state_dict_from_url", lambda *_, **__: state)
     network = fid.fid_inception_v3()  # the whole one, from the same file
-    extract, images = InceptionFeatures(weights, CPU), torch.full((2, 3, 40, 40), 7).byte()
+    images = torch.full((2, 3, 40, 40), 7).byte()
     features = extract(images)
 
     with torch.no_grad():
@@ -157,8 +160,8 @@ def test_logits_are_pytorch_fids_own_without_the_bias(weights, monkeypatch):
     assert torch.allclose(extract.logits(features), expected, atol=1e-4)
 
 
-def test_the_protocol_names_the_weights(weights):
-    protocol = InceptionFeatures(weights, CPU).protocol
+def test_the_protocol_names_the_weights(weights, extract):
+    protocol = extract.protocol
 
     assert protocol["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert protocol["dimensions"] == 2048
