@@ -169,8 +169,14 @@ def test_noise_is_far_in_every_number(shards, config, workspace):
 
 
 def test_no_number_depends_on_the_batches(shards, config, workspace):
-    first = run(real_batches(shards, size=7), shards, config, workspace)
-    second = run(real_batches(shards, size=72), shards, config, workspace)
+    """With samples that lie at no neighbour's distance exactly, as real images themselves do."""
+    drawn = zip(*noisy_reals(shards)(0, 60, None), strict=True)
+    images, labels = (torch.cat(parts) for parts in drawn)
+
+    first, second = (
+        run(zip(images.split(size), labels.split(size), strict=True), shards, config, workspace)
+        for size in (7, 60)
+    )
 
     numbers = {name: value for name, value in first.items() if isinstance(value, float)}
     assert len(numbers) > 12

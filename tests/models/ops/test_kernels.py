@@ -109,7 +109,7 @@ def test_two_passes_over_one_version_add_their_gradients(layer):
 
     plain = normalized(layer)
     (expected,) = torch.autograd.grad(plain(a).sum() + plain(b).sum(), layer.weight)
-    torch.testing.assert_close(layer.weight.grad, expected)
+    torch.testing.assert_close(layer.weight.grad, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_going_back_through_an_earlier_version_is_refused(layer):

@@ -57,9 +57,9 @@ def test_equals_the_parametrization_of_torch(layers, sizes, options):
     theirs(x).square().sum().backward()
 
     torch.testing.assert_close(ours(x), theirs(x))
-    # sums of large numbers, whose order in float32 depends on where a tensor lies in memory
+    # sums of large numbers, whose order in float32 depends on processor and place in memory
     gradient = theirs.parametrizations.weight.original.grad
-    torch.testing.assert_close(ours.weight.grad, gradient, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours.weight.grad, gradient, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [True, False])
