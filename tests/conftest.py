@@ -33,7 +33,7 @@ STARTERS = {
     *("sagan.tuning.run.tune", "sagan.processes.supervisor", "sagan.processes.child"),
 }
 # what libraries ask the system for, in milliseconds
-BRIEF = {"git", "uname"}
+BRIEF = {"fc-list", "git", "uname"}
 
 _started: list[str] = []
 

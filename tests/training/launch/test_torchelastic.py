@@ -32,6 +32,7 @@ def test_nccl_speaks_and_gloo_does_not():
     assert levels == {"cuda": "WARNING", "cpu": "FATAL"}
 
 
+@pytest.mark.slow
 def test_processes_get_the_time_that_schedulers_reserve_and_what_they_print_is_kept(
     tiny, tmp_path, monkeypatch
 ):
