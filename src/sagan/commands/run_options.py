@@ -43,8 +43,8 @@ class RunCommand(click.Command):
         except click.ClickException as error:  # Kedro's own would show `NoneType: None` alone
             text = error.format_message()
             if "unexpected extra argument" in text:
-                extra = text.rpartition("(")[2].rstrip(").").split(" ")[0]
-                text += f"; {_PARTED if _ends_params(words, extra) else _PIPELINES}"
+                word = text.rpartition("(")[2].rstrip(").").split(" ")[0]
+                text += f"; {_PARTED if _ends_params(words, word) else _PIPELINES}"
             raise click.UsageError(shown(text), getattr(error, "ctx", None)) from None
 
 
