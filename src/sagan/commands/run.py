@@ -6,6 +6,7 @@ with `--verbose`.
 
 import logging
 import os
+import re
 import traceback
 from copy import copy
 from pathlib import Path
@@ -52,8 +53,17 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
             click.echo(shown(traceback.format_exc()), err=True)
         from sagan.commands.errors import explain
 
-        raise click.ClickException(shorten_paths(explain(error))) from None
+        message = in_environment(explain(error), options.get("env"))
+        raise click.ClickException(shorten_paths(message)) from None
     return result
+
+
+def in_environment(message: str, env: str | None) -> str:
+    """A message whose commands are of the environment that was asked for."""
+    if not env:
+        return message
+    message = message.replace(", with the same --env if any,", "")
+    return re.sub(r"kedro run --pipelines?=[\w,]*\w(?! --env)\b", rf"\g<0> --env={env}", message)
 
 
 class DryRunner(SequentialRunner):  # type: ignore[misc]
