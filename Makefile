@@ -13,12 +13,13 @@ setup: $(READY)
 # uv is bootstrapped by pip into the environment, then installs the hash-pinned lock
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
-	@echo 'making $(VENV): packages of about 6 GB, in a minute or two with a fast connection;'
-	@echo 'Python compiles them as it imports them, so that the first commands start slowly'
+	@echo 'making $(VENV): packages of about 6 GB, in a minute or two with a fast connection'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock requirements-bootstrap.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@echo 'Python compiles packages as it first imports them: until its first line a command'
+	@echo 'is silent for seconds, the very first one for up to a minute'
 	touch $@
 
 train: $(READY)

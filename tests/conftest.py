@@ -1,5 +1,6 @@
 """What holds for every test: the marker `slow`, and the order in which files are handed out."""
 
+import gc
 import inspect
 import multiprocessing.util
 import os
@@ -65,6 +66,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if costly or (isinstance(item, pytest.Function) and _starts_a_process(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: -SECONDS.get(_file(item.nodeid), 0))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what imports and collection made, millions of objects, out of each later collection."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Collect them at the end after all: some libraries tell of objects that nobody freed."""
+    gc.unfreeze()
 
 
 def _file(nodeid: str) -> str:

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 
 import pytest
 import torch
@@ -71,6 +73,14 @@ def test_a_full_disk_is_said_and_leaves_the_bundle_that_was_there(bundle):
 def test_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no generator bundle at .*kedro run"):
         GeneratorBundle.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["..", "config.json"])
+def test_a_bundle_beside_the_path_is_named(bundle, tmp_path, name):
+    run = tmp_path / "run" / "generator"
+    shutil.copytree(bundle.path, run)
+    with pytest.raises(FileNotFoundError, match=f"there is one at {re.escape(str(run))}$"):
+        GeneratorBundle.open(run.parent if name == ".." else run / name)
 
 
 def test_a_flipped_bit_is_noticed(bundle):

@@ -70,7 +70,7 @@ def test_sizes_are_those_of_the_real_networks(shards, tmp_path) -> None:
     counts = [sum(p.numel() for p in network.parameters()) for network in networks]
     assert row(plan, "parameters") == f"G {counts[0]:,}, D {counts[1]:,}"
     needed = 3 * state_bytes(state.state_dict())
-    assert row(plan, "disk").startswith(f"{needed / 1e9:.2f} GB for 3 checkpoints")
+    assert row(plan, "disk").startswith(f"{needed / 1e6:.1f} MB for 3 checkpoints")
 
 
 def test_attention_that_follows_the_size_is_named(tmp_path) -> None:

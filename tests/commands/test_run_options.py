@@ -1,12 +1,14 @@
 """The options of `kedro run`: lists in `--params`, and refusals in words."""
 
+import re
+
 import click
 import pytest
 from kedro.framework.project import configure_project
 from omegaconf import OmegaConf
 
 from sagan.cli import run
-from sagan.commands.run_options import runtime_params, split_params
+from sagan.commands.run_options import require_pipelines, runtime_params, split_params
 
 
 def split(text: str) -> dict:
@@ -53,6 +55,10 @@ def test_what_a_configuration_file_gave_is_taken_as_it_is() -> None:
     [
         (["--load-versions=a"], "'load_versions'"),  # Kedro alone says `NoneType: None`
         (["train"], "extra argument (train); pipelines are named by --pipeline=NAME"),
+        (["--env=a", "train"], "extra argument (train); pipelines are named by --pipeline=NAME"),
+        (["--params=a.b=1,", "a.c=2"], "extra argument (a.c=2); parameters are one word"),
+        (["--params", "a.b=/my", "own", "-e", "x"], "(own); parameters are one word"),
+        (["--params=a.b=/my", "very", "own"], "(very own); parameters are one word"),
         (["--pipline=train"], "Did you mean one of: '--pipeline'"),
         (["--conf-source=/no/such/folder"], "'/no/such/folder' does not exist"),
         (["--params=training.betas=[0.0,0.9"], "expected ]"),
@@ -62,3 +68,14 @@ def test_a_wrong_command_line_is_refused_in_words(words: list[str], message: str
     with pytest.raises(click.UsageError) as caught:
         run.make_context("run", words)
     assert message in " ".join(caught.value.format_message().split())
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("trian", "did you mean 'train'?"), ("zebra", "there are acquisition, compare, comparison,")],
+)
+def test_an_unknown_pipeline_is_told_with_those_that_there_are(name: str, remedy: str) -> None:
+    configure_project("sagan")
+    require_pipelines(["train", "evaluation"])
+    with pytest.raises(ValueError, match=f"unknown pipeline '{name}'; {re.escape(remedy)}"):
+        require_pipelines(["train", name])

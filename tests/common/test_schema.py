@@ -82,6 +82,17 @@ def test_nobody_near():
     assert unknown_key("x", ["one", "two"]) == "unknown key 'x'; known keys: one, two"
 
 
+def test_a_name_that_begins_so_is_nearer_than_one_spelt_alike():
+    assert unknown_key("sngan", ["sagan", "sngan_projection"]).endswith("'sngan_projection'?")
+
+
+def test_the_nearest_of_many_places_are_named():
+    places = ["a.b.c", "a.b", "c", "d", "e"]
+    assert unknown_key("x", ["one"], places) == (
+        "unknown key 'x'; there is one in c and d and e and a.b; known keys: one"
+    )
+
+
 def test_a_list_is_called_a_list():
     class Pair(Config):
         betas: tuple[float, float] = (0.0, 0.9)

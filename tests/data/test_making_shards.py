@@ -87,6 +87,18 @@ def test_the_clock_of_the_bar_starts_with_the_first_image(module, library, tmp_p
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_bar_ends_with_the_last_image(root, images, tmp_path, monkeypatch):
+    ended = []
+
+    def bar(what, count, *, iterable):
+        yield from iterable
+        ended.append((what, count))
+
+    monkeypatch.setattr(shard_writer, "progress_bar", bar)
+    build_shards(root, images, tmp_path, CONFIG)
+    assert ended == [("resizing", len(images))]
+
+
 class Killed(BaseException):
     """Stands for a kill between two images."""
 

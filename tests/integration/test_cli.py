@@ -50,7 +50,7 @@ def test_package_runs_as_a_program(project: Path) -> None:
 def test_package_as_a_program_refuses_as_kedro_does(project: Path) -> None:
     done = command_in(project)(sys.executable, "-m", "sagan", "run", "--pipeline=trian")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: Failed to find the pipeline named 'trian'")
+    assert done.stderr.startswith("Error: unknown pipeline 'trian'; did you mean 'train'?")
 
 
 def test_dry_run_prints_parameters_nodes_and_plan_and_writes_nothing(own_project: Path) -> None:

@@ -183,3 +183,10 @@ def test_colours_that_are_not_measured_are_told(tmp_path, caplog):
         assert torch.cat(list(images.read_as(3, 2))).shape[1] == 3
         assert torch.cat(list(images.read_as(1, 2))).shape[1] == 1
         assert ("colour.npz' has images in colour" in caplog.text) == (name == "colour")
+
+
+def test_a_folder_of_stores_is_told_from_images(tmp_path):
+    (tmp_path / "key").mkdir()
+    (tmp_path / "key" / "index.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=f"is '{tmp_path / 'key'}' meant"):
+        open_images(tmp_path, "train")

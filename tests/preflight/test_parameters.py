@@ -32,6 +32,14 @@ def work(config: Outer) -> int:
     return 1
 
 
+class Other(Config):
+    depth_px: int = 1
+
+
+def other(config: Other) -> int:
+    return 1
+
+
 PIPELINES = {"all": Pipeline([Node(work, "params:pipeline", "out")])}
 
 
@@ -63,6 +71,20 @@ def test_no_number_is_no_rate(value: object) -> None:
 def test_unknown_key_is_named_with_its_path_and_the_nearest() -> None:
     assert faults({"pipeline": {"inner": {"widht_px": 4}}}) == [
         "  pipeline.inner: unknown key 'widht_px'; did you mean 'width_px'?"
+    ]
+
+
+def test_an_unknown_key_is_told_where_there_is_such_a_key() -> None:
+    pipelines = PIPELINES | {"other": Pipeline([Node(other, "params:other", "there")])}
+    given = {"pipeline": {"width_px": 4, "depth_px": 2}, "other": {}, "rate": 1, "depth_px": 3}
+    with pytest.raises(ValueError, match="4 wrong parameters") as caught:
+        check_parameters(given, pipelines)
+
+    assert str(caught.value).splitlines()[1:] == [
+        "  unknown key 'rate'; there is one in pipeline; known keys: all, other, pipeline",
+        "  unknown key 'depth_px'; there is one in other; known keys: all, other, pipeline",
+        "  pipeline: unknown key 'width_px'; there is one in inner; known keys: inner, rate",
+        "  pipeline: unknown key 'depth_px'; there is one in other; known keys: inner, rate",
     ]
 
 

@@ -108,6 +108,26 @@ def test_a_source_without_a_place_is_told_before_anything_is_imported() -> None:
     check_source(PIPELINES["training"], catalog)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("photso", "did you mean '{0}/photos'"),
+        ("*.tar", "nothing matches"),
+        ("x", "expected a fol"),
+    ],
+)
+def test_a_source_that_is_not_there_is_told_with_the_nearest_name(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    acquisition = {"source": "folder", "path": str(tmp_path / "photos")}
+    catalog = DataCatalog({"params:acquisition": MemoryDataset(acquisition)})
+    check_source(PIPELINES["train"], catalog)
+    catalog["params:acquisition"].save(acquisition | {"path": str(tmp_path / name)})
+    with pytest.raises(FileNotFoundError, match=remedy.format(tmp_path)):
+        check_source(PIPELINES["train"], catalog)
+
+
 PATHS = [f"model.{network}.attention_resolutions" for network in ("generator", "discriminator")]
 ATTENTION = {"attention": {"type": "categorical", "choices": [[8], [64]], "paths": PATHS}}
 

@@ -13,12 +13,12 @@ from tests import fabricated_run as run
 def test_scores_have_words_shares_in_percent_and_intervals():
     scores = {entry["name"]: entry for entry in metric_tables(run.metrics())["scores"]}
 
-    recognised = scores["samples recognised as the class asked for (mean over the classes)"]
+    recognised = scores["recognised as the class asked for, mean of classes (higher is better)"]
     assert (recognised["value"], recognised["interval"]) == (
         "97.1%",
         "96.0% to 98.0% (95%, Wilson)",
     )
-    precision = scores["precision: samples within the real images' manifold"]
+    precision = scores["precision: samples within the real images' manifold (higher is better)"]
     assert (precision["value"], precision["interval"], precision["real"]) == ("87.1%", "", "92.0%")
     name = "Fréchet distance in the classifier's features, extrapolated to infinitely many samples"
     assert scores[name]["value"] == "11.5"

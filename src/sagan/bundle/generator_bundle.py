@@ -75,9 +75,12 @@ class GeneratorBundle:
         path = Path(path)
         for name in (CONFIG, WEIGHTS):
             if not (path / name).is_file():
+                near = (path.parent, path / "generator")  # of a file in it, of a run's folder
+                found = next((place for place in near if (place / CONFIG).is_file()), None)
+                make = "`kedro run --pipeline=train`, with the same --env if any, makes one"
                 raise FileNotFoundError(
                     f"no generator bundle at {path}: {name} is missing; "
-                    "`kedro run --pipeline=train`, with the same --env if any, makes one"
+                    + (f"there is one at {found}" if found and name == CONFIG else make)
                 )
         return cls(path, read_config(path / CONFIG), weights)
 

@@ -16,7 +16,7 @@ from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step, total_steps
 from sagan.training.store.journal import JOURNAL, Journal
 from sagan.training.store.resume import read_identity
-from sagan.training.store.runs import format_gigabytes
+from sagan.training.store.runs import format_size
 from sagan.tuning.config import TuningConfig
 
 UNKNOWN = "unknown"
@@ -145,8 +145,8 @@ def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:
     bundle = state_bytes(weights) * (2 if averaged_and_raw else 1)
     return {
         "parameters": ", ".join(f"{name} {count:,}" for name, count in counts.items()),
-        "disk": f"{format_gigabytes(checkpoints * state_bytes(state.state_dict()))} for "
-        f"{checkpoints} checkpoints, {format_gigabytes(bundle)} for the generator",
+        "disk": f"{format_size(checkpoints * state_bytes(state.state_dict()))} for "
+        f"{checkpoints} checkpoints, {format_size(bundle)} for the generator",
     }
 
 

@@ -35,7 +35,7 @@ def prune(*, runs: Path, keep: int, yes: bool) -> None:
     All complete runs except the newest are removed; without --yes nothing is. An unfinished run,
     which may be running, is for you to remove.
     """
-    from sagan.training.store.runs import format_gigabytes, remove, runs_in
+    from sagan.training.store.runs import format_size, remove, runs_in
 
     if not runs.is_dir():
         raise FileNotFoundError(f"{runs}: no such folder")
@@ -45,22 +45,27 @@ def prune(*, runs: Path, keep: int, yes: bool) -> None:
             f"to start the comparison again, delete {display_path(runs.absolute().parent)}"
         )
     found = runs_in(runs)
+    if not found:
+        raise ValueError(
+            f"no training run in {display_path(runs)}; expected a folder of runs, such as "
+            "data/06_models/checkpoints"
+        )
     chosen = [run for run in found if run.complete][keep:]
     lines = [_line(run, going=run in chosen) for run in found]
     for run in chosen if yes else []:
         remove(run)
-    size = format_gigabytes(sum(run.size_bytes for run in chosen))
+    size = format_size(sum(run.size_bytes for run in chosen))
     done = "removed" if yes else "to remove; --yes removes them"
     lines.append(f"{len(chosen)} of {len(found)} runs in {display_path(runs)}, {size} {done}")
     click.echo("\n".join(lines))
 
 
 def _line(run: Run, *, going: bool) -> str:
-    from sagan.training.store.runs import format_gigabytes
+    from sagan.training.store.runs import format_size
 
     used = datetime.fromtimestamp(run.used).astimezone().strftime("%Y-%m-%d %H:%M")
     state = "complete" if run.complete else "unfinished"
-    size = format_gigabytes(run.size_bytes)
+    size = format_size(run.size_bytes)
     mark = "remove" if going else ""
     line = f"{run.name}  {run.images_seen:>13,} images  {used}  {size:>11}  {state:<10}  {mark:<6}"
     return f"{line}  {visible(run.title)}".rstrip()

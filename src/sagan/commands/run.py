@@ -6,6 +6,7 @@ with `--verbose`.
 
 import logging
 import os
+import re
 import traceback
 from copy import copy
 from pathlib import Path
@@ -21,7 +22,7 @@ from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
-from sagan.commands.run_options import RunCommand, runtime_params, split_params
+from sagan.commands.run_options import RunCommand, require_pipelines, runtime_params, split_params
 from sagan.common.addresses import mask_secrets
 from sagan.common.terminal import guard_log, log_handlers, shorten_paths, tell_of_slow_imports
 from sagan.common.text import shown
@@ -37,6 +38,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
         if options["pipeline"] and not options["pipelines"]:
             # Kedro deprecates this spelling, with a warning on every run
             options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
+        require_pipelines(options["pipelines"])
         if dry_run:
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
@@ -51,8 +53,17 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
             click.echo(shown(traceback.format_exc()), err=True)
         from sagan.commands.errors import explain
 
-        raise click.ClickException(shorten_paths(explain(error))) from None
+        message = in_environment(explain(error), options.get("env"))
+        raise click.ClickException(shorten_paths(message)) from None
     return result
+
+
+def in_environment(message: str, env: str | None) -> str:
+    """A message whose commands are of the environment that was asked for."""
+    if not env:
+        return message
+    message = message.replace(", with the same --env if any,", "")
+    return re.sub(r"kedro run --pipelines?=[\w,]*\w(?! --env)\b", rf"\g<0> --env={env}", message)
 
 
 class DryRunner(SequentialRunner):  # type: ignore[misc]

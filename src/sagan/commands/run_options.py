@@ -1,6 +1,7 @@
 """Options of `kedro run`: the values of `--params`, and refusals of the command line in words."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -8,7 +9,17 @@ from kedro.framework.project import pipelines as registered
 from kedro.validation.type_extractor import TypeExtractor
 
 from sagan.common.parameters import Assignment, merge_assignments, split_assignments
+from sagan.common.schema import unknown_key
 from sagan.common.text import shown
+
+_PIPELINES = "pipelines are named by --pipeline=NAME"
+_PARTED = "parameters are one word without spaces, --params=a=1,b=2, or stand in quotes"
+
+
+def _ends_params(words: list[str], extra: str) -> bool:
+    """Whether a word of the command line follows the value of `--params`."""
+    before = words[: words.index(extra)] if extra in words else []
+    return bool(before) and (before[-1].startswith("--params=") or before[-2:-1] == ["--params"])
 
 
 class RunCommand(click.Command):
@@ -26,12 +37,14 @@ class RunCommand(click.Command):
         Raises:
             click.UsageError: for what click or Kedro refuses.
         """
+        words = list(args)  # which click empties
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.ClickException as error:  # Kedro's own would show `NoneType: None` alone
             text = error.format_message()
             if "unexpected extra argument" in text:
-                text += "; pipelines are named by --pipeline=NAME"
+                word = text.rpartition("(")[2].rstrip(").").split(" ")[0]
+                text += f"; {_PARTED if _ends_params(words, word) else _PIPELINES}"
             raise click.UsageError(shown(text), getattr(error, "ctx", None)) from None
 
 
@@ -51,6 +64,19 @@ def split_params(
         return split_assignments(value or "")
     except ValueError as error:
         raise click.UsageError(f"--params: {error}") from None
+
+
+def require_pipelines(names: Iterable[str] | None) -> None:
+    """Refuse the name of a pipeline that is not registered.
+
+    Raises:
+        ValueError: with the nearest name, or all of them.
+    """
+    for name in names or ():
+        if name not in registered:
+            known = sorted(set(registered) - {"__default__"})
+            phrase = unknown_key(name, known).replace("unknown key", "unknown pipeline")
+            raise ValueError(phrase.replace("known keys:", "there are"))
 
 
 def runtime_params(given: list[Assignment] | dict[str, Any]) -> dict[str, Any]:

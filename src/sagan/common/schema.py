@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -87,7 +88,12 @@ class Config(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_wrong_keys(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - raw input of any shape
+    def _name_wrong_keys(
+        cls,
+        values: Any,  # noqa: ANN401 - raw input of any shape
+        validate: ModelWrapValidatorHandler[Self],
+        info: ValidationInfo,
+    ) -> Self:
         given = values if isinstance(values, dict) else {}
         keys = [str(key) for key in given if key not in cls.model_fields]
         wrong = {key: found for key in given if (found := cls._boolean_in(str(key), given[key]))}
@@ -96,7 +102,7 @@ class Config(BaseModel):
         faults = [
             _custom_error(f"'{key}' is called '{cls.RENAMED[key]}' now")
             if key in cls.RENAMED
-            else _custom_error(unknown_key(key, cls.model_fields))
+            else _custom_error(unknown_key(key, cls.model_fields, _elsewhere(cls, key, info)))
             for key in keys
         ]
         faults += [
@@ -170,13 +176,39 @@ def _rewrapped_error(fault: ErrorDetails) -> InitErrorDetails:
     return {"type": error, "loc": fault["loc"], "input": fault["input"]}
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """One phrase about an unknown key, with the nearest known one."""
-    near = get_close_matches(key, list(known), n=1, cutoff=0.6)
+def holders(model: type[BaseModel], key: str, path: str = "") -> list[str]:
+    """Dotted paths of the models, a model at `path` and those in it, that have a field `key`."""
+    found = [path] if path and key in model.model_fields else []
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found += holders(kind, key, f"{path}.{name}" if path else name)
+    return found
+
+
+def _elsewhere(model: type[BaseModel], key: str, info: ValidationInfo) -> list[str]:
+    """What has a field `key`: models within a model, else within those of the check's context."""
+    others = (info.context or {}).items()
+    return holders(model, key) or [path for name, m in others for path in holders(m, key, name)]
+
+
+def unknown_key(key: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
+    """One phrase about an unknown key: where there is such a key, and the nearest known one.
+
+    Args:
+        key: The unknown key.
+        known: The keys that are known in its place.
+        elsewhere: Paths that have a key of this name; the shortest are named.
+    """
+    begun = [name for name in sorted(known) if name.startswith(f"{key}_")]
+    near = begun or get_close_matches(key, list(known), n=1, cutoff=0.6)
     remedy = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
-    return f"unknown key '{key}'; {remedy}"
+    places = sorted(elsewhere, key=lambda path: path.count("."))[:_NAMED_PLACES]
+    there = f"there is one in {' and '.join(places)}; " if places else ""
+    return f"unknown key '{key}'; {there}{remedy}"
 
 
+_NAMED_PLACES = 4
 _UNQUOTED = "as YAML reads an unquoted yes, 001 or 2024-01-01 as something else"
 
 

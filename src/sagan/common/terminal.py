@@ -42,7 +42,11 @@ def configure_logging(
 class _SlowImport(MetaPathFinder):
     """Finds nothing; says where the import of a large library, silent itself, takes long."""
 
-    libraries: ClassVar = {"torch": "PyTorch", "great_expectations": "Great Expectations"}
+    libraries: ClassVar = {
+        "torch": "PyTorch",
+        "torchvision": "torchvision",
+        "great_expectations": "Great Expectations",
+    }
     silent_seconds = 3.0
 
     def __init__(self, name: str) -> None:

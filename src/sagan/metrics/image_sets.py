@@ -23,7 +23,7 @@ from sagan.common.text import visible
 from sagan.data.decoding import decode_rgb
 from sagan.data.folder_names import file_names, first_five, folder_names, warn_ignored
 from sagan.data.parallel import ordered_map
-from sagan.data.shards.store import INDEX, ShardStore
+from sagan.data.shards.store import INDEX, ShardStore, stores_in
 from sagan.metrics.features.statistics import Statistics
 
 logger = logging.getLogger(__name__)
@@ -264,10 +264,11 @@ def _of_folder(path: Path) -> ImageSet:
             f"({first_five(names)}): which are meant? Move one of both elsewhere"
         )
     if not loose and not files:
-        inside = next((name for name in names if folder_names(path / name)), None)
+        inside = [path / name for name in names if folder_names(path / name)]
+        inside = [*stores_in(path), *inside]
         raise FileNotFoundError(
             f"no generator bundle, shard store or images in '{path}'"
-            + (f"; is '{path / inside}' meant?" if inside else "")
+            + (f"; is '{inside[0]}' meant?" if inside else "")
         )
     warn_ignored(path, {"": [] if loose else names})
     kept = loose or files

@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
-from sagan.common.schema import describe_faults, unknown_key
+from sagan.common.schema import describe_faults, holders, unknown_key
 
 _SHOWN_FAULTS = 20
 
@@ -54,7 +54,11 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         if not any(node.namespace for node in pipeline.nodes)
     }
     models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
-    faults = [unknown_key(name, known) for name in parameters if name not in known]
+    faults = [
+        unknown_key(name, known, [p for at, m in models.items() for p in holders(m, name, at)])
+        for name in parameters
+        if name not in known
+    ]
     faults += [
         f"{name}: not given; is conf/base/parameters_{name}.yml there?"
         for name in sorted(models.keys() - parameters.keys())
@@ -62,7 +66,7 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
     for name, model in models.items():
         try:
             if name in parameters:
-                model.model_validate(parameters[name])
+                model.model_validate(parameters[name], context=models)
         except ValidationError as error:
             faults += describe_faults(error, name)
     if faults:

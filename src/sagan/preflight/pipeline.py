@@ -37,13 +37,14 @@ def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     Raises:
         ValueError: naming what the source needs.
+        FileNotFoundError: if its path leads nowhere.
     """
     if "acquisition" not in namespaces(pipeline):
         return
     from sagan.data.config import AcquisitionConfig
-    from sagan.data.sources.acquire import source_path
+    from sagan.data.sources.acquire import require_source
 
-    source_path(parameters_of(catalog, "acquisition", AcquisitionConfig))
+    require_source(parameters_of(catalog, "acquisition", AcquisitionConfig))
 
 
 def check_validation_status(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

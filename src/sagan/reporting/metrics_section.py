@@ -27,17 +27,21 @@ _SCORES = {
     "inception_score": "Inception score (higher is better)",
     "inception_score_pil_bicubic": "Inception score with PIL's resizer (higher is better)",
     "classifier_score": "Inception score's formula with the classifier (up to the class count)",
-    "precision": "precision: samples within the real images' manifold",
-    "recall": "recall: real images within the samples' manifold",
+    "precision": "precision: samples within the real images' manifold (higher is better)",
+    "recall": "recall: real images within the samples' manifold (higher is better)",
     "density": "density: real neighbourhoods per sample (real images: 1)",
-    "coverage": "coverage: real neighbourhoods with a sample",
-    "recognised": "samples recognised as the class asked for (mean over the classes)",
+    "coverage": "coverage: real neighbourhoods with a sample (higher is better)",
+    "recognised": "recognised as the class asked for, mean of classes (higher is better)",
     "classes_hit": "classes with at least one sample recognised",
     "class_entropy": "frequencies of the classes recognised (as asked for: 100%)",
     "diversity_mean": "diversity within a class, relative to real images (mean)",
     "diversity_min": "diversity within a class, relative to real images (lowest)",
     "memorisation": "nearer to a training image than validation images (no copying: 50%)",
     "near_copies": "as near to a training image as the nearest 5% of val (no copying: 5%)",
+}
+_PAIRS = {
+    "median_distance": "distance of samples to the nearest training image, median",
+    "median_distance_held_out": "the same of the held out images",
 }
 _APART = {"intervals", "warnings", "protocol", "details", "self_test"}
 _TABLES = {"recognised_by_class", "intra_class", "truncation_sweep"} | {
@@ -93,7 +97,11 @@ def metric_tables(metrics: Facts, titles: Mapping[str, str] | None = None) -> di
         "classes": class_distances(details, titles or {}),
         "charts": [*precision_recall_chart(metrics), *truncation_charts(details)],
         "pairs": table_rows(
-            {words(k): v for k, v in nearest.items() if k not in {"closest", "drawn"}}
+            {
+                _PAIRS.get(k, words(k)): v
+                for k, v in nearest.items()
+                if k not in {"closest", "drawn"}
+            }
         ),
     }
 

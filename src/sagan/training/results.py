@@ -103,10 +103,12 @@ def export_chosen(
         logger.info("the best scored generator has seen %s images", f"{best['images_seen']:,}")
     facts = facts | {"checkpoint": config.export}
     if config.standing_batches:
+        both = config.export_raw and state.ema_generator is not None
         logger.info(
-            "batch-norm statistics of the exported generator: %d batches of %d images",
+            "batch-norm statistics of the exported generator: %d batches of %d images%s",
             config.standing_batches,
             config.batch_size,
+            ", for the raw, then for the averaged weights" if both else "",
         )
     export_generator(state, config, shards, run / BUNDLE, facts, raw=config.export_raw)
 

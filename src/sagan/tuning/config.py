@@ -223,7 +223,8 @@ class TuningConfig(Config):
                 check_contains(self.search_space[key], value, f"warm_starts.{name}.{key}")
         if len(self.warm_starts) > self.trials:
             raise ValueError(
-                f"warm_starts: {len(self.warm_starts)} of them do not fit into {self.trials} trials"
+                f"warm_starts: {len(self.warm_starts)} of them do not fit into {self.trials} "
+                f"trials; leave some out, tuning.warm_starts.{[*self.warm_starts][-1]}=null"
             )
         return self
 

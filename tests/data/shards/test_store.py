@@ -270,3 +270,9 @@ def test_a_disk_that_fills_up_leaves_no_part_and_is_said(root, monkeypatch):
 def test_image_size_is_a_power_of_two_between_8_and_512(size, told):
     with pytest.raises(ValueError, match=told):
         PreprocessingConfig(image_size=size)
+
+
+def test_a_folder_of_stores_is_told_from_a_store(root):
+    store = build(root)
+    with pytest.raises(FileNotFoundError, match=f"is '{store.path}' meant"):
+        ShardStore.open(store.path.parent)

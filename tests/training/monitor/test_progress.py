@@ -45,7 +45,7 @@ def test_a_line_of_the_log_stands_by_itself_once_and_nothing_is_wider_than_the_t
     lines = [line.strip() for line in re.split(r"[\r\n]+|\x1b\[A", shown.decode())]
     assert lines.count("WARNING collapse") == 1
     assert lines.count("INFO after") == 1
-    assert any("20%" in line and "step 1, D 1.00, G +0.50" in line for line in lines)
+    assert any("20%" in line and "step 2, D 1.00, G +0.50" in line for line in lines)
     assert max(map(len, lines)) <= 80
 
 

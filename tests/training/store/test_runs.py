@@ -8,6 +8,7 @@ import pytest
 
 from sagan.training import train
 from sagan.training.store import runs
+from sagan.training.store.runs import format_size
 from tests.program import program
 
 prune = program("train", "prune")
@@ -66,7 +67,7 @@ def test_what_would_be_removed_is_listed_and_stays(workspace, capsys):
     assert "unfinished" in said[1]
     assert "40 images" in said[2]
     assert said[4].startswith("2 of 4 runs")
-    assert said[4].endswith("0.00 GB to remove; --yes removes them")
+    assert said[4].endswith(" MB to remove; --yes removes them")
     assert max(map(len, said[:4])) <= 80
     assert names(workspace) == before
 
@@ -76,6 +77,15 @@ def test_complete_runs_but_the_last_used_are_removed(workspace):
     assert names(workspace) == ["aaa111", "bbb222", "ccc333", "features"]
     assert prune([str(workspace), "--yes"]) == 0
     assert names(workspace) == ["bbb222", "ccc333", "features"]
+
+
+def test_a_folder_without_runs_is_told(tmp_path, capsys):
+    assert prune([str(tmp_path)]) == 1
+    assert f"no training run in {tmp_path}; expected a folder of runs" in capsys.readouterr().err
+
+
+def test_sizes_have_a_unit_that_suits_them():
+    assert [format_size(size) for size in (4_200_000, 2_345_000_000)] == ["4.2 MB", "2.35 GB"]
 
 
 def test_a_folder_that_is_not_there_is_told(workspace, capsys):

@@ -192,6 +192,7 @@ def _make(
         rows = iter(progress_bar("resizing", count, iterable=loaded))
         for shard in todo:
             _write(shard, writers, islice(rows, len(shard.images)))
+        next(rows, None)  # ends the bar, which else stops before its last image
     return [writer.finish() for writer in writers]
 
 

@@ -227,8 +227,16 @@ def read_index(path: Path) -> dict[str, Any]:
         ValueError: if it was changed.
     """
     if not (path / INDEX).is_file():
-        raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}; {REMEDY}")
+        inside = stores_in(path)
+        remedy = f"is '{inside[0]}' meant?" if inside else REMEDY
+        raise FileNotFoundError(f"'{path}' is not a complete shard store: no {INDEX}; {remedy}")
     return parse_index((path / INDEX).read_text(encoding="utf-8", errors="replace"), str(path))
+
+
+def stores_in(path: Path) -> list[Path]:
+    """The stores in a folder of several, each in a folder named by its key; the newest first."""
+    found = [index for index in path.glob(f"*/{INDEX}") if index.is_file()]
+    return [i.parent for i in sorted(found, key=lambda i: i.stat().st_mtime, reverse=True)]
 
 
 def parse_index(text: str, store: str) -> dict[str, Any]:

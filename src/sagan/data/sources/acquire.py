@@ -6,6 +6,7 @@ copied without need: a class folder is used where it lies, and similar layouts a
 
 import errno
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from sagan.data.config import TORCHVISION_SETS, AcquisitionConfig
@@ -104,6 +105,24 @@ def source_path(config: AcquisitionConfig) -> Path | None:
         f"acquisition.path is not set, and source '{config.source}' needs it: "
         f"{_NEEDS_A_PATH[config.source]}; give --params=acquisition.path=/your/images"
     )
+
+
+def require_source(config: AcquisitionConfig) -> None:
+    """Refuse a source whose path is not given, or leads nowhere.
+
+    Raises:
+        ValueError: if it needs a path and none was given.
+        FileNotFoundError: if nothing lies there; with the nearest name beside it.
+    """
+    path = source_path(config)
+    downloaded = config.source in TORCHVISION_SETS  # to that path
+    if path is None or downloaded or archives_of(path) or path.exists():
+        return
+    beside = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, beside, n=1)
+    remedy = f"did you mean '{path.with_name(near[0])}'?" if near else "expected "
+    remedy += "" if near else _NEEDS_A_PATH.get(config.source, "the source's folder")
+    raise FileNotFoundError(f"acquisition.path: '{path}' does not exist; {remedy}")
 
 
 def _tables(config: AcquisitionConfig) -> dict[str, Path | None]:

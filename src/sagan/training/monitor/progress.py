@@ -50,6 +50,7 @@ class Progress:
     def advance(self, images_seen: int) -> None:
         """Move to `images_seen`."""
         if self._is_terminal:
+            self._describe(images_seen)
             self._bar.update(min(images_seen, self._total) - self._bar.n)
         elif self._losses and images_seen < self._total and time.monotonic() >= self._next_line:
             self._log(images_seen)
@@ -57,10 +58,19 @@ class Progress:
     def show(self, record: Record) -> None:
         """Show the newest record of the journal."""
         losses = f"D {record['discriminator_loss']:.2f}, G {record['generator_loss']:+.2f}"
-        self._bar.set_description_str(f"step {record['step']}, {losses}, ", refresh=False)
         first, self._losses = not self._losses, losses
+        self._describe(record["images_seen"])
         if not self._is_terminal and (first or record["images_seen"] >= self._total):
             self._log(record["images_seen"])
+
+    def _describe(self, images_seen: int) -> None:
+        """Put the step, and the losses of the newest record, beside the bar."""
+        if self._losses:
+            step = self._steps(images_seen)
+            self._bar.set_description_str(f"step {step}, {self._losses}, ", refresh=False)
+
+    def _steps(self, images: int) -> int:
+        return -(-images // self._per_step)
 
     def _log(self, images_seen: int) -> None:
         """A line of the log, with the losses of the newest record."""
@@ -72,8 +82,8 @@ class Progress:
         rate = f", {images / seconds:.{digits}f} images/s" if images else ""
         logger.info(
             "step %d of %d, %s%s%s",
-            -(-images_seen // self._per_step),
-            -(-self._total // self._per_step),
+            self._steps(images_seen),
+            self._steps(self._total),
             self._losses,
             rate,
             self._left(images_seen, now),

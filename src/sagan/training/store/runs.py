@@ -92,11 +92,11 @@ def log_disk_usage(workspace: Path) -> None:
     size = sum(run.size_bytes for run in runs)
     if size >= LOGGED_BYTES:
         logger.info(
-            "checkpoints of %d runs take %s; to see or remove:", len(runs), format_gigabytes(size)
+            "checkpoints of %d runs take %s; to see or remove:", len(runs), format_size(size)
         )
         logger.info("  sagan train prune %s", display_path(workspace))
 
 
-def format_gigabytes(size_bytes: int) -> str:
-    """A size in GB."""
-    return f"{size_bytes / 1e9:,.2f} GB"
+def format_size(size_bytes: int) -> str:
+    """A size in GB, or in MB below a tenth of one."""
+    return f"{size_bytes / 1e9:,.2f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.1f} MB"
