@@ -8,6 +8,7 @@ import click
 from sagan.processes.signals import exit_on_signal
 
 with exit_on_signal():  # a Ctrl-C ends in one line, not in Kedro's traceback
+    from sagan.commands.errors import show_kedro_errors
     from sagan.commands.explore import explore
     from sagan.commands.run import run
 
@@ -15,6 +16,8 @@ with exit_on_signal():  # a Ctrl-C ends in one line, not in Kedro's traceback
 _OF_VIZ = "ORJSONResponse is deprecated"
 warnings.filterwarnings("ignore", message=_OF_VIZ)
 os.environ.setdefault("PYTHONWARNINGS", f"ignore:{_OF_VIZ}")
+
+show_kedro_errors()
 
 __all__ = ["cli", "run"]
 

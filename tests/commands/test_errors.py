@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigTypeError
@@ -50,6 +52,20 @@ def test_a_lack_of_memory_is_one_sentence(error: Exception, monkeypatch, capsys)
     monkeypatch.setattr("sagan.bundle.generator_bundle.GeneratorBundle.open", lack)
     assert program("sample")(["bundle", "--out", "out"]) == 1
     assert capsys.readouterr().err.startswith("Error: out of memory; set a smaller batch size")
+
+
+def test_errors_of_kedros_commands_and_plugins_have_their_text(capsys) -> None:
+    import sagan.cli  # noqa: F401 - as Kedro imports it before any command
+
+    @click.command
+    def build() -> None:
+        raise KedroCliError("is the Docker daemon running?")
+
+    with pytest.raises(SystemExit, match="1"):
+        build.main([])
+    told = "".join(capsys.readouterr())
+    assert "is the Docker daemon running?" in told
+    assert "NoneType" not in told
 
 
 def test_kedros_wrapping_is_taken_off(tmp_path: Path) -> None:

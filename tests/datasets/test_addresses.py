@@ -58,6 +58,8 @@ def test_versions_of_a_bundle(tmp_path: Path) -> None:
         catalog(entry | {"versioned": True}).load("artefact").path
         == tmp_path / "kept" / FIRST / "kept"
     )
+    with pytest.raises(DatasetError, match=f"does not exist; versions of it: {FIRST}"):
+        catalog(entry | {"versioned": True}, load_versions={"artefact": SECOND}).load("artefact")
 
 
 @pytest.mark.parametrize(

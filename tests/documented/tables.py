@@ -34,9 +34,10 @@ NOT_EXECUTED = {
     "docker build -t sagan --build-arg DEVICE=cuda .": "needs Docker",
     "docker run --rm --gpus all --ipc=host -v sagan-data:/project/data sagan kedro run "
     "--pipeline=train": "needs Docker and a GPU",
-    "kedro mlflow init": "needs kedro-mlflow, which is no dependency",
+    "kedro mlflow init --env base": "needs kedro-mlflow, which is no dependency",
     "kedro airflow create --pipelines __default__ --group-by namespace": "needs kedro-airflow, "
     "which is no dependency",
+    "kedro docker init": "needs kedro-docker, which is no dependency",
     "kedro dagster init": "needs kedro-dagster, which is no dependency",
     "kedro dagster dev": "needs kedro-dagster, which is no dependency",
     "uv pip install -c requirements.lock sagan_kedro-*.whl": "needs an environment of its own",

@@ -19,6 +19,7 @@ from sagan.preflight.pipeline import (
     check_source,
     check_start,
     check_study,
+    check_versions,
     check_weights,
 )
 from sagan.training.config import TrainingConfig
@@ -333,3 +334,35 @@ def test_a_missing_file_of_an_earlier_pipeline_is_told_before_anything_runs(tmp_
     (tmp_path / "training_journal.json").unlink()
     with pytest.raises(DatasetError, match=r"training_journal.json does not exist: the pipeline"):
         check_inputs(reporting, catalog)
+
+
+def test_versions_of_what_was_made_without_them_are_refused_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    def made(versioned: bool) -> DataCatalog:
+        places = {
+            "sample_grid": "sagan.datasets.PNGDataset",
+            "samples": "json.JSONDataset",
+            "generator_bundle": "sagan.datasets.GeneratorBundleDataset",
+        }
+        entries = {
+            name: {"type": kind, "filepath": str(tmp_path / name), "versioned": versioned}
+            for name, kind in places.items()
+        }
+        return DataCatalog.from_config(entries)
+
+    check_versions(PIPELINES["sampling"], made(versioned=True))  # the first run of all
+    (tmp_path / "sample_grid").touch()
+    (tmp_path / "samples").touch()
+    small_bundle(tmp_path / "generator_bundle")
+    check_versions(PIPELINES["sampling"], made(versioned=False))
+    with pytest.raises(ValueError, match=r"made before without versions") as refused:
+        check_versions(PIPELINES["sampling"], made(versioned=True))
+    for name in ("sample_grid", "samples", "generator_bundle"):
+        assert f"{name}: {tmp_path / name}" in str(refused.value)
+        (tmp_path / name).rename(tmp_path / "away")
+        version = tmp_path / name / "2026-01-31T12.00.00.000Z"
+        version.mkdir(parents=True)
+        (tmp_path / "away").rename(version / name)  # as the message says
+    check_versions(PIPELINES["sampling"], made(versioned=True))
+    assert made(versioned=True).exists("generator_bundle")

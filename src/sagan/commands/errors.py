@@ -1,11 +1,12 @@
-"""Error messages of `kedro run`: one or a few lines without a traceback."""
+"""Error messages of `kedro run` and Kedro's commands: one or a few lines without a traceback."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from kedro.config import MissingConfigException
+from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
@@ -37,6 +38,23 @@ def explain(error: BaseException) -> str:
     name = type(error).__name__
     where = f"the full traceback is in {LOG_FILE}, or shown with --verbose"
     return f"{name}: {text}\n({where})" if text else f"{name}\n({where})"
+
+
+def show_kedro_errors() -> None:
+    """Let the errors of Kedro's own commands, and of its plugins', be shown with their text.
+
+    Kedro takes the text from the exception being handled. From version 8.5 on, click shows an error
+    when it is no longer handled, and Kedro prints `NoneType: None`.
+    """
+    shown = KedroCliError.show
+
+    def show(self: KedroCliError, file: IO[Any] | None = None) -> None:
+        try:
+            raise self
+        except KedroCliError:
+            shown(self, file)
+
+    KedroCliError.show = show
 
 
 def _explain_dataset(error: DatasetError, cause: BaseException) -> str:

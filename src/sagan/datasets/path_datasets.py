@@ -131,11 +131,11 @@ class GeneratorBundleDataset(FileDataset):
         """
         from sagan.bundle.generator_bundle import GeneratorBundle
 
+        if (self._version or not self.is_local) and not self.exists():
+            raise self._missing()
         if self.is_local:
             restore_folder(self.filepath)
             return GeneratorBundle.open(self.filepath)
-        if not self.exists():
-            raise self._missing()
         temporary = tempfile.TemporaryDirectory(prefix="sagan-generator-")
         atexit.register(temporary.cleanup)  # the bundle reads its weights when they are asked for
         folder = Path(temporary.name)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from kedro.io import CatalogProtocol
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from sagan.datasets.base import FileDataset, location, unwrapped
@@ -223,6 +223,31 @@ def check_completion(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         discriminator_of(config.discriminator, bundle)
 
 
+def check_versions(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Refuse `versioned: true` where the artefact is there from before, without versions.
+
+    A file could not become a folder of versions when its node has run, and a generator's folder
+    would get them beside its files.
+
+    Raises:
+        ValueError: naming the paths.
+    """
+    faults = []
+    for name in sorted(name for name in pipeline.datasets() if name in catalog):
+        dataset = unwrapped(catalog.get(name))
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
+            path = Path(dataset._filepath)  # of an address: nothing of this disk
+            if path.is_file() or (path / "config.json").is_file():
+                faults.append(f"  {name}: {location(dataset)}")
+    if faults:
+        listed = "\n".join(faults)
+        raise ValueError(
+            f"versioned: true, but made before without versions:\n{listed}\nmove it away, and "
+            "back to <path>/<time>/<name of the path> if it shall be a version; "
+            "a time is written 2026-01-31T12.00.00.000Z"
+        )
+
+
 def check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     """Refuse to run nodes before one that lacks a file of an earlier pipeline.
 
@@ -237,6 +262,7 @@ def check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 CHECKS: tuple[Check, ...] = (
     check_launcher,
+    check_versions,
     check_source,
     check_validation_status,
     check_device,
