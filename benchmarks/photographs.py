@@ -31,6 +31,7 @@ from benchmarks.counts import positive
 from benchmarks.digits_quality import shards_path
 from benchmarks.independent_classifier import ResidualNetwork, independent_classifier
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.progress import progress_bar
 from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardSplit, ShardStore
 from sagan.metrics.class_labels import evaluation_labels
@@ -82,7 +83,8 @@ def measure(
     counts = np.bincount(shards.split("train").labels, minlength=bundle.num_classes)
     labels = evaluation_labels(samples, counts)
     latents = sample_latents(samples, bundle.latent_dim, seed, truncation)
-    images = torch.cat(list(generate(bundle.load(), latents, labels, batch_size=100)))
+    batches = generate(bundle.load(), latents, labels, batch_size=100)
+    images = torch.cat(list(progress_bar("generating", -(-samples // 100), "batches", batches)))
     fake, found = network.judge(images)
     train = features_of(network, shards.split("train"))
     val = features_of(network, shards.split("val"))
@@ -116,7 +118,8 @@ def measure(
 def features_of(network: ResidualNetwork, images: ShardSplit) -> Tensor:
     """Features of all images of a split, float32 [M, D]."""
     parts = np.array_split(np.arange(len(images)), max(1, len(images) // 5000))
-    return torch.cat([network.judge(images.read(part))[0] for part in parts])
+    bar = progress_bar("features of real images", len(parts), "parts", parts)
+    return torch.cat([network.judge(images.read(part))[0] for part in bar])
 
 
 def drawn(features: Tensor) -> Tensor:

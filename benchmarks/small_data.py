@@ -30,6 +30,7 @@ from benchmarks.counts import not_negative, positive
 from benchmarks.photographs import LEAST_ACCURACY, measure
 from benchmarks.tuning import chance, difference, interval, table
 from sagan.bundle.generator_bundle import GeneratorBundle
+from sagan.common.progress import progress_bar
 from sagan.common.terminal import configure_logging
 from sagan.data.shards.store import ShardStore
 
@@ -74,7 +75,9 @@ def main() -> None:
             made = list(pool.map(lambda run: train(run, chosen[run[0]], out, options), runs))
         results = {
             run: judged(summary, judge, shards, options)
-            for run, summary in zip(runs, made, strict=True)
+            for run, summary in progress_bar(
+                "judging", len(runs), "runs", zip(runs, made, strict=True)
+            )
         }
     print(table(results))
     facts = {
