@@ -96,3 +96,13 @@ def test_what_cannot_be_elsewhere_or_have_versions_says_so(entry: dict, told: st
 def test_the_place_of_a_dataset_of_any_class(entry: dict, expected: str | None) -> None:
     place = location(catalog(entry).get("artefact"))
     assert place == expected or (expected == "memory://" and place.startswith(expected))
+
+
+@pytest.mark.parametrize(
+    "place", [{"filepath": "s3://runs/report.html"}, {"filepath": "/a/r.html", "versioned": True}]
+)
+def test_kedro_viz_which_asks_for_a_path_after_each_node_finds_none(place: dict) -> None:
+    from kedro_viz.integrations.kedro.hooks_utils import extract_file_paths
+
+    dataset = catalog({"type": "sagan.datasets.TextDataset"} | place).get("artefact")
+    assert extract_file_paths(dataset) == [str(dataset._filepath)]

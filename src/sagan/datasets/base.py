@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError, Version
+from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, Version
 from kedro.io.core import VersionNotFoundError, get_filepath_str, get_protocol_and_path
 
 from sagan.common.addresses import is_address, mask_secrets
@@ -94,11 +94,15 @@ class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
         """The path of this disk that a load reads.
 
         Raises:
-            DatasetError: where it is at an address, or has no version yet.
+            AttributeError: where it is at an address, or has no version yet: plugins, such as
+                Kedro-Viz after each node, ask whether a dataset has this attribute.
         """
         if not self.is_local:
-            raise DatasetError(f"{self.location()} is not on this disk")
-        return Path(self._get_load_path())
+            raise AttributeError(f"{self.location()} is not on this disk")
+        try:
+            return Path(self._get_load_path())
+        except VersionNotFoundError as error:
+            raise AttributeError(f"{self.location()} has no version yet") from error
 
     def location(self) -> str:
         """What a load reads, for a message: a path, or an address."""
