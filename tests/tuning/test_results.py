@@ -76,6 +76,14 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     assert "pruned</dt><dd>1</dd>" in page
 
 
+def test_a_parameter_that_no_trial_changed_has_no_importance(worked):
+    points = {"low": {"generator_lr": 0.0002}, "high": {"generator_lr": 0.0008}}
+    page = worked([3.0, 2.0], warm_starts=points).report
+    importance = page.partition("<h2>Parameter importance")[2].partition("<h2>")[0]
+    assert "generator_lr" in importance
+    assert "discriminator_steps" not in importance
+
+
 def test_trials_of_one_score_have_no_curve(worked):
     assert "while training</h2>" not in worked([3.0, 2.0]).report
 
@@ -158,6 +166,7 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
         (["--conf", "nowhere"], "nowhere/base: no such folder; go to the project's folder"),
         (["--as", "base"], "--as base: choose a name of its own"),
         (["--best", "missing.yml"], "missing.yml does not exist; run `kedro run --pipeline=tune`"),
+        (["--env", "photos", "--best", "missing.yml"], "--pipeline=tune --env=photos` first"),
     ],
 )
 def test_adopting_what_is_not_there_is_refused(project, words, said, capsys):

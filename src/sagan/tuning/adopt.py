@@ -47,7 +47,8 @@ def adopt(
     settings = deep_merge(_read(base / "globals.yml"), _read(source / "globals.yml"))
     found = best or conf.parent / str(settings["data_root"]) / BEST
     if not found.is_file():
-        raise FileNotFoundError(f"{found} does not exist; run `kedro run --pipeline=tune` first")
+        tune = f"kedro run --pipeline=tune{f' --env={tuned_env}' if tuned_env else ''}"
+        raise FileNotFoundError(f"{found} does not exist; run `{tune}` first")
     target = conf / name / FILE
     if target.exists() and not force:
         raise ValueError(f"{target} exists already; --force replaces it, --as names another")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from optuna import Study
 from optuna.importance import get_param_importances
+from optuna.trial import TrialState
 
 from sagan.html.charts import NEUTRAL, Chart, Curve
 from sagan.html.format import bars, format_value
@@ -91,11 +92,16 @@ def _history(complete: Sequence[Trial], name: str, *, lower: bool) -> Section:
 
 
 def _importance(study: Study, number: int, name: str) -> Iterator[Section]:
-
+    """Of the parameters that differ between trials: of others Optuna shares it out evenly."""
+    tried = [trial.params for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+    everywhere = [parameter for parameter in tried[0] if all(parameter in one for one in tried)]
+    differ = [p for p in everywhere if any(one[p] != tried[0][p] for one in tried)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls some evaluators experimental
-            shares = get_param_importances(study, target=lambda trial: float(trial.values[number]))
+            shares = get_param_importances(
+                study, params=differ, target=lambda trial: float(trial.values[number])
+            )
     except (RuntimeError, ValueError) as error:  # for example, all values are equal
         logger.info("no importance: %s", error)
         return
