@@ -177,7 +177,9 @@ def test_a_recipe_lies_over_the_parameters_and_leaves_them_alone():
 
 
 def test_an_unknown_recipe_names_those_that_are_known():
-    with pytest.raises(ValidationError, match="unknown recipe 'sngan'; did you mean 'sagan'"):
+    with pytest.raises(
+        ValidationError, match="unknown recipe 'sngan'; did you mean 'sngan_projection'"
+    ):
         TrainingConfig(recipe="sngan")
 
 
