@@ -126,6 +126,9 @@ def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path) -> No
     earlier_run(tmp_path / "same", config, 10.0, 40.0, 50.0)
     plan = training_plan(config, tmp_path, **sizes)
     assert row(plan, "time") == "2 h 30 min at 40 images/s, as measured"
+    shorter = TrainingConfig(**TINY | {"total_images": 143_990})  # 10 images less than an hour
+    plan = training_plan(shorter, tmp_path, **sizes)
+    assert row(plan, "time") == "1 h 0 min at 40 images/s, as measured"
 
 
 def test_a_study_is_planned_with_all_its_runs() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import yaml
 
 from sagan.comparison.config import ComparisonConfig
+from sagan.html.format import format_duration
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import QUICK
 from sagan.network_config import ModelConfig
@@ -63,8 +64,8 @@ def training_plan(
         rows |= _sizes(config, sizes | {"num_classes": num_classes})
     rate = _measured_rate(config, runs, image_size)
     if rate is not None:
-        hours, seconds = divmod(config.total_images / rate, 3600)
-        rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
+        time = format_duration(config.total_images / rate)
+        rows["time"] = f"{time} at {rate:,.0f} images/s, as measured"
     return _listed("training", rows)
 
 
