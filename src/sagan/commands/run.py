@@ -70,7 +70,12 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
     """Prints what would run: nodes, their parameters, and what they would take."""
 
     def run(
-        self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        *_: object,
+        only_missing_outputs: bool = False,
+        **__: object,
     ) -> dict[str, Any]:
         """Print the plan, and end before hooks of plugins write files about a run.
 
@@ -87,9 +92,12 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         from sagan.comparison.config import ComparisonConfig
         from sagan.metrics.config import EvaluationConfig
         from sagan.preflight.images import image_facts
+        from sagan.preflight.pipeline import without_finished
         from sagan.training.config import TrainingConfig
         from sagan.tuning.config import TuningConfig
 
+        if only_missing_outputs:
+            pipeline = without_finished(pipeline, catalog)
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
         click.echo(f"{mask_secrets(configuration(parameters))}\n\nnodes:")
