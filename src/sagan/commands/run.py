@@ -22,7 +22,13 @@ from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
-from sagan.commands.run_options import RunCommand, require_pipelines, runtime_params, split_params
+from sagan.commands.run_options import (
+    RunCommand,
+    require_names,
+    require_pipelines,
+    runtime_params,
+    split_params,
+)
 from sagan.common.addresses import mask_secrets
 from sagan.common.terminal import guard_log, log_handlers, shorten_paths, tell_of_slow_imports
 from sagan.common.text import shown
@@ -39,6 +45,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
             # Kedro deprecates this spelling, with a warning on every run
             options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
         require_pipelines(options["pipelines"])
+        require_names(options)
         if dry_run:
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
