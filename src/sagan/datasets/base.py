@@ -35,6 +35,8 @@ def _by_name(arguments: dict[str, Any]) -> dict[str, Any]:
 class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
     """A dataset bound to one file or folder of the local disk, without versions."""
 
+    _init_args: dict[str, Any]  # which Kedro keeps
+
     def __init__(
         self,
         *,
@@ -75,6 +77,8 @@ class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
 
 class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     """A file or folder of this disk or at an address of fsspec, with Kedro's versions if asked."""
+
+    _init_args: dict[str, Any]  # which Kedro keeps
 
     def __init__(
         self,
