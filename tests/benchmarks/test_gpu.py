@@ -35,7 +35,7 @@ def test_every_row_passes_on_a_cpu_or_says_why_it_is_not_run(tmp_path, capsys):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_cpu_is_within_the_limits_at_the_sizes_of_a_gpu(quick, tmp_path, monkeypatch):
-    """Each precision's own rounding is: a GPU's is of the same order. Few images: it is relative."""
+    """Each precision's own rounding is: a GPU's is of the same order, of few images too."""
     monkeypatch.setattr(Bench, "size", replace(GPU_SIZES[quick], batch_size=2))
     bench = Bench(torch.device("cpu"), quick, tmp_path)
 
