@@ -15,4 +15,6 @@ EXPLAINED: dict[str, str] = {
     "if (lowest <= -NEGATIVE_TOLERANCE * max(highest, np.finfo(float).tiny)):": "a tie of two floats that rounding decides",
     "metrics/scores/kernel.py: ROWS = 1024  # of a block of the kernel matrix -> "
     "ROWS = (1025)  # of a block of the kernel matrix": "the size of a block: speed and memory, not the sum",
+    "sampling/requests.py: near = get_close_matches(unknown[0], [*class_names, *titled], n=1) -> "
+    "near = get_close_matches(unknown[0], [*class_names, *titled], n=(2))": "the first alone is told",
 }

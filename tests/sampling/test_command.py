@@ -112,6 +112,10 @@ def test_raw_weights_are_drawn_from_where_they_are_asked_for(tmp_path, capsys):
             {"latents": np.zeros((1, 5)), "class_labels": np.zeros(1, int)},
             "expected latents [N, 12]",
         ),
+        (
+            {"latents": np.zeros((1, 12)), "class_labels": np.zeros((1, 1), int)},
+            "got float64 [1, 12] and int64 [1, 1]",
+        ),
         ({"latents": np.full((1, 12), np.nan), "class_labels": np.zeros(1, int)}, "not finite"),
         ({"latents": np.zeros((1, 12)), "class_labels": np.array([9])}, "outside 0..2: [9]"),
         ({"latents": np.array([{}]), "class_labels": np.zeros(1, int)}, "not an .npz with"),
