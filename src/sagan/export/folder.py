@@ -13,7 +13,8 @@ import torch
 import yaml
 from PIL import Image
 
-from sagan.bundle.generator_bundle import CONFIG, GeneratorBundle
+from sagan.bundle.description import CONFIG
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.export.card import check_images, check_metrics, model_card
 from sagan.export.config import ExportConfig
 from sagan.export.onnx import ONNX, require_onnx, write_onnx
