@@ -2,6 +2,7 @@
 
 import json
 import logging
+import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -68,6 +69,7 @@ def make_folder(
             bundle.choose(weights).load()
     bundle.copy_to(path, raw=config.raw_weights)
     program = None
+    onnx = None
     if config.program:
         logger.info("exporting %s, and comparing its images with the generator's", PROGRAM)
         program = write_program(
@@ -79,7 +81,7 @@ def make_folder(
         _write_json(path / "program.json", program)
     if config.onnx:
         logger.info("exporting %s, and comparing its images with the generator's", ONNX)
-        write_onnx(
+        onnx = write_onnx(
             generator, path / ONNX, samples=config.checked_samples, tolerance=config.tolerance
         )
     if config.space:
@@ -89,7 +91,7 @@ def make_folder(
     sampling = sampling.model_copy(update={"device": "auto"})  # this machine may have no GPU
     grid = draw_series_grid(draw_series(bundle, sampling), bundle, sampling)
     Image.fromarray(grid).save(path / "sample_grid.png", optimize=True)
-    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
+    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program, onnx=onnx)
     (path / "README.md").write_text(card, encoding="utf-8")
     return ExportFolder(path, temporary)
 
@@ -102,11 +104,12 @@ def _write_space(path: Path, title: str) -> None:
         shutil.copy(path / name, space / name)
     app = render(Path(__file__).parent, "app.py.j2", title=title)
     (space / "app.py").write_text(app + "\n", encoding="utf-8")
-    # the program is read by the torch that wrote it, or a newer one
+    # the program is read by the torch that wrote it, or a newer one, on a Python that it supports
     torch_version = torch.__version__.partition("+")[0]
     needed = ["gradio", "numpy", "pillow", f"torch>={torch_version}"]
     (space / "requirements.txt").write_text("\n".join([*needed, ""]), encoding="utf-8")
     head = {"title": title, "sdk": "gradio", "app_file": "app.py"}
+    head["python_version"] = ".".join(platform.python_version_tuple()[:2])
     text = f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n"
     (space / "README.md").write_text(text, encoding="utf-8")
 
