@@ -132,7 +132,10 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
     [
         (["sample", "nowhere", "--out", "c"], "no generator bundle at nowhere"),
         (["explore", "nowhere"], "no generator bundle at nowhere"),
-        (["complete", "nowhere", ".", "--out", "c"], "no generator bundle at nowhere"),
+        (
+            ["complete", "nowhere", ".", "--mask", "none", "--out", "c"],
+            "no generator bundle at nowhere",
+        ),
         (["evaluate", ".", "nowhere", "--out", "c"], "'nowhere' does not exist"),
         (["train", "nowhere", "--out", "c"], "'nowhere' is not a complete shard store"),
     ],

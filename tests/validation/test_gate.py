@@ -140,7 +140,7 @@ def test_one_class_is_told_once_with_what_allows_it(tmp_path):
         pass_gate(manifest, report)
     (told,) = [line for line in str(caught.value).split("\n") if "found 1" in line]
     assert "class_count:" in told
-    assert "data_validation.thresholds.min_classes=1)" in told
+    assert "data_validation.thresholds.min_classes=1 (at least 2" in told
 
     manifest, report = judged(root, min_classes=1)
     pass_gate(manifest, report)
@@ -206,7 +206,7 @@ def test_data_docs_open_offline_and_show_everything(root):
     assert "&lt;b&gt;odd&amp;.JPEG" in page
     for text in ("failed", "class_count", "01_square", report["data_hash"], "fa-times"):
         assert text in page
-    assert "within min_classes .. max_classes (at least 4, at most " in page
+    assert "thresholds.min_classes=1 (at least 4, at most " in page
 
 
 def test_data_docs_on_paper_keep_words_whole_and_bars_visible(root, browser):

@@ -89,7 +89,7 @@ def test_a_misspelt_threshold_or_name_is_refused_with_the_nearest():
 
 
 def test_a_removed_expectation_is_refused_with_what_takes_its_place():
-    with pytest.raises(ValueError, match=r"severity: leave out .* min_classes=1 allows one class"):
+    with pytest.raises(ValueError, match=r"severity: leave out .*min_classes=1 allows one class"):
         read_suites(documents(), small_config(severity={"several_classes": "skip"}))
 
 

@@ -77,7 +77,8 @@ class Page:
         begun = film.click(lambda: gr.Button("Drawing the film ...", interactive=False), None, film)
         drawn = begun.then(self.film, state, made)
         drawn.success(fn=None, js=_DOWNLOAD)  # not of an earlier film where this one was refused
-        drawn.then(lambda: gr.Button(_FILM, interactive=True), None, film)
+        for ended in (drawn.success, drawn.failure):
+            ended(lambda: gr.Button(_FILM, interactive=True), None, film)
 
     def _heading(self) -> str:
         first = self._candidates[0]
