@@ -154,7 +154,9 @@ def test_the_enlarged_sample_is_the_marked_one(opened: Page, both, tmp_path) -> 
     assert (picture == Explorer(both).view(LatentPoint(Endpoint(0, 5, 3))).image).all()
 
     opened.locator("#shown").get_by_label("raw").check()
+    before = shown.get_attribute("src")
     samples.nth(8 + 2).click()
+    expect(shown).not_to_have_attribute("src", before)
     opened.locator("#shown").get_by_label("raw").uncheck()
     expect(marked).to_have_accessible_name("Thumbnail 3 of 8")
 
