@@ -13,6 +13,7 @@ NAMES = {
     "dvc plots",
     "dvc update",
     "git clone",
+    "git switch",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan complete",
