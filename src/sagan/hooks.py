@@ -21,7 +21,7 @@ from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
 from sagan.preflight.parameters import check_environment, check_parameters
-from sagan.preflight.pipeline import CHECKS, check_inputs
+from sagan.preflight.pipeline import CHECKS, check_inputs, without_finished
 from sagan.training.config.recipes import refuse_replaced
 
 logger = logging.getLogger(__name__)
@@ -165,16 +165,13 @@ class ProjectHooks:
             ValueError: when parameters, expectations or networks cannot be used.
             FileNotFoundError: when a file is missing that the run will need.
         """
+        if run_params.get("only_missing_outputs"):
+            pipeline = without_finished(pipeline, catalog)
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
         self._start_seconds = monotonic()
-        if run_params.get("only_missing_outputs") and all(
-            catalog.exists(name) for name in pipeline.all_outputs()
-        ):
-            return
         for check in CHECKS:
             check(pipeline, catalog)
-        if not run_params.get("only_missing_outputs"):  # then Kedro leaves nodes out
-            check_inputs(pipeline, catalog)
+        check_inputs(pipeline, catalog)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> dict[str, Any]:

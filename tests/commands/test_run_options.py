@@ -8,7 +8,12 @@ from kedro.framework.project import configure_project
 from omegaconf import OmegaConf
 
 from sagan.cli import run
-from sagan.commands.run_options import require_pipelines, runtime_params, split_params
+from sagan.commands.run_options import (
+    require_names,
+    require_pipelines,
+    runtime_params,
+    split_params,
+)
 
 
 def split(text: str) -> dict:
@@ -79,3 +84,24 @@ def test_an_unknown_pipeline_is_told_with_those_that_there_are(name: str, remedy
     require_pipelines(["train", "evaluation"])
     with pytest.raises(ValueError, match=f"unknown pipeline '{name}'; {re.escape(remedy)}"):
         require_pipelines(["train", name])
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("tags", "modle", "unknown tag 'modle'; did you mean 'model'?"),
+        ("tags", "zebra", "unknown tag 'zebra'; there are acquisition, data, data_validation,"),
+        ("to_nodes", "reporting.colect_scores", "did you mean 'reporting.collect_scores'?"),
+        ("node_names", "write_report", "did you mean 'reporting.write_report'?"),
+        ("from_inputs", "metrix", "unknown dataset 'metrix'; did you mean 'metrics'?"),
+    ],
+)
+def test_an_unknown_name_of_a_part_of_a_run_is_told(option: str, name: str, message: str) -> None:
+    configure_project("sagan")
+    pipelines = ["train", "evaluate"]
+    known = {"tags": ["model"], "to_nodes": ["sampling.draw_grid"], "from_inputs": ["metrics"]}
+    require_names({"pipelines": pipelines, **known})
+    with pytest.raises(ValueError, match="unknown") as caught:
+        require_names({"pipelines": pipelines, option: [name]})
+    assert message in str(caught.value)
+    require_names({"pipelines": [], "tags": ()})

@@ -36,6 +36,41 @@ def test_a_bucket_holds_files_and_bundles(endpoint: str, tmp_path: Path) -> None
         again.load()
 
 
+def test_kedros_record_of_a_catalog_makes_it_again(tmp_path: Path) -> None:
+    """Of `kedro catalog resolve-patterns` too: arguments by name, keys of a bucket apart."""
+    entries = {
+        "report": {
+            "type": "sagan.datasets.text_datasets.TextDataset",
+            "filepath": "s3://runs/report.html",
+            "credentials": "report_credentials",
+            "versioned": True,
+        },
+        "metrics": {
+            "type": "sagan.datasets.text_datasets.JSONDataset",
+            "filepath": str(tmp_path / "metrics.json"),
+            "missing_is_none": True,
+        },
+        "image_shards": {
+            "type": "sagan.datasets.path_datasets.ShardStoreDataset",
+            "filepath": str(tmp_path / "shards.json"),
+            "address": "s3://runs/shards/key",
+        },
+        "raw_workspace": {
+            "type": "sagan.datasets.path_datasets.WorkspaceDataset",
+            "filepath": str(tmp_path / "raw"),
+        },
+    }
+    keys = {"report_credentials": {"key": "ann", "secret": "hidden"}}
+    made = DataCatalog.from_config(entries, keys)
+    for name in entries:
+        made.get(name)
+    config, credentials, *versions = made.to_config()
+    assert config == entries
+    assert credentials == keys
+    again = DataCatalog.from_config(config, credentials, *versions)
+    assert [repr(again.get(name)) for name in entries] == [repr(made.get(name)) for name in entries]
+
+
 def test_versions_are_kept_and_chosen(tmp_path: Path) -> None:
     entry = {"type": "sagan.datasets.JSONDataset", "filepath": str(tmp_path / "metrics.json")}
     entry |= {"versioned": True}

@@ -13,6 +13,7 @@ NAMES = {
     "dvc plots",
     "dvc update",
     "git clone",
+    "git switch",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan complete",
@@ -52,7 +53,7 @@ NOT_EXECUTED = {
     "SLURM cluster",
 }
 
-# executed with `--setup` only: they fetch packages, some 6 GB in all
+# executed with `--setup` only: they fetch packages, 3.5 GB in all
 FETCHES_PACKAGES = {
     "make setup": "makes an environment; the one that runs this program is used instead",
     "make lock": "resolves the lock again",

@@ -11,6 +11,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.validation.type_extractor import TypeExtractor
 
 import sagan.pipelines
+from sagan.commands.run import DryRunner
 from sagan.common.schema import Config
 from sagan.hooks import ProjectHooks
 from sagan.pipeline_registry import EXPORTS, PIPELINES, STUDIES, register_pipelines
@@ -184,6 +185,35 @@ def test_plugins_see_plain_values_and_nodes_get_their_models() -> None:
     (node,) = (node for node in REGISTERED["sampling"].nodes if "draw_samples" in node.name)
     inputs = {"params:sampling": plain}
     assert hooks.before_node_run(node, inputs) == inputs == {"params:sampling": model}
+
+
+def test_nodes_that_only_missing_outputs_leaves_out_are_neither_checked_nor_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = REGISTERED["__default__"]
+    artefacts = {name for name in pipeline.datasets() if not name.startswith("param")}
+    entry = {"type": "sagan.datasets.TextDataset"}
+    catalog = DataCatalog.from_config(
+        {name: entry | {"filepath": str(tmp_path / name)} for name in artefacts}
+    )
+    for name in artefacts - {"report"}:
+        (tmp_path / name).touch()
+    parameters = loader("my_images")["parameters"]
+    for name, values in parameters.items():
+        catalog[f"params:{name}"] = values
+    hooks = ProjectHooks()
+    with pytest.raises(ValueError, match=r"acquisition\.path is not set"):
+        hooks.before_pipeline_run({}, pipeline, catalog)
+
+    hooks.before_pipeline_run({"only_missing_outputs": True}, pipeline, catalog)
+    caplog.set_level("INFO", "sagan")
+    (node,) = (node for node in pipeline.nodes if node.name == "reporting.write_report")
+    hooks.before_node_run(node, {"params:reporting": parameters["reporting"]})
+    assert "[1/1] reporting.write_report" in caplog.messages
+
+    with pytest.raises(SystemExit):
+        DryRunner().run(pipeline, catalog, only_missing_outputs=True)
+    assert capsys.readouterr().out.endswith("nodes:\n  reporting.write_report\n")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -52,7 +52,7 @@ def after(condition, action) -> threading.Thread:
     return thread
 
 
-def test_two_processes_share_a_journal_and_a_total(tuned, tmp_path, caplog):
+def test_two_processes_share_a_journal_and_a_total(tuned, opened, tmp_path, caplog):
     caplog.set_level(logging.INFO, "sagan.tuning")
     result = tuned(workers=2, trials=7)
 
@@ -73,6 +73,11 @@ def test_two_processes_share_a_journal_and_a_total(tuned, tmp_path, caplog):
     # nothing is left to do: the same command sums up again
     again = tuned(workers=2, trials=7)
     assert again.results["trials"] == trials
+    waits = "points in the queue: 1; tuning.trials=8 tries them too"
+    assert waits not in caplog.messages
+    opened(workers=2, trials=7)[1].study.enqueue_trial({"generator_lr": 0.004})
+    assert tuned(workers=2, trials=7).results["trials"] == trials
+    assert waits in caplog.messages
 
 
 def test_a_killed_workers_trial_is_failed_and_tried_again(tuned, caplog):

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.common.files import display_path
 from sagan.comparison.config import ComparisonConfig
+from sagan.html.format import format_duration
 from sagan.metrics.config import EvaluationConfig
 from sagan.metrics.named_protocols import QUICK
 from sagan.network_config import ModelConfig
@@ -56,15 +58,15 @@ def training_plan(
         "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
         "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
         "disk": UNKNOWN,
-        "time": f"{UNKNOWN}: no earlier run of this model in {runs}",
+        "time": f"{UNKNOWN}: no earlier run of this model in {display_path(runs)}",
     }
     if image_size is not None and num_classes is not None:
         sizes = {"image_size": image_size, "image_channels": image_channels}
         rows |= _sizes(config, sizes | {"num_classes": num_classes})
     rate = _measured_rate(config, runs, image_size)
     if rate is not None:
-        hours, seconds = divmod(config.total_images / rate, 3600)
-        rows["time"] = f"{hours:,.0f} h {seconds / 60:.0f} min at {rate:,.0f} images/s, as measured"
+        time = format_duration(config.total_images / rate)
+        rows["time"] = f"{time} at {rate:,.0f} images/s, as measured"
     return _listed("training", rows)
 
 

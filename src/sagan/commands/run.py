@@ -22,7 +22,13 @@ from kedro.runner import SequentialRunner
 from kedro.utils import find_kedro_project
 
 from sagan.commands.group import example, interruptible
-from sagan.commands.run_options import RunCommand, require_pipelines, runtime_params, split_params
+from sagan.commands.run_options import (
+    RunCommand,
+    require_names,
+    require_pipelines,
+    runtime_params,
+    split_params,
+)
 from sagan.common.addresses import mask_secrets
 from sagan.common.terminal import (
     guard_log,
@@ -45,6 +51,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
             # Kedro deprecates this spelling, with a warning on every run
             options |= {"pipeline": None, "pipelines": [options["pipeline"]]}
         require_pipelines(options["pipelines"])
+        require_names(options)
         if dry_run:
             options["runner"] = f"{DryRunner.__module__}.{DryRunner.__name__}"
             _remove_log_files()
@@ -76,7 +83,12 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
     """Prints what would run: nodes, their parameters, and what they would take."""
 
     def run(
-        self, pipeline: Pipeline, catalog: CatalogProtocol, *_: object, **__: object
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        *_: object,
+        only_missing_outputs: bool = False,
+        **__: object,
     ) -> dict[str, Any]:
         """Print the plan, and end before hooks of plugins write files about a run.
 
@@ -93,9 +105,12 @@ class DryRunner(SequentialRunner):  # type: ignore[misc]
         from sagan.comparison.config import ComparisonConfig
         from sagan.metrics.config import EvaluationConfig
         from sagan.preflight.images import image_facts
+        from sagan.preflight.pipeline import without_finished
         from sagan.training.config import TrainingConfig
         from sagan.tuning.config import TuningConfig
 
+        if only_missing_outputs:
+            pipeline = without_finished(pipeline, catalog)
         names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
         click.echo(f"{mask_secrets(configuration(parameters))}\n\nnodes:")

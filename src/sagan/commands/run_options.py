@@ -1,7 +1,7 @@
 """Options of `kedro run`: the values of `--params`, and refusals of the command line in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -13,6 +13,11 @@ from sagan.common.schema import unknown_key
 from sagan.common.text import shown
 
 _PIPELINES = "pipelines are named by --pipeline=NAME"
+_NAMES_OF = {
+    "tags": "tag",
+    **dict.fromkeys(("node_names", "from_nodes", "to_nodes"), "node"),
+    **dict.fromkeys(("from_inputs", "to_outputs"), "dataset"),
+}
 _PARTED = "parameters are one word without spaces, --params=a=1,b=2, or stand in quotes"
 
 
@@ -77,6 +82,32 @@ def require_pipelines(names: Iterable[str] | None) -> None:
             known = sorted(set(registered) - {"__default__"})
             phrase = unknown_key(name, known).replace("unknown key", "unknown pipeline")
             raise ValueError(phrase.replace("known keys:", "there are"))
+
+
+def require_names(options: Mapping[str, Any]) -> None:
+    """Refuse tags, nodes and datasets that the chosen pipelines do not have.
+
+    Args:
+        options: Of `kedro run`, by the names of their values.
+
+    Raises:
+        ValueError: with the nearest name, or all of them.
+    """
+    if not any(options.get(option) for option in _NAMES_OF):
+        return
+    chosen = [registered[name] for name in options["pipelines"] or ["__default__"]]
+    nodes = [node for pipeline in chosen for node in pipeline.nodes]
+    datasets = {name for pipeline in chosen for name in pipeline.datasets()}
+    known = {
+        "tag": {tag for node in nodes for tag in node.tags},
+        "node": {node.name for node in nodes},
+        "dataset": datasets | {name.partition("@")[0] for name in datasets},
+    }
+    for option, kind in _NAMES_OF.items():
+        for name in options.get(option) or ():
+            if name not in known[kind]:
+                phrase = unknown_key(name, known[kind]).replace("unknown key", f"unknown {kind}")
+                raise ValueError(phrase.replace("known keys:", "there are"))
 
 
 def runtime_params(given: list[Assignment] | dict[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,18 @@ def require_local(filepath: str, kind: str) -> None:
         raise ValueError(f"{kind} is of this disk; got filepath {mask_secrets(filepath)}")
 
 
+def _by_name(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A dataset's arguments, of those that Kedro gathers where `__init__` is inherited too."""
+    named = {name: value for name, value in arguments.items() if name != "args"}
+    for gathered in ("kwargs", "options"):
+        named |= named.pop(gathered, {})
+    return named
+
+
 class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
     """A dataset bound to one file or folder of the local disk, without versions."""
+
+    _init_args: dict[str, Any]  # which Kedro keeps
 
     def __init__(
         self,
@@ -57,12 +67,18 @@ class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self.filepath)}
 
+    def _init_config(self) -> dict[str, Any]:
+        self._init_args = _by_name(self._init_args)
+        return dict(super()._init_config())
+
     def _exists(self) -> bool:
         return self.filepath.exists()
 
 
 class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     """A file or folder of this disk or at an address of fsspec, with Kedro's versions if asked."""
+
+    _init_args: dict[str, Any]  # which Kedro keeps
 
     def __init__(
         self,
@@ -172,6 +188,10 @@ class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     def _describe(self) -> dict[str, Any]:
         path = str(self._filepath) if self.is_local else self._address(self._filepath)
         return {"filepath": path, "version": self._version}
+
+    def _init_config(self) -> dict[str, Any]:
+        self._init_args = _by_name(self._init_args)
+        return dict(super()._init_config())
 
     def _exists(self) -> bool:
         path = self._get_load_path()

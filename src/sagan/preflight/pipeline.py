@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
 
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.preflight.images import (
@@ -30,6 +31,11 @@ Check = Callable[[Pipeline, CatalogProtocol], None]
 
 COMPUTING = frozenset({"training", "sampling", "evaluation", "completion"})  # with a `device`
 REPORT, SUITES, BUNDLE = "validation_report", "expectation_suites", "generator_bundle"
+
+
+def without_finished(pipeline: Pipeline, catalog: CatalogProtocol) -> Pipeline:
+    """The nodes that Kedro runs with `--only-missing-outputs`, by its own rules."""
+    return SequentialRunner()._filter_pipeline_for_missing_outputs(pipeline, catalog)
 
 
 def check_source(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -248,7 +248,7 @@ def check_contains(dimension: Dimension, value: Any, where: str) -> None:  # noq
     if not dimension.low <= value <= dimension.high:
         raise ValueError(
             f"{where}: {value} lies outside of {dimension.low} .. {dimension.high}; widen the "
-            "range, or leave the warm start out"
+            "range, or leave the point out"
         )
     steps = (value - dimension.low) / dimension.step if dimension.step else 0.0
     if not dimension.log and not math.isclose(steps, round(steps), abs_tol=1e-6):

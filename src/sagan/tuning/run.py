@@ -77,6 +77,9 @@ def tune(
         )
     known = len(finished(queue.trials()))
     _log_start(spec, known, left)
+    if not left and (waiting := queue.waiting()):
+        more = config.trials + waiting
+        logger.warning("points in the queue: %d; tuning.trials=%d tries them too", waiting, more)
     if left:
         with stop_requests(patient=True) as stop:
             _work(spec, queue, stop, known)

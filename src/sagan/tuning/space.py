@@ -8,7 +8,13 @@ from typing import Any
 from optuna import distributions as d
 from pydantic import ValidationError
 
-from sagan.common.schema import Settings, deep_merge, describe_faults, mark_of
+from sagan.common.schema import (
+    Settings,
+    deep_merge,
+    describe_faults,
+    mark_of,
+    unknown_key,
+)
 from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import recipe_paths
@@ -160,6 +166,18 @@ class SearchSpace:
     def decoded(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Values for the training, from Optuna's encoding."""
         return {name: _decoded(self.dimensions[name], value) for name, value in params.items()}
+
+    def misfit(self, point: Mapping[str, Any]) -> str | None:
+        """Why a point in Optuna's encoding is not of this space; None: it is."""
+        try:
+            for name, value in point.items():
+                if name not in self.dimensions:
+                    phrase = unknown_key(name, self.dimensions)
+                    raise ValueError(phrase.replace("unknown key", "not searched:"))
+                check_contains(self.dimensions[name], _decoded(self.dimensions[name], value), name)
+        except ValueError as error:
+            return f"{error} (a queued point)"
+        return None
 
     def training(self, values: Mapping[str, Any]) -> TrainingConfig:
         """The training with values of dimensions.

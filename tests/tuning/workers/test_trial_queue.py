@@ -11,7 +11,13 @@ from optuna.trial import TrialState
 from sagan.tuning.storage.location import open_storage
 from sagan.tuning.workers import process_names as processes
 from sagan.tuning.workers.process_names import has_died, machine, this_process
-from sagan.tuning.workers.trial_queue import WORKER, TrialQueue, counted, finished
+from sagan.tuning.workers.trial_queue import (
+    WORKER,
+    TrialQueue,
+    counted,
+    failure_reason,
+    finished,
+)
 
 STORAGES = ["journal", "sqlite"]
 
@@ -188,6 +194,30 @@ def test_trials_in_the_queue_come_before_new_ones(queue):
     assert (fast.user_attrs["name"], fast.params["generator_lr"]) == ("fast", 0.009)
     assert held.claim().user_attrs.get("name") is None
     assert [t.state for t in held.trials()] == [TrialState.RUNNING] * 3
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_queued_points_outside_of_the_space_fail_with_their_reason(queue, storage):
+    attention = "model.generator.attention_resolutions"
+    held = queue(storage, trials=6)
+    held.complete(held.claim(), [1.0])
+    for point in (
+        {attention: "[4]"},  # for which Optuna raises, in every worker
+        {"generator_lr": 0.5},
+        {"generater_lr": 0.002},
+        {attention: "[8]", "generator_lr": 0.003},
+    ):
+        held.study.enqueue_trial(point)
+    trial = held.claim()
+    assert (trial.number, trial.params[attention]) == (4, "[8]")
+    assert trial.params["generator_lr"] == 0.003
+    assert states(held) == ["COMPLETE", *["FAIL"] * 3, "RUNNING"]
+    reasons = [failure_reason(failed) for failed in held.trials()[1:4]]
+    assert "'[4]' is none of the choices" in reasons[0]
+    assert "generator_lr: 0.5 lies outside of 0.0001 .. 0.01" in reasons[1]
+    assert "not searched: 'generater_lr'; did you mean 'generator_lr'?" in reasons[2]
+    assert held.claim().number == 5  # failures are not tried again
+    assert held.claim() is None
 
 
 def test_another_process_sees_the_same(queue, study):

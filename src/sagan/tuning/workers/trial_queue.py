@@ -45,6 +45,7 @@ class TrialQueue:
         """
         with storage_lock(self.location, self._storage):
             self._recover()
+            self._fail_misfits()
             trials = self.trials()
             queued = any(trial.state.name == "WAITING" for trial in trials)
             if not queued and len(counted(trials)) >= self._config.trials:
@@ -92,6 +93,18 @@ class TrialQueue:
                 system_attrs={k: v for k, v in trial.system_attrs.items() if k == "fixed_params"},
             )
         )
+
+    def _fail_misfits(self) -> None:
+        """Fail the points that a user queued and that the search space does not have.
+
+        Optuna would raise for a choice that there is not, in every worker, train with a number out
+        of range, and ignore a name that no dimension has.
+        """
+        for trial in self.trials():
+            point = trial.system_attrs.get("fixed_params", {})
+            if trial.state == TrialState.WAITING and (reason := self._space.misfit(point)):
+                self._storage.set_trial_user_attr(trial._trial_id, ERROR, reason)
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
     def put_back(self, trial: Trial) -> None:
         """Queue a trial again whose worker was asked to stop."""
@@ -154,6 +167,10 @@ class TrialQueue:
     def running(self) -> int:
         """Number of trials that run."""
         return sum(trial.state.name == "RUNNING" for trial in self.trials())
+
+    def waiting(self) -> int:
+        """Number of points in the queue that no worker has taken."""
+        return sum(trial.state == TrialState.WAITING for trial in self.trials())
 
     def left(self) -> int:
         """Number of trials that are not finished or not started."""
