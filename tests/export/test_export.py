@@ -172,6 +172,9 @@ def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypat
     head = (path / "space" / "README.md").read_text()
     assert f"python_version: '{sys.version_info.major}.{sys.version_info.minor}'" in head
     app = runpy.run_path(str(path / "space" / "app.py"), run_name="app")
+    (gallery,) = [one for one in app["app"].blocks.values() if one.elem_id == "samples"]
+    assert gallery.columns == 2, "eight would be cut off on a phone"
+    assert "#samples .grid-container" in app["CSS"]
     drawn = [np.asarray(one)[4::8, 4::8] for one in app["draw"](0, 3, 0)]
     pixels = to_uint8(wanted).permute(0, 2, 3, 1).squeeze(-1).numpy()
     assert np.abs(np.stack(drawn).astype(int) - pixels).max() <= 1
