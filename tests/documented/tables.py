@@ -14,6 +14,7 @@ NAMES = {
     "dvc update",
     "git clone",
     "git switch",
+    "kedro ipython",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan complete",
