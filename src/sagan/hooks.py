@@ -16,6 +16,7 @@ from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
+from sagan.common.terminal import own_program
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
@@ -82,12 +83,12 @@ def _next_command(
     words = [f"--env={env}"] if env and command.startswith("kedro") else []
     if command == _ADOPT and env:
         words = [f"--env {env} --as {env}_tuned"]
-    if Path(sys.argv[0]).name == "sagan":  # where the wheel is installed, without a project
+    if ours := own_program():  # perhaps where the wheel is installed, without a project
         if command == _EXPLORE:
             command, words = "sagan explore {generator_bundle}", []
         elif command.startswith("kedro"):
-            command = command.replace("kedro", "sagan", 1)
             words += [word for word in sys.argv if word.startswith("--conf-source=")]
+        command = " ".join([ours, command.partition(" ")[2]])
     if made[-1] == _TRAIN and (given := run_params.get("runtime_params")):
         words.append(f"--params={_words(given)}")
     places = {name: location(catalog.get(name)) for name in re.findall(r"{(\w+)}", command)}
@@ -120,7 +121,10 @@ class ProjectHooks:
 
         loader = context.config_loader
         check_environment(loader.conf_source, loader.env)
-        check_parameters(loader["parameters"], dict(pipelines))
+        # those of an environment replace those of base
+        place = f"{Path(loader.conf_source).name}/{loader.env or 'base'}/globals.yml"
+        places = dict.fromkeys(loader["globals"], place)
+        check_parameters(loader["parameters"], dict(pipelines), places)
         given = (loader.runtime_params or {}).get("training", {})
         refuse_replaced(loader["parameters"].get("training", {}).get("recipe"), given)
         asked = loader["parameters"].get("evaluation", {}).get("protocol")

@@ -114,14 +114,16 @@ def earlier_run(folder: Path, config: TrainingConfig, *rates: float) -> None:
     (folder / "journal.jsonl").write_text("\n".join([*lines, '{"torn']))
 
 
-def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path) -> None:
+def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path, monkeypatch) -> None:
     config = TrainingConfig(**TINY | {"total_images": 360_000})
     earlier_run(tmp_path / "other", TrainingConfig(**TINY | {"batch_size": 8}), 1.0)
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "journal.jsonl").write_text("")
     (tmp_path / "damaged" / "identity.json").write_text("{")
     sizes = {"image_size": 16, "num_classes": 3}
-    assert row(training_plan(config, tmp_path, **sizes), "time").startswith("unknown")
+    monkeypatch.chdir(tmp_path.parent)
+    unknown = f"unknown: no earlier run of this model in {tmp_path.name}"
+    assert row(training_plan(config, tmp_path, **sizes), "time") == unknown
 
     earlier_run(tmp_path / "same", config, 10.0, 40.0, 50.0)
     plan = training_plan(config, tmp_path, **sizes)

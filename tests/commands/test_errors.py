@@ -49,7 +49,7 @@ def test_a_lack_of_memory_is_one_sentence(error: Exception, monkeypatch, capsys)
     def lack(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("sagan.bundle.generator_bundle.GeneratorBundle.open", lack)
+    monkeypatch.setattr("sagan.commands.sample.require_bundle", lack)
     assert program("sample")(["bundle", "--out", "out"]) == 1
     assert capsys.readouterr().err.startswith("Error: out of memory; set a smaller batch size")
 

@@ -114,7 +114,7 @@ def test_a_commands_help_needs_neither_kedro_nor_torch(name: str, helped: dict[s
     ("package", "words", "remedy"),
     [
         ("kedro", ["tune"], "pip install kedro"),
-        ("torch", ["evaluate", "a", "b", "--out", "c"], "pip install torch"),
+        ("torch", ["evaluate", ".", ".", "--out", "c"], "pip install torch"),
         ("yaml", ["train", "a", "--out", "c"], "pip install pyyaml"),
         ("click", ["train", "a", "--out", "c"], "pip install click"),
     ],
@@ -125,6 +125,25 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
     assert done.stderr == (
         f"Error: this command needs the package {package}, which is not installed: {remedy}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["sample", "nowhere", "--out", "c"], "no generator bundle at nowhere"),
+        (["explore", "nowhere"], "no generator bundle at nowhere"),
+        (
+            ["complete", "nowhere", ".", "--mask", "none", "--out", "c"],
+            "no generator bundle at nowhere",
+        ),
+        (["evaluate", ".", "nowhere", "--out", "c"], "'nowhere' does not exist"),
+        (["train", "nowhere", "--out", "c"], "'nowhere' is not a complete shard store"),
+    ],
+)
+def test_a_wrong_folder_is_refused_before_pytorch_is_loaded(words: list[str], told: str) -> None:
+    done = without(["torch", "gradio"], *words)
+    assert done.returncode == 1
+    assert f"Error: {told}" in done.stderr
 
 
 CORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["core"]

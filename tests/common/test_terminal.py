@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from sagan.common import terminal
-from sagan.common.terminal import LogFormatter, format_error, guard_log, shorten_paths
+from sagan.common.terminal import (
+    LogFormatter,
+    format_error,
+    guard_log,
+    shorten_paths,
+    with_own_program,
+)
 
 
 def test_paths_of_the_current_folder_are_shortened(
@@ -19,6 +25,22 @@ def test_paths_of_the_current_folder_are_shortened(
     assert (
         shorten_paths(f"{tmp_path}/data/a.json and /elsewhere/b") == "data/a.json and /elsewhere/b"
     )
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        ("/env/bin/kedro", "kedro run"),
+        ("/env/lib/kedro/__main__.py", "kedro run"),
+        ("/env/bin/sagan", "sagan run"),
+        ("/env/lib/sagan/__main__.py", "python -m sagan run"),
+    ],
+)
+def test_a_messages_commands_are_of_the_program_that_was_started(
+    started: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [started, "run"])
+    assert with_own_program("`kedro run --env=a` makes it") == f"`{told} --env=a` makes it"
 
 
 def test_a_missing_file_is_told_without_the_systems_number() -> None:

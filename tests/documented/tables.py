@@ -13,6 +13,8 @@ NAMES = {
     "dvc plots",
     "dvc update",
     "git clone",
+    "git switch",
+    "kedro ipython",
     "python -m benchmarks.preprocessing",
     "python -m benchmarks.small_data",
     "sagan complete",

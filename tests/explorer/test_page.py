@@ -132,6 +132,52 @@ def test_a_seed_another_sample_and_an_interpolation_draw_and_download(
     expect(opened.get_by_role("button", name=re.compile("not between classes"))).to_be_visible()
 
 
+def test_the_enlarged_sample_is_the_marked_one(opened: Page, both, tmp_path) -> None:
+    samples = opened.locator("#gallery button.thumbnail-item")
+    marked = opened.locator("#gallery .selected")
+    expect(marked).to_have_accessible_name("Thumbnail 1 of 8")
+    shown = opened.locator("#sample img")
+    for act in (
+        samples.nth(3).click,
+        lambda: opened.locator("#seed input").fill("5"),
+    ):
+        before = shown.get_attribute("src")
+        act()
+        opened.locator("#seed input").blur()
+        expect(shown).not_to_have_attribute("src", before)
+    expect(marked).to_have_accessible_name("Thumbnail 4 of 8")
+    with opened.expect_download() as download:
+        opened.locator("#png").click()
+    assert download.value.suggested_filename == "class0_seed5_3.png"
+    download.value.save_as(tmp_path / "fourth.png")
+    picture = np.asarray(Image.open(tmp_path / "fourth.png")).transpose(2, 0, 1)
+    assert (picture == Explorer(both).view(LatentPoint(Endpoint(0, 5, 3))).image).all()
+
+    opened.locator("#shown").get_by_label("raw").check()
+    before = shown.get_attribute("src")
+    samples.nth(8 + 2).click()
+    expect(shown).not_to_have_attribute("src", before)
+    opened.locator("#shown").get_by_label("raw").uncheck()
+    expect(marked).to_have_accessible_name("Thumbnail 3 of 8")
+
+
+def test_a_film_that_is_refused_downloads_no_earlier_one(opened: Page) -> None:
+    downloaded: list[str] = []
+    opened.on("download", lambda one: downloaded.append(one.suggested_filename))
+    film = opened.locator("#film")
+    with opened.expect_download():
+        film.click()
+    expect(film).to_have_text("Film (WebP)")
+    opened.get_by_label("Class of the other").click()
+    opened.get_by_role("option", name="disc").click()
+    film.click()
+    expect(opened.get_by_text("choose another class or seed")).to_be_visible()
+    expect(film).to_have_text("Film (WebP)")
+    expect(film).to_be_enabled()
+    opened.wait_for_timeout(500)  # in which a download would have begun
+    assert downloaded == ["class0_seed0_0_to_class2_seed0_0.webp"]
+
+
 UPLOADED = (90, 60, 30)
 
 

@@ -177,12 +177,12 @@ def test_faults_end_in_one_line(bundle, tmp_path, capsys, monkeypatch):
     assert "which is not installed: pip install gradio\n" in capsys.readouterr().err
 
 
-def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, tmp_path):
+def test_ctrl_c_while_it_is_imported_ends_without_a_traceback(monkeypatch, bundle):
     def importing(*_words, **_options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "explore", importing)
-    assert explore([str(tmp_path)]) == 75
+    assert explore([str(bundle.path)]) == 75
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

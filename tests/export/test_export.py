@@ -3,7 +3,9 @@
 import json
 import os
 import runpy
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,7 +145,7 @@ def test_the_hub_reads_the_scores_of_the_card(shared):
     assert {one.dataset_split for one in results} == {"train"}
 
 
-def test_onnx_and_the_space_make_the_generators_images(bundle, caplog):
+def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypatch):
     caplog.set_level("INFO", "sagan.export")
     for module in ("onnx", "onnxruntime", "onnxscript"):
         if "SAGAN_REQUIRE_ALL" not in os.environ:
@@ -159,7 +161,20 @@ def test_onnx_and_the_space_make_the_generators_images(bundle, caplog):
     session = onnxruntime.InferenceSession(str(path / "generator.onnx"))
     inputs = {"latents": latents.numpy(), "class_labels": labels.numpy()}
     assert np.abs(session.run(None, inputs)[0] - wanted.numpy()).max() < 1e-4
+    card = (path / "README.md").read_text()
+    code = card.partition("With onnxruntime:\n\n```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(path)
+    drawn_by_card: dict[str, Any] = {}
+    exec(code, drawn_by_card)
+    assert drawn_by_card["images"].shape == (8, *wanted.shape[1:])
+    assert card.count("was compared with the generator on") == 2
+    assert "python space/app.py" in card
+    head = (path / "space" / "README.md").read_text()
+    assert f"python_version: '{sys.version_info.major}.{sys.version_info.minor}'" in head
     app = runpy.run_path(str(path / "space" / "app.py"), run_name="app")
+    (gallery,) = [one for one in app["app"].blocks.values() if one.elem_id == "samples"]
+    assert gallery.columns == 2, "eight would be cut off on a phone"
+    assert "#samples .grid-container" in app["CSS"]
     drawn = [np.asarray(one)[4::8, 4::8] for one in app["draw"](0, 3, 0)]
     pixels = to_uint8(wanted).permute(0, 2, 3, 1).squeeze(-1).numpy()
     assert np.abs(np.stack(drawn).astype(int) - pixels).max() <= 1

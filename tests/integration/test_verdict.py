@@ -191,6 +191,9 @@ def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> No
     assert caplog.messages[-1] == "next: sagan run --pipeline=export --conf-source=conf"
     ProjectHooks().after_pipeline_run({"env": "mine"}, PIPELINES["completion"], catalog)
     assert caplog.messages[-1] == "next: sagan explore /nowhere/report.html"
+    monkeypatch.setattr("sys.argv", ["/env/lib/sagan/__main__.py", "run"])
+    ProjectHooks().after_pipeline_run({}, PIPELINES["reporting"], catalog)
+    assert caplog.messages[-1] == "next: python -m sagan run --pipeline=export"
 
 
 def test_no_next_command_reads_what_is_in_memory_only(caplog) -> None:

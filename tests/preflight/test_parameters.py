@@ -88,6 +88,16 @@ def test_an_unknown_key_is_told_where_there_is_such_a_key() -> None:
     ]
 
 
+def test_a_global_among_the_parameters_is_told_where_it_belongs() -> None:
+    with pytest.raises(ValueError, match="1 wrong parameter") as caught:
+        check_parameters(
+            {"pipeline": {}, "data_root": "/data"}, PIPELINES, {"data_root": "conf/x/globals.yml"}
+        )
+    assert str(caught.value).splitlines()[1:] == [
+        "  'data_root' is a global, no parameter: it belongs in conf/x/globals.yml"
+    ]
+
+
 def test_a_pipeline_that_is_no_mapping_is_told() -> None:
     (fault,) = faults({"pipeline": 3})
     assert fault == "  pipeline: got 3; input should be a mapping"

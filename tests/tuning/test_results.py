@@ -21,7 +21,7 @@ __all__ = ["browser"]  # a fixture
 
 @pytest.fixture
 def worked(opened):
-    """A study with chosen values, one a trial; None: pruned."""
+    """A study with chosen values, one a trial; None: pruned; a text: failed, for this reason."""
 
     def work(values, **changes):
         spec, queue = opened(trials=len(values), **changes)
@@ -31,6 +31,8 @@ def worked(opened):
                 trial.report(9.5, 1)
                 trial.report(9.0, 2)
                 queue.prune(trial)
+            elif isinstance(value, str):
+                queue.fail(trial, value)
             else:
                 queue.complete(trial, value if isinstance(value, list) else [value])
         return summarise_study(spec, queue)
@@ -74,6 +76,12 @@ def test_the_page_has_all_plots_and_needs_no_network(worked):
     outside = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"([^\"]+)", page)
     assert outside == ["data:,"]
     assert "pruned</dt><dd>1</dd>" in page
+
+
+def test_the_reason_of_a_failed_trial_stands_beside_its_state(worked):
+    """Behind a dozen columns of numbers nobody would see it."""
+    page = worked([3.0, "out of memory"]).report
+    assert re.search(r">1</td><td[^>]*>failed: out of memory</td>", page)
 
 
 def test_a_parameter_that_no_trial_changed_has_no_importance(worked):

@@ -88,6 +88,11 @@ def test_a_misspelt_threshold_or_name_is_refused_with_the_nearest():
         read_suites(documents(), small_config(severity={"class_cuont": "skip"}))
 
 
+def test_a_removed_expectation_is_refused_with_what_takes_its_place():
+    with pytest.raises(ValueError, match=r"severity: leave out .*min_classes=1 allows one class"):
+        read_suites(documents(), small_config(severity={"several_classes": "skip"}))
+
+
 @pytest.mark.parametrize("value", [1.5, -0.1])
 def test_a_share_outside_0_to_1_is_refused(value):
     said = rf"thresholds\.max_bad_fraction: expected a share from 0 to 1, got {value}"
@@ -101,7 +106,7 @@ def test_severities_of_the_parameters_stand_over_those_of_the_files():
     found = {one.name: one.entry.severity for one in suites.expected}
     assert "class_count" not in found
     assert found["content_once_in_split"] == "critical"
-    assert found["several_classes"] == "critical"
+    assert found["no_empty_class"] == "critical"
     reasons = {one.name: one.reason for one in suites.skipped}
     assert reasons["class_count"] == "data_validation.severity.class_count is skip"
     assert reasons["classes_known"] == "data_validation.known_classes is not set"

@@ -12,6 +12,7 @@ from sagan.common.text import visible
 from sagan.network_config import GeneratorConfig, ImageSize
 
 FORMAT = "sagan-generator-1"
+WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 _MAX_CHARACTERS = 300  # of the reported faults
 
 
@@ -64,21 +65,42 @@ class BundleDescription(BaseModel):
         return self
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
+def read_bundle_config(path: Path) -> dict[str, Any]:
+    """The content of a bundle's `config.json`, a JSON object.
 
     Raises:
+        FileNotFoundError: if a file of the bundle is missing.
         ValueError: if the file contains something else.
     """
+    for name in (CONFIG, WEIGHTS):
+        if not (path / name).is_file():
+            near = (path.parent, path / "generator")  # of a file in it, of a run's folder
+            found = next((place for place in near if (place / CONFIG).is_file()), None)
+            make = "`kedro run --pipeline=train`, with the same --env if any, makes one"
+            raise FileNotFoundError(
+                f"no generator bundle at {path}: {name} is missing; "
+                + (f"there is one at {found}" if found and name == CONFIG else make)
+            )
+    file = path / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, nested without end
-        raise ValueError(f"{path} is not JSON: {error}") from None
+        raise ValueError(f"{file} is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(
-            f"{path} is not a generator bundle's: expected an object, got {type(config).__name__}"
+            f"{file} is not a generator bundle's: expected an object, got {type(config).__name__}"
         )
     return config
+
+
+def require_bundle(path: Path) -> None:
+    """Refuse a folder without a bundle, before PyTorch is loaded to open it.
+
+    Raises:
+        FileNotFoundError: if a file of the bundle is missing.
+        ValueError: if `config.json` is invalid.
+    """
+    parse_description(read_bundle_config(path), path / CONFIG)
 
 
 def parse_description(config: dict[str, Any], path: Path) -> BundleDescription:

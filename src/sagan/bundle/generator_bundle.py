@@ -15,7 +15,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from sagan.bundle.description import FORMAT, RawDescription, parse_description, read_config
+from sagan.bundle.description import (
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    RawDescription,
+    parse_description,
+    read_bundle_config,
+)
 from sagan.common.devices import without_memory
 from sagan.common.files import file_sha256
 from sagan.common.naming import short_names
@@ -24,7 +31,7 @@ from sagan.common.text import visible
 from sagan.models.generator import Generator, build_generator
 from sagan.network_config import GeneratorConfig
 
-WEIGHTS, RAW_WEIGHTS, CONFIG = "generator.safetensors", "generator_raw.safetensors", "config.json"
+RAW_WEIGHTS = "generator_raw.safetensors"
 EMA, RAW = "ema", "raw"
 KINDS = (EMA, RAW)
 
@@ -72,17 +79,7 @@ class GeneratorBundle:
             FileNotFoundError: if a file of the bundle is missing.
             ValueError: if the folder contains something else, or no such weights.
         """
-        path = Path(path)
-        for name in (CONFIG, WEIGHTS):
-            if not (path / name).is_file():
-                near = (path.parent, path / "generator")  # of a file in it, of a run's folder
-                found = next((place for place in near if (place / CONFIG).is_file()), None)
-                make = "`kedro run --pipeline=train`, with the same --env if any, makes one"
-                raise FileNotFoundError(
-                    f"no generator bundle at {path}: {name} is missing; "
-                    + (f"there is one at {found}" if found and name == CONFIG else make)
-                )
-        return cls(path, read_config(path / CONFIG), weights)
+        return cls(Path(path), read_bundle_config(Path(path)), weights)
 
     def choose(self, weights: str | None) -> Self:
         """The same bundle with other weights selected; None: the default ones.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sagan.bundle.description import require_bundle
 from sagan.commands.group import (
     Command,
     device_option,
@@ -68,6 +69,7 @@ def complete(
 
     The generator invents what is hidden; it does not know it.
     """
+    require_bundle(bundle)  # before PyTorch is loaded
     import numpy as np
     from PIL import Image
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import yaml
 
+from sagan.common.files import display_path
 from sagan.comparison.config import ComparisonConfig
 from sagan.html.format import format_duration
 from sagan.metrics.config import EvaluationConfig
@@ -57,7 +58,7 @@ def training_plan(
         "steps": f"{total_steps(config):,} of {images_per_step(config):,} images",
         "parameters": f"{UNKNOWN}: the number of classes is known after preprocessing",
         "disk": UNKNOWN,
-        "time": f"{UNKNOWN}: no earlier run of this model in {runs}",
+        "time": f"{UNKNOWN}: no earlier run of this model in {display_path(runs)}",
     }
     if image_size is not None and num_classes is not None:
         sizes = {"image_size": image_size, "image_channels": image_channels}

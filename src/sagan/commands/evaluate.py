@@ -62,7 +62,10 @@ def evaluate(
     what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
     recall.
     """
-    from sagan.bundle.generator_bundle import CONFIG
+    for path in (samples, reference):
+        if not path.exists():  # before PyTorch is loaded
+            raise FileNotFoundError(f"'{path}' does not exist")
+    from sagan.bundle.description import CONFIG
     from sagan.common.devices import choose_device
     from sagan.common.files import replacing_file
     from sagan.metrics.evaluation import headline_scores
@@ -131,7 +134,8 @@ def _measured(
     workspace: Path,
     device: torch.device,
 ) -> dict[str, Any]:
-    from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
+    from sagan.bundle.description import CONFIG, WEIGHTS
+    from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.data.shards.store import INDEX, ShardStore
     from sagan.metrics.evaluate_images import evaluate_images, generated_images
     from sagan.metrics.image_sets import open_images

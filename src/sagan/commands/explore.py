@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from sagan.bundle.description import require_bundle
 from sagan.commands.group import Command, path_option
 from sagan.completion.config import CompletionConfig
 
@@ -53,14 +54,16 @@ def explore(
 
     BUNDLE is a generator's folder; left out, the one that training left in the Kedro project.
     """
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
-    logger.info("starting the page")  # the import of Gradio takes seconds
-    from sagan.explorer.explore import explore as serve
-
     completion = None
     if bundle is None:
         bundle, own_shards, own_encoders, completion = _trained(env)
         shards, encoders = shards or own_shards, encoders or own_encoders
+    for path in filter(None, (bundle, compare)):
+        require_bundle(path)  # before Gradio and PyTorch are loaded
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
+    logger.info("starting the page")  # the import of Gradio takes seconds
+    from sagan.explorer.explore import explore as serve
+
     serve(
         bundle,
         compare,

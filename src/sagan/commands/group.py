@@ -6,7 +6,6 @@ without Kedro, DVC, Great Expectations and Optuna.
 
 import logging
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -21,8 +20,10 @@ from sagan.commands import COMMANDS
 from sagan.common.terminal import (
     configure_logging,
     format_error,
+    own_program,
     shorten_paths,
     tell_of_slow_imports,
+    with_own_program,
 )
 from sagan.common.text import shown
 
@@ -138,7 +139,8 @@ class Command(click.Command):
             raise click.ClickException(shorten_paths("\n".join(describe_faults(error)))) from None
         except (ValueError, OSError, ClearError) as error:
             logger.debug("", exc_info=True)
-            raise click.ClickException(shorten_paths(format_error(error))) from None
+            message = with_own_program(format_error(error))
+            raise click.ClickException(shorten_paths(message)) from None
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -171,7 +173,7 @@ def missing_package(error: ModuleNotFoundError) -> Exception:
 
 def say_next(*words: str | Path) -> None:
     """Log the command that goes on from here; stdout has the results alone."""
-    program = "sagan" if Path(sys.argv[0]).name == "sagan" else "python -m sagan"
+    program = own_program() or "python -m sagan"
     logger.info("next: %s %s", program, shlex.join(map(str, words)))
 
 

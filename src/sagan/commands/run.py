@@ -30,7 +30,13 @@ from sagan.commands.run_options import (
     split_params,
 )
 from sagan.common.addresses import mask_secrets
-from sagan.common.terminal import guard_log, log_handlers, shorten_paths, tell_of_slow_imports
+from sagan.common.terminal import (
+    guard_log,
+    log_handlers,
+    shorten_paths,
+    tell_of_slow_imports,
+    with_own_program,
+)
 from sagan.common.text import shown
 
 logger = logging.getLogger("sagan.cli")  # its level and handlers are in conf/logging.yml
@@ -61,7 +67,7 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
         from sagan.commands.errors import explain
 
         message = in_environment(explain(error), options.get("env"))
-        raise click.ClickException(shorten_paths(message)) from None
+        raise click.ClickException(shorten_paths(with_own_program(message))) from None
     return result
 
 

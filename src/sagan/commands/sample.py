@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sagan.bundle.description import require_bundle
 from sagan.commands.group import (
     Command,
     device_option,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sagan.bundle.generator_bundle import GeneratorBundle
 
+_ATTENTION_PX = AttentionMapsConfig().tile_px
 _COUNT = click.IntRange(min=1)
 # of the latents, which a file of latents has decided already
 _OF_LATENTS = ("classes", "count", "seed", "truncation", "same_latents")
@@ -93,6 +95,7 @@ def sample(
     **drawn: Any,  # noqa: ANN401
 ) -> None:
     """Draw samples and attention maps from the generator in the folder BUNDLE."""
+    require_bundle(bundle)  # before PyTorch is loaded
     import numpy as np
     import torch
 
@@ -127,8 +130,7 @@ def sample(
     if film is not None:
         check_film(generator, class_labels[kept], film, tile_px=tile)
     explained = [classes[i] for i in choose_classes(len(classes), attention_samples)]
-    attention_px = AttentionMapsConfig().tile_px
-    require_attention_memory(generator, len(explained), query_points, attention_px)
+    require_attention_memory(generator, len(explained), query_points, _ATTENTION_PX)
 
     images = torch.cat([*generate(generator, latents, class_labels, batch_size, chosen)]).numpy()
     grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
@@ -139,7 +141,7 @@ def sample(
         class_labels[firsts],
         opened.shown_names,
         query_points=query_points,
-        tile_px=attention_px,
+        tile_px=_ATTENTION_PX,
         device=chosen,
     )
     if pngs:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sagan.commands.group import Command, path_argument, path_option
+from sagan.common.terminal import own_program
 
 
 @click.command(cls=Command)
@@ -22,7 +23,7 @@ def adopt(*, env: str | None, name: str, best: Path | None, conf: Path, force: b
     for line in changes:
         click.echo(f"  {line}")
     click.echo(f"{display_path(target)} written")
-    click.echo(f"next: kedro run --pipeline=train --env={name}")
+    click.echo(f"next: {own_program() or 'kedro'} run --pipeline=train --env={name}")
 
 
 @click.command(cls=Command)

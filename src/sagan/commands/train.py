@@ -49,14 +49,15 @@ def train(
 
     with exit_on_signal():  # an exception amid the imports of large libraries would be lost
         from sagan.data.shards.store import ShardStore, read_index
+
+        config = _configured(files, recipe, assignments)
+        index = read_index(shards)  # before PyTorch is loaded
         from sagan.training import train as train_run
         from sagan.training.store.runs import log_disk_usage
 
-        config = _configured(files, recipe, assignments)
         if dry_run:
             from sagan.commands.dry_run import configuration, training_plan
 
-            index = read_index(shards)
             sizes = {"image_size": index["image_size"], "num_classes": len(index["class_names"])}
             sizes["image_channels"] = index.get("channels", 3)
             click.echo(f"{configuration({'training': config})}\n")

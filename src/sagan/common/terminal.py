@@ -16,6 +16,20 @@ from sagan.common.text import shown
 logger = logging.getLogger(__name__)
 
 
+def own_program() -> str | None:
+    """The project's own command line as it was started, which may be without Kedro's; else None."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py" and started.parent.name == "sagan":
+        return "python -m sagan"
+    return "sagan" if started.name == "sagan" else None
+
+
+def with_own_program(message: str) -> str:
+    """A message whose commands `kedro run` are of the program that was started."""
+    ours = own_program()
+    return message if ours is None else message.replace("kedro run", f"{ours} run")
+
+
 def shorten_paths(text: str) -> str:
     """A message with paths below the current folder made relative to it, without secrets."""
     return shown(text.replace(f"{Path.cwd()}{os.sep}", ""))

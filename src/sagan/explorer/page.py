@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -20,6 +21,7 @@ from sagan.sampling.film import shares, write_film
 
 SAMPLES = 8
 _DOWNLOAD = "() => document.querySelector('#made').click()"  # once it is made
+_FILM = "Film (WebP)"
 HINT = "**Attention maps**: click on any point of the sample"
 
 
@@ -67,12 +69,16 @@ class Page:
                 with gr.Row():
                     png = gr.DownloadButton("Picture (PNG)", elem_id="png", size="sm")
                     npz = gr.DownloadButton("Latents (NPZ)", elem_id="npz", size="sm")
-                    film = gr.Button("Film (WebP)", elem_id="film", size="sm")
+                    film = gr.Button(_FILM, elem_id="film", size="sm")
                 made = gr.DownloadButton(visible="hidden", elem_id="made")
         state = [shown, *ends, index, point]
         outputs = [widget for frame in frames for widget in frame] + [described, png, npz]
         self._wire(blocks, [title, gallery], frames, state, outputs)
-        film.click(self.film, state, made).then(fn=None, js=_DOWNLOAD)
+        begun = film.click(lambda: gr.Button("Drawing the film ...", interactive=False), None, film)
+        drawn = begun.then(self.film, state, made)
+        drawn.success(fn=None, js=_DOWNLOAD)  # not of an earlier film where this one was refused
+        for ended in (drawn.success, drawn.failure):
+            ended(lambda: gr.Button(_FILM, interactive=True), None, film)
 
     def _heading(self) -> str:
         first = self._candidates[0]
@@ -134,25 +140,20 @@ class Page:
         quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
         redraw: dict[str, Any] = {"fn": self.draw, "inputs": state, "outputs": outputs, **quiet}
         switch = redraw | {"fn": self.switch, "outputs": [*samples, *outputs]}
-        begin = redraw | {"fn": self.begin, "outputs": [*samples, index, *outputs]}
-        blocks.load(**begin)
-        shown.change(**switch)
-        for widget in ends[:4]:
-            widget.change(**begin)
+        blocks.load(**switch)
+        for widget in (shown, *ends[:4]):
+            widget.change(**switch)
         for widget in ends[4:]:
             widget.change(**redraw)
         samples[1].select(self.chosen, state, [index, *outputs], **quiet)
         for _frame, sample, *_maps in frames:
             sample.select(self.pointed, state, [point, *outputs], **quiet)
 
-    def begin(self, *values: Any) -> list[Any]:  # noqa: ANN401
-        """Another class, seed or truncation: new samples, the first of them enlarged."""
-        *before, _index, point = values
-        title, gallery, *drawn = self.switch(*before, 0, point)
-        return [title, gallery, 0, *drawn]
-
     def switch(self, *values: Any) -> list[Any]:  # noqa: ANN401
-        """Other weights: the samples of each, and the enlarged one."""
+        """Another class, seed or truncation, or other weights: the samples, and one enlarged.
+
+        It stays the one of the same index, which has the same latents where the class is another.
+        """
         latent_point, shown = _latent_point(values[1:-2], 0), self._shown(values[0])
         images = [
             pictures.sample_picture(image)
@@ -163,7 +164,8 @@ class Page:
         ]
         names = ", then ".join(one.name for one in shown)
         title = "**Samples of the class**" + (f" ({names})" if len(self._candidates) > 1 else "")
-        return [f"{title}; click one to enlarge it", images, *self.draw(*values)]
+        gallery = gr.Gallery(images, selected_index=values[-2])  # marked
+        return [f"{title}; click one to enlarge it", gallery, *self.draw(*values)]
 
     def chosen(self, event: gr.SelectData, *values: Any) -> list[Any]:  # noqa: ANN401
         """Another of the samples, of any weights."""
@@ -206,8 +208,8 @@ class Page:
         if latent_point.end is None:
             raise gr.Error("choose another class or seed to interpolate to", print_exception=False)
         config = FilmConfig()
-        name = f"film-{abs(hash((latent_point, point, self._candidates.index(shown)))):016x}"
-        path = self._folder / f"{name}.{config.format}"
+        folder = self._download_folder(latent_point, point, self._candidates.index(shown))
+        path = folder / f"{_file_name(latent_point)}.{config.format}"
         frames = pictures.film_frames(shown.explorer, latent_point, point, shares(config))
         _error_on_page(write_film, path, frames, config)
         return str(path)
@@ -216,11 +218,16 @@ class Page:
         """The candidates that are ticked; the first one where none is."""
         return [self._candidates[i] for i in sorted(checked)] or self._candidates[:1]
 
+    def _download_folder(self, *shown: Any) -> Path:  # noqa: ANN401
+        """A folder of what is shown, so that files in it can have names for people."""
+        folder = self._folder / f"{abs(hash(shown)):016x}"
+        _error_on_page(partial(folder.mkdir, exist_ok=True))
+        return folder
+
     def _downloads(self, candidate: Candidate, latent_point: LatentPoint) -> list[Any]:
         explorer = candidate.explorer
-        number = self._candidates.index(candidate)
-        name = f"sample-{abs(hash((latent_point, number))):016x}"
-        png, npz = self._folder / f"{name}.png", self._folder / f"{name}.npz"
+        folder = self._download_folder(latent_point, self._candidates.index(candidate))
+        png, npz = (folder / f"{_file_name(latent_point)}.{kind}" for kind in ("png", "npz"))
         with self._writing:
             _error_on_page(pictures.write_png, png, explorer.view(latent_point))
             if latent_point.label is None:
@@ -229,6 +236,12 @@ class Page:
             _error_on_page(pictures.write_latents, npz, explorer, latent_point)
         kept = gr.DownloadButton("Latents (NPZ)", value=str(npz), interactive=True)
         return [gr.DownloadButton(value=str(png)), kept]
+
+
+def _file_name(latent_point: LatentPoint) -> str:
+    """Name of a download: class, seed and index of the sample, and of the one on the way to."""
+    ends = [latent_point.start, *([latent_point.end] if latent_point.end else [])]
+    return "_to_".join(f"class{end.class_label}_seed{end.seed}_{end.index}" for end in ends)
 
 
 def _slider(low: float, high: float, value: float, **options: Any) -> gr.Slider:  # noqa: ANN401
@@ -246,6 +259,7 @@ def _gallery() -> gr.Gallery:
     return gr.Gallery(
         show_label=False,
         columns=SAMPLES,
+        selected_index=0,
         height="auto",
         object_fit="contain",
         allow_preview=False,

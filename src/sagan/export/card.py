@@ -52,6 +52,8 @@ def model_card(
     validation: Json,
     metrics: Json | None,
     program: Json | None,
+    *,
+    onnx: Json | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -61,6 +63,7 @@ def model_card(
         validation: The validation report of the images.
         metrics: Of the evaluation; None: nothing was measured, and the card says so.
         program: As `write_program` returns it; None: no program was made.
+        onnx: As `write_onnx` returns it; None: no such file was made.
 
     Raises:
         MismatchedMetricsError: When the metrics are another generator's.
@@ -89,6 +92,7 @@ def model_card(
         measured=_weights(metrics),
         warnings=(metrics or {}).get("warnings", []),
         program=program,
+        onnx=onnx,
     )
 
 

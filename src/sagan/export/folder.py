@@ -2,6 +2,7 @@
 
 import json
 import logging
+import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ import torch
 import yaml
 from PIL import Image
 
-from sagan.bundle.generator_bundle import CONFIG, GeneratorBundle
+from sagan.bundle.description import CONFIG
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.export.card import check_images, check_metrics, model_card
 from sagan.export.config import ExportConfig
 from sagan.export.onnx import ONNX, require_onnx, write_onnx
@@ -67,6 +69,7 @@ def make_folder(
             bundle.choose(weights).load()
     bundle.copy_to(path, raw=config.raw_weights)
     program = None
+    onnx = None
     if config.program:
         logger.info("exporting %s, and comparing its images with the generator's", PROGRAM)
         program = write_program(
@@ -78,7 +81,7 @@ def make_folder(
         _write_json(path / "program.json", program)
     if config.onnx:
         logger.info("exporting %s, and comparing its images with the generator's", ONNX)
-        write_onnx(
+        onnx = write_onnx(
             generator, path / ONNX, samples=config.checked_samples, tolerance=config.tolerance
         )
     if config.space:
@@ -88,7 +91,7 @@ def make_folder(
     sampling = sampling.model_copy(update={"device": "auto"})  # this machine may have no GPU
     grid = draw_series_grid(draw_series(bundle, sampling), bundle, sampling)
     Image.fromarray(grid).save(path / "sample_grid.png", optimize=True)
-    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program)
+    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program, onnx=onnx)
     (path / "README.md").write_text(card, encoding="utf-8")
     return ExportFolder(path, temporary)
 
@@ -101,11 +104,12 @@ def _write_space(path: Path, title: str) -> None:
         shutil.copy(path / name, space / name)
     app = render(Path(__file__).parent, "app.py.j2", title=title)
     (space / "app.py").write_text(app + "\n", encoding="utf-8")
-    # the program is read by the torch that wrote it, or a newer one
+    # the program is read by the torch that wrote it, or a newer one, on a Python that it supports
     torch_version = torch.__version__.partition("+")[0]
     needed = ["gradio", "numpy", "pillow", f"torch>={torch_version}"]
     (space / "requirements.txt").write_text("\n".join([*needed, ""]), encoding="utf-8")
     head = {"title": title, "sdk": "gradio", "app_file": "app.py"}
+    head["python_version"] = ".".join(platform.python_version_tuple()[:2])
     text = f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n"
     (space / "README.md").write_text(text, encoding="utf-8")
 

@@ -47,7 +47,7 @@ def write_onnx(
         tolerance: Largest difference allowed, of images in -1..1.
 
     Returns:
-        JSON-able: the largest difference found and the versions.
+        JSON-able: the file, the largest difference found, what it was found on, the version.
 
     Raises:
         MissingOnnxError: Without the extra's packages.
@@ -83,4 +83,10 @@ def write_onnx(
             f"{difference:.3g} (pixels are -1..1), allowed is {tolerance:.3g}; raise "
             "export.tolerance if that is rounding on your machine, or set export.onnx=false"
         )
-    return {"largest_difference": difference, "onnxruntime": onnxruntime.__version__}
+    return {
+        "file": path.name,
+        "checked_samples": samples,
+        "largest_difference": difference,
+        "tolerance": tolerance,
+        "onnxruntime": onnxruntime.__version__,
+    }

@@ -36,12 +36,17 @@ def check_environment(conf_source: str, environment: str | None) -> None:
     raise ValueError(phrase.replace("known keys:", f"folders of {folder.name}/:"))
 
 
-def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipeline]) -> None:
+def check_parameters(
+    parameters: Mapping[str, Any],
+    pipelines: Mapping[str, Pipeline],
+    global_places: Mapping[str, str] | None = None,
+) -> None:
     """Check all parameters against the models of all pipelines.
 
     Args:
         parameters: The merged configuration, with what `--params` added.
         pipelines: Every registered pipeline; its nodes' type hints name the models.
+        global_places: Names that are globals instead, and the file that each belongs to.
 
     Raises:
         ValueError: listing all faults at once.
@@ -54,8 +59,11 @@ def check_parameters(parameters: Mapping[str, Any], pipelines: Mapping[str, Pipe
         if not any(node.namespace for node in pipeline.nodes)
     }
     models = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
+    places = global_places or {}
     faults = [
-        unknown_key(name, known, [p for at, m in models.items() for p in holders(m, name, at)])
+        f"'{name}' is a global, no parameter: it belongs in {places[name]}"
+        if name in places
+        else unknown_key(name, known, [p for at, m in models.items() for p in holders(m, name, at)])
         for name in parameters
         if name not in known
     ]

@@ -10,7 +10,8 @@ import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 from PIL import Image
 
-from sagan.bundle.generator_bundle import CONFIG, GeneratorBundle
+from sagan.bundle.description import CONFIG
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import choose_device
 from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents

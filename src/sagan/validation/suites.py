@@ -16,6 +16,10 @@ TABLES: tuple[Table, ...] = get_args(Table)
 # columns that exist only if the parameters name the known classes
 ABOUT_KNOWN_CLASSES = frozenset({"known", "known_label"})
 _WORDS = {"min_value": "at least", "max_value": "at most"}
+_REMOVED = {
+    "several_classes": "leave out 'several_classes', which is a part of class_count now: "
+    "data_validation.thresholds.min_classes=1 allows one class"
+}
 COLUMN_KEYS = ("column", "column_A", "column_B")
 
 
@@ -58,7 +62,7 @@ def read_suites(documents: Mapping[str, Any], config: DataValidationConfig) -> S
     faults += _threshold_faults(found, config.thresholds)
     names = [name for _, name, _ in found]
     faults += [
-        f"data_validation.severity: {unknown_key(name, names)}"
+        f"data_validation.severity: {_REMOVED.get(name) or unknown_key(name, names)}"
         for name in config.severity
         if name not in names
     ]

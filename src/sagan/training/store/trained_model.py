@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from sagan.bundle.generator_bundle import CONFIG, WEIGHTS, GeneratorBundle
+from sagan.bundle.description import CONFIG, WEIGHTS
+from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.devices import without_memory
 from sagan.common.files import file_sha256, json_sha256
 from sagan.models.discriminator import build_discriminator
