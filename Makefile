@@ -13,7 +13,7 @@ setup: $(READY)
 # uv is bootstrapped by pip into the environment, then installs the hash-pinned lock
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
-	@echo 'making $(VENV): packages, 3.5 GB to download and 7 GB on the disk, in a minute or two with a fast connection'
+	@echo 'making $(VENV): 3.5 GB of packages to download, 7 GB on the disk'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock requirements-bootstrap.lock
