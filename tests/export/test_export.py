@@ -178,6 +178,7 @@ def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypat
     drawn = [np.asarray(one)[4::8, 4::8] for one in app["draw"](0, 3, 0)]
     pixels = to_uint8(wanted).permute(0, 2, 3, 1).squeeze(-1).numpy()
     assert np.abs(np.stack(drawn).astype(int) - pixels).max() <= 1
+    assert app["draw"](0, 1, None)[0].tobytes() == app["draw"](0, 1, 0)[0].tobytes(), "emptied seed"
 
 
 def test_a_space_without_the_program_is_refused():

@@ -33,6 +33,11 @@ def test_samples_are_those_of_the_command(bundle) -> None:
         generator(["no such class"])
 
 
+def test_a_wrong_folder_is_refused_in_our_words() -> None:
+    with pytest.raises(FileNotFoundError, match=r"no folder data/06_models/none, and this is no"):
+        SaganGenerator.from_pretrained("data/06_models/none")
+
+
 def test_it_is_saved_whole_and_the_raw_weights_can_be_chosen(bundle, tmp_path: Path) -> None:
     SaganGenerator.from_pretrained(bundle.path).save_pretrained(tmp_path / "copy")
     again = SaganGenerator.from_pretrained(tmp_path / "copy", weights="raw")

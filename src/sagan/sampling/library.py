@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
 from sagan.bundle.description import CONFIG
@@ -121,6 +122,32 @@ class SaganGenerator(ModelHubMixin, library_name="sagan", tags=["gan"]):
         self.bundle.copy_to(save_directory, raw=True)
         if (self.bundle.path / CARD).is_file():
             shutil.copy(self.bundle.path / CARD, save_directory / CARD)
+
+    @classmethod
+    def from_pretrained(  # noqa: D417 - options are told in the text
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        **options: Any,  # noqa: ANN401
+    ) -> Self:
+        """Open a folder, or the Hub's repository of that name.
+
+        Options are `weights` (ema or raw), `device`, and those of the Hub's mixin: `revision`,
+        `cache_dir`, `token`, `local_files_only` and their like.
+
+        Args:
+            pretrained_model_name_or_path: Of a bundle, an exported folder, or owner/name.
+
+        Raises:
+            FileNotFoundError: If there is no such folder, and no repository can have this name.
+            ValueError: If the folder contains something else, or damaged weights.
+        """
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, **options)
+        except HFValidationError:
+            raise FileNotFoundError(
+                f"there is no folder {pretrained_model_name_or_path}, and this is no name of a "
+                "repository of the Hub"
+            ) from None
 
     @classmethod
     def _from_pretrained(
