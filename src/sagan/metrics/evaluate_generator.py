@@ -37,12 +37,14 @@ def evaluate_generator(
         reference: statistics of the real images; None: the cached ones, computed if there are none.
 
     Returns:
-        JSON-able, as `evaluate`.
+        JSON-able, the contents of `metrics.json`: the scores by name (`fid` or `fd_classifier`,
+        `precision`, ...), `intervals`, `details`, `self_test`, `warnings`, `protocol`.
 
     Raises:
         FileNotFoundError: if Inception's weights are asked for and absent.
-        ValueError: if image size or classes differ, the bundle lacks the weights asked for, or as
-            `evaluate`.
+        ValueError: if image size or classes differ, the bundle lacks the weights asked for, the
+            reference was made under another protocol, a named protocol is not followed, there are
+            fewer than two samples, or features are NaN or infinite.
     """
     check_generator(bundle, shards)
     bundle = bundle.choose(config.weights)

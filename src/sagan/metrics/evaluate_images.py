@@ -66,14 +66,7 @@ def evaluate_images(
     workspace: Path,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Compare images with others.
-
-    Args:
-        samples: the images to be judged.
-        reference: the images that they are compared with.
-        config: the protocol; the number of samples is the files'.
-        workspace: cache of features and classifiers.
-        device: where to compute.
+    """Compare images with others; the arguments are those of `compare`.
 
     Returns:
         JSON-able: as `evaluate`, where the reference is of shards and the samples have their
@@ -164,12 +157,21 @@ def compare(
     Each image goes to the features at its own size, by their own resizing rule, so that `fid` is
     that of pytorch-fid's command. Other features are learnt from the reference.
 
+    Args:
+        samples: the images to be judged.
+        reference: the images that they are compared with.
+        config: the protocol; the number of samples is the files'.
+        workspace: cache of features and classifiers.
+        device: where to compute.
+
     Returns:
         JSON-able: the Fréchet distance (`fid`, ...), and as far as configured the kernel distance,
         precision, recall, density and coverage; `details`, `warnings`, `protocol`.
 
     Raises:
-        ValueError: if the configuration has what only shards have, or as `evaluate_images`.
+        FileNotFoundError: if Inception's weights are asked for and absent.
+        ValueError: if the configuration has what only shards have, there are fewer than two images,
+            or sizes are not those that learnt features need.
     """
     _check_config(config)
     learnt_from = reference.store or LoadedImages(reference)
