@@ -15,6 +15,7 @@ from sagan.commands.group import (
     field_option,
     path_argument,
     path_option,
+    require_paths,
     say_next,
     weights_option,
 )
@@ -95,6 +96,7 @@ def sample(
     **drawn: Any,  # noqa: ANN401
 ) -> None:
     """Draw samples and attention maps from the generator in the folder BUNDLE."""
+    require_paths(file)
     require_bundle(bundle)  # before PyTorch is loaded
     import numpy as np
     import torch
