@@ -106,6 +106,7 @@ def test_evaluation_notebook_says_what_was_not_measured(
     told = capsys.readouterr().out
     assert "not measured: it needs images in both train and val" in told
     assert ("no classifier was trained" in told) is (not details)
+    assert "not measured: evaluation.sweep.truncations is empty" in told
     if details:
         shown = namespace["by_class"].iloc[:, 0]
         worst = shown.max() if "intra_class" in details else shown.min()
