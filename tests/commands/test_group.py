@@ -137,6 +137,8 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
             "no generator bundle at nowhere",
         ),
         (["evaluate", ".", "nowhere", "--out", "c"], "'nowhere' does not exist"),
+        (["complete", ".", ".", "nowhere", "--mask", "none", "--out", "c"], "'nowhere' does not"),
+        (["sample", ".", "--out", "c", "--latents", "nowhere.npz"], "'nowhere.npz' does not exist"),
         (["train", "nowhere", "--out", "c"], "'nowhere' is not a complete shard store"),
     ],
 )

@@ -114,7 +114,7 @@ LIGHTER_WORDS = {
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),
-    "--total-images 64000": (
+    "--variants none diffaugment ada --total-images 48000": (
         "--total-images 16 --variants none ada --seeds 2 --jobs 1 --samples 40 --steps 100"
         " --least-accuracy 0"
     ),

@@ -11,6 +11,7 @@ from sagan.commands.group import (
     field_option,
     path_argument,
     path_option,
+    require_paths,
     say_next,
     weights_option,
 )
@@ -69,6 +70,7 @@ def complete(
 
     The generator invents what is hidden; it does not know it.
     """
+    require_paths(*images)
     require_bundle(bundle)  # before PyTorch is loaded
     import numpy as np
     from PIL import Image

@@ -15,6 +15,7 @@ from sagan.commands.group import (
     device_option,
     path_argument,
     path_option,
+    require_paths,
     say_next,
     set_option,
     weights_option,
@@ -62,9 +63,7 @@ def evaluate(
     what needs no classes: FID, as pytorch-fid's command computes it, kernel distance, precision,
     recall.
     """
-    for path in (samples, reference):
-        if not path.exists():  # before PyTorch is loaded
-            raise FileNotFoundError(f"'{path}' does not exist")
+    require_paths(samples, reference)
     from sagan.bundle.description import CONFIG
     from sagan.common.devices import choose_device
     from sagan.common.files import replacing_file

@@ -192,6 +192,17 @@ def path_option(*names: str, **options: Any) -> Callable[[_Function], _Function]
     return click.option(*names, type=click.Path(path_type=Path), **options)
 
 
+def require_paths(*paths: Path | None) -> None:
+    """Refuse paths that lead to nothing, before PyTorch is loaded; None is an option not given.
+
+    Raises:
+        FileNotFoundError: if there is one.
+    """
+    for path in paths:
+        if path is not None and not path.exists():
+            raise FileNotFoundError(f"'{path}' does not exist")
+
+
 def field_option(
     model: "type[Config]",
     field: str,

@@ -15,6 +15,7 @@ from sagan.commands.group import (
     field_option,
     path_argument,
     path_option,
+    require_paths,
     say_next,
     weights_option,
 )
@@ -95,6 +96,7 @@ def sample(
     **drawn: Any,  # noqa: ANN401
 ) -> None:
     """Draw samples and attention maps from the generator in the folder BUNDLE."""
+    require_paths(file)
     require_bundle(bundle)  # before PyTorch is loaded
     import numpy as np
     import torch
@@ -133,7 +135,6 @@ def sample(
     require_attention_memory(generator, len(explained), query_points, _ATTENTION_PX)
 
     images = torch.cat([*generate(generator, latents, class_labels, batch_size, chosen)]).numpy()
-    grid = class_grid(images[kept], labels[kept], opened.shown_names, tile)
     firsts = [int((labels == k).argmax()) for k in explained]
     attention = attention_picture(
         generator,
@@ -163,7 +164,9 @@ def sample(
         path = out / f"interpolation.{film.format}"
         write_film(path, frames_of_film, film)
         click.echo(path)
-    _save_png(out / "sample_grid.png", grid)
+    _save_png(
+        out / "sample_grid.png", class_grid(images[kept], labels[kept], opened.shown_names, tile)
+    )
     _save_png(out / "attention_maps.png", attention)
     say_next("explore", bundle)
 
