@@ -154,7 +154,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
 ):
     monkeypatch.setattr("sagan.commands.evaluate._measured", pytest.fail)
     (tmp_path / "file").write_text("mine")
-    assert main(["samples", "shards", "--out", str(tmp_path / place)]) == 1
+    assert main([str(tmp_path), str(tmp_path), "--out", str(tmp_path / place)]) == 1
     assert said in capsys.readouterr().err
 
 
