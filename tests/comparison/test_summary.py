@@ -250,6 +250,16 @@ def test_a_warning_of_the_evaluation_is_told_once_with_its_runs(rows):
     ]
 
 
+def test_a_warning_that_every_run_has_names_no_list_of_runs(rows):
+    for number, one in enumerate(rows):
+        one["evaluation_warnings"] = [f"recall: the samples cover {number}% of the real images"]
+    first = f"{rows[0]['variant']}, seed {rows[0]['seed']}"
+    assert results(rows, "sagan")["warnings"] == [
+        f"{first}: recall: the samples cover 0% of the real images "
+        "(also, with figures of their own: all other runs)"
+    ]
+
+
 def test_one_score_of_each_run_is_no_learning_curve(rows):
     assert "Learning curves" in render_page(rows, results(rows, "sagan"), SHEET)
     for one in rows:

@@ -58,7 +58,8 @@ def _evaluation_warnings(rows: Sequence[RunResult]) -> Iterator[str]:
         if len(texts) == len(rows) and len({*texts.values()}) == 1:
             yield text
             continue
-        runs = "; ".join(run for run, _ in others)
+        all_have_it = len(texts) == len(rows)
+        runs = "all other runs" if all_have_it else "; ".join(run for run, _ in others)
         yield f"{first}: {text}" + (f" (also, with figures of their own: {runs})" if others else "")
 
 
