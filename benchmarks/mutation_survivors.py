@@ -17,4 +17,14 @@ EXPLAINED: dict[str, str] = {
     "ROWS = (1025)  # of a block of the kernel matrix": "the size of a block: speed and memory, not the sum",
     "sampling/requests.py: near = get_close_matches(unknown[0], [*class_names, *titled], n=1) -> "
     "near = get_close_matches(unknown[0], [*class_names, *titled], n=(2))": "the first alone is told",
+    "sampling/interpolation.py: near = angle.sin() < MIN_SINE  # the same direction, or opposite ones: a straight line -> "
+    "near = (angle.sin() <= MIN_SINE)  # the same direction, or opposite ones: a straight line": "a tie of two floats that rounding decides",
+    "sampling/interpolation.py: sine = torch.where(near, 1, angle.sin()) -> "
+    "sine = torch.where(near, (2), angle.sin())": "what is divided by it there is not taken",
+    "metrics/scores/prdc.py: precise[rows] |= (squared <= real_squared[columns]).any(dim=1) -> "
+    "precise[rows] |= ((squared < real_squared[columns])).any(dim=1)": "radii have a margin for rounding, so that the border is inside either way",
+    "metrics/scores/prdc.py: recalled[columns] |= (squared <= sample_squared[rows, None]).any(dim=0) -> "
+    "recalled[columns] |= ((squared < sample_squared[rows, None])).any(dim=0)": "radii have a margin for rounding, so that the border is inside either way",
+    "metrics/scores/prdc.py: dense = squared <= dense_squared[columns] -> "
+    "dense = (squared < dense_squared[columns])": "radii have a margin for rounding, so that the border is inside either way",
 }

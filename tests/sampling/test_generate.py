@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sagan.common.pixels import to_uint8
-from sagan.sampling.generate import generate
+from sagan.sampling.generate import generate, sample_bytes
 from sagan.sampling.latents import sample_latents
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0])
@@ -75,3 +75,8 @@ def test_gives_ordinary_tensors(generator, latents):
 def test_refuses_what_does_not_fit(generator, labels, width, batch_size, message):
     with pytest.raises(ValueError, match=message):
         list(generate(generator, torch.zeros(7, width), labels, batch_size))
+
+
+def test_memory_of_a_sample_has_its_image_twice_and_its_latents_three_times(bundle):
+    assert (bundle.image_channels, bundle.image_size, bundle.latent_dim) == (3, 16, 12)
+    assert sample_bytes(bundle) == 2 * 768 + 3 * 48 + 200

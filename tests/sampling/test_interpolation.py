@@ -19,6 +19,21 @@ def test_interpolation_follows_the_great_circle():
     assert torch.isfinite(interpolate(starts, -starts, 0.5)).all()
 
 
+def test_points_between_directions_that_are_not_at_right_angles():
+    """At 60 degrees: a third of the way is 20 degrees along the circle."""
+    degrees = torch.tensor([0.0, 60.0, 20.0]).deg2rad()
+    start, end, third = torch.stack([degrees.cos(), degrees.sin()], 1).split(1)
+    torch.testing.assert_close(interpolate(start, end, 1 / 3), third)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_cosine_beyond_one_by_rounding_is_one(sign, monkeypatch):
+    latents = sample_latents(3, 7, 0)
+    cosines = torch.full((3,), sign * 1.0000001)
+    monkeypatch.setattr("torch.nn.functional.cosine_similarity", lambda *_, **__: cosines)
+    assert interpolate(latents, sign * latents, 0.5).isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("moved", "wanted"),
     [

@@ -39,6 +39,7 @@ def test_copies_score_zero_and_the_real_ones_score_one(images):
 
 def test_what_cannot_be_compared_is_none(images):
     assert diversity(images[:1], images) is None
+    assert diversity(images[:2], images) > 0
     assert diversity(images, images[:1]) is None
     assert diversity(images, images[:1].repeat(3, axis=0)) is None
 

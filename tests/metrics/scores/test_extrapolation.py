@@ -54,3 +54,4 @@ def test_too_few_are_refused():
         extrapolate(gaussian(10), to_truth)
     with pytest.raises(ValueError, match="got 1 and 100"):
         extrapolate(gaussian(100), to_truth, points=1)
+    assert extrapolate(gaussian(20), to_truth, points=2).counts == [2, 20]

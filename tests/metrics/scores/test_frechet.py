@@ -105,3 +105,14 @@ def test_refuses_nan():
 def test_refuses_what_is_no_covariance():
     with pytest.raises(ValueError, match="not a covariance"):
         frechet_distance(gaussian([0, 0], np.diag([1, -1])), gaussian([0, 0], np.eye(2)))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_a_rounding_error_below_zero_is_one_beside_the_largest_variance(scale):
+    def distance(lowest):
+        first = gaussian([0, 0], scale * np.diag([1, lowest]))
+        return frechet_distance(first, gaussian([0, 0], scale * np.eye(2)))
+
+    assert distance(-1e-7) == pytest.approx(scale, rel=1e-3)
+    with pytest.raises(ValueError, match="not a covariance"):
+        distance(-1e-5)

@@ -105,3 +105,4 @@ def test_too_few_are_refused():
         ValueError, match="neighbourhoods of 5 need at least 6 images on each side, got 5"
     ):
         compute_prdc(gaussian(5), gaussian(90))
+    assert compute_prdc(gaussian(6), gaussian(90)).precision > 0
