@@ -68,3 +68,12 @@ def test_classes_are_blended_within_the_block_only(tmp_path):
             assert torch.equal(generator(latents, labels), at_ends)
         assert not torch.equal(before, at_ends)
         assert torch.equal(generator(latents, labels), before)
+
+
+def test_a_generator_without_classes_stays_as_it_is(tmp_path):
+    generator = small_bundle(tmp_path / "unconditional", conditional=False).load()
+    latents, labels = sample_latents(2, 12, 0), torch.zeros(2, dtype=torch.int64)
+    with torch.no_grad():
+        before = generator(latents, labels)
+        with blended_classes(generator, torch.tensor([2, 1, 0]), 0.5):
+            assert torch.equal(generator(latents, labels), before)
