@@ -67,3 +67,11 @@ def test_no_latents():
 def test_refuses(arguments):
     with pytest.raises(ValueError, match=r"must|expected 0"):
         sample_latents(1, 4, **arguments)
+
+
+def test_the_sample_of_an_index_starts_at_the_highest_word_of_the_counter():
+    """As an exported page has it; other words would be other samples of the same seed."""
+    for index in (0, 7):
+        source = np.random.Generator(np.random.Philox(key=3, counter=[0, 0, 0, index]))
+        wanted = torch.from_numpy(source.standard_normal(12, dtype=np.float32))
+        assert torch.equal(sample_latents(8, 12, 3)[index], wanted)
