@@ -27,4 +27,6 @@ EXPLAINED: dict[str, str] = {
     "recalled[columns] |= ((squared < sample_squared[rows, None])).any(dim=0)": "radii have a margin for rounding, so that the border is inside either way",
     "metrics/scores/prdc.py: dense = squared <= dense_squared[columns] -> "
     "dense = (squared < dense_squared[columns])": "radii have a margin for rounding, so that the border is inside either way",
+    "sampling/latents.py: while (outside := np.abs(latent) > truncation).any(): -> "
+    "while (outside := (np.abs(latent) >= truncation)).any():": "a drawn float32 that equals the bound: as good as never",
 }

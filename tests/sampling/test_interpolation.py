@@ -58,10 +58,12 @@ def test_a_circle_ends_where_it_starts():
     torch.testing.assert_close(circle(starts, others, 0.25), others, atol=1e-5, rtol=0)
 
 
-def test_classes_are_blended_within_the_block_only(tmp_path):
-    generator = small_bundle(tmp_path / "distinct", distinct=True).load()
-    latents, labels = sample_latents(3, 12, 0), torch.arange(3)
-    others = torch.tensor([2, 1, 0])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classes_are_blended_within_the_block_only(tmp_path, classes):
+    names = ("disc", "square", "star")[:classes]
+    generator = small_bundle(tmp_path / "distinct", class_names=names, distinct=True).load()
+    latents, labels = sample_latents(classes, 12, 0), torch.arange(classes)
+    others = labels.flip(0)
     with torch.no_grad():
         before, at_ends = generator(latents, labels), generator(latents, others)
         with blended_classes(generator, others, 1.0):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from sagan.sampling.latents import column_latents, sample_latents
+from sagan.sampling.latents import MIN_TRUNCATION, column_latents, sample_latents
 
 
 def test_sample_i_does_not_depend_on_how_many_are_drawn():
@@ -75,3 +75,7 @@ def test_the_sample_of_an_index_starts_at_the_highest_word_of_the_counter():
         source = np.random.Generator(np.random.Philox(key=3, counter=[0, 0, 0, index]))
         wanted = torch.from_numpy(source.standard_normal(12, dtype=np.float32))
         assert torch.equal(sample_latents(8, 12, 3)[index], wanted)
+
+
+def test_the_largest_seed_and_the_smallest_truncation_are_drawn():
+    assert sample_latents(1, 3, 2**64 - 1, MIN_TRUNCATION).abs().max() <= MIN_TRUNCATION
