@@ -66,6 +66,7 @@ FETCHES_PACKAGES = {
 PLACES = {
     "/path/to/images": "images",
     "/path/to/cifar10": "cifar10",
+    "/path/to/tiny_imagenet": "tiny_imagenet",
     "/my/images": "images",
     "benchmarks.preprocessing DIR": "benchmark_images",
     "evaluate A B": "two_sets",
