@@ -29,4 +29,6 @@ EXPLAINED: dict[str, str] = {
     "dense = (squared < dense_squared[columns])": "radii have a margin for rounding, so that the border is inside either way",
     "sampling/latents.py: while (outside := np.abs(latent) > truncation).any(): -> "
     "while (outside := (np.abs(latent) >= truncation)).any():": "a drawn float32 that equals the bound: as good as never",
+    'training/core/losses.py: self.register_buffer("averages", torch.zeros(2))  # of real, of fake images -> '
+    'self.register_buffer("averages", (torch.ones(2)))  # of real, of fake images': "the first update replaces them, and before it there is no term",
 }
