@@ -31,4 +31,6 @@ EXPLAINED: dict[str, str] = {
     "while (outside := (np.abs(latent) >= truncation)).any():": "a drawn float32 that equals the bound: as good as never",
     'training/core/losses.py: self.register_buffer("averages", torch.zeros(2))  # of real, of fake images -> '
     'self.register_buffer("averages", (torch.ones(2)))  # of real, of fake images': "the first update replaces them, and before it there is no term",
+    "models/ops/spectral_norm.py: _WARM_UP_ITERATIONS = 15  # a fresh random u is far from the singular vector -> "
+    "_WARM_UP_ITERATIONS = (16)  # a fresh random u is far from the singular vector": "any number near it settles u and v as well",
 }
