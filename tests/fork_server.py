@@ -3,10 +3,10 @@
 Most of a short program's time is the import of large libraries. A server process imports them once;
 `install` makes `subprocess` and `multiprocessing` fork it in place of starting `python -m sagan`,
 `kedro`, `dvc`, spawned children, and pytest-xdist's processes. Such a process differs from a
-started one only in the modules that it has already: it is a child of the process that asked, with
-the words, environment, folder, files, signals, session and limits that it would have. It has a
-server of its own for what it starts in turn. All else, and everything in `real_starts`, is started
-as ever.
+started one only in the modules that it has already, and in that it does not wait for the disk
+(`tests.unsynced`): it is a child of the process that asked, with the words, environment, folder,
+files, signals, session and limits that it would have. It has a server of its own for what it starts
+in turn. All else, and everything in `real_starts`, is started as ever.
 """
 
 import _posixsubprocess

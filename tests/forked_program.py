@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import NoReturn
 
+from tests import unsynced
 from tests.fork_server import LIBRARIES, Client, Start, connections, install, receive
 
 
@@ -28,6 +29,7 @@ def begin(descriptor: int) -> NoReturn:
     """Be a server's first process: no signal ends it, only the end of its client."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     sys.modules["rfc3987_syntax"] = None  # which sagan.validation leaves out as well
+    unsynced.install()
     serve(descriptor)
 
 
