@@ -34,13 +34,15 @@ NUMERIC = (
     *("torch.distributed.launcher.api", "torch.utils.tensorboard", "safetensors.torch"),
     *("scipy.stats", "scipy.linalg", "sklearn.datasets", "sklearn.metrics", "sklearn.neighbors"),
     *("matplotlib.pyplot", "PIL.Image", "yaml", "jinja2", "tqdm", "click", "rich.console"),
-    *("pydantic", "optuna", "multiprocessing.spawn", "concurrent.futures.process"),
+    *("pydantic.types", "pydantic.functional_validators", "pydantic.root_model", "optuna"),
+    *("multiprocessing.spawn", "concurrent.futures.process"),
 )
 KEDRO = (
     *("pandas", "pyarrow.parquet", "omegaconf", "pluggy", "dynaconf", "fsspec", "s3fs"),
     *("rich.logging", "rich.traceback", "cookiecutter", "kedro.io", "kedro.pipeline"),
     *("great_expectations", "great_expectations.render.renderer"),
     *("dvc.cli", "dvc.commands.repro", "dvc.repo", "dvc.repo.reproduce", "dvc.stage.run"),
+    *("scmrepo.git", "dulwich.porcelain", "pygit2", "git", "networkx"),
 )
 LIBRARIES = {
     "python": NUMERIC,
