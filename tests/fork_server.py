@@ -53,7 +53,7 @@ LIBRARIES = {
 }
 # of `python -m`, and the key of `LIBRARIES`
 MODULES = {"sagan": "python", "benchmarks": "python", "kedro": "kedro", "dvc": "dvc"}
-MODULES |= {"ipykernel_launcher": "kedro"}
+MODULES |= {"ipykernel_launcher": "kedro", "pytorch_fid": "python"}
 # variables that are read when an interpreter or a library starts
 _EARLY = re.compile(r"LD_|LC_|MALLOC_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)")
 _XDIST = "import sys;exec(eval(sys.stdin.readline()))"  # of a process that pytest-xdist starts
