@@ -68,7 +68,11 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path, name, said):
         (["train/cat/1.png", "train/2.JPEG"], r"train/ has 1 images directly \(2.JPEG\)"),
         (["train/readme.txt"], "train/ has no class folders"),
         (["train/train/cat/1.png"], "one folder level too many: use '.*/train' as the path"),
-        (["train/n01/images/1.JPEG"], r"n01 \(train/n01/ has images\); move the images up"),
+        (
+            ["train/n01/images/1.JPEG"],
+            r"n01 \(train/n01/ has images\), as Tiny .*=tiny_imagenet reads; move the images up",
+        ),
+        (["train/n01/big/1.JPEG"], r"n01 \(train/n01/ has big\); move the images up"),
         (["train/cat/1.png", "train/dog/"], "empty class folders in train/: dog"),
         (
             ["train/cat/1.png", "val/ILSVRC2012_val_00000001.JPEG"],

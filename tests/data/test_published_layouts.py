@@ -65,6 +65,13 @@ def test_what_lies_extracted_stays_where_it_is(source, place, tmp_path):
     assert [path for path in copied if not path.parent.is_symlink()] == []
 
 
+def test_a_copy_of_tiny_imagenet_that_is_sorted_into_classes_is_used_where_it_lies(tmp_path):
+    published.write_files(tmp_path / "sorted", published.expected_tree())
+    folder = get("tiny_imagenet", tmp_path / "sorted", tmp_path / "raw")
+    assert folder.path == tmp_path / "sorted"
+    assert contents(folder) == published.expected_tree()
+
+
 def test_a_second_time_nothing_is_written(source, place, tmp_path):
     get(source, place, tmp_path / "raw")
     before = {path: path.lstat().st_mtime_ns for path in (tmp_path / "raw").rglob("*")}

@@ -53,6 +53,21 @@ class World:
         return str(drawn)
 
     @cached_property
+    def tiny_imagenet(self) -> str:
+        """The same images as Tiny ImageNet is published: folders `images`, a table for `val`."""
+        drawn, root = Path(self.images), self.folder / "tiny_imagenet"
+        for path in drawn.glob("train/*/*"):
+            name = f"train/{path.parent.name}/images/{path.name}"
+            published.write_files(root, {name: path.read_bytes()})
+        lines = []
+        for path in sorted(drawn.glob("val/*/*")):
+            name = f"{path.parent.name}_{path.name}"
+            published.write_files(root / "val/images", {name: path.read_bytes()})
+            lines.append(f"{name}\t{path.parent.name}\t0\t0\t63\t63\n")
+        (root / "val/val_annotations.txt").write_text("".join(lines))
+        return str(root)
+
+    @cached_property
     def cifar10(self) -> str:
         """A class folder of drawn images as large as CIFAR-10's."""
         drawn = draw_image_folder(

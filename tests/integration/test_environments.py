@@ -114,7 +114,8 @@ def test_imagenet128_is_the_released_run():
     # every other number of training is the model's default: the authors' release
     machine = {"threads", "device", "log_every_steps", "checkpoint_every_images", "watch"}
     machine |= {"scoring", "precision"}
-    defaults = TrainingConfig().for_image_size(chosen["preprocessing"].image_size)
+    side = chosen["preprocessing"].image_size
+    training, defaults = training.for_image_size(side), TrainingConfig().for_image_size(side)
     assert training.model_dump(exclude=machine) == defaults.model_dump(exclude=machine)
     assert (chosen["evaluation"].features, chosen["evaluation"].num_samples) == ("inception", 50000)
     assert chosen["evaluation"].reference_split == "train"

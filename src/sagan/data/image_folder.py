@@ -220,6 +220,8 @@ def _nested_folders(root: Path, split: str, nested: list[str]) -> str:
     )
     if "train" in nested:
         return f"{text}; there is one folder level too many: use '{root / split}' as the path"
+    if inner == ["images"]:
+        text += ", as Tiny ImageNet ships it, which acquisition.source=tiny_imagenet reads"
     return f"{text}; move the images up into {split}/<class>/"
 
 

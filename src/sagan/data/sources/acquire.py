@@ -23,7 +23,7 @@ from sagan.data.sources.kaggle import read_kaggle
 from sagan.data.sources.linked_folder import link_images
 from sagan.data.sources.parquet import parquet_files, read_parquet
 from sagan.data.sources.selection import Selection
-from sagan.data.sources.tiny_imagenet import read_tiny_imagenet
+from sagan.data.sources.tiny_imagenet import is_rearranged, read_tiny_imagenet
 from sagan.data.sources.torchvision_sets import acquire_from_torchvision, original_archives
 from sagan.data.sources.tree import SourceTree
 
@@ -64,7 +64,7 @@ def acquire(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
 
 def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     path = source_path(config)
-    if config.source in TORCHVISION_SETS and path and _is_class_folder(path):
+    if path and _is_sorted_copy(config.source, path):
         config = config.model_copy(update={"source": "folder"})
     selection = Selection.of(config)
     whole = selection.is_everything and config.val_share is None
@@ -84,8 +84,12 @@ def _acquired(config: AcquisitionConfig, workspace: Path) -> ImageFolder:
     return link_images(tree, selection, target, each_image=written)
 
 
-def _is_class_folder(path: Path) -> bool:
-    """Whether a copy of one of torchvision's sets is not in its original form but sorted."""
+def _is_sorted_copy(source: str, path: Path) -> bool:
+    """Whether a published set lies there not as it was published but sorted into classes."""
+    if source == "tiny_imagenet":
+        return is_rearranged(path)
+    if source not in TORCHVISION_SETS:
+        return False
     if archives_of(path):
         return path.name not in original_archives()
     return (path / "train").is_dir()

@@ -4,7 +4,8 @@
     val/images/*.JPEG, val/val_annotations.txt
     words.txt                                   titles of the classes
 
-It is used in place, or extracted from its zip. `test/` has no labels and is left out.
+It is linked into a class folder, or extracted from its zip first. `test/` has no labels and is left
+out. A copy that is sorted into `train/<class>/*` is a class folder already.
 """
 
 from pathlib import Path
@@ -43,6 +44,13 @@ def read_tiny_imagenet(path: Path) -> SourceTree:
     elif val.is_dir():
         tree.folders["val"] = _classes(val)
     return tree
+
+
+def is_rearranged(path: Path) -> bool:
+    """Whether the folder is a copy whose images lie in the class folders directly."""
+    train = path / "train"
+    published = class_folders(train, below="images") if train.is_dir() else None
+    return published == {} and not (path / "val/images").is_dir()
 
 
 def _classes(split: Path) -> dict[str, Path]:
