@@ -13,13 +13,14 @@ from types import CodeType, ModuleType
 
 import pytest
 
-from tests import fork_server
+from tests import fork_server, unsynced
 from tests.costs import SECONDS, SLOW_FILE
 
 ROOT = Path(__file__).parents[1]
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # programs keep it ignored, which `nohup` asks for
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # programs find what others have compiled
 fork_server.install()
+unsynced.install()
 # whoever calls one of these starts a process; calls through helpers of ours are followed
 STARTERS = {
     # a whole training: seconds each, hundreds of them

@@ -3,10 +3,10 @@
 Most of a short program's time is the import of large libraries. A server process imports them once;
 `install` makes `subprocess` and `multiprocessing` fork it in place of starting `python -m sagan`,
 `kedro`, `dvc`, spawned children, and pytest-xdist's processes. Such a process differs from a
-started one only in the modules that it has already: it is a child of the process that asked, with
-the words, environment, folder, files, signals, session and limits that it would have. It has a
-server of its own for what it starts in turn. All else, and everything in `real_starts`, is started
-as ever.
+started one only in the modules that it has already, and in that it does not wait for the disk
+(`tests.unsynced`): it is a child of the process that asked, with the words, environment, folder,
+files, signals, session and limits that it would have. It has a server of its own for what it starts
+in turn. All else, and everything in `real_starts`, is started as ever.
 """
 
 import _posixsubprocess
@@ -34,13 +34,15 @@ NUMERIC = (
     *("torch.distributed.launcher.api", "torch.utils.tensorboard", "safetensors.torch"),
     *("scipy.stats", "scipy.linalg", "sklearn.datasets", "sklearn.metrics", "sklearn.neighbors"),
     *("matplotlib.pyplot", "PIL.Image", "yaml", "jinja2", "tqdm", "click", "rich.console"),
-    *("pydantic", "optuna", "multiprocessing.spawn", "concurrent.futures.process"),
+    *("pydantic.types", "pydantic.functional_validators", "pydantic.root_model", "optuna"),
+    *("multiprocessing.spawn", "concurrent.futures.process"),
 )
 KEDRO = (
     *("pandas", "pyarrow.parquet", "omegaconf", "pluggy", "dynaconf", "fsspec", "s3fs"),
     *("rich.logging", "rich.traceback", "cookiecutter", "kedro.io", "kedro.pipeline"),
     *("great_expectations", "great_expectations.render.renderer"),
     *("dvc.cli", "dvc.commands.repro", "dvc.repo", "dvc.repo.reproduce", "dvc.stage.run"),
+    *("scmrepo.git", "dulwich.porcelain", "pygit2", "git", "networkx"),
 )
 LIBRARIES = {
     "python": NUMERIC,
@@ -51,7 +53,7 @@ LIBRARIES = {
 }
 # of `python -m`, and the key of `LIBRARIES`
 MODULES = {"sagan": "python", "benchmarks": "python", "kedro": "kedro", "dvc": "dvc"}
-MODULES |= {"ipykernel_launcher": "kedro"}
+MODULES |= {"ipykernel_launcher": "kedro", "pytorch_fid": "python"}
 # variables that are read when an interpreter or a library starts
 _EARLY = re.compile(r"LD_|LC_|MALLOC_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)")
 _XDIST = "import sys;exec(eval(sys.stdin.readline()))"  # of a process that pytest-xdist starts

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import NoReturn
 
+from tests import unsynced
 from tests.fork_server import LIBRARIES, Client, Start, connections, install, receive
 
 
@@ -28,6 +29,7 @@ def begin(descriptor: int) -> NoReturn:
     """Be a server's first process: no signal ends it, only the end of its client."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     sys.modules["rfc3987_syntax"] = None  # which sagan.validation leaves out as well
+    unsynced.install()
     serve(descriptor)
 
 
@@ -54,9 +56,12 @@ def _fork(start: Start, files: list[int]) -> int:
     """Fork a process whose parent ends at once: the one that asked becomes its parent."""
     (told, tell), (wait, go) = os.pipe(), os.pipe()
     if not (middle := os.fork()):
-        if child := os.fork():
-            os.write(tell, struct.pack("i", child))
+        if os.fork():
             os._exit(0)
+        try:  # who asked may signal the group of what it has started
+            _join(start)
+        finally:
+            os.write(tell, struct.pack("i", os.getpid()))
         os.close(go)
         os.read(wait, 1)
         _become(start, files)
@@ -67,14 +72,18 @@ def _fork(start: Start, files: list[int]) -> int:
     return int(child)
 
 
+def _join(start: Start) -> None:
+    """Be in the session and the group that were asked for."""
+    if start.new_session:
+        os.setsid()
+    elif os.getpgid(0) != start.group:
+        os.setpgid(0, start.group)
+
+
 def _become(start: Start, files: list[int]) -> NoReturn:
     """Be the process that was asked for."""
     status = 127
     try:
-        if start.new_session:
-            os.setsid()
-        elif os.getpgid(0) != start.group:
-            os.setpgid(0, start.group)
         ours, theirs = socket.socketpair()
         if not os.fork():
             nothing = os.open(os.devnull, os.O_RDWR)

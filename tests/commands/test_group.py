@@ -127,25 +127,45 @@ def test_a_missing_package_is_one_line(package: str, words: list[str], remedy: s
     )
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["sample", "nowhere", "--out", "c"], "no generator bundle at nowhere"),
-        (["explore", "nowhere"], "no generator bundle at nowhere"),
-        (
-            ["complete", "nowhere", ".", "--mask", "none", "--out", "c"],
-            "no generator bundle at nowhere",
-        ),
-        (["evaluate", ".", "nowhere", "--out", "c"], "'nowhere' does not exist"),
-        (["complete", ".", ".", "nowhere", "--mask", "none", "--out", "c"], "'nowhere' does not"),
-        (["sample", ".", "--out", "c", "--latents", "nowhere.npz"], "'nowhere.npz' does not exist"),
-        (["train", "nowhere", "--out", "c"], "'nowhere' is not a complete shard store"),
-    ],
-)
-def test_a_wrong_folder_is_refused_before_pytorch_is_loaded(words: list[str], told: str) -> None:
-    done = without(["torch", "gradio"], *words)
-    assert done.returncode == 1
-    assert f"Error: {told}" in done.stderr
+REFUSED = [
+    (["sample", "nowhere", "--out", "c"], "no generator bundle at nowhere"),
+    (["explore", "nowhere"], "no generator bundle at nowhere"),
+    (
+        ["complete", "nowhere", ".", "--mask", "none", "--out", "c"],
+        "no generator bundle at nowhere",
+    ),
+    (["evaluate", ".", "nowhere", "--out", "c"], "'nowhere' does not exist"),
+    (["complete", ".", ".", "nowhere", "--mask", "none", "--out", "c"], "'nowhere' does not"),
+    (["sample", ".", "--out", "c", "--latents", "nowhere.npz"], "'nowhere.npz' does not exist"),
+    (["train", "nowhere", "--out", "c"], "'nowhere' is not a complete shard store"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused() -> list[tuple[int, str]]:
+    """How each of these commands ends in one process that finds neither PyTorch nor Gradio."""
+    code = without_code(["torch", "gradio"]) + (
+        "import contextlib, io, json, sys\n"
+        "from sagan.commands.group import main\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stderr(io.StringIO()) as said:\n"
+        "        status = main(words)\n"
+        "    print('\\n' + json.dumps([status, said.getvalue()]))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80"}
+    command = [sys.executable, "-c", code, json.dumps([words for words, _ in REFUSED])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda n: " ".join(REFUSED[n][0]))
+def test_a_wrong_folder_is_refused_before_pytorch_is_loaded(
+    number: int, refused: list[tuple[int, str]]
+) -> None:
+    status, said = refused[number]
+    assert status == 1
+    assert f"Error: {REFUSED[number][1]}" in said
 
 
 CORE = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["core"]
@@ -155,7 +175,8 @@ LIGHTER = {
     "--set model.generator.base_channels=8 --set model.discriminator.base_channels=8 "
     "--set scoring.evaluation.num_samples=24 --set scoring.evaluation.classifier.epochs=1 "
     "--set scoring.evaluation.classifier.base_channels=4",
-    "evaluate": "--set num_samples=24 --set classifier.epochs=1 --set classifier.base_channels=4",
+    "evaluate": "--set num_samples=24 --set sweep.num_samples=24 --set classifier.epochs=1 "
+    "--set classifier.base_channels=4",
 }
 
 

@@ -101,17 +101,15 @@ PLACES = {
 LIGHTER_WORDS = {
     "--mask lower_half --out completed": "--mask lower_half --out completed --encoder-steps 20",
     "training.total_images=20000": "training.total_images=1024",
+    "training.total_images=640000": "training.total_images=128",
     "training.total_images=64000": "training.total_images=24",
     "training.total_images=96000": "training.total_images=1024",
     "training.total_images=256000": "training.total_images=16",
     "training.seed=1,2,3": "training.seed=1,2",
-    # without parameters it would be the paper's run
-    "sagan train /local/shards/<key> --out runs": (
-        "sagan train /local/shards/<key> --out runs --config conf/base/parameters_training.yml"
+    "tuning.trials=12,tuning.training.total_images=32000,tuning.score_every_images=8000": (
+        "tuning.trials=3,tuning.training.total_images=128,tuning.score_every_images=64"
     ),
-    "sagan train SHARDS --out RUNS": (
-        "sagan train SHARDS --out RUNS --config conf/base/parameters_training.yml"
-    ),
+    "--config parameters_training.yml": "--config conf/base/parameters_training.yml",
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),

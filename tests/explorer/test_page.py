@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from gradio import Blocks, processing_utils
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.completion.config import CompletionConfig, EncoderConfig
@@ -38,10 +38,17 @@ def address(browser: Browser, both, tmp_path_factory) -> Iterator[str]:
     blocks.close(verbose=False)
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all pages: Gradio's scripts are fetched and compiled once."""
+    opened = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Page]:
+def opened(context: BrowserContext, address: str) -> Iterator[Page]:
     said: list[str] = []
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     page.on("console", lambda message: message.type == "error" and said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -49,7 +56,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     page.goto(address)
     expect(page.locator("#description")).to_contain_text("16x16: peak", timeout=30_000)
     yield page
-    context.close()
+    page.close()
     # the last is of Gradio's editor, at its first layer
     usual = (address, "data:", "blob:", "No draw texture found for layer")
     assert [text for text in said if not text.startswith(usual)] == []

@@ -40,6 +40,7 @@ training:
       classifier: {epochs: 1, base_channels: 4}
 sampling:
   samples_per_class: 2
+  attention: {samples: 2, tile_px: 64}
 evaluation:
   num_samples: 40
   classifier:

@@ -19,7 +19,7 @@ KEDRO = ("kedro", "run", "--pipeline=training")
 def long_run(finished_project: Path, tmp_path: Path) -> Path:
     """A finished project whose training parameters ask for a run of some seconds."""
     target = copy_finished(finished_project, tmp_path / "long")
-    set_parameters(target, "total_images: 256", "total_images: 3840")
+    set_parameters(target, "total_images: 256", "total_images: 1280")
     return target
 
 
@@ -48,7 +48,7 @@ def interrupt(project: Path, command: tuple[str, ...]) -> tuple[int, str]:
         while set(workspace.glob("*/checkpoint-*.json")) == before:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline
-            time.sleep(0.05)
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group
         return process.wait(180), log.read_text()
 
