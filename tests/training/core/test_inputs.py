@@ -66,8 +66,10 @@ def test_streams_have_the_numbers_that_runs_before_drew_by():
     """With others a run that is resumed would draw what its beginning did not."""
     assert [stream.value for stream in Stream] == list(range(1, 12))
     assert (Stream.INITIALISATION, Stream.REAL_NOISE, Stream.COLLAPSE_MONITOR) == (1, 4, 8)
-    first_word = np.random.SeedSequence((7, 4, 64)).generate_state(1, np.uint64)[0]
-    assert torch_seed(7, Stream.REAL_NOISE, 64) == first_word
+    for index in (0, 64):
+        first_word = np.random.SeedSequence((7, 4, index)).generate_state(1, np.uint64)[0]
+        assert torch_seed(7, Stream.REAL_NOISE, index) == first_word
+    assert torch_seed(7, Stream.REAL_NOISE) == torch_seed(7, Stream.REAL_NOISE, 0)
 
 
 def test_numbers_of_an_image_are_uniform_then_normal_ones():
