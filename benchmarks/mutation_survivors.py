@@ -41,4 +41,6 @@ EXPLAINED: dict[str, str] = {
     "end = (1)": "the first tensor begins at the next aligned byte",
     "training/core/inputs.py: return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0]) -> "
     "return int(np.random.SeedSequence((seed, stream, index)).generate_state((2), np.uint64)[0])": "the first word of two is that of one",
+    "training/core/batches.py: return random_source(seed, Stream.FLIPS, epoch).random(count) < 0.5 -> "
+    "return (random_source(seed, Stream.FLIPS, epoch).random(count) <= 0.5)": "a drawn float64 that equals the bound: as good as never",
 }

@@ -111,6 +111,22 @@ def test_mirroring_piece_by_piece_is_mirroring(width, share):
     assert np.array_equal(images, expected)
 
 
+@pytest.mark.parametrize(("width", "channels"), [(64, 3), (1057, 1), (3641, 3), (20_000, 3)])
+def test_pieces_are_the_largest_that_torch_flips_in_the_calling_thread(
+    monkeypatch, width, channels
+):
+    """For 2**15 elements it would wait for its threads; a line alone may be longer."""
+    pieces, split = [], torch.split
+    monkeypatch.setattr(torch, "split", lambda *given: pieces.extend(split(*given)) or pieces)
+
+    mirror(np.zeros((2, 100, width, channels), np.uint8), np.ones(2, bool))
+
+    lines, elements = len(pieces[0]), width * channels
+    assert sum(map(len, pieces)) == 200
+    assert lines == 1 or lines * elements < 2**15
+    assert (lines + 1) * elements >= 2**15
+
+
 def test_a_batch_is_the_callers_own(split):
     batches = Batches(split, seed=5, horizontal_flip=True)
     images, labels = batches.read(0, 23)
