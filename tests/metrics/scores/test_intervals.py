@@ -41,6 +41,8 @@ def test_wilsons_ends_are_exact_where_none_or_all_are_right(count):
 def test_wilson_refuses_no_samples():
     with pytest.raises(ValueError, match="0 correct of 0"):
         wilson_interval(0, 0)
+    with pytest.raises(ValueError, match="got 4 correct of 3"):
+        wilson_interval(4, 3)
 
 
 def test_repeats_equal_scipys_t():
@@ -53,6 +55,14 @@ def test_repeats_equal_scipys_t():
     assert found["method"] == "Student's t over 4 draws of samples"
     with pytest.raises(ValueError, match="at least two, got 1"):
         repeated_interval(values[:1])
+
+
+def test_one_sample_and_two_repeats_have_an_interval():
+    assert 0 < wilson_interval(1, 1)["low"] < wilson_interval(1, 1)["high"] == 1
+
+    found, half = repeated_interval([3.0, 4.0]), stats.t.ppf(0.975, 1) * 0.5
+
+    assert (found["low"], found["high"]) == pytest.approx((3.5 - half, 3.5 + half))
 
 
 def bootstrap(features, **options):
@@ -91,3 +101,30 @@ def test_bootstrap_is_the_same_again_and_never_negative():
     assert found["low"] >= 0
     with pytest.raises(ValueError, match="at least two resamples, got 1"):
         bootstrap(features, resamples=1)
+
+
+@pytest.mark.parametrize("estimate", [0.0, 9.0])
+@pytest.mark.parametrize("resamples", [2, 5])
+def test_bootstrap_is_the_estimate_and_the_unbiased_deviation_of_the_resamples(estimate, resamples):
+    distances = []
+
+    def noted(statistics):
+        distances.append(to_truth(statistics))
+        return distances[-1]
+
+    found = bootstrap_interval(shifted(20, 0), noted, resamples=resamples, estimate=estimate)
+
+    half = stats.norm.ppf(0.975) * np.std(distances, ddof=1)
+    assert len(distances) == resamples
+    assert (found["low"], found["high"]) == pytest.approx(
+        (max(0, estimate - half), estimate + half)
+    )
+
+
+def test_bootstrap_draws_from_all_samples():
+    """The mean of two drawn from {0, 1} deviates by sqrt(1/8); the first one has its turn too."""
+    pair = torch.tensor([[0.0], [1.0]])
+
+    found = bootstrap_interval(pair, lambda s: float(s.mean[0]), resamples=400, estimate=9.0)
+
+    assert found["high"] - 9 == pytest.approx(1.96 / np.sqrt(8), rel=0.1)
