@@ -43,4 +43,12 @@ EXPLAINED: dict[str, str] = {
     "return int(np.random.SeedSequence((seed, stream, index)).generate_state((2), np.uint64)[0])": "the first word of two is that of one",
     "training/core/batches.py: return random_source(seed, Stream.FLIPS, epoch).random(count) < 0.5 -> "
     "return (random_source(seed, Stream.FLIPS, epoch).random(count) <= 0.5)": "a drawn float64 that equals the bound: as good as never",
+    "metrics/scores/intra_class.py: sizes = np.array(counts).reshape(-1, 2) -> "
+    "sizes = np.array(counts).reshape(-(2), 2)": "NumPy takes any negative size as the unknown one",
+    "metrics/scores/label_scores.py: self._pending = np.zeros(0, np.int64) -> "
+    "self._pending = (np.ones(0, np.int64))": "both are empty",
+    "metrics/scores/label_scores.py: self._probabilities = torch.zeros(0)  # float64 [S, K], summed -> "
+    "self._probabilities = (torch.ones(0))  # float64 [S, K], summed": "the first update replaces it",
+    "metrics/scores/label_scores.py: self._probabilities = torch.zeros(0)  # float64 [S, K], summed -> "
+    "self._probabilities = torch.zeros((1))  # float64 [S, K], summed": "the first update replaces it",
 }

@@ -54,6 +54,49 @@ def test_a_shift_is_the_distance_in_closed_form():
     assert found == pytest.approx(float(shift.square().sum()), rel=1e-9)
 
 
+@pytest.mark.parametrize("counts", [(8, 8), (8, 9), (9, 8), (9, 9)])
+def test_covariances_are_compared_only_where_neither_is_singular(monkeypatch, counts):
+    monkeypatch.setattr("sagan.metrics.scores.intra_class.frechet_distance", lambda *_: -1.0)
+
+    found = frechet_distance_of_features(gaussian(counts[0]), gaussian(counts[1], seed=1))
+
+    assert (found == -1) == (counts == (9, 9))
+
+
+def test_two_images_have_a_distance_and_one_has_none():
+    pair, many = gaussian(2, 20), gaussian(30, 20, seed=1)
+
+    assert frechet_distance_of_features(pair, pair) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance_of_features(pair, many) > 1
+    with pytest.raises(ValueError, match="at least 2 images on each side, got 1 and 30"):
+        frechet_distance_of_features(pair[:1], many)
+
+
+def test_five_classes_are_named_from_the_worst_and_from_the_best():
+    names, shifts = "abcdefg", torch.tensor([30.0, 0, 60, 10, 50, 20, 40])
+    here = [label for label in range(7) for _ in range(10 - label)]
+    there = [label for label in range(7) for _ in range(3 + label)]
+    samples = gaussian(len(here), 2) + shifts[here][:, None]
+
+    found = intra_class_distances(kept(samples, here), kept(gaussian(len(there), 2), there), names)
+
+    assert "".join(found["worst"]) == "cegaf"
+    assert "".join(found["best"]) == "bdfag"
+    assert (found["samples_a_class"], found["real_a_class"]) == ([4, 10], [3, 9])
+
+
+@pytest.mark.parametrize(("images", "biased"), [(2, 1), (8, 1), (9, 0)])
+def test_a_class_of_as_many_images_as_dimensions_is_biased(images, biased):
+    labels = [0] * images
+
+    found = intra_class_distances(
+        kept(gaussian(images), labels), kept(gaussian(images, seed=1), labels), ("a",)
+    )
+
+    assert found["table"]["a"] > 0
+    assert (found["classes_left_out"], found["classes_biased"]) == ([], biased)
+
+
 def test_one_class_moved_shows_in_its_row_alone():
     real, labels = gaussian(300, 4), [0, 1, 2] * 100
     moved = real.clone()
