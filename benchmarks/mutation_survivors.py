@@ -51,4 +51,6 @@ EXPLAINED: dict[str, str] = {
     "self._probabilities = (torch.ones(0))  # float64 [S, K], summed": "the first update replaces it",
     "metrics/scores/label_scores.py: self._probabilities = torch.zeros(0)  # float64 [S, K], summed -> "
     "self._probabilities = torch.zeros((1))  # float64 [S, K], summed": "the first update replaces it",
+    "metrics/scores/label_scores.py: def __init__(self, splits: int = 10, seed: int = 0) -> None: -> def __init__(self, splits: int = 10, seed: int = (1)) -> "
+    "None:": "the default seed is arbitrary",
 }

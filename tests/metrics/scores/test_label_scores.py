@@ -67,6 +67,14 @@ def test_labels_in_turn_do_not_spoil_the_splits():
     assert score(in_turn, 10).mean > 9
 
 
+def test_of_as_many_samples_as_splits_each_has_one(logits):
+    """A sample alone is no different from the mean of its split."""
+    found = score(logits[:10].requires_grad_(), 10)
+
+    assert found == pytest.approx((1, 0, 10))
+    assert StreamingLabelScore().splits == 10  # as released
+
+
 def test_what_cannot_be_scored_is_refused(logits):
     with pytest.raises(ValueError, match="10 splits need at least as many samples, got 9"):
         score(logits[:9], 10)
@@ -116,14 +124,33 @@ def test_of_rare_classes_each_counts_as_much_as_a_common_one():
     assert evenly["class_entropy"] < 0.9
 
 
+def test_a_single_sample_of_a_class_counts():
+    found = coverage([0, 0, 1, 0], [0, 0, 1, 2], 3)
+
+    assert found["classes_hit"] == pytest.approx(2 / 3)
+    assert found["recognised_by_class"] == [1, 1, 0]
+
+
+def test_a_class_not_asked_for_has_the_share_of_one_sample():
+    """KL((1, 0) || (2/3, 1/3)) = log 1.5, of at most log 3."""
+    assert coverage([0, 0], [0, 0], 2)["class_entropy"] == pytest.approx(
+        1 - np.log(1.5) / np.log(3)
+    )
+
+
+def test_of_one_class_nothing_is_missing():
+    assert coverage([0, 0], [0, 0], 1)["class_entropy"] == 1
+
+
 def test_the_interval_is_as_wide_as_the_rarest_class_makes_it():
     def counted(asked):
-        counting = ClassCoverage(2)
+        counting = ClassCoverage(3)  # the last is not asked for
         counting.update(torch.tensor(asked), torch.tensor(asked))
         return counting.effective_count
 
     assert counted([0, 1] * 50) == 100
     assert counted([0] * 95 + [1] * 5) == 19
+    assert counted([0] * 9 + [1]) == 4  # 3.6
 
 
 def test_no_samples_have_no_coverage():
