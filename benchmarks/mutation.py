@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -34,6 +35,7 @@ SUBJECTS = {
     "metrics/scores": ["tests/metrics/scores", "tests/metrics/test_evaluation.py"],
     "sampling": ["tests/sampling"],
 }
+MEMORY = 16 * 2**30  # bytes; of a change that makes a loop endless, long before the time is over
 NOT_CODE = {"annotation", "returns", "exc", "decorator_list"}
 # what decides nothing: entry points, parameters, and how pictures are laid out and drawn
 LEFT_OUT = {"__init__.py", "__main__.py", "config.py", "attention_maps.py", "drawing.py"}
@@ -114,6 +116,7 @@ def survives(project: Path, tests: list[str], timeout_seconds: float) -> bool:
     child = os.fork()
     if child == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)

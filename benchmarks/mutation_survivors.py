@@ -29,4 +29,16 @@ EXPLAINED: dict[str, str] = {
     "dense = (squared < dense_squared[columns])": "radii have a margin for rounding, so that the border is inside either way",
     "sampling/latents.py: while (outside := np.abs(latent) > truncation).any(): -> "
     "while (outside := (np.abs(latent) >= truncation)).any():": "a drawn float32 that equals the bound: as good as never",
+    'training/core/losses.py: self.register_buffer("averages", torch.zeros(2))  # of real, of fake images -> '
+    'self.register_buffer("averages", (torch.ones(2)))  # of real, of fake images': "the first update replaces them, and before it there is no term",
+    "models/ops/spectral_norm.py: _WARM_UP_ITERATIONS = 15  # a fresh random u is far from the singular vector -> "
+    "_WARM_UP_ITERATIONS = (16)  # a fresh random u is far from the singular vector": "any number near it settles u and v as well",
+    "training/core/ema.py: check = check or FiniteCheck(averages[0].device, deferred=False) -> "
+    "check = check or FiniteCheck(averages[(1)].device, deferred=False)": "a network is on one device",
+    "training/core/step_inputs.py: moved = packed.to(device, non_blocking=True) -> "
+    "moved = packed.to(device, non_blocking=(False))": "waits for the copy: speed, not the values",
+    "training/core/step_inputs.py: end = 0 -> "
+    "end = (1)": "the first tensor begins at the next aligned byte",
+    "training/core/inputs.py: return int(np.random.SeedSequence((seed, stream, index)).generate_state(1, np.uint64)[0]) -> "
+    "return int(np.random.SeedSequence((seed, stream, index)).generate_state((2), np.uint64)[0])": "the first word of two is that of one",
 }

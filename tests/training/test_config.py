@@ -4,7 +4,6 @@ from pydantic import ValidationError
 from sagan.metrics.config import EvaluationConfig
 from sagan.sampling.config import SamplingConfig
 from sagan.training.config import TrainingConfig
-from sagan.training.core.sizes import fakes_per_update, passes
 
 
 @pytest.mark.parametrize(
@@ -41,16 +40,3 @@ def test_a_number_that_yaml_reads_as_text_is_a_number():
 @pytest.mark.parametrize("model", [TrainingConfig, EvaluationConfig, SamplingConfig])
 def test_one_gpu_of_several_may_be_named(model):
     assert model(device="cuda:1").device == "cuda:1"
-
-
-def test_passes_of_an_update():
-    assert passes(TrainingConfig(), 256) == 1
-    assert passes(TrainingConfig(images_per_pass=64), 256) == 4
-    assert passes(TrainingConfig(devices=2, images_per_pass=64), 256) == 2
-    assert passes(TrainingConfig(images_per_pass=64, generator_batch_size=512), 512) == 8
-    assert passes(TrainingConfig(images_per_pass=1024), 256) == 1  # larger than the batch
-
-
-def test_fakes_are_as_many_as_real_images_unless_asked_for():
-    assert fakes_per_update(TrainingConfig()) == 256
-    assert fakes_per_update(TrainingConfig(generator_batch_size=512)) == 512

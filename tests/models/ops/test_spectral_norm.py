@@ -12,6 +12,8 @@ from sagan.models.ops.spectral_norm import (
     SpectralEmbedding,
     SpectralLayer,
     SpectralLinear,
+    conv2d,
+    initialize,
     power_iteration,
 )
 
@@ -60,6 +62,57 @@ def test_equals_the_parametrization_of_torch(layers, sizes, options):
     # sums of large numbers, whose order in float32 depends on processor and place in memory
     gradient = theirs.parametrizations.weight.original.grad
     torch.testing.assert_close(ours.weight.grad, gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_one_iteration_is_a_product_with_the_transpose_and_one_with_the_weight(scale):
+    torch.manual_seed(0)
+    layer = SpectralLinear(6, 4)
+    weight = layer.weight.data.mul_(scale)
+    v = nn.functional.normalize(weight.t() @ layer.u, dim=0)
+    u = nn.functional.normalize(weight @ v, dim=0)
+
+    power_iteration(layer)
+
+    torch.testing.assert_close((layer.v, layer.u), (v, u))
+
+
+def test_an_iteration_leaves_out_frozen_layers_only_if_asked_to():
+    torch.manual_seed(0)
+    trained, frozen = SpectralLinear(6, 4), SpectralLinear(6, 4).requires_grad_(False)
+    network = nn.ModuleList([trained, frozen])
+    first = trained.u.clone(), frozen.u.clone()
+
+    power_iteration(network, trained_only=True)
+    second = trained.u.clone(), frozen.u.clone()
+    power_iteration(network)
+
+    assert torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], second[0])
+    assert not torch.equal(second[1], frozen.u)
+    assert not torch.equal(second[0], trained.u)
+
+
+@pytest.mark.parametrize("spectral_norm", [True, False])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_a_convolution_keeps_height_and_width_and_has_a_bias(kernel_size, spectral_norm):
+    layer = conv2d(2, 3, kernel_size, spectral_norm=spectral_norm)
+
+    assert layer(torch.zeros(1, 2, 6, 8)).shape == (1, 3, 6, 8)
+    assert layer.bias.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 1), nn.Linear(32, 32), nn.Embedding(32, 32)]
+)
+def test_weights_start_as_xaviers_and_biases_at_zero(layer):
+    """Uniform between +-sqrt(6 / (inputs + outputs)), of a convolution times its kernel's area."""
+    initialize(layer)
+
+    inputs_and_outputs = sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()
+    bound = (6 / inputs_and_outputs) ** 0.5
+    assert 0.8 * bound < layer.weight.abs().max() <= bound
+    assert getattr(layer, "bias", None) is None or not layer.bias.any()
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from sagan.training import train
-from sagan.training.core.inputs import Stream, draw_latents_and_labels, label_counts
+from sagan.training.core.inputs import (
+    Stream,
+    add_real_noise,
+    draw_latents_and_labels,
+    draw_numbers,
+    label_counts,
+    torch_seed,
+)
 
 
 def draw(seed=0, images_seen=64, stream=Stream.GENERATOR_FAKES, batch_size=512, counts=None):
@@ -53,6 +60,40 @@ def test_the_parameter_decides_the_labels_and_the_weights(tiny, shards):
     assert label_counts(tiny(), shards) is None
     assert label_counts(by_data, shards).tolist() == counts.tolist()
     assert by_data.dump(affecting="weights")["label_sampling"] == "data"
+
+
+def test_streams_have_the_numbers_that_runs_before_drew_by():
+    """With others a run that is resumed would draw what its beginning did not."""
+    assert [stream.value for stream in Stream] == list(range(1, 12))
+    assert (Stream.INITIALISATION, Stream.REAL_NOISE, Stream.COLLAPSE_MONITOR) == (1, 4, 8)
+    first_word = np.random.SeedSequence((7, 4, 64)).generate_state(1, np.uint64)[0]
+    assert torch_seed(7, Stream.REAL_NOISE, 64) == first_word
+
+
+def test_numbers_of_an_image_are_uniform_then_normal_ones():
+    numbers = draw_numbers(0, Stream.AUGMENTED_REAL, 64, batch_size=5_000, uniforms=3, normals=2)
+    uniform, normal = numbers.split([3, 2], dim=1)
+
+    assert (numbers.shape, numbers.dtype) == ((5_000, 5), torch.float32)
+    assert 0 <= uniform.min() < 0.01
+    assert 0.99 < uniform.max() < 1
+    assert (normal.mean(0).abs() < 0.06).all()
+    assert ((normal.std(0) - 1).abs() < 0.05).all()
+
+
+@pytest.mark.parametrize("amount", [1 / 128, 1.0])
+def test_noise_is_uniform_from_zero_to_its_amount_and_another_in_each_place(amount):
+    images, sizes = torch.zeros(6, 3, 8, 10), {"seed": 3, "images_seen": 64, "batch_size": 6}
+
+    noise = add_real_noise(images, amount, share=slice(0, 6), **sizes)
+
+    assert 0 <= noise.min() < 0.01 * amount
+    assert 0.99 * amount < noise.max() < amount
+    assert noise.unique().numel() > 0.99 * noise.numel()
+    assert torch.equal(
+        add_real_noise(images[2:4], amount, share=slice(2, 4), **sizes), noise[2:4]
+    )  # a process's share of it
+    assert add_real_noise(images, 0, share=slice(0, 6), **sizes) is images
 
 
 @pytest.fixture

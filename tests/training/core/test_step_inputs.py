@@ -1,8 +1,11 @@
 """What each process draws: shares of one batch, by global index, whatever their number."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
+from sagan.training.core import step_inputs
 from sagan.training.core.augmentation.methods import Augmentation
 from sagan.training.core.batches import batch_indices
 from sagan.training.core.distributed import DistributedContext
@@ -51,6 +54,23 @@ def test_reading_ahead_and_copying_at_once_change_no_value(config, shards):
             for one, two in zip(update, its, strict=True):
                 assert torch.equal(one, two)
                 assert (one.dtype, one.stride()) == (two.dtype, two.stride())
+
+
+@pytest.mark.parametrize("ahead", [True, None])
+def test_one_thread_reads_one_step_ahead_if_asked_to(config, shards, monkeypatch, ahead):
+    """Not more: the inputs of a step are large. By default, on a CPU, none is read ahead."""
+    asked = []
+
+    class Noted(ThreadPoolExecutor):
+        def submit(self, function, place):
+            asked.append(place)
+            assert self._max_workers == 1
+            return super().submit(function, place)
+
+    monkeypatch.setattr(step_inputs, "ThreadPoolExecutor", Noted)
+    taken = [list(asked) for _ in sampler(config, shards, ahead=ahead).steps(0)]
+
+    assert taken == ([[0, 16], [0, 16, 32], [0, 16, 32]] if ahead else [[], [], []])
 
 
 def test_what_goes_wrong_while_reading_ahead_is_raised_in_its_place(config, shards, monkeypatch):
