@@ -86,6 +86,22 @@ def test_subsets_have_a_mean_and_a_deviation():
     assert found.mean != kernel_distance(first, second, subsets=40, subset_size=50, seed=1).mean
 
 
+def test_subsets_are_as_many_and_as_large_as_is_usual(monkeypatch):
+    monkeypatch.setattr("sagan.metrics.scores.kernel.squared_discrepancy", lambda *_: 0.5)
+
+    assert kernel_distance(gaussian(1001), gaussian(1002)) == (0.5, 0, 100, 1000)
+
+
+def test_each_side_has_subsets_of_its_own_vectors():
+    first, second = gaussian(20), gaussian(300, seed=1, shift=0.5)
+
+    found = kernel_distance(first, second, subsets=40, subset_size=18)
+
+    assert found.mean == pytest.approx(squared_discrepancy(first, second), rel=0.2)
+    two = first[:2], second[:2]
+    assert kernel_distance(*two).mean == pytest.approx(squared_discrepancy(*two))
+
+
 def test_subsets_of_all_vectors_are_the_whole():
     first, second = gaussian(50), gaussian(50, seed=1)
 
