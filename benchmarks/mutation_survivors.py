@@ -53,4 +53,12 @@ EXPLAINED: dict[str, str] = {
     "self._probabilities = torch.zeros((1))  # float64 [S, K], summed": "the first update replaces it",
     "metrics/scores/label_scores.py: def __init__(self, splits: int = 10, seed: int = 0) -> None: -> def __init__(self, splits: int = 10, seed: int = (1)) -> "
     "None:": "the default seed is arbitrary",
+    "metrics/scores/label_scores.py: marginal = np.where(mean > 0, mean * np.log(np.where(mean > 0, mean, 1)), 0).sum(axis=1) -> "
+    "marginal = np.where((mean >= 0), mean * np.log(np.where(mean > 0, mean, 1)), 0).sum(axis=1)": "0 log 1 is the 0 that stands in its place",
+    "metrics/scores/label_scores.py: marginal = np.where(mean > 0, mean * np.log(np.where(mean > 0, mean, 1)), 0).sum(axis=1) -> "
+    "marginal = np.where(mean > 0, mean * np.log(np.where(mean > 0, mean, (2))), 0).sum(axis=1)": "what it is a factor of there is not taken",
+    "metrics/scores/label_scores.py: while len(self._pending) < count: -> "
+    "while (len(self._pending) <= count):": "draws the next permutation sooner: the same one",
+    "metrics/scores/label_scores.py: return min(1.0, max(0.0, 1 - divergence / largest)) if largest else 1.0 -> "
+    "return min((2.0), max(0.0, 1 - divergence / largest)) if largest else 1.0": "a divergence is below 0 by rounding alone",
 }
