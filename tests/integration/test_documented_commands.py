@@ -34,7 +34,12 @@ from tests.integration.conftest import ROOT, command_in, environment
 
 COMMANDS = documented()
 MAY_BE_MISSING = {"xdg-open", "srun", "tar", "[", "pip"}
-ADOPTED = {"tuned", "tiny_imagenet64_tuned"}  # environments that `sagan tune adopt` writes
+# environments that `sagan tune adopt` writes, and those that it makes them of
+ADOPTED = {
+    "tuned": None,
+    "tiny_imagenet64_tuned": "tiny_imagenet64",
+    "my_images_tuned": "my_images",
+}
 FOUND_SOUND: set[str] = set()  # environments with parameters, as several commands have the same
 
 
@@ -65,8 +70,7 @@ def hold_run(words: list[str], pipelines: dict[str, Pipeline]) -> None:
     for name in filter(None, named_pipelines):
         assert name in pipelines
     environment = options.get("env")
-    if environment in ADOPTED:
-        environment = None
+    environment = ADOPTED.get(environment, environment)
     check_environment(str(ROOT / "conf"), environment)
     given = runtime_params(options["params"])
     asked = json.dumps([environment, given], sort_keys=True)
