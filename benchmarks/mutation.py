@@ -19,7 +19,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ from benchmarks.mutation_survivors import EXPLAINED
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "sagan"
-# folders and files whose every line decides, and the tests that hold them, related ones first
+# folders and files whose every line decides, and their tests: of a folder those that are not slow,
+# of a file all; a module has those of the files of its name besides
 SUBJECTS = {
     "training/core": ["tests/training/core", "tests/training/test_run.py"],
     "models": ["tests/models", "tests/training/core", "tests/benchmarks/test_training_step.py"],
@@ -48,6 +49,9 @@ PAIRS = [
 ]
 OPERATORS = dict(PAIRS) | {two: one for one, two in PAIRS}
 OPERATORS |= {ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.MatMult: ast.Add}
+
+# a marker and tests: first those that are not slow, then the files with their slow ones
+Round = tuple[str, tuple[str, ...]]
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -111,8 +115,15 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _code(child)
 
 
-def survives(project: Path, tests: list[str], timeout_seconds: float) -> bool:
-    """Whether these tests pass on the project as it stands, in time; in a forked process."""
+def survives(project: Path, marker: str, tests: Sequence[str], timeout_seconds: float) -> bool:
+    """Whether these tests pass on the project as it stands, in time; in a forked process.
+
+    Args:
+        project: a copy of it.
+        marker: which of the tests, "not slow" or, with "", all.
+        tests: files and folders.
+        timeout_seconds: for all of them.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -122,7 +133,7 @@ def survives(project: Path, tests: list[str], timeout_seconds: float) -> bool:
             os.dup2(nowhere.fileno(), 2)
         os.chdir(project)
         sys.path[:0] = [str(project / "src"), str(project)]
-        words = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+        words = ["-q", "-x", "-p", "no:cacheprovider", "-m", marker, *tests]
         os._exit(int(pytest.main(words)))
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
@@ -144,16 +155,19 @@ def copy_project(target: Path) -> Path:
     return target
 
 
-def chosen(names: list[str], share: float) -> list[tuple[Path, list[str], str, str]]:
-    """File, tests, key and text of the mutants to try; the same share is the same mutants."""
+def chosen(names: list[str], share: float) -> list[tuple[Path, list[Round], str, str]]:
+    """File, rounds, key and text of the mutants to try; the same share is the same mutants."""
     found = []
     for subject, tests in SUBJECTS.items():
         for path in sorted((SOURCE / subject).rglob("*.py")):
             inside = path.relative_to(SOURCE).as_posix()
             if path.name in LEFT_OUT or (names and not any(inside.startswith(n) for n in names)):
                 continue
-            own = [str(p.relative_to(ROOT)) for p in (ROOT / "tests").rglob(f"test_{path.name}")]
-            found += [(path, own + tests, key, text) for key, text in mutants(path)]
+            named = (ROOT / "tests").rglob(f"test_{path.name}")
+            related = [*(str(one.relative_to(ROOT)) for one in named), *tests]
+            files = tuple(one for one in related if one.endswith(".py"))
+            rounds = [("not slow", tuple(related)), *([("", files)] if files else [])]
+            found += [(path, rounds, key, text) for key, text in mutants(path)]
     draw = random.Random(0)
     return [one for one in found if draw.random() < share]
 
@@ -172,17 +186,17 @@ def main() -> int:
     counts = {"killed": 0, "survived": 0, "explained": 0}
     with tempfile.TemporaryDirectory(prefix="sagan-mutation-") as folder:
         project = copy_project(Path(folder))
-        for tests in {tuple(one[1]): None for one in found}:
-            if not survives(project, list(tests), arguments.timeout_seconds):
+        for marker, tests in {one: None for _, rounds, *_ in found for one in rounds}:
+            if not survives(project, marker, tests, arguments.timeout_seconds):
                 parser.error(f"without any change these tests fail: {' '.join(tests)}")
-        for path, tests, key, text in found:
+        for path, rounds, key, text in found:
             target = project / path.relative_to(ROOT)
             before = target.read_text(encoding="utf-8")
             target.write_text(text, encoding="utf-8")
             outcome = "killed"
             if key in EXPLAINED:
                 outcome = "explained"
-            elif survives(project, tests, arguments.timeout_seconds):
+            elif all(survives(project, *one, arguments.timeout_seconds) for one in rounds):
                 outcome = "survived"
             target.write_text(before, encoding="utf-8")
             counts[outcome] += 1
