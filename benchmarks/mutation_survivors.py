@@ -61,4 +61,6 @@ EXPLAINED: dict[str, str] = {
     "while (len(self._pending) <= count):": "draws the next permutation sooner: the same one",
     "metrics/scores/label_scores.py: return min(1.0, max(0.0, 1 - divergence / largest)) if largest else 1.0 -> "
     "return min((2.0), max(0.0, 1 - divergence / largest)) if largest else 1.0": "a divergence is below 0 by rounding alone",
+    "training/core/steps.py: optimizer.zero_grad(set_to_none=True) -> "
+    "optimizer.zero_grad(set_to_none=(False))": "what is added to a gradient of zeros is the gradient",
 }

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, Adam
 
@@ -14,6 +15,7 @@ from sagan.network_config import ModelConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.config.recipes import RECIPES
 from sagan.training.core.distributed import DistributedContext
+from sagan.training.core.finite import NonFiniteError
 from sagan.training.core.losses import LeCam, hinge_discriminator_loss, objective
 from sagan.training.core.steps import (
     discriminator_step,
@@ -48,11 +50,38 @@ def test_the_generator_step_moves_only_the_generator(networks):
     before = weights(generator), weights(discriminator)
     _, _, z, y = draw()
 
-    generator_step(generator, discriminator, SGD(generator.parameters(), lr=0.1), z, y)
+    optimizer = SGD(generator.parameters(), lr=0.1)
+    record = generator_step(generator, discriminator, optimizer, z, y)
 
+    assert not record.loss.requires_grad  # it would keep the whole pass
     assert not unchanged(generator, before[0])
     assert unchanged(discriminator, before[1])
-    assert all(p.requires_grad for p in discriminator.parameters())
+    assert all(p.requires_grad and p.grad is None for p in discriminator.parameters())
+
+
+def test_frozen_blocks_stay_frozen_after_a_step_of_the_generator(networks):
+    generator, discriminator = networks
+    discriminator.freeze(1)
+    before = [p.requires_grad for p in discriminator.parameters()]
+    _, _, z, y = draw()
+
+    generator_step(generator, discriminator, SGD(generator.parameters(), lr=0.1), z, y)
+
+    assert {*before} == {False, True}
+    assert [p.requires_grad for p in discriminator.parameters()] == before
+
+
+def test_the_vectors_of_frozen_blocks_stay_too(networks):
+    generator, discriminator = networks
+    discriminator.freeze(1)
+    before = {name: value.clone() for name, value in discriminator.named_buffers()}
+
+    discriminator_step(generator, discriminator, SGD(discriminator.parameters(), lr=0.1), *draw())
+
+    after = dict(discriminator.named_buffers())
+    same = {name for name in before if torch.equal(after[name], before[name])}
+    same -= {"head.linear.u"}  # of one row: always 1 or -1
+    assert same == {name for name in before if name.startswith("layers.8x8_")}
 
 
 def test_one_concatenated_pass_equals_two_passes(networks):
@@ -204,14 +233,33 @@ def test_the_generator_hears_from_the_classifier():
     generator = Generator(latent_dim=8, **SIZES)
     discriminator = Discriminator(head="classifier", **SIZES)
     z, y = torch.randn(4, 8), torch.tensor([0, 1, 2, 0])
-    gradients = []
+    gradients, losses = [], []
     for weight in (0.0, 1.0):
         twin = copy.deepcopy(generator)
         optimizer, chosen = SGD(twin.parameters(), lr=0.0), objective("hinge", weight)
-        generator_step(twin, discriminator, optimizer, z, y, objective=chosen)
+        record = generator_step(twin, discriminator, optimizer, z, y, objective=chosen)
         gradients.append(twin.linear.weight.grad)
+        losses.append(record.loss)
 
+    _, class_logits = discriminator(copy.deepcopy(generator)(z, y), y)
+    expected = F.cross_entropy(class_logits, y)
+    torch.testing.assert_close(losses[1] - losses[0], expected.detach(), rtol=1e-4, atol=1e-6)
     assert not torch.allclose(*gradients)
+
+
+@pytest.mark.parametrize("updated", ["generator", "discriminator"])
+def test_batch_norm_statistics_that_are_not_finite_are_told_though_the_loss_is(networks, updated):
+    """In training a pass takes the statistics of its batch, and hides them."""
+    generator, discriminator = networks
+    generator.norm.running_var.fill_(torch.inf)
+    network, step = {
+        "generator": (generator, generator_step),
+        "discriminator": (discriminator, discriminator_step),
+    }[updated]
+    batch = draw()[2:] if updated == "generator" else draw()
+
+    with pytest.raises(NonFiniteError, match=f"{updated}'s.*: loss [-0-9.]+, .*statistics inf"):
+        step(generator, discriminator, SGD(network.parameters(), lr=0.1), *batch)
 
 
 def test_fakes_of_the_discriminators_update_hold_no_graph(networks, monkeypatch):
@@ -294,3 +342,26 @@ def test_a_distributed_update_makes_one_pass_and_writes_no_buffers(networks, pro
     assert not shared.broadcast_buffers
     assert not shared.will_sync_module_buffers()
     assert len(passes) == 1
+
+
+@pytest.mark.parametrize("passes", [1, 2, 4])
+def test_processes_average_their_gradients_once_an_update(networks, process_group, passes):
+    """The sum over the passes, in the last one."""
+    generator, discriminator = networks
+    discriminator.to(memory_format=torch.channels_last)
+    shared = DistributedContext(torch.device("cpu"), rank=0, size=2).wrap_ddp(discriminator)
+    averaged = []
+
+    def average(_, bucket):
+        averaged.append(bucket.buffer().clone())
+        future = torch.futures.Future()
+        future.set_result(bucket.buffer())
+        return future
+
+    shared.register_comm_hook(None, average)
+    optimizer = SGD(discriminator.parameters(), lr=0.0)
+    discriminator_step(generator.eval(), shared, optimizer, *draw(8), passes=passes)
+
+    (bucket,) = averaged
+    gradients = torch.cat([p.grad.flatten() for p in discriminator.parameters()])
+    torch.testing.assert_close(bucket.norm(), gradients.norm())
