@@ -128,6 +128,22 @@ def test_the_last_update_is_looked_at_where_it_is_asked_for(config, shards):
         state.require_finite()
 
 
+def test_what_is_looked_at_later_is_as_it_was_and_holds_no_graph():
+    """A replayed update writes its facts into the same memory; a graph would hold its pass's."""
+    check, weight = FiniteCheck(CPU, deferred=True), torch.ones(2, requires_grad=True)
+    assert check.images_seen == 0
+    optimizer = torch.optim.Adam([weight], fused=True)
+
+    check.step(optimizer, "generator", {"loss": weight.sum()})
+    assert not check.facts.values.requires_grad
+    check.facts.values.fill_(torch.inf)
+    check.require_finite()
+
+    check.step(optimizer, "generator", {"loss": torch.tensor(torch.inf)})
+    with pytest.raises(NonFiniteError):
+        check.require_finite()
+
+
 @pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 def test_what_decides_stays_on_the_device(networks, monkeypatch):
     """On tensors that only say that they are on a GPU, asking for a value is an error."""
