@@ -147,6 +147,8 @@ def test_blocks_of_the_same_resolution_are_taken_from_another_image_size(state):
             fresh = key in facts[network]["left"]
             source = before[network][key] if fresh else weights.of(network)[key]
             assert torch.equal(tensor, source), key
+        told = facts[network]
+        assert told["taken"] + len(told["left"]) == told["tensors"] == len(after)
     assert not any(name.startswith("layers.8x8_block") for name in facts["generator"]["left"])
     assert "to_rgb.weight" in facts["generator"]["left"]
     assert "to_rgb.bias" in facts["generator"]["left"]  # it fits, but belongs to its weight
@@ -209,3 +211,47 @@ def test_where_nothing_fits_the_shapes_are_told(tiny, shards, head):
     assert "generator linear.weight [1024, 8] there, [512, 8] here" in str(refused.value)
     for network, part in parts(state).items():
         assert all(torch.equal(part[key], before[network][key]) for key in part)
+
+
+def test_three_tensors_are_told_by_name_and_of_more_their_number():
+    facts = {"tensors": 9, "taken": 5, "class_tables": 0}
+    classes = {"before": None, "now": 3, "kept": []}
+
+    def told(*left):
+        taken = facts | {"left": list(left)}
+        mapped = facts | {"class_tables": 2, "left": []}
+        return describe_taken({"generator": taken, "discriminator": mapped, "classes": classes})
+
+    rest = "; discriminator: 5 of 9 tensors taken, 2 tables from unknown to 3 classes"
+    assert told() == f"generator: 5 of 9 tensors taken{rest}"
+    assert told(*"abc") == f"generator: 5 of 9 tensors taken, left: a, b, c{rest}"
+    assert told(*"abcde") == f"generator: 5 of 9 tensors taken, left: a, b, c and 2 more{rest}"
+
+
+def test_where_nothing_fits_three_shapes_are_told_of_weights_alone(state):
+    with pytest.raises(ValueError, match="no weights of the model fit") as refused:
+        taken_by(state, trained(NAMES, base=16))
+
+    shapes, _, _ = str(refused.value).partition("; set base_channels")
+    assert shapes == (
+        "no weights of the model fit: generator linear.weight [1024, 8] there, [512, 8] here; "
+        "generator layers.8x8_block.conv1.weight [32, 64, 3, 3] there, [16, 32, 3, 3] here; "
+        "generator layers.8x8_block.conv2.weight [32, 32, 3, 3] there, [16, 16, 3, 3] here"
+    )
+
+
+def test_a_model_with_no_tensor_of_the_networks_is_told_so(state):
+    """Also without the last layer, whose channels there are none of then."""
+    other = TrainedWeights({"generator": {"another.weight": torch.ones(3)}}, NAMES)
+
+    with pytest.raises(ValueError, match="fit: no tensor of that name and shape in the networks"):
+        taken_by(state, other)
+
+
+def test_a_single_tensor_that_fits_is_taken(state):
+    weight = torch.randn_like(state.generator.linear.weight)
+
+    facts = taken_by(state, TrainedWeights({"generator": {"linear.weight": weight}}, NAMES))
+
+    assert torch.equal(state.generator.linear.weight, weight)
+    assert (facts["generator"]["taken"], facts["discriminator"]["taken"]) == (1, 0)
