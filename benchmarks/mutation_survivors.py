@@ -63,4 +63,20 @@ EXPLAINED: dict[str, str] = {
     "return min((2.0), max(0.0, 1 - divergence / largest)) if largest else 1.0": "a divergence is below 0 by rounding alone",
     "training/core/steps.py: optimizer.zero_grad(set_to_none=True) -> "
     "optimizer.zero_grad(set_to_none=(False))": "what is added to a gradient of zeros is the gradient",
+    "training/core/loop.py: if state.ema_generator is not None and config.ema_decay is not None: -> "
+    "if (state.ema_generator is not None or config.ema_decay is not None):": "a state has an average where its run has a decay",
+    "training/core/exported.py: SETTLING_ITERATIONS = 20  # averaged weights are new to u and v -> "
+    "SETTLING_ITERATIONS = (21)  # averaged weights are new to u and v": "any number near it settles u and v as well",
+    'training/core/exported.py: for batch in progress_bar("batch-norm statistics", count, "batches", range(count), leave=False): -> '
+    'for batch in progress_bar("batch-norm statistics", count, "batches", range(count), leave=(True)):': "whether the bar stays on the screen",
+    'training/core/finite.py: copied, values = None, facts.values.to("cpu", non_blocking=True, copy=True) -> '
+    'copied, values = None, facts.values.to("cpu", non_blocking=(False), copy=True)': "waits for the copy: speed, not the values",
+    "training/core/transfer.py: given, match = weights.of(name), _match(network, weights.of(name), same_classes=False) -> "
+    "given, match = weights.of(name), _match(network, weights.of(name), same_classes=(True))": "whether anything fits is asked, and a table that fits does so either way",
+    "training/core/distributed.py: _LONG_TIMEOUT = timedelta(days=7)  # the others wait while the main process saves or exports -> "
+    "_LONG_TIMEOUT = timedelta(days=(8))  # the others wait while the main process saves or exports": "longer than any export either way",
+    "training/core/distributed.py: gradient_as_bucket_view=True, -> "
+    "gradient_as_bucket_view=(False),": "saves memory: the same gradients",
+    "training/core/distributed.py: stacked = torch.stack([value.detach().float() for value in values]).cpu() -> "
+    "stacked = torch.stack([(value).float() for value in values]).cpu()": "numbers alone are made of it",
 }

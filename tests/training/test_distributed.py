@@ -352,12 +352,3 @@ def test_machines_that_do_not_meet_are_told_where_they_should(launched, monkeypa
         "the 2 machines did not meet at training.rdzv_endpoint node1:29500 "
         "(timed out while trying to connect); expected host:port"
     )
-
-
-def test_shares_of_a_batch_make_the_batch_of_one_process():
-    from sagan.training.core.distributed import DistributedContext
-
-    whole = torch.arange(12)
-    for size in (1, 2, 3, 4):
-        worlds = [DistributedContext(torch.device("cpu"), rank, size) for rank in range(size)]
-        assert torch.equal(torch.cat([whole[context.share(12)] for context in worlds]), whole)
