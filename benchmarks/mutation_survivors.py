@@ -79,4 +79,16 @@ EXPLAINED: dict[str, str] = {
     "gradient_as_bucket_view=(False),": "saves memory: the same gradients",
     "training/core/distributed.py: stacked = torch.stack([value.detach().float() for value in values]).cpu() -> "
     "stacked = torch.stack([(value).float() for value in values]).cpu()": "numbers alone are made of it",
+    "models/generator.py: x, maps[x.shape[-1]] = layer.forward_with_map(x) -> "
+    "x, maps[x.shape[-(2)]] = layer.forward_with_map(x)": "a feature map is square",
+    "models/generator.py: return torch.tanh(self.to_rgb(F.relu(self.norm(x), inplace=True))) -> "
+    "return torch.tanh(self.to_rgb(F.relu(self.norm(x), inplace=(False))))": "takes memory of its own: the same values",
+    "models/blocks.py: h = F.relu(self.norm1(x, class_labels), inplace=True) -> "
+    "h = F.relu(self.norm1(x, class_labels), inplace=(False))": "takes memory of its own: the same values",
+    "models/blocks.py: h = F.relu(self.norm2(h, class_labels), inplace=True) -> "
+    "h = F.relu(self.norm2(h, class_labels), inplace=(False))": "takes memory of its own: the same values",
+    "models/blocks.py: h = conv_pool(F.relu(self.conv1(images), inplace=True), self.conv2) -> "
+    "h = conv_pool(F.relu(self.conv1(images), inplace=(False)), self.conv2)": "takes memory of its own: the same values",
+    "models/blocks.py: h = F.relu(self.conv1(F.relu(x)), inplace=True) -> "
+    "h = F.relu(self.conv1(F.relu(x)), inplace=(False))": "takes memory of its own: the same values",
 }

@@ -131,3 +131,16 @@ def test_attention_maps_come_with_the_same_images():
 
     assert torch.equal(images, generator(z, y))
     assert {r: tuple(m.shape) for r, m in maps.items()} == {8: (2, 64, 16), 16: (2, 256, 64)}
+
+
+def test_a_generator_stored_channels_last_computes_so():
+    sizes = {"image_size": 16, "num_classes": 3, "base_channels": 8, "attention_resolutions": ()}
+    generator = Generator(**sizes).to(memory_format=torch.channels_last)
+    seen = []
+    generator.layers["8x8_block"].register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0])
+    )
+
+    generator(torch.randn(2, 128), torch.tensor([0, 2]))
+
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)

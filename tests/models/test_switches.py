@@ -8,8 +8,8 @@ from torch import nn
 
 from sagan.models.attention import SelfAttention2d
 from sagan.models.blocks import BottleneckBlock, DiscriminatorBlock
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
+from sagan.models.discriminator import Discriminator, build_discriminator
+from sagan.models.generator import Generator, build_generator
 from sagan.models.ops.spectral_norm import SpectralLayer, power_iteration
 from sagan.network_config import DiscriminatorConfig, GeneratorConfig, ModelConfig
 
@@ -21,6 +21,55 @@ def test_the_configurations_hold_what_the_networks_take():
     for config, network in ((GeneratorConfig, Generator), (DiscriminatorConfig, Discriminator)):
         settings = config(attention_resolutions=(8,)).model_dump()
         network(image_size=16, num_classes=2, **settings)
+
+
+@pytest.mark.parametrize(
+    ("network", "build", "config"),
+    [
+        (Generator, build_generator, GeneratorConfig),
+        (Discriminator, build_discriminator, DiscriminatorConfig),
+    ],
+)
+def test_the_defaults_of_both_are_the_same(network, build, config):
+    """As the release: at 64 px and above attention is at 32 px."""
+    with torch.device("meta"):
+        built = network(image_size=64, num_classes=2)
+        configured = build(config(), image_size=64, num_classes=2)
+    assert shapes(built) == shapes(configured)
+    assert "layers.32x32_attention.gamma" in shapes(built)
+
+    torch.manual_seed(0)
+    built = network(image_size=8, num_classes=2, attention_resolutions=())
+    torch.manual_seed(0)
+    configured = build(config(attention_resolutions=()), image_size=8, num_classes=2)
+    ours, theirs = built.state_dict(), configured.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours | theirs)
+    assert momenta(built) == momenta(configured)
+
+
+def shapes(network):
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def momenta(network):
+    return [layer.momentum for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize(("channels", "hidden"), [(1, 1), (4, 1), (18, 5)])
+def test_a_residual_block_has_five_eighteenths_of_the_channels_inside(channels, hidden):
+    block = BottleneckBlock(channels, spectral_norm=False)
+
+    assert block(torch.ones(1, channels, 4, 4)).shape == (1, channels, 4, 4)
+    assert block.conv2.weight.shape == (hidden, hidden, 3, 3)
+    assert [*dict(block.named_parameters())] == [f"conv{n}.weight" for n in (1, 2, 3)]
+
+
+def test_a_residual_block_is_a_sum():
+    block, x = BottleneckBlock(18, spectral_norm=False), torch.randn(2, 18, 4, 4)
+
+    made = block.conv3(torch.relu(block.conv2(torch.relu(block.conv1(torch.relu(x))))))
+
+    assert torch.equal(block(x), x + made)
 
 
 @pytest.mark.parametrize("channels", [64, 128, 256, 512])
