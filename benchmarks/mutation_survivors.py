@@ -91,4 +91,18 @@ EXPLAINED: dict[str, str] = {
     "h = conv_pool(F.relu(self.conv1(images), inplace=(False)), self.conv2)": "takes memory of its own: the same values",
     "models/blocks.py: h = F.relu(self.conv1(F.relu(x)), inplace=True) -> "
     "h = F.relu(self.conv1(F.relu(x)), inplace=(False))": "takes memory of its own: the same values",
+    "models/ops/convolution.py: ctx.side, ctx.stride = windows.shape[3], stride -> "
+    "ctx.side, ctx.stride = windows.shape[(4)], stride": "a window is square",
+    "models/ops/resampling.py: gradient, gradient.shape[2:], ctx.small_shape, 2.0, 2.0 -> "
+    "gradient, gradient.shape[2:], ctx.small_shape, (3.0), 2.0": "a CPU reads no scale where one size is twice the other",
+    "models/ops/resampling.py: gradient, gradient.shape[2:], ctx.small_shape, 2.0, 2.0 -> "
+    "gradient, gradient.shape[2:], ctx.small_shape, 2.0, (3.0)": "a CPU reads no scale where one size is twice the other",
+    "models/ops/sync_batch_norm.py: self._follow(mean.detach(), variance.detach() * (count / (count - 1))) -> "
+    "self._follow((mean), variance.detach() * (count / (count - 1)))": "statistics follow without gradients anyway",
+    "models/ops/sync_batch_norm.py: self._follow(mean.detach(), variance.detach() * (count / (count - 1))) -> "
+    "self._follow(mean.detach(), (variance) * (count / (count - 1)))": "statistics follow without gradients anyway",
+    "models/ops/sync_batch_norm.py: if self.running_mean is None or self.running_var is None: -> "
+    "if (self.running_mean is None and self.running_var is None):": "torch has both or none",
+    "models/ops/sync_batch_norm.py: weight = 1.0 / float(self.num_batches_tracked or 1) -> "
+    "weight = 1.0 / float(self.num_batches_tracked or (2))": "the batch has been counted by then",
 }

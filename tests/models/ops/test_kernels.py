@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from sagan.models.ops import convolution
+from sagan.models.ops import convolution, kernels
 from sagan.models.ops.kernels import Form, kernel_of
 from sagan.models.ops.resampling import conv_pool, upsample_conv
-from sagan.models.ops.spectral_norm import conv2d, power_iteration
+from sagan.models.ops.spectral_norm import conv2d, linear, power_iteration
 
 
 @pytest.fixture
@@ -164,3 +164,60 @@ def test_a_compiled_layer_computes_the_same(layer):
         torch.autograd.grad(compiled(x).square().sum(), layer.weight),
         torch.autograd.grad(conv_pool(x, layer).square().sum(), layer.weight),
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("spectral_norm", [True, False])
+@pytest.mark.parametrize("form", Form)
+def test_the_kernel_of_a_compiled_pass_is_the_same(monkeypatch, form, spectral_norm, dtype):
+    """Without compiling: the branch for it alone."""
+    torch.manual_seed(0)
+    layer = conv2d(3, 5, 3, spectral_norm=spectral_norm)
+    kept = kernel_of(layer, form, dtype)
+    weights = torch.randn(kept.shape)
+    expected = torch.autograd.grad((kept.float() * weights).sum(), layer.weight)
+    kept = kept.detach().clone()
+
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    with torch.autocast("cpu", torch.bfloat16):
+        traced = kernel_of(layer, form, dtype)
+
+    assert (traced.shape, traced.dtype) == (kept.shape, dtype)
+    close = {"rtol": 1e-2, "atol": 1e-2} if dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(traced, kept, **close)
+    gradient = torch.autograd.grad((traced.float() * weights).sum(), layer.weight)
+    torch.testing.assert_close(gradient, expected, **close or {"rtol": 1e-4, "atol": 1e-5})
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 400, 1 << 30])
+def test_a_kernel_may_be_made_in_any_number_of_parts(layer, monkeypatch, chunk_bytes):
+    monkeypatch.setattr(kernels, "_CHUNK_BYTES", chunk_bytes)
+    x = torch.randn(2, 3, 4, 4)
+
+    torch.testing.assert_close(conv_pool(x, layer), F.avg_pool2d(normalized(layer)(x), 2))
+
+
+def test_a_linear_layers_values_and_gradients_equal_the_plain_operations():
+    torch.manual_seed(0)
+    layer = linear(3, 5, spectral_norm=True)
+    x = torch.randn(2, 3, requires_grad=True)
+    inputs, weights = [x, layer.weight, layer.bias], torch.randn(2, 5)
+
+    value, expected = layer(x), F.linear(x, layer.weight / layer.sigma(), layer.bias)
+
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad((value * weights).sum(), inputs),
+        torch.autograd.grad((expected * weights).sum(), inputs),
+    )
+
+
+def test_a_kernel_has_a_gradient_only_where_one_is_asked_for(layer):
+    with_gradient = kernel_of(layer, Form.PLAIN, torch.float32)
+    with torch.no_grad():
+        without = kernel_of(layer, Form.PLAIN, torch.float32)
+    layer.weight.requires_grad = False
+
+    assert with_gradient.requires_grad
+    assert not without.requires_grad
+    assert not kernel_of(layer, Form.PLAIN, torch.float32).requires_grad
