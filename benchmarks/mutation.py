@@ -98,7 +98,7 @@ def mutants(path: Path) -> list[tuple[str, str]]:
             new = (before + put + after).decode()
             key = f"{name}: {line.decode().strip()} -> {new.strip()}"
             changed = "".join([*lines[: node.lineno - 1], new, *lines[node.lineno :]])
-            if key not in {other for other, _ in found}:
+            if (key, changed) not in found:
                 found.append((key, changed))
     return found
 

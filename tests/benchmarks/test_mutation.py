@@ -38,6 +38,24 @@ def test_words_and_types_are_not_changed(tmp_path, monkeypatch):
     ]
 
 
+def test_a_line_that_comes_twice_is_changed_in_both_places(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.mutation.SOURCE", tmp_path)
+    path = tmp_path / "one.py"
+    path.write_text("x = 1\nx = 1\n")
+
+    key = "one.py: x = 1 -> x = (2)"
+    assert mutants(path) == [(key, "x = (2)\nx = 1\n"), (key, "x = 1\nx = (2)\n")]
+
+
+def test_slow_tests_of_a_modules_own_file_are_asked_too():
+    (_, rounds, *_), *_ = chosen(["training/core/steps.py"], 1.0)
+
+    (first, fast), (second, whole) = rounds
+    assert (first, second) == ("not slow", "")
+    assert "tests/training/core" in fast
+    assert set(whole) == {"tests/training/core/test_steps.py", "tests/training/test_run.py"}
+
+
 def test_a_share_is_the_same_mutants_each_time():
     first, second = ([one[2] for one in chosen(["training/core"], 0.1)] for _ in range(2))
 
