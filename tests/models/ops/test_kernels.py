@@ -197,11 +197,12 @@ def test_a_kernel_may_be_made_in_any_number_of_parts(layer, monkeypatch, chunk_b
     torch.testing.assert_close(conv_pool(x, layer), F.avg_pool2d(normalized(layer)(x), 2))
 
 
-def test_a_linear_layers_values_and_gradients_equal_the_plain_operations():
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_a_linear_layers_values_and_gradients_equal_the_plain_operations(outputs):
     torch.manual_seed(0)
-    layer = linear(3, 5, spectral_norm=True)
+    layer = linear(3, outputs, spectral_norm=True)
     x = torch.randn(2, 3, requires_grad=True)
-    inputs, weights = [x, layer.weight, layer.bias], torch.randn(2, 5)
+    inputs, weights = [x, layer.weight, layer.bias], torch.randn(2, outputs)
 
     value, expected = layer(x), F.linear(x, layer.weight / layer.sigma(), layer.bias)
 
@@ -213,11 +214,13 @@ def test_a_linear_layers_values_and_gradients_equal_the_plain_operations():
 
 
 def test_a_kernel_has_a_gradient_only_where_one_is_asked_for(layer):
-    with_gradient = kernel_of(layer, Form.PLAIN, torch.float32)
+    first, second = (kernel_of(layer, Form.PLAIN, torch.float32) for _ in range(2))
     with torch.no_grad():
         without = kernel_of(layer, Form.PLAIN, torch.float32)
+        without.requires_grad_()  # a caller's own, which the next one does not see
+        again = kernel_of(layer, Form.PLAIN, torch.float32)
     layer.weight.requires_grad = False
 
-    assert with_gradient.requires_grad
-    assert not without.requires_grad
+    assert first.grad_fn is not second.grad_fn  # each pass has a graph of its own
+    assert not again.requires_grad
     assert not kernel_of(layer, Form.PLAIN, torch.float32).requires_grad
