@@ -49,7 +49,7 @@ def main() -> int:
         "--config", type=Path, action="append", help="parameters_training.yml files, base first"
     )
     parser.add_argument(
-        "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
+        "--evaluation", type=Path, action="append", help="parameters_evaluation.yml files, the same"
     )
     parser.add_argument("--seeds", type=positive, default=3, help="number of seeds for each")
     parser.add_argument(
@@ -66,7 +66,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="keep the runs here; default: delete them")
     options = parser.parse_args()
     try:
-        check_objective(options.objective, protocol(options.evaluation))
+        measured = protocol(options.evaluation or [Path("conf/base/parameters_evaluation.yml")])
+        check_objective(options.objective, measured)
     except (ValueError, OSError) as error:  # before hours of training
         parser.error(format_error(error))
     best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
@@ -85,7 +86,7 @@ def main() -> int:
         with ThreadPoolExecutor(options.jobs) as pool:
             made = dict(zip(runs, pool.map(trained, runs), strict=True))
         results = {
-            run: evaluate(summary, shards, options.evaluation, out / "features")
+            run: evaluate(summary, shards, measured, out / "features")
             for run, summary in made.items()
         }
     print(table(results))
@@ -110,22 +111,22 @@ def train(
     return found
 
 
-def protocol(evaluation: Path) -> EvaluationConfig:
-    """The evaluation pipeline's, with latents that no study has seen."""
-    settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
-    return EvaluationConfig.model_validate(settings)
+def protocol(files: Sequence[Path]) -> EvaluationConfig:
+    """The evaluation pipeline's, with latents that no study has seen; later files win."""
+    settings = load_settings("evaluation", files, [f"seed={LATENTS_SEED}"])
+    return EvaluationConfig.model_validate(settings).followed()
 
 
 def evaluate(
-    trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
+    trained: dict[str, Any], shards: Path, measured: EvaluationConfig, features: Path
 ) -> dict[str, float]:
-    """The scores of a run under the evaluation evaluation pipeline's protocol."""
+    """The scores of a run under the evaluation pipeline's protocol."""
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.evaluate_generator import evaluate_generator
 
     bundle = GeneratorBundle.open(Path(trained["generator_bundle"]))
-    found = evaluate_generator(bundle, ShardStore.open(shards), protocol(evaluation), features)
+    found = evaluate_generator(bundle, ShardStore.open(shards), measured, features)
     scores = {name: float(found[name]) for name in SHOWN if name in found}
     return scores | {"train_seconds": float(trained["train_seconds"])}
 

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import pytest
@@ -77,6 +78,35 @@ def test_an_objective_that_is_not_measured_is_refused_before_hours_of_training(m
 
     assert refused.value.code == 2
     assert "'fid' is not measured by this protocol" in capsys.readouterr().err
+
+
+def test_of_several_files_of_the_evaluation_later_ones_win(monkeypatch, tmp_path):
+    (tmp_path / "05_model_input").mkdir()
+    (tmp_path / "05_model_input/image_shards.json").write_text(json.dumps({"path": "shards"}))
+    best = tmp_path / "best.yml"
+    best.touch()
+    measured = []
+
+    def evaluate(trained, shards, config, features):
+        measured.append(config)
+        return {"fd_classifier": 1.0}
+
+    monkeypatch.setattr(tuning, "train", lambda *_: {})
+    monkeypatch.setattr(tuning, "evaluate", evaluate)
+    words = ["--data-root", str(tmp_path), "--best", str(best), "--seeds", "1"]
+    for env in ("base", "my_images"):
+        words += ["--evaluation", f"conf/{env}/parameters_evaluation.yml"]
+    monkeypatch.setattr(sys, "argv", ["tuning", *words])
+
+    tuning.main()
+
+    config, other = measured
+    assert config == other
+    assert config.features == "classifier"  # of conf/base alone
+    assert config.classifier.base_channels == 32  # 16 in conf/base
+    assert config.protocol == "quick"
+    assert config.num_samples == 1000  # as quick sets it; 5,000 in the file
+    assert config.seed == tuning.LATENTS_SEED
 
 
 @pytest.mark.parametrize(
