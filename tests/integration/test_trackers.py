@@ -16,8 +16,8 @@ def test_later_pipelines_send_to_the_record_of_the_training(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nothing listens there
     project = copy_finished(finished_project, tmp_path / "project")
-    words = ("--pipelines=sampling,evaluation", "--params=training.trackers=[dvclive,mlflow]")
-    done = run_here(project, *words)
+    later = "training.trackers=[dvclive,mlflow],training.seed=7"  # not the seed that it ran with
+    done = run_here(project, "--pipelines=sampling,evaluation", f"--params={later}")
     assert done.exit_code == 0, done.output
     (warning,) = [line for line in caplog.messages if "mlflow" in line]
     assert warning.startswith("mlflow ends here")
@@ -33,4 +33,6 @@ def test_later_pipelines_send_to_the_record_of_the_training(
         assert (record / f"plots/images/{name}/{summary['steps']:08d}.png").is_file()
     parameters = (record / "params.yaml").read_text()
     assert "evaluation.num_samples: 40" in parameters
+    assert f"seed: {summary['parameters']['seed']}" in parameters.splitlines()
+    assert summary["parameters"]["seed"] != 7
     assert "sampling.samples_per_class: 2" in parameters

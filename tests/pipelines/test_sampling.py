@@ -8,7 +8,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from sagan.datasets import PNGDataset, SamplesDataset, WorkspaceDataset
-from sagan.pipelines.sampling.nodes import draw_grid
+from sagan.pipelines.sampling.nodes import draw_attention, draw_grid, draw_samples
 from sagan.pipelines.sampling.pipeline import create_pipeline
 from sagan.sampling.config import SamplingConfig
 from tests.small_world import small_bundle
@@ -101,3 +101,20 @@ def test_pictures_say_which_weights_they_show(bundle, tmp_path):
     samples = made["samples"] | {"drawn_with": np.array("0" * 64)}
     grid = draw_grid(samples, bundle, SamplingConfig())
     assert grid[::2].copy().drawn_with == "0" * 64
+
+
+@pytest.mark.parametrize("truncation", [None, 1.3])
+def test_pictures_say_how_their_latents_were_truncated(bundle, tmp_path, truncation):
+    """On disk as well; the grid as its samples were, whatever the parameters are now."""
+    drawn = SamplingConfig(classes=2, samples_per_class=1, truncation=truncation)
+    samples = draw_samples(bundle, drawn, tmp_path)
+    pictures = {
+        "grid": draw_grid(samples, bundle, SamplingConfig(truncation=0.5)),
+        "maps": draw_attention(bundle, drawn),
+    }
+    for name, picture in pictures.items():
+        dataset = PNGDataset(filepath=str(tmp_path / f"{name}.png"))
+        dataset.save(picture)
+        assert dataset.load()[:1].truncation == truncation
+    del samples["truncation"]  # as in samples of earlier versions
+    assert draw_grid(samples, bundle, drawn).truncation is None

@@ -318,6 +318,26 @@ def test_a_classifiers_features_of_one_class_are_told_before_anything_runs(
         check_features(PIPELINES["evaluate"], given)
 
 
+def test_a_study_in_a_classifiers_features_of_one_class_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "image_shards.json"
+    shards = {"type": "sagan.datasets.ShardStoreDataset", "filepath": str(place)}
+    given = DataCatalog.from_config({"image_shards": shards})
+    given["params:training"], given["params:tuning"] = (MemoryDataset(x) for x in (TRAINING, STUDY))
+
+    def check(*classes: str) -> None:
+        facts = {"path": "shards", "image_size": 16, "channels": 3, "class_names": classes}
+        place.write_text(json.dumps(facts))
+        check_study(PIPELINES["tuning"], given)
+
+    check("a", "b")
+    with pytest.raises(ValueError, match=r"in tuning\.evaluation.*tuning\.objectives.*fd_rotation"):
+        check("a")
+    rotation = {"features": "rotation", "classifier": {}}
+    study = STUDY | {"evaluation": STUDY["evaluation"] | rotation, "objectives": ["fd_rotation"]}
+    given["params:tuning"] = MemoryDataset(study)
+    check("a")
+
+
 def test_a_missing_file_of_an_earlier_pipeline_is_told_before_anything_runs(tmp_path: Path) -> None:
     def entry(name: str, **more: bool) -> dict[str, object]:
         path = str(tmp_path / f"{name}.json")

@@ -224,11 +224,25 @@ def test_numbers_and_pictures_of_different_weights_are_told_first() -> None:
     assert "The bundle holds the raw weights too" in shown
 
 
-@pytest.mark.parametrize("sampling", [SamplingConfig(truncation=1.3), {"truncation": 1.3}])
-def test_truncated_samples_are_called_so(page: str, sampling: object) -> None:
-    shown = text(render_report(ReportingConfig(), contents(parameters={"sampling": sampling})))
+def test_truncated_samples_are_called_so_whatever_the_parameters_are_now(page: str) -> None:
+    grid = Picture.of(run.picture(66, 72), None, 1.3)
+    shown = text(render_report(ReportingConfig(), contents(sample_grid=grid)))
     assert "from random latents, without components beyond 1.3 standard deviations" in shown
     assert "without components beyond" not in text(page)
+    later = contents(parameters={"sampling": SamplingConfig(truncation=1.3)})
+    assert "without components beyond" not in text(render_report(ReportingConfig(), later))
+
+
+def test_parameters_of_the_training_are_those_that_it_recorded(page: str) -> None:
+    """Those of a later command, such as an evaluation without the same `--params`, are not."""
+    trained = run.summary() | {"parameters": {"batch_size": 16, "total_images": 64000}}
+    shown = text(render_report(ReportingConfig(), contents(summary=trained)))
+    rows = shown[shown.index("Configuration The training") :]
+    assert "batch_size 16" in rows
+    assert "total_images 64,000" in rows
+    assert "batch_size 64" not in rows
+    before = text(page)  # made from a summary of an earlier version, which has none
+    assert "batch_size 64" in before[before.index("Configuration The training") :]
 
 
 def test_of_one_kind_of_weights_there_is_nothing_to_warn_of(page: str) -> None:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from sagan.sampling.picture import Picture
 
 
-_DRAWN_WITH = "drawn_with"  # a PNG's text: SHA-256 of the generator's weights
+# a PNG's text: SHA-256 of the generator's weights, and the truncation of its latents
+_DRAWN_WITH, _TRUNCATION = "drawn_with", "truncation"
 _PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 
 
 class PNGDataset(AtomicDataset):
-    """An RGB picture, uint8 [H, W, 3], and the hash of the weights that drew it."""
+    """An RGB picture, uint8 [H, W, 3], with what it was drawn with."""
 
     def read(self, path: Path) -> "Picture":
         """Return uint8 [H, W, 3]."""
@@ -31,7 +32,12 @@ class PNGDataset(AtomicDataset):
         from sagan.sampling.picture import Picture
 
         with Image.open(path) as image:
-            return Picture.of(np.asarray(image.convert("RGB")), image.info.get(_DRAWN_WITH))
+            truncation = image.info.get(_TRUNCATION)
+            return Picture.of(
+                np.asarray(image.convert("RGB")),
+                image.info.get(_DRAWN_WITH),
+                None if truncation is None else float(truncation),
+            )
 
     def write(self, path: Path, data: "np.ndarray") -> None:
         """Write the picture.
@@ -47,8 +53,9 @@ class PNGDataset(AtomicDataset):
                 f"expected an image uint8 [H, W, 3], got {data.dtype} {list(data.shape)}"
             )
         text = PngImagePlugin.PngInfo()
-        if drawn_with := getattr(data, _DRAWN_WITH, None):
-            text.add_text(_DRAWN_WITH, drawn_with)
+        for name in (_DRAWN_WITH, _TRUNCATION):
+            if value := getattr(data, name, None):
+                text.add_text(name, str(value))
         Image.fromarray(data).save(path, format="PNG", optimize=True, pnginfo=text)
 
     def preview(self) -> ImagePreview:

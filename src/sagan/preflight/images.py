@@ -45,6 +45,13 @@ def channels_of(pipeline: Pipeline, catalog: CatalogProtocol) -> int:
     return int(_facts(pipeline, catalog).get("channels", 3))
 
 
+def classes_of(pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
+    """Number of their classes, None where not known yet."""
+    facts = shard_facts(catalog) if SHARDS in pipeline.inputs() else None
+    names = (facts or {}).get("class_names")
+    return len(names) if names else None
+
+
 def _facts(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
     if SHARDS in pipeline.all_outputs():
         from sagan.data.config import PreprocessingConfig

@@ -17,6 +17,7 @@ from sagan.preflight.images import (
     SHARDS,
     TRAINING,
     channels_of,
+    classes_of,
     namespaces,
     parameters_of,
     shard_facts,
@@ -151,8 +152,13 @@ def check_study(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
     training = parameters_of(catalog, "training", TrainingConfig)
     config = parameters_of(catalog, "tuning", TuningConfig)
-    channels = channels_of(pipeline, catalog)
-    check(config, training, size_of(pipeline, catalog), image_channels=channels)
+    check(
+        config,
+        training,
+        size_of(pipeline, catalog),
+        image_channels=channels_of(pipeline, catalog),
+        num_classes=classes_of(pipeline, catalog),
+    )
 
 
 def check_expectations(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -187,15 +193,15 @@ def check_features(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     from sagan.metrics.config import EvaluationConfig
 
     config = parameters_of(catalog, "evaluation", EvaluationConfig)
-    facts = (shard_facts(catalog) if SHARDS in pipeline.inputs() else None) or {}
-    classes = len(facts.get("class_names", ()))
+    classes = classes_of(pipeline, catalog)
     if config.features != "inception" and classes != 1:
         return
     from sagan.metrics.features.extractor import require_classes
     from sagan.metrics.features.inception import require_weights
 
     try:
-        require_classes(config, classes)
+        if classes is not None:
+            require_classes(config, classes)
         require_weights(config)
     except (FileNotFoundError, ValueError) as error:
         if "evaluation" in running:

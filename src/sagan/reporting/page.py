@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from sagan.common.naming import full_names, short_names
 from sagan.html.format import table_rows, words
@@ -42,7 +41,7 @@ class Contents:
     pictures: Mapping[str, np.ndarray] | None
     """The evaluation's, as `sagan.metrics.pictures` makes them; None: there are none."""
     parameters: Mapping[str, Any]
-    """By pipeline: plain mappings, or the models that Kedro makes of them."""
+    """Of the command that writes the page, by pipeline; the training's are in `summary`."""
 
 
 def render_report(config: ReportingConfig, contents: Contents) -> str:
@@ -63,11 +62,9 @@ def render_report(config: ReportingConfig, contents: Contents) -> str:
         attention_maps=data_uri(contents.attention_maps),
         weights=summary_section.weights_in_words(bundle.get("facts", {})),
         has_raw="raw" in bundle,
-        truncation=_plain(contents.parameters.get("sampling", {})).get("truncation"),
+        truncation=getattr(contents.sample_grid, "truncation", None),
         data=data_summary(contents.validation_report, config.classes_listed),
-        parameters=[
-            (name, table_rows(contents.parameters[name])) for name in _in_order(contents.parameters)
-        ],
+        parameters=_parameters(contents),
         # class titles are shown with the classes; a table row for each of a thousand is no use
         generator=table_rows({k: v for k, v in bundle.items() if k != "class_titles"}),
     )
@@ -94,7 +91,8 @@ def _summary(config: ReportingConfig, c: Contents) -> dict[str, Any]:
 
 def _training(config: ReportingConfig, c: Contents) -> dict[str, Any]:
     events = [record for record in c.journal if record.get("event", "score") != "score"]
-    facts = {words(k): v for k, v in c.summary.items() if k != "fingerprint"}
+    elsewhere = {"fingerprint", "parameters"}  # on the page
+    facts = {words(k): v for k, v in c.summary.items() if k not in elsewhere}
     made_on = {words(k): v for k, v in c.summary.get("fingerprint", {}).items()}
     return {
         "charts": charts(c.journal, config.curve_points),
@@ -137,11 +135,10 @@ def _layout(c: Contents, classes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _plain(parameters: Mapping[str, Any] | BaseModel) -> Mapping[str, Any]:
-    return parameters.model_dump() if isinstance(parameters, BaseModel) else parameters
-
-
-def _in_order(parameters: Mapping[str, Any]) -> list[str]:
-    """Names of the run's pipelines in the order of the data flow; Kedro gives them in any."""
-    rest = sorted(set(parameters) - set(_PIPELINES) - _NOT_SHOWN)
-    return [name for name in _PIPELINES if name in parameters] + rest
+def _parameters(c: Contents) -> list[tuple[str, Any]]:
+    """Tables by pipeline, in the order of the data flow; the training's as it recorded them."""
+    trained = c.summary.get("parameters")  # absent in runs of earlier versions
+    given = {name: one for name, one in c.parameters.items() if name not in _NOT_SHOWN}
+    given = given | {"training": trained} if trained else given
+    rest = sorted(set(given) - set(_PIPELINES))
+    return [(name, table_rows(given[name])) for name in (*_PIPELINES, *rest) if name in given]

@@ -18,7 +18,8 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
 
     Returns:
         `images` uint8 [N, C, H, W], `class_labels` int64 [N]; `drawn_with`, the SHA-256 of the
-        generator's weights, empty if the bundle does not record it.
+        generator's weights, empty if the bundle does not record it; `truncation` of the latents
+        [standard deviations], 0 for none.
 
     Raises:
         ValueError: if they, or their grid, do not fit into memory.
@@ -51,6 +52,7 @@ def draw_series(bundle: GeneratorBundle, config: SamplingConfig) -> dict[str, np
         "images": torch.cat(list(batches)).numpy(),
         "class_labels": class_labels.numpy(),
         "drawn_with": np.array(bundle.weights_sha256 or ""),
+        "truncation": np.array(config.truncation or 0.0),
     }
 
 
@@ -61,4 +63,6 @@ def draw_series_grid(
     grid = class_grid(
         samples["images"], samples["class_labels"], bundle.shown_names, config.tile_px
     )
-    return Picture.of(grid, str(samples.get("drawn_with", "")) or None)
+    # samples of earlier versions record neither
+    truncation = float(samples.get("truncation", 0.0)) or None
+    return Picture.of(grid, str(samples.get("drawn_with", "")) or None, truncation)

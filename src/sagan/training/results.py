@@ -69,6 +69,7 @@ def write_summary(
         "label_sampling": config.label_sampling,
         "warnings": sum(record.get("event") == "warning" for record in journal),
         "device": next(state.generator.parameters()).device.type,
+        "parameters": config.resolved().model_dump(mode="json"),
         "fingerprint": fingerprint,
         **start_in(journal),
     }

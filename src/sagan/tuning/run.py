@@ -111,7 +111,13 @@ def prepare(
         from sagan.tuning.objective import train_trial
 
         objective = train_trial
-    check_study(config, training, shards.image_size, image_channels=shards.image_channels)
+    check_study(
+        config,
+        training,
+        shards.image_size,
+        image_channels=shards.image_channels,
+        num_classes=shards.num_classes,
+    )
     of_trials = trial_training(config, training.for_image_size(shards.image_size))
     if config.when_changed == "afresh":
         space = SearchSpace(config.search_space, of_trials)

@@ -14,6 +14,7 @@ def check_study(
     image_size: int | None = None,
     *,
     image_channels: int = 3,
+    num_classes: int | None = None,
 ) -> None:
     """Check a study against the training that it tunes.
 
@@ -23,6 +24,7 @@ def check_study(
         image_size: side of the images, if known: networks that cannot be built for it are
             refused [px].
         image_channels: of the images, which a model to start from must have too.
+        num_classes: of the images, if known; a classifier's features need several.
 
     Raises:
         ValueError: parameters that do not go together, naming each.
@@ -42,6 +44,11 @@ def check_study(
         from sagan.training.store.trained_model import check_start
 
         check_start(start, image_size, None, image_channels=image_channels)
+    if num_classes is not None:
+        from sagan.metrics.features.extractor import require_classes
+
+        places = "in tuning.evaluation, with scores of those features as tuning.objectives"
+        require_classes(config.evaluation, num_classes, places=f"{places}, such as fd_rotation")
     if config.evaluation.features == "inception":
         from sagan.metrics.features.inception import require_weights
 

@@ -44,8 +44,18 @@ def feature_extractor(
     return ClassifierFeatures(obtain_classifier(shards, classifier, workspace, device))
 
 
-def require_classes(config: EvaluationConfig, num_classes: int) -> None:
+def require_classes(
+    config: EvaluationConfig,
+    num_classes: int,
+    *,
+    places: str = "in evaluation and in training.scoring.evaluation",
+) -> None:
     """Check that there are classes for a classifier to tell apart.
+
+    Args:
+        config: The protocol.
+        num_classes: Of the images.
+        places: Where the message says that the features are to be set.
 
     Raises:
         ValueError: if its features are asked for and there is one class.
@@ -54,6 +64,5 @@ def require_classes(config: EvaluationConfig, num_classes: int) -> None:
         raise ValueError(
             "evaluation.features: classifier needs several classes, the images have one: a "
             "classifier would learn nothing, and its features would be random; set features: "
-            "rotation (learnt without labels) or inception, in evaluation and in "
-            "training.scoring.evaluation"
+            f"rotation (learnt without labels) or inception, {places}"
         )

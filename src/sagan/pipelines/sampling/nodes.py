@@ -53,4 +53,4 @@ def draw_attention(generator_bundle: GeneratorBundle, config: SamplingConfig) ->
         tile_px=config.attention.tile_px,
         device=device,
     )
-    return Picture.of(drawn, generator_bundle.weights_sha256)
+    return Picture.of(drawn, generator_bundle.weights_sha256, config.truncation)

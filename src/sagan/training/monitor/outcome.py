@@ -51,13 +51,16 @@ def send_outcome(config: TrainingConfig, runs_dir: Path, outcome: Outcome) -> No
         kinds, place = ", ".join(config.trackers), display_path(folder)
         logger.warning("nothing is sent to %s: the folder of the run, %s, is gone", kinds, place)
         return
-    step = int(json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["steps"])
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    step = int(summary["steps"])
+    # the training's own: those of a later command may differ, and name only the trackers
+    trained_with = flat(summary.get("parameters", {}))  # absent in runs of earlier versions
     metrics, parameters = outcome.metrics, flat(outcome.parameters)
     scores = {f"evaluation/{name}": value for name, value in (metrics or {}).items()}
     for kind in config.trackers:
         try:
             name = run.get("run_name", folder.name)
-            tracker = KINDS[kind](folder, name, flat(config.model_dump(mode="json")))
+            tracker = KINDS[kind](folder, name, trained_with)
             tracker.scalars(scores, step)
             for name, picture in outcome.pictures.items():
                 page = torch.tensor(picture).permute(2, 0, 1)[None]

@@ -217,7 +217,7 @@ class Trackers:
             folder: Of the run.
             purge_step: First step of a resumed run, for TensorBoard.
         """
-        self._parameters = flat(config.model_dump(mode="json"))
+        self._parameters = flat(config.resolved().model_dump(mode="json"))
         self._open: dict[str, Tracker] = {
             "tensorboard": TensorBoardWriter(
                 folder / "tensorboard", purge_step=purge_step, enabled=config.tensorboard
