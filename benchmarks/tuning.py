@@ -27,7 +27,7 @@ from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
 from sagan.common.parameters import load_settings
 from sagan.common.terminal import format_error
-from sagan.comparison.transforms import transform_for
+from sagan.comparison.significance import transform_for
 from sagan.metrics.config import EvaluationConfig
 from sagan.tuning.objectives import check_objective, minimised
 
