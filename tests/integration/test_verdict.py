@@ -45,7 +45,8 @@ def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: st
     [
         (
             SOUND | {"data_hash": "other"},
-            "belongs to another data set.*data_validation,preprocessing$",
+            "belongs to another data set.*data_validation,preprocessing with the same --params as "
+            "before$",
         ),
         (SOUND | {"passed": False, "failures": ["class_count: 3"]}, "failed 1 critical"),
         (SOUND | {"expectations": []}, "has no expectations"),
