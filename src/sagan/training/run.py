@@ -25,6 +25,7 @@ from sagan.training.store.checkpoints import CheckpointStore
 from sagan.training.store.identity import environment, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
+from sagan.training.store.runs import log_other_precision
 from sagan.training.store.start import start_from_model, start_in
 from sagan.training.torch_errors import reworded_torch_errors
 
@@ -136,6 +137,7 @@ class _Run:
         if fresh:
             named = f" ({self.config.run_name})" if self.config.run_name else ""
             logger.info("run %s%s starts on %s", self.name, named, self.context.device)
+            log_other_precision(self.runs_dir, self.identity)
             if self.config.freeze_discriminator_layers and self.config.start_from is None:
                 logger.warning(
                     "training.freeze_discriminator_layers keeps layers at new random weights, as "
