@@ -34,7 +34,8 @@ from sagan.tuning.objectives import check_objective, minimised
 SIDES = ("default", "tuned")
 FIRST_SEED = 101  # unless told; studies train with seed 0 unless told otherwise
 LATENTS_SEED = 1  # of the evaluation's samples; scores in a study use 0
-SHOWN = ("fd_classifier", "fid", "precision", "recall", "coverage", "recognised", "diversity_mean")
+SHOWN = ("fd_classifier", "fd_rotation", "fid")
+SHOWN += ("precision", "recall", "coverage", "recognised", "diversity_mean")
 LEVEL = 0.95
 
 Run = tuple[str, int]
@@ -72,10 +73,16 @@ def main() -> int:
         parser.error(format_error(error))
     best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
     if not best.is_file():
-        raise SystemExit(f"{best} is not there; run a study first: kedro run --pipeline=tune")
+        raise SystemExit(
+            f"{best} is not there; run a study first: kedro run --pipeline=tune, with its --env"
+        )
     configs = options.config or [Path("conf/base/parameters_training.yml")]
     files = {"default": configs, "tuned": [*configs, best]}
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
+    try:
+        require_shards(shards, measured)
+    except (ValueError, OSError) as error:
+        parser.error(format_error(error))
     runs = [(side, options.first_seed + n) for n in range(options.seeds) for side in SIDES]
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)
@@ -115,6 +122,19 @@ def protocol(files: Sequence[Path]) -> EvaluationConfig:
     """The evaluation pipeline's, with latents that no study has seen; later files win."""
     settings = load_settings("evaluation", files, [f"seed={LATENTS_SEED}"])
     return EvaluationConfig.model_validate(settings).followed()
+
+
+def require_shards(shards: Path, measured: EvaluationConfig) -> None:
+    """Refuse images that the protocol cannot be applied to.
+
+    Raises:
+        ValueError: if the features are a classifier's, and the images have one class.
+    """
+    from sagan.data.shards.store import ShardStore
+    from sagan.metrics.features.extractor import require_classes
+
+    places = "in a file given by --evaluation, and --objective fd_rotation"
+    require_classes(measured, ShardStore.open(shards).num_classes, places=places)
 
 
 def evaluate(

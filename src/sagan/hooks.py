@@ -49,9 +49,10 @@ _PAGES = ("data_docs", "report", "tuning_report", "comparison_report")
 # the last of these that a run made decides which command is named at its end; {dataset}: its place
 _TRAIN = "kedro run --pipeline=train"  # which needs the parameters of this run again
 _EXPLORE, _ADOPT = "kedro explore", "sagan tune adopt"
+_EVALUATE, _REPORT = "kedro run --pipeline=evaluate", "kedro run --pipeline=reporting"
 _NEXT = {
     "validation_report": _TRAIN,
-    "sample_grid": "kedro run --pipeline=evaluate",
+    "sample_grid": _EVALUATE,
     "report": "kedro run --pipeline=export",
     "shared_generator": "sagan sample {shared_generator} --out pictures",
     "completion_sheet": _EXPLORE,
@@ -83,6 +84,8 @@ def _next_command(
     if not made:
         return None
     command, env = made[-1], run_params.get("env")
+    if command == _EVALUATE and _is_measured(catalog):  # perhaps with other parameters than now
+        command = _REPORT
     words = [f"--env={env}"] if env and command.startswith("kedro") else []
     if command == _ADOPT and env:
         words = [f"--env {env} --as {env}_tuned"]
@@ -99,6 +102,18 @@ def _next_command(
         return None
     quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
     return " ".join([command.format(**quoted), *words])
+
+
+def _is_measured(catalog: CatalogProtocol) -> bool:
+    """Whether the metrics are of the generator that there is."""
+    from sagan.reporting.summary_section import measured_generator, of_one_run
+
+    if not all(
+        name in catalog and catalog.exists(name) for name in ("generator_bundle", "metrics")
+    ):
+        return False
+    bundle, metrics = catalog.load("generator_bundle"), catalog.load("metrics")
+    return of_one_run(bundle.facts, measured_generator(metrics))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
