@@ -84,10 +84,18 @@ class Images:
     """Whether the true class is told."""
 
 
-def independent_judge(shards: ShardStore, folder: Path) -> tuple[Judge, float]:
-    """A classifier of real training images and its balanced accuracy on validation images, 0..1."""
+def independent_judge(
+    shards: ShardStore, folder: Path, *, steps: int | None = None
+) -> tuple[Judge, float]:
+    """A classifier of real training images and its balanced accuracy on validation images, 0..1.
+
+    Args:
+        shards: the real images.
+        folder: where a residual network is kept.
+        steps: updates of a residual network; None: its own number.
+    """
     if shards.class_names != DIGITS:
-        network, accuracy = independent_classifier(shards, folder)
+        network, accuracy = independent_classifier(shards, folder, steps=steps)
         return lambda images: network.judge(torch.from_numpy(images))[1].numpy(), accuracy
     from sklearn.svm import SVC
 
@@ -254,6 +262,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--refine-steps", type=not_negative, default=SearchConfig().refine_steps)
     made.add_argument("--encoder-steps", type=positive, default=EncoderConfig().steps)
     made.add_argument("--discriminator", type=Path, help="run or checkpoint, for its realism")
+    made.add_argument("--steps", type=positive, help="of the independent network")
     made.add_argument("--seed", type=not_negative, default=0)
     made.add_argument("--out", type=Path, help="file for the JSON")
     return made
@@ -272,7 +281,7 @@ def main() -> None:
         train = f"kedro run --pipeline=train --env={options.env}"
         raise SystemExit(f"{root / '06_models/generator'} is not there; train first: {train}")
     shards = ShardStore.open(shards_path(root / "05_model_input/image_shards.json"))
-    judge, accuracy = independent_judge(shards, root / "06_models")
+    judge, accuracy = independent_judge(shards, root / "06_models", steps=options.steps)
     if accuracy < LEAST_ACCURACY:
         raise SystemExit(
             f"the independent classifier recognises {accuracy:.1%} of the real validation images, "

@@ -27,14 +27,15 @@ from benchmarks.counts import not_negative, positive
 from benchmarks.digits_quality import shards_path
 from sagan.common.parameters import load_settings
 from sagan.common.terminal import format_error
-from sagan.comparison.transforms import transform_for
+from sagan.comparison.significance import transform_for
 from sagan.metrics.config import EvaluationConfig
 from sagan.tuning.objectives import check_objective, minimised
 
 SIDES = ("default", "tuned")
 FIRST_SEED = 101  # unless told; studies train with seed 0 unless told otherwise
 LATENTS_SEED = 1  # of the evaluation's samples; scores in a study use 0
-SHOWN = ("fd_classifier", "fid", "precision", "recall", "coverage", "recognised", "diversity_mean")
+SHOWN = ("fd_classifier", "fd_rotation", "fid")
+SHOWN += ("precision", "recall", "coverage", "recognised", "diversity_mean")
 LEVEL = 0.95
 
 Run = tuple[str, int]
@@ -49,7 +50,7 @@ def main() -> int:
         "--config", type=Path, action="append", help="parameters_training.yml files, base first"
     )
     parser.add_argument(
-        "--evaluation", type=Path, default=Path("conf/base/parameters_evaluation.yml")
+        "--evaluation", type=Path, action="append", help="parameters_evaluation.yml files, the same"
     )
     parser.add_argument("--seeds", type=positive, default=3, help="number of seeds for each")
     parser.add_argument(
@@ -66,15 +67,22 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="keep the runs here; default: delete them")
     options = parser.parse_args()
     try:
-        check_objective(options.objective, protocol(options.evaluation))
+        measured = protocol(options.evaluation or [Path("conf/base/parameters_evaluation.yml")])
+        check_objective(options.objective, measured)
     except (ValueError, OSError) as error:  # before hours of training
         parser.error(format_error(error))
     best = options.best or options.data_root / "08_reporting" / "best_parameters.yml"
     if not best.is_file():
-        raise SystemExit(f"{best} is not there; run a study first: kedro run --pipeline=tune")
+        raise SystemExit(
+            f"{best} is not there; run a study first: kedro run --pipeline=tune, with its --env"
+        )
     configs = options.config or [Path("conf/base/parameters_training.yml")]
     files = {"default": configs, "tuned": [*configs, best]}
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
+    try:
+        require_shards(shards, measured)
+    except (ValueError, OSError) as error:
+        parser.error(format_error(error))
     runs = [(side, options.first_seed + n) for n in range(options.seeds) for side in SIDES]
     with tempfile.TemporaryDirectory() as temporary:
         out = options.out or Path(temporary)
@@ -85,7 +93,7 @@ def main() -> int:
         with ThreadPoolExecutor(options.jobs) as pool:
             made = dict(zip(runs, pool.map(trained, runs), strict=True))
         results = {
-            run: evaluate(summary, shards, options.evaluation, out / "features")
+            run: evaluate(summary, shards, measured, out / "features")
             for run, summary in made.items()
         }
     print(table(results))
@@ -110,22 +118,35 @@ def train(
     return found
 
 
-def protocol(evaluation: Path) -> EvaluationConfig:
-    """The evaluation pipeline's, with latents that no study has seen."""
-    settings = load_settings("evaluation", [evaluation], [f"seed={LATENTS_SEED}"])
-    return EvaluationConfig.model_validate(settings)
+def protocol(files: Sequence[Path]) -> EvaluationConfig:
+    """The evaluation pipeline's, with latents that no study has seen; later files win."""
+    settings = load_settings("evaluation", files, [f"seed={LATENTS_SEED}"])
+    return EvaluationConfig.model_validate(settings).followed()
+
+
+def require_shards(shards: Path, measured: EvaluationConfig) -> None:
+    """Refuse images that the protocol cannot be applied to.
+
+    Raises:
+        ValueError: if the features are a classifier's, and the images have one class.
+    """
+    from sagan.data.shards.store import ShardStore
+    from sagan.metrics.features.extractor import require_classes
+
+    places = "in a file given by --evaluation, and --objective fd_rotation"
+    require_classes(measured, ShardStore.open(shards).num_classes, places=places)
 
 
 def evaluate(
-    trained: dict[str, Any], shards: Path, evaluation: Path, features: Path
+    trained: dict[str, Any], shards: Path, measured: EvaluationConfig, features: Path
 ) -> dict[str, float]:
-    """The scores of a run under the evaluation evaluation pipeline's protocol."""
+    """The scores of a run under the evaluation pipeline's protocol."""
     from sagan.bundle.generator_bundle import GeneratorBundle
     from sagan.data.shards.store import ShardStore
     from sagan.metrics.evaluate_generator import evaluate_generator
 
     bundle = GeneratorBundle.open(Path(trained["generator_bundle"]))
-    found = evaluate_generator(bundle, ShardStore.open(shards), protocol(evaluation), features)
+    found = evaluate_generator(bundle, ShardStore.open(shards), measured, features)
     scores = {name: float(found[name]) for name in SHOWN if name in found}
     return scores | {"train_seconds": float(trained["train_seconds"])}
 

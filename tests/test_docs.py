@@ -145,6 +145,16 @@ def test_every_decision_is_in_the_index() -> None:
     assert pages == set(re.findall(r"\]\((\w+\.md)\)", (folder / "index.md").read_text()))
 
 
+def test_pages_name_the_driver_of_the_locked_cuda() -> None:
+    """By NVIDIA's table of minor version compatibility, CUDA 13 needs driver 580 or newer."""
+    lock = (ROOT / "requirements.lock").read_text()
+    assert re.findall(r"^cuda-toolkit==(\d+)", lock, re.MULTILINE) == ["13"]
+    for name in ("my_images", "training", "troubleshooting"):
+        page = " ".join((DOCS / f"{name}.md").read_text().split())
+        assert "CUDA 13" in page
+        assert "driver 580 or newer" in page
+
+
 def test_section_of_the_readme_that_is_gone_is_an_error() -> None:
     with pytest.raises(ValueError, match="no section 'Nowhere'"):
         generated.readme_section("Nowhere")

@@ -4,6 +4,7 @@ import logging
 import re
 import shlex
 import sys
+from html import escape
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ from kedro.pipeline.node import Node
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
-from sagan.common.terminal import own_program
+from sagan.common.terminal import in_environment, own_program
 from sagan.datasets.base import FileDataset, location, unwrapped
 from sagan.metrics.named_protocols import refuse_set_by_quick
 from sagan.preflight.catalog import check_catalog, check_load_versions
@@ -43,12 +44,15 @@ _SHOWN = (
 )
 
 
+# pages that name commands, which are of the environment that a page was written in
+_PAGES = ("data_docs", "report", "tuning_report", "comparison_report")
 # the last of these that a run made decides which command is named at its end; {dataset}: its place
 _TRAIN = "kedro run --pipeline=train"  # which needs the parameters of this run again
 _EXPLORE, _ADOPT = "kedro explore", "sagan tune adopt"
+_EVALUATE, _REPORT = "kedro run --pipeline=evaluate", "kedro run --pipeline=reporting"
 _NEXT = {
     "validation_report": _TRAIN,
-    "sample_grid": "kedro run --pipeline=evaluate",
+    "sample_grid": _EVALUATE,
     "report": "kedro run --pipeline=export",
     "shared_generator": "sagan sample {shared_generator} --out pictures",
     "completion_sheet": _EXPLORE,
@@ -80,6 +84,8 @@ def _next_command(
     if not made:
         return None
     command, env = made[-1], run_params.get("env")
+    if command == _EVALUATE and _is_measured(catalog):  # perhaps with other parameters than now
+        command = _REPORT
     words = [f"--env={env}"] if env and command.startswith("kedro") else []
     if command == _ADOPT and env:
         words = [f"--env {env} --as {env}_tuned"]
@@ -98,6 +104,18 @@ def _next_command(
     return " ".join([command.format(**quoted), *words])
 
 
+def _is_measured(catalog: CatalogProtocol) -> bool:
+    """Whether the metrics are of the generator that there is."""
+    from sagan.reporting.summary_section import measured_generator, of_one_run
+
+    if not all(
+        name in catalog and catalog.exists(name) for name in ("generator_bundle", "metrics")
+    ):
+        return False
+    bundle, metrics = catalog.load("generator_bundle"), catalog.load("metrics")
+    return of_one_run(bundle.facts, measured_generator(metrics))
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
@@ -109,6 +127,7 @@ class ProjectHooks:
         self._total_nodes = 0
         self._started_nodes = 0
         self._start_seconds = 0.0
+        self._env: str | None = None
 
     @hook_impl  # type: ignore[untyped-decorator]
     def after_context_created(self, context: KedroContext) -> None:
@@ -168,7 +187,7 @@ class ProjectHooks:
         if run_params.get("only_missing_outputs"):
             pipeline = without_finished(pipeline, catalog)
         self._total_nodes, self._started_nodes = len(pipeline.nodes), 0
-        self._start_seconds = monotonic()
+        self._start_seconds, self._env = monotonic(), run_params.get("env")
         for check in CHECKS:
             check(pipeline, catalog)
         check_inputs(pipeline, catalog)
@@ -186,6 +205,13 @@ class ProjectHooks:
         }
         inputs.update(validated)  # kedro-dagster does not take what a hook returns
         return validated
+
+    @hook_impl  # type: ignore[untyped-decorator]
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """Name the environment in the commands of a page that a node made."""
+        env = None if self._env is None else escape(self._env)
+        for name in outputs.keys() & _PAGES:
+            outputs[name] = in_environment(outputs[name], env)
 
     @hook_impl  # type: ignore[untyped-decorator]
     def on_node_error(self, error: Exception, node: Node, catalog: CatalogProtocol) -> None:

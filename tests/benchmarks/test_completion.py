@@ -76,6 +76,29 @@ def test_prints_a_table_and_one_json_line(run, grey_store, monkeypatch, capsys):
     assert result["seconds_per_image"] > 0
 
 
+def test_images_that_are_no_digits_are_judged_by_a_network_of_so_many_steps(
+    small_store, tmp_path, monkeypatch
+):
+    asked = []
+
+    def classifier(shards, folder, *, steps):
+        asked.append((shards, folder, steps))
+        return None, 0.5
+
+    monkeypatch.setattr(completion, "independent_classifier", classifier)
+
+    for steps in (None, 7):
+        assert independent_judge(small_store, tmp_path, steps=steps)[1] == 0.5
+    monkeypatch.setattr(completion, "shards_path", lambda _: small_store.path)
+    (tmp_path / "06_models/generator").mkdir(parents=True)
+    words = ["--data-root", str(tmp_path), "--steps", "9"]
+    monkeypatch.setattr(sys, "argv", ["completion", *words])
+    with pytest.raises(SystemExit, match="cannot judge completions"):
+        completion.main()
+
+    assert [steps for *_, steps in asked] == [None, 7, 9]
+
+
 def test_a_judge_that_recognises_too_little_judges_nothing(run, monkeypatch):
     monkeypatch.setattr(completion, "LEAST_ACCURACY", 1.01)
     with pytest.raises(SystemExit, match="cannot judge completions"):

@@ -1,9 +1,13 @@
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks import tuning
 from benchmarks.tuning import difference, interval, summarise, table
+from sagan.data.shards.store import ShardStore
+from tests.small_world import small_shards
 
 
 def results(tuned):
@@ -77,6 +81,62 @@ def test_an_objective_that_is_not_measured_is_refused_before_hours_of_training(m
 
     assert refused.value.code == 2
     assert "'fid' is not measured by this protocol" in capsys.readouterr().err
+
+
+@pytest.fixture
+def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """After a study; of images of three classes."""
+    record = {"path": str(small_shards(tmp_path).path)}
+    (tmp_path / "05_model_input").mkdir()
+    (tmp_path / "05_model_input/image_shards.json").write_text(json.dumps(record))
+    (tmp_path / "08_reporting").mkdir()
+    (tmp_path / "08_reporting/best_parameters.yml").touch()
+    return tmp_path
+
+
+def test_a_classifiers_features_of_one_class_are_refused_before_training(
+    data_root, monkeypatch, capsys
+):
+    monkeypatch.setattr(ShardStore, "num_classes", 1)
+    monkeypatch.setattr(tuning, "train", lambda *_: pytest.fail("was trained"))
+    words = ["tuning", "--data-root", str(data_root), "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit):
+        tuning.main()
+    assert "inception, in a file given by --evaluation" in capsys.readouterr().err
+
+    rotation = data_root / "rotation.yml"
+    rotation.write_text("evaluation: {features: rotation}\n")
+    monkeypatch.setattr(tuning, "train", lambda *_: {})
+    monkeypatch.setattr(tuning, "evaluate", lambda *_: {"fd_rotation": 1.0})
+    base = "conf/base/parameters_evaluation.yml"
+    words += ["--evaluation", base, "--evaluation", str(rotation), "--objective", "fd_rotation"]
+    assert tuning.main() == 1  # one run a side decides nothing
+
+
+def test_of_several_files_of_the_evaluation_later_ones_win(data_root, monkeypatch):
+    measured = []
+
+    def evaluate(trained, shards, config, features):
+        measured.append(config)
+        return {"fd_classifier": 1.0}
+
+    monkeypatch.setattr(tuning, "train", lambda *_: {})
+    monkeypatch.setattr(tuning, "evaluate", evaluate)
+    words = ["--data-root", str(data_root), "--seeds", "1"]
+    for env in ("base", "my_images"):
+        words += ["--evaluation", f"conf/{env}/parameters_evaluation.yml"]
+    monkeypatch.setattr(sys, "argv", ["tuning", *words])
+
+    tuning.main()
+
+    config, other = measured
+    assert config == other
+    assert config.features == "classifier"  # of conf/base alone
+    assert config.classifier.base_channels == 32  # 16 in conf/base
+    assert config.protocol == "quick"
+    assert config.num_samples == 1000  # as quick sets it; 5,000 in the file
+    assert config.seed == tuning.LATENTS_SEED
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from sagan.metrics.config import EvaluationConfig
 from sagan.training.config import TrainingConfig
 from sagan.training.core.state import TrainingState
 from sagan.training.store.checkpoint_files import state_bytes
+from sagan.training.store.identity import run_identity
 from sagan.tuning.config import TuningConfig
 from tests.program import program
 from tests.small_world import small_shards
@@ -107,8 +109,8 @@ def test_what_is_not_known_before_preprocessing_is_said(tmp_path) -> None:
 
 def earlier_run(folder: Path, config: TrainingConfig, *rates: float) -> None:
     folder.mkdir()
-    parameters = config.model_dump(mode="json")
-    identity = {"parameters": parameters, "data": {"image_size": 16}}
+    shards = SimpleNamespace(key="k", data_hash="h", image_size=16, num_classes=3)
+    identity = run_identity(config, shards)
     (folder / "identity.json").write_text(json.dumps(identity))
     lines = [json.dumps({"images_per_second": rate}) for rate in rates]
     (folder / "journal.jsonl").write_text("\n".join([*lines, '{"torn']))
@@ -125,10 +127,13 @@ def test_time_is_by_the_rate_of_an_earlier_run_of_the_same_model(tmp_path, monke
     unknown = f"unknown: no earlier run of this model in {tmp_path.name}"
     assert row(training_plan(config, tmp_path, **sizes), "time") == unknown
 
+    config = config.model_copy(update={"precision": "auto"})  # what it means is recorded
     earlier_run(tmp_path / "same", config, 10.0, 40.0, 50.0)
     plan = training_plan(config, tmp_path, **sizes)
     assert row(plan, "time") == "2 h 30 min at 40 images/s, as measured"
-    shorter = TrainingConfig(**TINY | {"total_images": 143_990})  # 10 images less than an hour
+    shards_to_make = sizes | {"num_classes": None}
+    assert row(training_plan(config, tmp_path, **shards_to_make), "time").startswith("2 h 30 min")
+    shorter = config.model_copy(update={"total_images": 143_990})  # 10 images less than an hour
     plan = training_plan(shorter, tmp_path, **sizes)
     assert row(plan, "time") == "1 h 0 min at 40 images/s, as measured"
 

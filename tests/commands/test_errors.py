@@ -12,7 +12,6 @@ from omegaconf.errors import ConfigTypeError
 from pydantic import BaseModel, ValidationError
 
 from sagan.commands.errors import explain
-from sagan.commands.run import in_environment
 from sagan.datasets import GeneratorBundleDataset, JSONDataset, PNGDataset
 from tests.program import program
 
@@ -139,22 +138,3 @@ def test_a_missing_folder_of_configuration_is_named(tmp_path: Path) -> None:
     assert isinstance(error, MissingConfigException)
     assert str(tmp_path) in explain(error)
     assert "traceback" not in explain(error)
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        ("kedro run --pipelines=a,b_c", "kedro run --pipelines=a,b_c --env=mine"),
-        (
-            "`kedro run --pipeline=a`, with the same --env if any, runs",
-            "`kedro run --pipeline=a --env=mine` runs",
-        ),
-        ("kedro run --pipeline=a --env=other", "kedro run --pipeline=a --env=other"),
-        ("kedro run --pipeline=a, or", "kedro run --pipeline=a --env=mine, or"),
-    ],
-)
-def test_commands_in_a_message_are_of_the_environment_asked_for(
-    message: str, expected: str
-) -> None:
-    assert in_environment(message, "mine") == expected
-    assert in_environment(message, None) == message

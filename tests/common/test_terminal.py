@@ -13,6 +13,7 @@ from sagan.common.terminal import (
     LogFormatter,
     format_error,
     guard_log,
+    in_environment,
     shorten_paths,
     with_own_program,
 )
@@ -41,6 +42,27 @@ def test_a_messages_commands_are_of_the_program_that_was_started(
 ) -> None:
     monkeypatch.setattr("sys.argv", [started, "run"])
     assert with_own_program("`kedro run --env=a` makes it") == f"`{told} --env=a` makes it"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("kedro run --pipelines=a,b_c", "kedro run --pipelines=a,b_c --env=mine"),
+        (
+            "`kedro run --pipeline=a`, with the same --env if any, runs",
+            "`kedro run --pipeline=a --env=mine` runs",
+        ),
+        ("kedro run --pipeline=a --env=other", "kedro run --pipeline=a --env=other"),
+        ("<code>kedro explore</code> shows", "<code>kedro explore --env=mine</code> shows"),
+        ("kedro explore --env=other", "kedro explore --env=other"),
+        ("kedro run --pipeline=a, or", "kedro run --pipeline=a --env=mine, or"),
+    ],
+)
+def test_commands_in_a_message_are_of_the_environment_asked_for(
+    message: str, expected: str
+) -> None:
+    assert in_environment(message, "mine") == expected
+    assert in_environment(message, None) == message
 
 
 def test_a_missing_file_is_told_without_the_systems_number() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
+import yaml
+from kedro.io import AbstractDataset, DatasetError
 
 import sagan.datasets
 from sagan.common.files import disk
@@ -21,6 +22,8 @@ from sagan.datasets.text_datasets import (
 )
 from tests.fabricated_run import validation_report
 
+ROOT = Path(__file__).parents[2]
+DATA = "--pipelines=acquisition,data_validation,preprocessing`"
 TABLE = pd.DataFrame({"images_seen": [64, 128], "loss": [1.5, float("nan")]})
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 SAMPLES = {
@@ -137,6 +140,26 @@ def test_missing_file_says_what_to_run(tmp_path: Path) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
     with pytest.raises(DatasetError, match=r"metrics\.json does not exist.*kedro run"):
         dataset.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        *((name, DATA) for name in ("image_folder", "manifest", "validation_report")),
+        *((name, DATA) for name in ("validated_manifest", "image_shards")),
+        *((name, "--pipeline=train`") for name in ("generator_bundle", "training_journal")),
+    ],
+)
+def test_missing_images_and_shards_are_made_without_a_training(
+    name: str, remedy: str, tmp_path: Path
+) -> None:
+    entries: dict[str, dict] = {}
+    for file in (ROOT / "conf" / "base").glob("catalog*.yml"):
+        entries |= yaml.safe_load(file.read_text())
+    dataset = AbstractDataset.from_config(name, entries[name] | {"filepath": str(tmp_path / "x")})
+    with pytest.raises(DatasetError) as refused:
+        dataset.load()
+    assert f"kedro run {remedy}" in str(refused.value)
 
 
 def test_missing_file_may_load_as_none_where_the_catalog_says_so(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ PLACES = {
     "SHARDS --out RUNS": "shards_and_runs",
     "<repository>": "repository",
     "few/<key>": "few_images",
+    "ten/<key>": "ten_classes",
+    "ten_few/<key>": "ten_classes_few_images",
+    "checkpoints/<run>": "cifar10_run",
     "cifar10/05_model_input/shards/<key>": "cifar10_store",
     " shards/<key>": "own_store",
     "<key>": "key",
@@ -110,6 +113,19 @@ LIGHTER_WORDS = {
         "tuning.trials=3,tuning.training.total_images=128,tuning.score_every_images=64"
     ),
     "--config parameters_training.yml": "--config conf/base/parameters_training.yml",
+    "evaluation.num_samples=1000,evaluation.sweep.num_samples=1000": (
+        "evaluation.num_samples=24,evaluation.sweep.num_samples=24"
+    ),
+    "banana;espresso;goldfish;jellyfish;king penguin;ladybug;monarch;pizza;spider web;"
+    "triumphal arch": "00_circle;01_square",
+    "--steps 1500 --total-images 12800": (
+        "--steps 100 --total-images 16 --variants scratch frozen --seeds 2 --jobs 1 --samples 40"
+        " --least-accuracy 0"
+    ),
+    "benchmarks.completion --env=cifar10 --images 200": (
+        "benchmarks.completion --env=cifar10 --images 4 --masks center --encoder-steps 5"
+        " --refine-steps 2 --steps 200"
+    ),
     "benchmarks.completion": (
         "benchmarks.completion --images 4 --masks center --encoder-steps 5 --refine-steps 2"
     ),
@@ -153,6 +169,7 @@ SERVERS = {
 # how a command begins whose status 1 is an answer and no failure: small budgets decide nothing
 ANSWERS = (
     "python -m benchmarks.bf16_quality",
+    "python -m benchmarks.completion --env=cifar10",
     "python -m benchmarks.photographs",
     "python -m benchmarks.tuning",
 )

@@ -176,6 +176,19 @@ class World:
         return f"few/{_newest(self.project / 'few', 'index.json').name}"
 
     @property
+    def ten_classes(self) -> str:
+        return f"ten/{_newest(self.project / 'ten', 'index.json').name}"
+
+    @property
+    def ten_classes_few_images(self) -> str:
+        return f"ten_few/{_newest(self.project / 'ten_few', 'index.json').name}"
+
+    @property
+    def cifar10_run(self) -> str:
+        runs = self.project / "data/cifar10/06_models/checkpoints"
+        return f"checkpoints/{_newest(runs, 'summary.json').name}"
+
+    @property
     def cifar10_store(self) -> str:
         shards = "cifar10/05_model_input/shards"
         return f"{shards}/{_newest(self.project / 'data' / shards, 'index.json').name}"

@@ -17,6 +17,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from sagan import SaganGenerator
 from sagan.bundle.generator_bundle import GeneratorBundle
 from sagan.common.pixels import to_uint8
 from sagan.datasets import GeneratorBundleDataset
@@ -145,7 +146,19 @@ def test_the_hub_reads_the_scores_of_the_card(shared):
     assert {one.dataset_split for one in results} == {"train"}
 
 
-def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypatch):
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_what_is_pushed_to_the_hub_has_all_that_the_card_shows(shared, tmp_path):
+    SaganGenerator.from_pretrained(shared).save_pretrained(tmp_path)
+    exported = files_of(shared)
+    del exported["SHA256SUMS"]  # of the folder as this project wrote it
+    assert files_of(tmp_path) == exported
+
+
+def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypatch, tmp_path):
     caplog.set_level("INFO", "sagan.export")
     for module in ("onnx", "onnxruntime", "onnxscript"):
         if "SAGAN_REQUIRE_ALL" not in os.environ:
@@ -161,6 +174,8 @@ def test_onnx_and_the_space_make_the_generators_images(bundle, caplog, monkeypat
     session = onnxruntime.InferenceSession(str(path / "generator.onnx"))
     inputs = {"latents": latents.numpy(), "class_labels": labels.numpy()}
     assert np.abs(session.run(None, inputs)[0] - wanted.numpy()).max() < 1e-4
+    SaganGenerator.from_pretrained(path).save_pretrained(tmp_path)
+    assert files_of(tmp_path) == files_of(path), "not all that the card tells of"
     card = (path / "README.md").read_text()
     code = card.partition("With onnxruntime:\n\n```python\n")[2].partition("```")[0]
     monkeypatch.chdir(path)
@@ -200,9 +215,17 @@ def test_a_difference_beyond_the_tolerance_is_an_error(bundle, shared, tmp_path,
         write_program(bundle.load(), tmp_path / "p.pt2", samples=1, tolerance=1e-4)
 
 
-def make(bundle, metrics=None, **changes):
+def make(bundle, metrics=None, sampling=SAMPLING, **changes):
     config = ExportConfig(program=False, **changes)
-    return make_folder(config, bundle, SAMPLING, run.validation_report(), metrics)
+    return make_folder(config, bundle, sampling, run.validation_report(), metrics)
+
+
+def test_the_card_tells_that_its_picture_is_of_truncated_latents(bundle):
+    truncated = make(bundle, sampling=SAMPLING.model_copy(update={"truncation": 1.3}))
+    said = " ".join((truncated.path / "README.md").read_text().split())
+    assert "without components beyond 1.3 standard deviations: fewer odd samples, less" in said
+    assert "`sagan sample FOLDER` draws without truncation unless `--truncation` is given" in said
+    assert "standard deviations" not in (make(bundle).path / "README.md").read_text()
 
 
 def test_without_metrics_the_card_says_so(bundle):

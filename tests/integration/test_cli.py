@@ -1,5 +1,6 @@
 """The command line: what a run prints, how it ends, and the ways to call it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 
 from sagan import cli
+from sagan.explorer import explore
 from tests.fork_server import real_starts
 from tests.integration.conftest import command_in, environment, run_here
+from tests.small_world import small_bundle, small_shards
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,33 @@ def test_explore_names_what_is_missing(project: Path) -> None:
     assert "no generator bundle at" in said
     assert "data/tiny_imagenet64/06_models/generator" in said.replace(" ", "")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_explore_offers_the_projects_shards_only_where_the_generator_makes_such_images(
+    own_project: Path,
+    channels: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    small_bundle(own_project / "data" / "06_models" / "generator", channels=channels)
+    shards = small_shards(tmp_path)
+    record = own_project / "data" / "05_model_input" / "image_shards.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"path": str(shards.path)}))
+    served = {}
+    monkeypatch.setattr(explore, "explore", lambda *_, **options: served.update(options))
+    done = run_here(own_project, "--no-browser", command=cli.explore)
+    assert done.exit_code == 0, done.output
+    assert served["shards"] == (shards.path if channels == 3 else None)
+    said = [line for line in caplog.messages if "samples are offered" in line]
+    assert [line.split(":")[0] for line in said] == [
+        "the project's shards hold images of 16 px and 3 channels, the generator makes 16 px and "
+        "1 channels"
+    ] * (channels == 1)
+    run_here(own_project, "--shards", str(tmp_path), command=cli.explore)
+    assert served["shards"] == tmp_path  # as asked for: the page refuses what does not fit
 
 
 @pytest.mark.parametrize(

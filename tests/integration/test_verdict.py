@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -11,6 +12,7 @@ from sagan.data.validation_status import ValidationFailedError
 from sagan.hooks import ProjectHooks
 from sagan.pipeline_registry import register_pipelines
 from sagan.preflight.pipeline import check_expectations, check_validation_status
+from tests import fabricated_run
 from tests.validation.suites import documents, entry_of, small_config
 
 PIPELINES = register_pipelines()
@@ -45,7 +47,8 @@ def test_a_sound_verdict_on_these_images_opens_the_door(tmp_path: Path, name: st
     [
         (
             SOUND | {"data_hash": "other"},
-            "belongs to another data set.*data_validation,preprocessing$",
+            "belongs to another data set.*data_validation,preprocessing with the same --params as "
+            "before$",
         ),
         (SOUND | {"passed": False, "failures": ["class_count: 3"]}, "failed 1 critical"),
         (SOUND | {"expectations": []}, "has no expectations"),
@@ -194,6 +197,27 @@ def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> No
     monkeypatch.setattr("sys.argv", ["/env/lib/sagan/__main__.py", "run"])
     ProjectHooks().after_pipeline_run({}, PIPELINES["reporting"], catalog)
     assert caplog.messages[-1] == "next: python -m sagan run --pipeline=export"
+
+
+@pytest.mark.parametrize("measured", [None, "ba9876543210", fabricated_run.RUN])
+def test_samples_of_a_measured_generator_are_not_followed_by_measuring_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, measured: str | None
+) -> None:
+    """With the environment's parameters, perhaps, in place of those of a full measurement."""
+    generator = SimpleNamespace(facts=fabricated_run.bundle_config()["facts"])
+    picture = {"type": "sagan.datasets.TextDataset", "filepath": str(tmp_path / "picture.png")}
+    catalog = DataCatalog.from_config({"sample_grid": picture, "attention_maps": picture})
+    catalog["generator_bundle"] = MemoryDataset(generator, copy_mode="assign")
+    if measured is not None:
+        metrics = fabricated_run.metrics()
+        metrics["protocol"]["samples"]["generator"]["fingerprint"]["run"] = measured
+        catalog["metrics"] = MemoryDataset(metrics)
+    caplog.set_level("INFO", "sagan")
+
+    ProjectHooks().after_pipeline_run({}, PIPELINES["sampling"], catalog)
+
+    following = "reporting" if measured == fabricated_run.RUN else "evaluate"
+    assert caplog.messages[-1] == f"next: kedro run --pipeline={following}"
 
 
 def test_no_next_command_reads_what_is_in_memory_only(caplog) -> None:

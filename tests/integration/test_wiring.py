@@ -8,6 +8,7 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 
 import sagan.pipelines
@@ -185,6 +186,20 @@ def test_plugins_see_plain_values_and_nodes_get_their_models() -> None:
     (node,) = (node for node in REGISTERED["sampling"].nodes if "draw_samples" in node.name)
     inputs = {"params:sampling": plain}
     assert hooks.before_node_run(node, inputs) == inputs == {"params:sampling": model}
+
+
+def test_commands_on_every_page_are_of_its_environment() -> None:
+    pages = {
+        name
+        for name, entry in loader("base")["catalog"].items()
+        if entry.get("filepath", "").endswith(".html")
+    }
+    hooks = ProjectHooks()
+    hooks.before_pipeline_run({"env": "mine"}, Pipeline([]), DataCatalog())
+    outputs: dict[str, object] = dict.fromkeys(pages, "kedro explore") | {"metrics": {}}
+    hooks.after_node_run(outputs)
+    assert outputs == dict.fromkeys(pages, "kedro explore --env=mine") | {"metrics": {}}
+    assert len(pages) == 4
 
 
 def test_nodes_that_only_missing_outputs_leaves_out_are_neither_checked_nor_counted(

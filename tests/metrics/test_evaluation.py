@@ -258,8 +258,13 @@ def test_a_generator_of_other_data_is_refused(shards, tmp_path):
 
     with pytest.raises(ValueError, match="2 are in one only: 02_triangle, cat"):
         check_generator(other, shards)
-    with pytest.raises(ValueError, match="with channels: 1, the shards hold 3"):
+    preprocessing = "kedro run --pipelines=preprocessing --params=preprocessing"
+    remedy = f"{preprocessing}.image_size=16,preprocessing.channels=1$"
+    with pytest.raises(ValueError, match=f"with channels: 1, the shards hold 3; .*{remedy}"):
         check_generator(small_bundle(tmp_path / "grey", channels=1), shards)
+    larger = type(shards)(shards.path, shards.index | {"image_size": 64})
+    with pytest.raises(ValueError, match=f"16 px, the shards hold 64 px.*{remedy[:-2]}3$"):
+        check_generator(small_bundle(tmp_path / "again"), larger)
 
 
 def test_random_states_are_left_alone(shards, config, workspace):

@@ -1,12 +1,16 @@
 """The reporting pipeline on an in-memory catalog."""
 
+import re
 from typing import get_type_hints
 
 import pytest
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from sagan.datasets import EvaluationPicturesDataset, JSONDataset
+from sagan.hooks import ProjectHooks
 from sagan.pipelines.reporting.pipeline import create_pipeline
 from sagan.reporting.config import ReportingConfig
 from tests import fabricated_run as run
@@ -18,7 +22,7 @@ class Bundle:
     config = run.bundle_config()
 
 
-def report(metrics: object, pictures: object) -> str:
+def report(metrics: object, pictures: object, hooks: ProjectHooks | None = None) -> str:
     catalog = DataCatalog(
         {
             "validation_report": MemoryDataset(run.validation_report()),
@@ -36,7 +40,10 @@ def report(metrics: object, pictures: object) -> str:
             "report": MemoryDataset(),
         }
     )
-    SequentialRunner().run(create_pipeline(), catalog)
+    manager = _create_hook_manager()
+    if hooks is not None:
+        manager.register(hooks)
+    SequentialRunner().run(create_pipeline(), catalog, hook_manager=manager)
     assert len(catalog["training_curves_plot"].load().data) == 17
     assert catalog["scores"].load()["images_seen"] == run.summary()["images_seen"]
     return catalog["report"].load()
@@ -54,6 +61,19 @@ def test_pipeline_goes_without_metrics_where_the_catalog_lets_it(tmp_path) -> No
         EvaluationPicturesDataset(filepath=str(tmp_path / "pictures.npz"), missing_is_none=True),
     )
     assert "The evaluation has not run" in page
+
+
+def test_commands_on_the_page_are_of_its_environment(tmp_path) -> None:
+    hooks = ProjectHooks()
+    hooks.before_pipeline_run({"env": "mine"}, Pipeline([]), DataCatalog())
+    page = report(
+        JSONDataset(filepath=str(tmp_path / "metrics.json"), missing_is_none=True),
+        EvaluationPicturesDataset(filepath=str(tmp_path / "pictures.npz"), missing_is_none=True),
+        hooks,
+    )
+    assert "`kedro run --pipeline=evaluate --env=mine` measures" in page
+    commands = re.findall(r"kedro (?:run|explore)[^`<]*", page)
+    assert all("--env=mine" in command for command in commands)
 
 
 @pytest.mark.parametrize("node", create_pipeline().nodes, ids=lambda node: node.name)

@@ -105,6 +105,28 @@ def test_going_on_with_other_threads_is_said_and_recorded(
     assert result.summary["fingerprint"]["threads"] == 2
 
 
+def test_a_stopped_run_of_another_precision_is_named(tiny, shards, tmp_path, monkeypatch, caplog):
+    """`auto` means another one on another kind of device: the same command starts afresh there."""
+    with monkeypatch.context() as patch:
+        Stop(patch, steps=2)
+        with pytest.raises(TrainingInterrupted):
+            train(tiny(total_images=12, run_name="first"), shards, tmp_path)
+    (stopped,) = (path.parent.name for path in tmp_path.glob("*/identity.json"))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "identity.json").write_text("{")
+    warning = f"run {stopped}, unfinished at 8 images, differs in its precision alone"
+
+    with caplog.at_level(logging.WARNING):
+        train(tiny(total_images=12, precision="bf16", seed=1), shards, tmp_path)
+        assert warning not in caplog.text
+        train(tiny(total_images=12, precision="bf16"), shards, tmp_path)
+    assert f"{warning}; training.precision=fp32 continues it" in caplog.text
+    caplog.clear()
+    train(tiny(total_images=12), shards, tmp_path)  # which finishes it
+    train(tiny(total_images=12, images_per_pass=2), shards, tmp_path)
+    assert "precision" not in caplog.text
+
+
 # changes of the probability and of LeCam's averages on either side of a stop after two steps
 OVERFITTING = {"interval": 3, "ramp_images": 100, "lecam_weight": 0.3, "lecam_warmup_steps": 1}
 

@@ -70,6 +70,31 @@ def test_a_complete_run_is_not_trained_again(tiny, shards, tmp_path, caplog):
     assert first.journal == second.journal
 
 
+def test_repeating_a_finished_run_leaves_the_record_of_its_training(tiny, shards, tmp_path, caplog):
+    """What the export uses is of the later command."""
+    first = train(tiny(run_name="one"), shards, tmp_path)
+    with caplog.at_level(logging.INFO):
+        again = tiny(threads=2, scoring={"metric": "recall"}, run_name="two", export_raw=True)
+        second = train(again, shards, tmp_path)
+    torch.set_num_threads(1)
+
+    assert "other conditions" not in caplog.text
+    assert second.journal == first.journal
+    assert first.summary["fingerprint"]["threads"] == 1
+    changed = {"run_name": "two"}
+    fingerprint = first.summary["fingerprint"] | changed
+    parameters = first.summary["parameters"] | changed | {"export_raw": True}
+    assert second.summary == first.summary | {"fingerprint": fingerprint, "parameters": parameters}
+    assert second.bundle.facts["fingerprint"] == fingerprint
+
+
+def test_a_damaged_summary_is_written_anew(tiny, shards, tmp_path):
+    summary = train(tiny(), shards, tmp_path).summary
+    path = tmp_path / summary["fingerprint"]["run"] / "summary.json"
+    path.write_text(path.read_text()[:-40])
+    assert train(tiny(), shards, tmp_path).summary == summary
+
+
 def test_what_follows_the_last_step_is_told(tiny, shards, tmp_path, caplog):
     """On one core its forward passes can take longer than a short training."""
     with caplog.at_level(logging.INFO):

@@ -167,6 +167,19 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
     assert (target / "globals.yml").read_text() == "data_root: data/photos\n"
 
 
+def test_what_all_trials_had_and_is_not_adopted_is_told(project, capsys):
+    """Such as the batch-norm statistics that an adopted average needs; the budget is the user's."""
+    study = {"training": {"total_images": 8, "batch_size": 7, "standing_batches": 100}}
+    (project / "conf/photos/parameters_tuning.yml").write_text(yaml.safe_dump({"tuning": study}))
+    words = ["--conf", str(project / "conf"), "--env", "photos", "--as", "photos_tuned"]
+    assert adopt(words) == 0
+    _, heading, said = capsys.readouterr().out.partition("not adopted, set for all trials")
+    assert heading
+    assert said.splitlines()[1] == "  training.standing_batches: null -> 100"
+    assert "total_images" not in said
+    assert "batch_size" not in said  # as the environment has it
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

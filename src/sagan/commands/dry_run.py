@@ -155,7 +155,7 @@ def _sizes(config: TrainingConfig, sizes: dict[str, Any]) -> dict[str, str]:
 def _measured_rate(config: TrainingConfig, runs: Path, image_size: int | None) -> float | None:
     """Images per second of the last run with this model and batch; None where there is none."""
     same = {"model", "batch_size", "discriminator_steps", "precision"}
-    wanted = config.model_dump(mode="json", include=same)
+    wanted = config.resolved().model_dump(mode="json", include=same)
     found = sorted(runs.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
     for journal in reversed(found):
         try:

@@ -2,12 +2,16 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sagan.bundle.description import require_bundle
+from sagan.bundle.description import CONFIG, parse_description, read_bundle_config, require_bundle
 from sagan.commands.group import Command, path_option
 from sagan.completion.config import CompletionConfig
+
+if TYPE_CHECKING:
+    from sagan.data.shards.store import ShardStore
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +61,7 @@ def explore(
     completion = None
     if bundle is None:
         bundle, own_shards, own_encoders, completion = _trained(env)
-        shards, encoders = shards or own_shards, encoders or own_encoders
+        shards, encoders = shards or _offered(own_shards, bundle), encoders or own_encoders
     for path in filter(None, (bundle, compare)):
         require_bundle(path)  # before Gradio and PyTorch are loaded
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
@@ -77,13 +81,27 @@ def explore(
     )
 
 
-def _trained(env: str) -> tuple[Path, Path | None, Path, CompletionConfig]:
-    """Folders of bundle, shards (None: without validation images) and encoders; how to complete."""
+def _offered(shards: "ShardStore | None", bundle: Path) -> Path | None:
+    """The project's shards, where they have validation images like the generator's."""
+    if shards is None or "val" not in shards.splits:
+        return None
+    made = parse_description(read_bundle_config(bundle), bundle / CONFIG)
+    if (shards.image_size, shards.image_channels) == (made.image_size, made.channels):
+        return shards.path
+    logger.info(
+        "the project's shards hold images of %d px and %d channels, the generator makes %d px and "
+        "%d channels: its samples are offered for completion, not validation images",
+        *(shards.image_size, shards.image_channels, made.image_size, made.channels),
+    )
+    return None
+
+
+def _trained(env: str) -> "tuple[Path, ShardStore | None, Path, CompletionConfig]":
+    """Folder of the bundle, shards if there are any, folder of encoders; how to complete."""
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
 
-    from sagan.data.shards.store import ShardStore
     from sagan.datasets.base import FileDataset, unwrapped
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
@@ -98,6 +116,5 @@ def _trained(env: str) -> tuple[Path, Path | None, Path, CompletionConfig]:
         shards: ShardStore | None = None
         if catalog.exists("image_shards"):
             shards = catalog.load("image_shards")
-        offered = shards.path if shards and "val" in shards.splits else None
         completion = CompletionConfig.model_validate(catalog.load("params:completion"))
-        return bundle, offered, Path(catalog.load("encoders_workspace")), completion
+        return bundle, shards, Path(catalog.load("encoders_workspace")), completion

@@ -6,7 +6,6 @@ with `--verbose`.
 
 import logging
 import os
-import re
 import traceback
 from copy import copy
 from pathlib import Path
@@ -32,6 +31,7 @@ from sagan.commands.run_options import (
 from sagan.common.addresses import mask_secrets
 from sagan.common.terminal import (
     guard_log,
+    in_environment,
     log_handlers,
     shorten_paths,
     tell_of_slow_imports,
@@ -69,14 +69,6 @@ def run_or_explain(verbose: bool, dry_run: bool, **options: Any) -> dict[str, An
         message = in_environment(explain(error), options.get("env"))
         raise click.ClickException(shorten_paths(with_own_program(message))) from None
     return result
-
-
-def in_environment(message: str, env: str | None) -> str:
-    """A message whose commands are of the environment that was asked for."""
-    if not env:
-        return message
-    message = message.replace(", with the same --env if any,", "")
-    return re.sub(r"kedro run --pipelines?=[\w,]*\w(?! --env)\b", rf"\g<0> --env={env}", message)
 
 
 class DryRunner(SequentialRunner):  # type: ignore[misc]

@@ -19,10 +19,14 @@ def adopt(*, env: str | None, name: str, best: Path | None, conf: Path, force: b
     from sagan.common.files import display_path
     from sagan.tuning.adopt import adopt as write_environment
 
-    target, changes = write_environment(conf, env, name, best, force=force)
+    target, changes, left = write_environment(conf, env, name, best, force=force)
     for line in changes:
         click.echo(f"  {line}")
     click.echo(f"{display_path(target)} written")
+    if left:
+        click.echo("not adopted, set for all trials by tuning.training:")
+    for line in left:
+        click.echo(f"  {line}")
     click.echo(f"next: {own_program() or 'kedro'} run --pipeline=train --env={name}")
 
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,6 +29,15 @@ def with_own_program(message: str) -> str:
     """A message whose commands `kedro run` are of the program that was started."""
     ours = own_program()
     return message if ours is None else message.replace("kedro run", f"{ours} run")
+
+
+def in_environment(text: str, env: str | None) -> str:
+    """A message or page whose commands are of Kedro's environment `env`; None: the default one."""
+    if not env:
+        return text
+    text = text.replace(", with the same --env if any,", "")
+    commands = r"kedro (?:run --pipelines?=[\w,]*\w|explore)(?! --env)\b"
+    return re.sub(commands, rf"\g<0> --env={env}", text)
 
 
 def shorten_paths(text: str) -> str:

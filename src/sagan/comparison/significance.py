@@ -1,19 +1,55 @@
 """Significance of differences between variants over seeds, with sentences that state it."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from sagan.comparison.transforms import transform_for
 from sagan.metrics.scores.metric_info import lower_is_better
 
 LEVEL = 0.05  # family-wise error over all variants of one score
 _AS_REAL = {"diversity_mean", "diversity_min"}  # 1 for real images, more for noise
 
 BETTER, WORSE, SAME, UNKNOWN = "better", "worse", "within noise", "too few seeds"
+
+
+class Transform(NamedTuple):
+    """A variance-stabilising function of a score, its inverse, and the name of the mean under it.
+
+    Means and t-tests over seeds are computed under it.
+    """
+
+    forward: Callable[[float], float]
+    inverse: Callable[[float], float]
+    mean_name: str
+
+
+def _arcsine(proportion: float) -> float:
+    return math.asin(math.sqrt(min(max(proportion, 0.0), 1.0)))
+
+
+def _inverse_arcsine(angle: float) -> float:
+    return math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2
+
+
+_IDENTITY = Transform(float, float, "mean")
+# proportions vary less near 0 and 1
+_ARCSINE = Transform(_arcsine, _inverse_arcsine, "mean of arcsines")
+# a distance's spread grows with the distance: 5 +- 1 is as much noise as 30 +- 6
+_LOGARITHM = Transform(math.log, math.exp, "geometric mean")
+_PROPORTIONS = {"recognised", "precision", "recall", "coverage", "classes_hit"}
+_DISTANCES = {"fid", "fd_classifier", "fd_rotation"}
+_DISTANCES |= {f"intra_{name}" for name in _DISTANCES}
+
+
+def transform_for(metric: str, values: list[float]) -> Transform:
+    """Logarithm for Fréchet distances, arcsine for proportions, else the identity."""
+    if metric in _DISTANCES and min(values) > 0:
+        return _LOGARITHM
+    return _ARCSINE if metric in _PROPORTIONS else _IDENTITY
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sagan.comparison.result_store import RunResult
-from sagan.comparison.transforms import transform_for
+from sagan.comparison.significance import transform_for
 from sagan.metrics.scores.intervals import repeated_interval
 
 DISTANCES = ("fid", "fd_classifier", "fd_rotation")

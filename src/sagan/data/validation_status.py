@@ -8,6 +8,7 @@ from typing import Any
 
 from sagan.common.text import visible
 
+SAME_PARAMETERS = "with the same --params as before"  # or shards get the files' image size
 EMPTY_TABLE = "an empty table"  # what was found if no image is left to check
 
 
@@ -29,7 +30,8 @@ def require_passed_validation(
     Raises:
         ValidationFailedError: if it is of another data set, checked nothing, or did not pass.
     """
-    again = f"{consequence}; run kedro run --pipelines={pipelines}"
+    run = f"kedro run --pipelines={pipelines} {SAME_PARAMETERS}"
+    again = f"{consequence}; run {run}"
     if not isinstance(report, Mapping):
         raise ValidationFailedError(f"the validation report is empty: {again}")
     expected = report.get("data_hash")

@@ -5,13 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, Version
 from kedro.io.core import VersionNotFoundError, get_filepath_str, get_protocol_and_path
 
 from sagan.common.addresses import is_address, mask_secrets
 from sagan.common.files import display_path, replacing_file
+
+DATA_REMEDY = (
+    "`kedro run --pipelines=acquisition,data_validation,preprocessing`, with the same --env if "
+    "any, runs them in order, up to the shards"
+)
 
 
 def require_local(filepath: str, kind: str) -> None:
@@ -77,6 +82,12 @@ class LocalDataset(AbstractDataset[Any, Any]):  # type: ignore[misc]
 
 class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     """A file or folder of this disk or at an address of fsspec, with Kedro's versions if asked."""
+
+    REMEDY: ClassVar[str] = (
+        "`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
+        "up to the samples"
+    )
+    """What makes a missing artefact; of images and shards no training, which would take days."""
 
     _init_args: dict[str, Any]  # which Kedro keeps
 
@@ -202,8 +213,7 @@ class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
         if self._version is None or not (kept := self._versions()):
             return FileNotFoundError(
                 f"{self.location()} does not exist: the pipeline that writes it has not run yet "
-                "(`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
-                "up to the samples)"
+                f"({self.REMEDY})"
             )
         return FileNotFoundError(
             f"{self.location()} does not exist; versions of it: {', '.join(kept[:5])}"

@@ -18,13 +18,14 @@ from kedro_datasets._typing import JSONPreview
 
 from sagan.common.files import restore_folder
 from sagan.common.results import replace_folder
-from sagan.datasets.base import FileDataset, LocalDataset, require_local
+from sagan.datasets.base import DATA_REMEDY, FileDataset, LocalDataset, require_local
 from sagan.datasets.text_datasets import JSONDataset, json_preview, parse_json
 
 
 class HandleDataset(JSONDataset):
     """A handle as JSON: `path` (relative inside the project, else absolute) and its facts."""
 
+    REMEDY = DATA_REMEDY
     HANDLE: ClassVar[str]
     """Import path of the class with `open(path)`; imported on use, since it may import torch."""
 

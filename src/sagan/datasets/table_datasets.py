@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kedro_datasets._typing import TablePreview
 
 from sagan.datasets.atomic_dataset import UTF8, AtomicDataset
+from sagan.datasets.base import DATA_REMEDY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,9 @@ class CSVDataset(AtomicDataset):
 
 
 class ParquetDataset(AtomicDataset):
-    """A table as Parquet."""
+    """A table as Parquet, in this project a manifest of images."""
 
+    REMEDY = DATA_REMEDY
     DATASET: ClassVar = {"type": "pandas.ParquetDataset", "save_args": {"index": False}}
 
     def preview(self, nrows: int = 20) -> TablePreview:

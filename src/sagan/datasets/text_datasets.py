@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from sagan.datasets.atomic_dataset import REMAKE, UTF8, AtomicDataset
+from sagan.datasets.base import DATA_REMEDY
 
 _PREVIEW_CHARACTERS = 20_000  # a graph viewer's side panel, not an editor
 
@@ -50,6 +51,8 @@ class JSONDataset(AtomicDataset):
 
 class ValidationReportDataset(JSONDataset):
     """The validation report; Kedro-Viz shows a line per expectation, failed ones first."""
+
+    REMEDY = DATA_REMEDY
 
     def preview(self) -> TablePreview:
         """The validation status, then what was expected and what was found, for Kedro-Viz."""

@@ -67,7 +67,9 @@ class Completer:
         if shards is not None and (shards.image_size, shards.image_channels) != wanted:
             raise ValueError(
                 f"{shards.path}: images of {shards.image_size} px and {shards.image_channels} "
-                f"channels, the generator makes {wanted[0]} px and {wanted[1]} channels"
+                f"channels, the generator makes {wanted[0]} px and {wanted[1]} channels; leave "
+                "--shards out, or name shards like its images "
+                f"(`sagan data IMAGES --out DIR --image-size {wanted[0]} --channels {wanted[1]}`)"
             )
         if shards is not None and SPLIT not in shards.splits:
             raise ValueError(f"{shards.path}: there are no validation images to complete")

@@ -54,6 +54,7 @@ def model_card(
     program: Json | None,
     *,
     onnx: Json | None = None,
+    truncation: float | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -64,6 +65,7 @@ def model_card(
         metrics: Of the evaluation; None: nothing was measured, and the card says so.
         program: As `write_program` returns it; None: no program was made.
         onnx: As `write_onnx` returns it; None: no such file was made.
+        truncation: Of the picture's latents [standard deviations]; None: none.
 
     Raises:
         MismatchedMetricsError: When the metrics are another generator's.
@@ -93,6 +95,7 @@ def model_card(
         warnings=(metrics or {}).get("warnings", []),
         program=program,
         onnx=onnx,
+        truncation=truncation,
     )
 
 

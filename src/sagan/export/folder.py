@@ -91,7 +91,15 @@ def make_folder(
     sampling = sampling.model_copy(update={"device": "auto"})  # this machine may have no GPU
     grid = draw_series_grid(draw_series(bundle, sampling), bundle, sampling)
     Image.fromarray(grid).save(path / "sample_grid.png", optimize=True)
-    card = model_card(config, GeneratorBundle.open(path), validation, metrics, program, onnx=onnx)
+    card = model_card(
+        config,
+        GeneratorBundle.open(path),
+        validation,
+        metrics,
+        program,
+        onnx=onnx,
+        truncation=grid.truncation,
+    )
     (path / "README.md").write_text(card, encoding="utf-8")
     return ExportFolder(path, temporary)
 

@@ -86,16 +86,20 @@ def check_generator(bundle: GeneratorBundle, shards: ShardStore) -> None:
     Raises:
         ValueError: if they differ.
     """
-    if bundle.image_size != shards.image_size:
+    size, channels = bundle.image_size, bundle.image_channels
+    remedy = (
+        "make shards like its images: kedro run --pipelines=preprocessing "
+        f"--params=preprocessing.image_size={size},preprocessing.channels={channels}"
+    )
+    if size != shards.image_size:
         raise ValueError(
-            f"the generator makes images of {bundle.image_size} px, the shards hold "
-            f"{shards.image_size} px: compare at one size"
+            f"the generator makes images of {size} px, the shards hold {shards.image_size} px: "
+            f"compare at one size; {remedy}"
         )
-    if bundle.image_channels != shards.image_channels:
+    if channels != shards.image_channels:
         raise ValueError(
-            f"the generator makes images with channels: {bundle.image_channels}, the shards hold "
-            f"{shards.image_channels}: make shards with preprocessing.channels: "
-            f"{bundle.image_channels}"
+            f"the generator makes images with channels: {channels}, the shards hold "
+            f"{shards.image_channels}; {remedy}"
         )
     if bundle.class_names != shards.class_names:
         differing = sorted(set(bundle.class_names) ^ set(shards.class_names))

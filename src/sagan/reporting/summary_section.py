@@ -66,9 +66,15 @@ def real_scores(metrics: Facts) -> dict[str, float]:
 
 
 def scores(summary: Facts, metrics: Facts | None) -> dict[str, float]:
-    """Scores and costs of the run, for a table with one row per run."""
+    """Scores and costs of the run, for a table with one row per run; no scores of another run."""
     cost = {name: summary[name] for name in ("images_seen", "train_seconds", "images_per_second")}
-    return dict(score_items(metrics or {})) | cost
+    found = metrics if metrics and of_one_run(summary, measured_generator(metrics)) else {}
+    return dict(score_items(found)) | cost
+
+
+def of_one_run(one: Facts, other: Facts) -> bool:
+    """Whether two records are of one training, as far as both say of which they are."""
+    return len({name for record in (one, other) if (name := _run_name(record))}) < 2
 
 
 def warnings(
@@ -157,10 +163,10 @@ def _mixed_runs(bundle: Facts, summary: Facts, metrics: Facts) -> Iterator[str]:
     """A sentence for each artefact of another training."""
     made_by = _run_name(bundle.get("facts", {}))
     measured = measured_generator(metrics)
-    for name, run in (("summary and curves", _run_name(summary)), ("metrics", _run_name(measured))):
-        if made_by and run and run != made_by:
+    for name, record in (("summary and curves", summary), ("metrics", measured)):
+        if not of_one_run(bundle.get("facts", {}), record):
             yield (
-                f"The generator is of run {made_by}, the {name} of run {run}: "
+                f"The generator is of run {made_by}, the {name} of run {_run_name(record)}: "
                 "this page mixes two trainings. Run the pipelines after training again."
             )
 

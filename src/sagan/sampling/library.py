@@ -19,6 +19,11 @@ from sagan.sampling.latents import sample_latents
 from sagan.sampling.requests import parse_classes
 
 CARD = "README.md"
+# what the card of an exported folder shows, or tells the use of, beside the bundle
+_OF_CARD = (
+    *("sample_grid.png", "metrics.json"),
+    *("generator.pt2", "program.json", "generator.onnx", "space"),
+)
 
 
 class SaganGenerator(ModelHubMixin, library_name="sagan", tags=["gan"]):
@@ -118,10 +123,16 @@ class SaganGenerator(ModelHubMixin, library_name="sagan", tags=["gan"]):
         return made
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write the bundle, and its model card where it has one."""
+        """Write the bundle; of an exported folder the model card and all that it is about too."""
         self.bundle.copy_to(save_directory, raw=True)
-        if (self.bundle.path / CARD).is_file():
-            shutil.copy(self.bundle.path / CARD, save_directory / CARD)
+        if not (self.bundle.path / CARD).is_file():
+            return
+        for name in (CARD, *_OF_CARD):
+            source, target = self.bundle.path / name, save_directory / name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            elif source.is_file():
+                shutil.copy(source, target)
 
     @classmethod
     def from_pretrained(  # noqa: D417 - options are told in the text

@@ -18,6 +18,7 @@ from sagan.training.core.state import TrainingState
 from sagan.training.monitor.scoring import Score, scores_in
 from sagan.training.store.checkpoints import CheckpointError, CheckpointStore
 from sagan.training.store.export import export_generator
+from sagan.training.store.identity import git_commit
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.runs import SUMMARY
 from sagan.training.store.start import start_in
@@ -25,6 +26,7 @@ from sagan.training.store.start import start_in
 logger = logging.getLogger(__name__)
 
 BUNDLE = "generator"
+_OF_THE_EXPORT = ("export", "export_raw", "run_name")  # parameters
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,28 @@ def write_summary(
     config: TrainingConfig,
     *,
     journal: Sequence[Record],
-    fingerprint: dict[str, Any],
-) -> None:
-    """Write the summary of a run."""
+    made_on: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the summary of a run.
+
+    Where an earlier command had finished the training, what it recorded stays, and only what the
+    export uses is of this one.
+
+    Args:
+        run: its folder.
+        state: at its end.
+        config: its parameters now.
+        journal: its records.
+        made_on: precision, data and environment.
+
+    Returns:
+        The run's fingerprint.
+    """
+    now = config.resolved().model_dump(mode="json")
+    before = _finished_before(run, state)
+    named = {"run": run.name} | ({"run_name": config.run_name} if config.run_name else {})
+    recorded = before.get("fingerprint", {"git_commit": git_commit(), **made_on})
+    fingerprint = named | {k: v for k, v in recorded.items() if k not in {"run", "run_name"}}
     summary = {
         "images_seen": state.images_seen,
         "steps": state.images_seen // images_per_step(config),
@@ -69,12 +90,22 @@ def write_summary(
         "label_sampling": config.label_sampling,
         "warnings": sum(record.get("event") == "warning" for record in journal),
         "device": next(state.generator.parameters()).device.type,
-        "parameters": config.resolved().model_dump(mode="json"),
+        "parameters": before.get("parameters", now) | {name: now[name] for name in _OF_THE_EXPORT},
         "fingerprint": fingerprint,
         **start_in(journal),
     }
     with replacing_file(run / SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return fingerprint
+
+
+def _finished_before(run: Path, state: TrainingState) -> dict[str, Any]:
+    """The summary that an earlier command wrote at the end of the training; empty: none did."""
+    try:
+        found = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # ValueError: damaged, and written anew
+        return {}
+    return found if found["images_seen"] == state.images_seen else {}
 
 
 def export_chosen(

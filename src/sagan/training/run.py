@@ -22,9 +22,10 @@ from sagan.training.monitor.observer import Observer
 from sagan.training.monitor.scoring import OnScore, Scorer, is_scored, scores_in
 from sagan.training.results import export_chosen, write_summary
 from sagan.training.store.checkpoints import CheckpointStore
-from sagan.training.store.identity import environment, git_commit, identity_hash, run_identity
+from sagan.training.store.identity import environment, identity_hash, run_identity
 from sagan.training.store.journal import JOURNAL, Journal, Record
 from sagan.training.store.resume import load_resume_state, write_identity
+from sagan.training.store.runs import log_other_precision
 from sagan.training.store.start import start_from_model, start_in
 from sagan.training.torch_errors import reworded_torch_errors
 
@@ -111,8 +112,10 @@ class _Run:
             self._log_start(fresh=saved is None)
             if started is not None:
                 self.journal.append(started)
-            if saved is not None:
+            if saved is not None and self.state.images_seen < self.config.total_images:
                 self._log_changed_environment(saved["environment"])
+            elif saved is not None:  # nothing is left to compute here
+                self.environment = saved["environment"]
             if self.on_score is not None:
                 for score in scores_in(self.journal.read()):
                     self.on_score(score)
@@ -134,6 +137,7 @@ class _Run:
         if fresh:
             named = f" ({self.config.run_name})" if self.config.run_name else ""
             logger.info("run %s%s starts on %s", self.name, named, self.context.device)
+            log_other_precision(self.runs_dir, self.identity)
             if self.config.freeze_discriminator_layers and self.config.start_from is None:
                 logger.warning(
                     "training.freeze_discriminator_layers keeps layers at new random weights, as "
@@ -275,16 +279,11 @@ class _Run:
 
     def export(self) -> None:
         """Export the generator and write the summary."""
-        fingerprint = {
-            "run": self.name,
-            **({"run_name": self.config.run_name} if self.config.run_name else {}),
-            "git_commit": git_commit(),
-            "precision": self.config.resolved().precision,
-            "data_hash": self.shards.data_hash,
-            **self.environment,
-        }
-        journal = self.journal.read()
-        write_summary(self.path, self.state, self.config, journal=journal, fingerprint=fingerprint)
+        journal, precision = self.journal.read(), self.config.resolved().precision
+        made_on = {"precision": precision, "data_hash": self.shards.data_hash, **self.environment}
+        fingerprint = write_summary(
+            self.path, self.state, self.config, journal=journal, made_on=made_on
+        )
         with sync_batch_norm_disabled():  # the other processes wait elsewhere
             export_chosen(
                 self.path,

@@ -10,12 +10,12 @@ from sagan.common.files import replacing_file
 from sagan.common.schema import deep_merge, differences, unknown_key
 
 BEST = Path("08_reporting/best_parameters.yml")
-FILE = "parameters_training.yml"
+FILE, STUDY_FILE = "parameters_training.yml", "parameters_tuning.yml"
 
 
 def adopt(
     conf: Path, tuned_env: str | None, name: str, best: Path | None, *, force: bool
-) -> tuple[Path, list[str]]:
+) -> tuple[Path, list[str], list[str]]:
     """Write an environment: the tuned one's files, with the best parameters merged into them.
 
     Args:
@@ -26,7 +26,8 @@ def adopt(
         force: Replace the training parameters that the environment has.
 
     Returns:
-        The file written, and one line per changed parameter.
+        The file written, one line per changed parameter, and one per parameter that the study's
+        files set for all trials and that is not adopted, but for the budget.
 
     Raises:
         ValueError: If the environment exists already, or cannot be the target.
@@ -66,7 +67,11 @@ def adopt(
     with replacing_file(target) as temporary:
         text = header + yaml.safe_dump(laid, sort_keys=False, default_flow_style=None)
         temporary.write_text(text, encoding="utf-8")
-    return target, differences(before, deep_merge(before, tuned))
+    after = deep_merge(before, tuned)
+    study = deep_merge(_read(base / STUDY_FILE), _read(source / STUDY_FILE)).get("tuning", {})
+    of_trials = {k: v for k, v in study.get("training", {}).items() if k != "total_images"}
+    left = differences(after, deep_merge(after, {"training": of_trials}))
+    return target, differences(before, after), left
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sagan.common.files import file_sha256, json_sha256
 from sagan.common.naming import short_names
 from sagan.data.parallel import ordered_map
 from sagan.data.shards.checksum_cache import ChecksumCache
+from sagan.data.validation_status import SAME_PARAMETERS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ _MADE_OF = (
     *("data_hash", "image_size", "resizer", "versions"),
     *("orientation", "white_level", "fit", "pad_colour", "channels"),
 )
-REMEDY = "run preprocessing again: kedro run --pipelines=preprocessing"
+REMEDY = f"run preprocessing again: kedro run --pipelines=preprocessing {SAME_PARAMETERS}"
 
 
 class ArrayFile(NamedTuple):

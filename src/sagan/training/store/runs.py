@@ -9,9 +9,10 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sagan.common.files import display_path
-from sagan.training.store.resume import IDENTITY
+from sagan.training.store.resume import IDENTITY, read_identity
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,37 @@ def runs_in(workspace: Path) -> list[Run]:
     """All runs of a workspace, the last modified first."""
     found = [_read_run(path.parent) for path in workspace.glob(f"*/{IDENTITY}")]
     return sorted((run for run in found if run), key=lambda run: (-run.used, run.name))
+
+
+def log_other_precision(workspace: Path, identity: dict[str, Any]) -> None:
+    """Log which unfinished runs differ from a new one in precision alone.
+
+    `precision: auto` means another one on another kind of device, and so another run.
+
+    Args:
+        workspace: folder of all runs.
+        identity: of the new run.
+    """
+
+    def but_precision(one: dict[str, Any]) -> dict[str, Any]:
+        parameters = {k: v for k, v in one["parameters"].items() if k != "precision"}
+        return {k: v for k, v in one.items() if k != "run_name"} | {"parameters": parameters}
+
+    for run in runs_in(workspace):
+        if run.complete or not run.images_seen:
+            continue
+        try:
+            other = read_identity(run.path)
+        except ValueError:  # damaged, which resuming that run reports
+            continue
+        if other is not None and but_precision(other) == but_precision(identity):
+            logger.warning(
+                "run %s, unfinished at %s images, differs in its precision alone; "
+                "training.precision=%s continues it",
+                run.name,
+                f"{run.images_seen:,}",
+                other["parameters"]["precision"],
+            )
 
 
 def _read_run(folder: Path) -> Run | None:
