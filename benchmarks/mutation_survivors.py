@@ -127,4 +127,16 @@ EXPLAINED: dict[str, str] = {
     "rows = max(1, (_CHUNK_BYTES * (target[0].numel() * 4)))": "the size of a part: speed, not the values",
     "models/ops/kernels.py: rows = max(1, _CHUNK_BYTES // (target[0].numel() * 4)) -> "
     "rows = max(1, _CHUNK_BYTES // (target[0].numel() * (5)))": "the size of a part: speed, not the values",
+    "metrics/scores/distances.py: ROWS, COLUMNS = 1024, 8192  # of a block: 64 MiB in float64 -> "
+    "ROWS, COLUMNS = (1025), 8192  # of a block: 64 MiB in float64": "the size of a block: speed and memory, not the distances",
+    "metrics/scores/distances.py: ROWS, COLUMNS = 1024, 8192  # of a block: 64 MiB in float64 -> "
+    "ROWS, COLUMNS = 1024, (8193)  # of a block: 64 MiB in float64": "the size of a block: speed and memory, not the distances",
+    'metrics/scores/distances.py: with progress_bar(what, len(first), "rows", leave=False) as bar: -> '
+    'with progress_bar(what, len(first), "rows", leave=(True)) as bar:': "whether a finished bar stays on the terminal: not the distances",
+    "metrics/scores/distances.py: indices = torch.zeros((count, k), dtype=torch.int64, device=device) -> "
+    "indices = (torch.ones((count, k), dtype=torch.int64, device=device))": "the base has at least k vectors, so that all of them are replaced",
+    "metrics/scores/distances.py: return squared.masked_fill_(squared <= ROUNDING * lengths, 0) -> "
+    "return squared.masked_fill_((squared < ROUNDING * lengths), 0)": "a tie of two floats that rounding decides, or 0 that becomes 0",
+    "metrics/scores/distances.py: if first < last: -> "
+    "if (first <= last):": "of no shared vectors none is set",
 }

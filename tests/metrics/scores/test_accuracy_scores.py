@@ -73,7 +73,8 @@ def test_is_the_same_again_and_moves_no_random_state(score, shards):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_too_few_are_refused(score, shards):
+def test_two_are_enough_and_fewer_are_refused(score, shards):
     images, labels = real(shards)
+    assert score(images[:2], labels[:2])["generated_images"] == 2
     with pytest.raises(ValueError, match="at least 2 samples, got 1"):
         score(images[:1], labels[:1])
