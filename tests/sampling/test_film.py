@@ -1,9 +1,24 @@
-"""Films, by the command that makes them."""
+"""Films: by the command that makes them, and their frames."""
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from sagan.sampling import drawing
+from sagan.sampling.attention_maps import (
+    QUERY_COLOURS,
+    choose_query_points,
+    generate_with_attention,
+    heat_tile,
+    mark_point,
+)
+from sagan.sampling.config import FilmConfig
+from sagan.sampling.film import check_film, film_grid, shares, write_film
+from sagan.sampling.generate import generate
+from sagan.sampling.grids import class_grid, grid_bytes
+from sagan.sampling.interpolation import blended_classes, circle, interpolate, truncate
+from sagan.sampling.latents import sample_latents
 from tests.program import program
 from tests.small_world import small_bundle
 
@@ -118,3 +133,152 @@ def test_frames_beyond_the_format_are_refused(bundle, tmp_path, capsys):
     words = ["--interpolate", "latents", "--frames", "2", "--tile", "9000", "--film-format"]
     assert film(bundle, tmp_path, *words, "webp", classes="0") == 1
     assert "webp has at most 16383" in capsys.readouterr().err
+
+
+def drawn_film(bundle, latents, labels, **changes) -> list[np.ndarray]:
+    """Its frames as `film_grid` draws them, samples at twice their size."""
+    options = {"tile_px": 32, "batch_size": 64, "device": torch.device("cpu")}
+    config = FilmConfig(**changes)
+    names = list(bundle.class_names)
+    return [*film_grid(bundle.load(), latents, torch.tensor(labels), names, config, **options)]
+
+
+def page(bundle, latents, labels, *, names=None, others=None, share=0.0) -> np.ndarray:
+    """The grid of latents, of classes that may be on the way to others."""
+    generator = bundle.load()
+    with blended_classes(generator, torch.tensor(others or range(bundle.num_classes)), share):
+        images = torch.cat([*generate(generator, latents, torch.tensor(labels), 64)])
+    return class_grid(images.numpy(), np.array(labels), names or list(bundle.class_names), 32)
+
+
+@pytest.mark.parametrize("kind", ["latents", "circle"])
+def test_samples_move_to_the_next_of_their_class_and_the_last_to_the_first(bundle, kind):
+    labels, nexts = [2, 0, 2, 2, 0], [2, 4, 3, 0, 1]
+    latents = sample_latents(5, bundle.latent_dim, 0)
+    path = interpolate if kind == "latents" else circle
+
+    shown = drawn_film(bundle, latents, labels, interpolate=kind, frames=4)
+
+    for frame, share in zip(shown, shares(FilmConfig(interpolate=kind, frames=4)), strict=True):
+        expected = page(bundle, path(latents, latents[nexts], share), labels)
+        assert np.array_equal(frame, expected)
+
+
+def test_classes_become_the_next_in_order_of_appearance(tmp_path):
+    names = ("one", "two", "three", "four", "five")
+    bundle = small_bundle(tmp_path / "five", distinct=True, class_names=names)
+    labels, others = [3, 0, 2], [2, 1, 3, 0, 4]
+    latents = sample_latents(3, bundle.latent_dim, 0)
+    titles = ["one to three", "two to two", "three to four", "four to one", "five to five"]
+
+    shown = drawn_film(bundle, latents, labels, interpolate="classes", frames=4)
+
+    for frame, share in zip(shown, (0.0, 0.5, 1.0, 0.5), strict=True):
+        assert np.array_equal(
+            frame, page(bundle, latents, labels, names=titles, others=others, share=share)
+        )
+
+
+def test_the_truncation_falls_evenly_in_its_logarithm_and_is_told_below(bundle):
+    latents, labels = sample_latents(2, bundle.latent_dim, 0), [0, 1]
+
+    shown = drawn_film(bundle, latents, labels, interpolate="truncation", frames=4)
+
+    for frame, truncation in zip(shown, (3.0, 0.3**0.5, 0.1, 0.3**0.5), strict=True):
+        grid = page(bundle, truncate(latents, truncation), labels)
+        assert np.array_equal(frame[:-24], grid)
+        line, pen = drawing.blank(grid.shape[1], 24)
+        told = f"truncation {truncation:.2f}"
+        pen.text((grid.shape[1] // 2, 0), told, drawing.INK, drawing.font(14), anchor="mt")
+        assert np.array_equal(frame[-24:], line)
+
+
+def test_maps_are_those_of_the_point_of_the_first_frame(tmp_path):
+    """More samples than are computed together; each layer's map of the query under the point."""
+    bundle = small_bundle(tmp_path / "two", attention=(8, 16))
+    labels = [0] * 9 + [1] * 2
+    latents = sample_latents(11, bundle.latent_dim, 0)
+    nexts = [*range(1, 9), 0, 10, 9]
+    points = []
+
+    shown = drawn_film(bundle, latents, labels, frames=3, attention=True)
+
+    for frame, share in zip(shown, shares(FilmConfig(frames=3)), strict=True):
+        moved = interpolate(latents, latents[nexts], share)
+        images, maps = generate_with_attention(bundle.load(), moved, torch.tensor(labels))
+        points = points or [choose_query_points(image, 1)[0] for image in images]
+        tiles = []
+        for i, (image, (row, column)) in enumerate(zip(images, points, strict=True)):
+            sample = drawing.enlarge(image, 2)
+            queries = (row // 2 * 8 + column // 2, row * 16 + column)  # at 8 px and at 16
+            heats = [
+                heat_tile(sample, maps[r][i, q]) for r, q in zip((8, 16), queries, strict=True)
+            ]
+            for tile in (sample, *heats):
+                mark_point(tile, (2 * column + 1, 2 * row + 1), QUERY_COLOURS[0])
+                tiles.append(np.asarray(tile).transpose(2, 0, 1))
+        grid = class_grid(np.stack(tiles), np.repeat(labels, 3), bundle.class_names, 32)
+        assert np.array_equal(frame, grid)
+
+
+@pytest.mark.parametrize(
+    ("kind", "once", "expected"),
+    [
+        ("latents", False, [0, 0.5, 1, 0.5]),
+        ("classes", True, [0, 0.25, 0.75, 1]),
+        ("circle", False, [0, 0.25, 0.5, 0.75]),
+        ("circle", True, [0, 1 / 3, 2 / 3, 1]),
+    ],
+)
+def test_the_way_of_the_frames(kind, once, expected):
+    found = shares(FilmConfig(interpolate=kind, frames=4, once=once))
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("suffix", "most"), [("webp", 16_383), ("gif", 65_535)])
+def test_the_largest_side_of_a_format_is_taken(tmp_path, suffix, most):
+    config = FilmConfig(format=suffix)
+    for shape in ((1, most, 3), (most, 1, 3)):
+        blank = np.zeros(shape, np.uint8)
+        write_film(tmp_path / "film", [blank, blank + 255], config)
+        assert len(frames(tmp_path / "film")) == 2
+        with pytest.raises(ValueError, match=f"{suffix} has at most {most}"):
+            write_film(tmp_path / "film", [np.repeat(blank, 2, np.argmax(shape))], config)
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_frames_beyond_memory_are_refused_with_how_many_fit(tmp_path, monkeypatch, maps):
+    """Three rows; the longest has three samples, each with two maps where they are asked for."""
+    generator = small_bundle(tmp_path / "two", attention=(8, 16)).load()
+    labels = torch.tensor([0, 1, 1, 1, 2])
+    of_one = grid_bytes(3, 3 * (3 if maps else 1), 16, 32)
+    monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: of_one * 100)
+    config = FilmConfig(interpolate="truncation", attention=maps, frames=90)
+
+    check_film(generator, labels, config, tile_px=32)
+    with pytest.raises(ValueError, match=r"--frames 91 needs .*up to 90 fit"):
+        check_film(generator, labels, config.model_copy(update={"frames": 91}), tile_px=32)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_a_grid_as_wide_or_high_as_the_format_is_accepted(bundle, monkeypatch, rows):
+    """Samples of 32 px and their gap, 34 px."""
+    monkeypatch.setattr("sagan.sampling.film._LARGEST_PX", {"webp": 3 * 34})
+    labels = torch.tensor([0, 1, 2] if rows else [0, 0, 0])
+    config = FilmConfig(interpolate="truncation")
+
+    check_film(bundle.load(), labels, config, tile_px=32)
+    monkeypatch.setattr("sagan.sampling.film._LARGEST_PX", {"webp": 3 * 34 - 1})
+    with pytest.raises(ValueError, match=r"frame has (34x102|102x34) px"):
+        check_film(bundle.load(), labels, config, tile_px=32)
+
+
+def test_a_film_of_classes_needs_two_and_their_condition(bundle, tmp_path):
+    one_of_each, config = torch.tensor([0, 2]), FilmConfig(interpolate="classes")
+    check_film(bundle.load(), one_of_each, config, tile_px=32)
+    without = small_bundle(tmp_path / "free", conditional=False).load()
+    for generator, labels in ((bundle.load(), one_of_each[:1]), (without, one_of_each)):
+        with pytest.raises(ValueError, match="a film of classes needs at least 2"):
+            check_film(generator, labels, config, tile_px=32)
+    two = FilmConfig(interpolate="latents")
+    check_film(bundle.load(), torch.tensor([0, 0]), two, tile_px=32)

@@ -1,11 +1,14 @@
 """Augmentation of the discriminator's images: transforms, random numbers, ADA's probability."""
 
 import copy
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.spatial.transform import Rotation
 from torch.optim import SGD
 
 from sagan.training import train
@@ -250,6 +253,69 @@ def test_grey_takes_what_colours_have_in_common():
     torch.testing.assert_close(shown, repeated.mean(1, keepdim=True), atol=1e-5, rtol=0)
     unsaturated = ada.recolour(grey, ada.saturate(torch.rand(64)) @ ada.turn_hue(torch.rand(64)))
     torch.testing.assert_close(unsaturated, grey, atol=1e-5, rtol=0)
+
+
+def homogeneous(linear, added):
+    """The map of coordinates or colours x -> linear x + added, as a matrix."""
+    made = np.eye(len(added) + 1)
+    made[:-1, :-1], made[:-1, -1] = linear, added
+    return made
+
+
+def turned(angle):
+    return homogeneous([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], [0, 0])
+
+
+def papers_maps(numbers_of_one, p, side):
+    """ADA's appendix B, step by step: of an image's coordinates, and of its colours."""
+    gates, values, normals = np.split(numbers_of_one, [13, 21])
+    one = 1 - np.sqrt(1 - p)  # of the two rotations
+    taken = gates < [p] * 6 + [one] * 2 + [p] * 5
+    flip, quarter, down, right, angle, other, luma, hue = values
+    size, stretch, y, x, light, contrast, saturation = normals
+    pixels = np.round((2 * np.array([right, down]) - 1) * 0.125 * side)
+    stretch = 2 ** (0.2 * stretch)
+    moves = [
+        homogeneous(np.diag([-1 if flip >= 0.5 else 1, 1]), [0, 0]),
+        turned(np.floor(4 * quarter) * np.pi / 2),
+        homogeneous(np.eye(2), pixels * 2 / side),  # the image is -1..1
+        homogeneous(np.eye(2) * 2 ** (0.2 * size), [0, 0]),
+        turned((2 * angle - 1) * np.pi),
+        homogeneous(np.diag([stretch, 1 / stretch]), [0, 0]),
+        turned((2 * other - 1) * np.pi),
+        homogeneous(np.eye(2), 2 * 0.125 * np.array([x, y])),
+    ]
+    of_moves = taken[[0, 1, 2, 3, 6, 4, 7, 5]]  # in the order of the moves
+    axis = np.ones(3) / np.sqrt(3)
+    grey, none = np.outer(axis, axis), np.zeros(3)
+    colours = [
+        homogeneous(np.eye(3), np.full(3, 0.2 * light)),
+        homogeneous(np.eye(3) * 2 ** (0.5 * contrast), none),
+        homogeneous(np.eye(3) - 2 * grey * (luma >= 0.5), none),
+        homogeneous(Rotation.from_rotvec((2 * hue - 1) * np.pi * axis).as_matrix(), none),
+        homogeneous(grey + 2**saturation * (np.eye(3) - grey), none),
+    ]
+    whole = []
+    for steps, chosen in ((moves, of_moves), (colours, taken[8:])):
+        made = np.eye(len(steps[0]))
+        for step in itertools.compress(steps, chosen):
+            made = step @ made
+        whole.append(made)
+    return np.linalg.inv(whole[0]), whole[1]
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0])
+def test_the_maps_of_ada_are_the_papers_steps_in_their_order(monkeypatch, p):
+    found = []
+    monkeypatch.setattr(ada, "warp", lambda images, inverse: found.append(inverse) or images)
+    monkeypatch.setattr(ada, "recolour", lambda images, colours: found.append(colours) or images)
+    drawn = numbers(ada, 200)
+
+    ada.augment(torch.zeros(200, 3, 40, 40), drawn, torch.tensor(p))
+
+    expected = [papers_maps(one, p, 40) for one in drawn.double().numpy()]
+    for ours, theirs in zip(found, zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(ours, np.stack(theirs), atol=2e-5)
 
 
 # Random numbers
