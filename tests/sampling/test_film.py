@@ -210,10 +210,8 @@ def test_maps_are_those_of_the_point_of_the_first_frame(tmp_path):
         tiles = []
         for i, (image, (row, column)) in enumerate(zip(images, points, strict=True)):
             sample = drawing.enlarge(image, 2)
-            queries = (row // 2 * 8 + column // 2, row * 16 + column)  # at 8 px and at 16
-            heats = [
-                heat_tile(sample, maps[r][i, q]) for r, q in zip((8, 16), queries, strict=True)
-            ]
+            coarse, fine = row // 2 * 8 + column // 2, row * 16 + column  # of 8 px, of 16
+            heats = heat_tile(sample, maps[8][i, coarse]), heat_tile(sample, maps[16][i, fine])
             for tile in (sample, *heats):
                 mark_point(tile, (2 * column + 1, 2 * row + 1), QUERY_COLOURS[0])
                 tiles.append(np.asarray(tile).transpose(2, 0, 1))

@@ -190,6 +190,33 @@ def test_the_middle_of_all_uniform_numbers_leaves_colour_and_place():
     torch.testing.assert_close(shown, images)
 
 
+@pytest.mark.parametrize(
+    ("side", "shift", "square", "places"),
+    [(6, 1, 3, 6), (10, 1, 5, 10), (16, 2, 8, 17), (20, 3, 10, 21)],
+)
+def test_the_policy_is_its_transforms_by_the_images_own_numbers(side, shift, square, places):
+    """Shifts and squares of whole pixels, rounded; a square's centre anywhere in the image."""
+    drawn = numbers(diffaugment, 50).double()
+    images = torch.rand(50, 3, side, side, dtype=torch.double) * 2 - 1
+
+    shown = diffaugment.augment(images, drawn, ("color", "translation", "cutout"))
+
+    for image, of_it, found in zip(images.numpy(), drawn.numpy(), shown, strict=True):
+        brightness, saturation, contrast, down, right, top, left = of_it
+        bright = image + brightness - 0.5
+        grey = bright.mean(0)
+        saturated = grey + (bright - grey) * 2 * saturation
+        mean = saturated.mean()
+        wide = np.pad(
+            mean + (saturated - mean) * (contrast + 0.5), ((0, 0), (shift,) * 2, (shift,) * 2)
+        )
+        y, x = (2 * shift - int(u * (2 * shift + 1)) for u in (down, right))
+        expected = wide[:, y : y + side, x : x + side].copy()
+        y, x = (int(u * places) - square // 2 for u in (top, left))
+        expected[:, max(y, 0) : y + square, max(x, 0) : x + square] = 0
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 # ADA's maps on images made by hand
 
 
