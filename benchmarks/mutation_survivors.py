@@ -139,4 +139,6 @@ EXPLAINED: dict[str, str] = {
     "return squared.masked_fill_((squared < ROUNDING * lengths), 0)": "a tie of two floats that rounding decides, or 0 that becomes 0",
     "metrics/scores/distances.py: if first < last: -> "
     "if (first <= last):": "of no shared vectors none is set",
+    "sampling/files.py: with replacing_folder(folder, sync=False) as temporary: -> "
+    "with replacing_folder(folder, sync=(True)) as temporary:": "waits until the disk has them: speed, not the files",
 }

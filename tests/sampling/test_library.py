@@ -1,5 +1,6 @@
 """`from sagan import SaganGenerator`: folders, the Hub's files, DVC, samples as the command's."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from sagan.sampling.generate import generate
 from sagan.sampling.latents import sample_latents
 from tests.small_world import small_bundle
 
+LABELS = torch.tensor([0, 1, 2])
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> GeneratorBundle:
@@ -28,7 +31,10 @@ def test_samples_are_those_of_the_command(bundle) -> None:
     latents, labels = sample_latents(4, bundle.latent_dim, 3), torch.tensor([1, 1, 0, 0])
     expected = torch.cat(list(generate(bundle.load(), latents, labels, 64)))
     assert np.array_equal(np.stack(pictures), expected.permute(0, 2, 3, 1).numpy())
-    assert len(generator()) == bundle.num_classes
+    every = torch.cat(
+        [*generate(bundle.load(), sample_latents(3, bundle.latent_dim, 0), LABELS, 64)]
+    )
+    assert np.array_equal(np.stack(generator()), every.permute(0, 2, 3, 1).numpy())
     with pytest.raises(ValueError, match="unknown"):
         generator(["no such class"])
 
@@ -44,6 +50,21 @@ def test_it_is_saved_whole_and_the_raw_weights_can_be_chosen(bundle, tmp_path: P
     assert again.bundle.config == bundle.config
     assert again.bundle.weights == "raw"
     assert ModelCard.load(tmp_path / "copy" / "README.md").data.library_name == "sagan"
+
+
+def test_a_card_is_saved_with_all_that_it_shows(bundle, tmp_path: Path) -> None:
+    """Into a folder that may have been saved to before; nothing else of an exported one."""
+    exported, target = tmp_path / "exported", tmp_path / "copy"
+    shutil.copytree(bundle.path, exported)
+    (exported / "space").mkdir()
+    shown = ("README.md", "sample_grid.png", "space/app.py")
+    for name in (*shown, "notes.txt"):
+        (exported / name).write_text(f"of {name}")
+    for _ in range(2):
+        SaganGenerator.from_pretrained(exported).save_pretrained(target)
+
+    assert [(target / name).read_text() for name in shown] == [f"of {name}" for name in shown]
+    assert not (target / "notes.txt").exists()
 
 
 def test_a_grey_generator_draws_grey_images(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def test_without_truncation_samples_and_grid_say_none(bundle):
 
 def test_as_many_as_memory_holds_are_drawn(bundle, monkeypatch):
     """All samples together with their grid of three rows; in a margin of a tenth."""
-    of_all = 3 * 4 * sample_bytes(bundle) + grid_bytes(3, 4, 16, 32)
+    of_all = 3 * 4 * sample_bytes(bundle) + grid_bytes(3, 4, 16, 16)
     monkeypatch.setattr("sagan.common.memory.available_bytes", lambda: of_all / 0.9)
-    config = SamplingConfig(device="cpu", samples_per_class=4, tile_px=32)
+    config = SamplingConfig(device="cpu", samples_per_class=4, tile_px=16)
 
     assert len(draw_series(bundle, config)["images"]) == 12
     with pytest.raises(ValueError, match=r"samples_per_class 5 needs .*up to 4 fit"):

@@ -107,6 +107,24 @@ def run(state, config, shards):
     ]
 
 
+def test_three_calls_run_the_function_the_fourth_records_it_and_no_other_calls_it(recordings):
+    called, inputs = [], [torch.full((2,), float(i)) for i in range(7)]
+
+    def doubled(x):
+        called.append(len(recordings))
+        return 2 * x
+
+    replayed = cuda_graph.Replayed(doubled, [])
+    values, recorded = [], []
+    for x in inputs:
+        values.append(replayed(x).tolist())
+        recorded.append(len(recordings))
+
+    assert values == [[2 * i] * 2 for i in range(7)]
+    assert (recorded, len(called)) == ([0, 0, 0, 1, 1, 1, 1], 4)
+    assert [x.tolist() for x in inputs] == [[i] * 2 for i in range(7)], "they are the caller's"
+
+
 def test_replayed_updates_make_the_same_run(config, shards, recordings, monkeypatch):
     """Rates that fall, random numbers, a probability that adapts, several passes, an average."""
     ends, calls = [], []
