@@ -141,4 +141,8 @@ EXPLAINED: dict[str, str] = {
     "if (first <= last):": "of no shared vectors none is set",
     "sampling/files.py: with replacing_folder(folder, sync=False) as temporary: -> "
     "with replacing_folder(folder, sync=(True)) as temporary:": "waits until the disk has them: speed, not the files",
+    "sampling/film.py: _MAPS_AT_ONCE = 8  # samples whose attention maps are in memory together -> "
+    "_MAPS_AT_ONCE = (9)  # samples whose attention maps are in memory together": "the size of a part: speed and memory, not the maps",
+    'sampling/film.py: "webp": {"format": "WEBP", "quality": 80}, -> '
+    '"webp": {"format": "WEBP", "quality": (81)},': "the quality is arbitrary: as good a film with the next one",
 }

@@ -233,7 +233,7 @@ def test_the_way_of_the_frames(kind, once, expected):
     assert found == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("suffix", "most"), [("webp", 16_383), ("gif", 65_535)])
+@pytest.mark.parametrize(("suffix", "most"), [("webp", 16_383), ("gif", 65_535), ("apng", 10**6)])
 def test_the_largest_side_of_a_format_is_taken(tmp_path, suffix, most):
     config = FilmConfig(format=suffix)
     for shape in ((1, most, 3), (most, 1, 3)):
@@ -242,6 +242,15 @@ def test_the_largest_side_of_a_format_is_taken(tmp_path, suffix, most):
         assert len(frames(tmp_path / "film")) == 2
         with pytest.raises(ValueError, match=f"{suffix} has at most {most}"):
             write_film(tmp_path / "film", [np.repeat(blank, 2, np.argmax(shape))], config)
+
+
+@pytest.mark.parametrize(("fps", "milliseconds"), [(1, 1000), (16, 62), (50, 20)])
+def test_each_picture_is_shown_for_its_part_of_a_second(tmp_path, fps, milliseconds):
+    blank = np.zeros((1, 1, 3), np.uint8)
+    write_film(tmp_path / "film", [blank, blank + 255], FilmConfig(fps=fps))
+    with Image.open(tmp_path / "film") as file:
+        file.load()
+        assert file.info["duration"] == milliseconds
 
 
 @pytest.mark.parametrize("maps", [False, True])
@@ -278,5 +287,10 @@ def test_a_film_of_classes_needs_two_and_their_condition(bundle, tmp_path):
     for generator, labels in ((bundle.load(), one_of_each[:1]), (without, one_of_each)):
         with pytest.raises(ValueError, match="a film of classes needs at least 2"):
             check_film(generator, labels, config, tile_px=32)
-    two = FilmConfig(interpolate="latents")
-    check_film(bundle.load(), torch.tensor([0, 0]), two, tile_px=32)
+
+
+def test_a_film_of_latents_needs_two_of_each_class(bundle):
+    config = FilmConfig(interpolate="latents")
+    check_film(bundle.load(), torch.tensor([0, 0]), config, tile_px=32)
+    with pytest.raises(ValueError, match="at least 2 samples of each class, got 1"):
+        check_film(bundle.load(), torch.tensor([0, 0, 2]), config, tile_px=32)

@@ -90,7 +90,8 @@ def test_off_gives_the_images_themselves_and_draws_nothing():
 def test_at_probability_0_ada_is_the_identity():
     images = torch.rand(64, 3, 16, 16) * 2 - 1
 
-    assert torch.equal(ada.augment(images, numbers(ada), torch.tensor(0.0)), images)
+    for drawn in (numbers(ada), torch.zeros(64, ada.UNIFORMS + ada.NORMALS)):  # 0 is drawn at times
+        assert torch.equal(ada.augment(images, drawn, torch.tensor(0.0)), images)
 
 
 def test_an_image_takes_each_transform_with_the_probability():
