@@ -145,4 +145,15 @@ EXPLAINED: dict[str, str] = {
     "_MAPS_AT_ONCE = (9)  # samples whose attention maps are in memory together": "the size of a part: speed and memory, not the maps",
     'sampling/film.py: "webp": {"format": "WEBP", "quality": 80}, -> '
     '"webp": {"format": "WEBP", "quality": (81)},': "the quality is arbitrary: as good a film with the next one",
+    "sampling/film.py: points = points or [choose_query_points(image, 1)[0] for image in tiles] -> "
+    "points = points or [choose_query_points(image, (2))[0] for image in tiles]": "the first point of two is that of one",
+    "sampling/film.py: px = tiles.shape[-1] -> "
+    "px = tiles.shape[(1)]": "a page enlarges by 1 at least, so that any smaller side is the same",
+    "sampling/film.py: px = tiles.shape[-1] -> px = tiles.shape[-(2)]": "images are square",
+    "sampling/film.py: y, x = (place * resolution // image.shape[-1] for place in (row, column)) -> "
+    "y, x = (place * resolution // image.shape[(1)] for place in (row, column))": "images are square",
+    "sampling/film.py: y, x = (place * resolution // image.shape[-1] for place in (row, column)) -> "
+    "y, x = (place * resolution // image.shape[-(2)] for place in (row, column))": "images are square",
+    "sampling/film.py: nexts = np.zeros(len(labels), dtype=np.int64) -> "
+    "nexts = (np.ones(len(labels), dtype=np.int64))": "each sample has a next one, so that all are replaced",
 }

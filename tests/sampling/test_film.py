@@ -153,8 +153,8 @@ def page(bundle, latents, labels, *, names=None, others=None, share=0.0) -> np.n
 
 @pytest.mark.parametrize("kind", ["latents", "circle"])
 def test_samples_move_to_the_next_of_their_class_and_the_last_to_the_first(bundle, kind):
-    labels, nexts = [2, 0, 2, 2, 0], [2, 4, 3, 0, 1]
-    latents = sample_latents(5, bundle.latent_dim, 0)
+    labels, nexts = [2, 0, 2, 1, 2, 0, 1], [2, 5, 4, 6, 0, 1, 3]
+    latents = sample_latents(7, bundle.latent_dim, 0)
     path = interpolate if kind == "latents" else circle
 
     shown = drawn_film(bundle, latents, labels, interpolate=kind, frames=4)
