@@ -156,4 +156,12 @@ EXPLAINED: dict[str, str] = {
     "y, x = (place * resolution // image.shape[-(2)] for place in (row, column))": "images are square",
     "sampling/film.py: nexts = np.zeros(len(labels), dtype=np.int64) -> "
     "nexts = (np.ones(len(labels), dtype=np.int64))": "each sample has a next one, so that all are replaced",
+    "training/core/augmentation/methods.py: return images.contiguous(memory_format=torch.channels_last) -> "
+    "return (images)": "the layout in memory: speed, not the values",
+    "training/core/augmentation/diffaugment.py: side = images.shape[-1] -> "
+    "side = images.shape[-(2)]": "images are square",
+    "training/core/augmentation/ada.py: side = images.shape[-1] -> "
+    "side = images.shape[-(2)]": "images are square",
+    "sampling/library.py: batch_size: int = 64, -> "
+    "batch_size: int = (65),": "how many are drawn at once: memory, not the samples",
 }
