@@ -164,4 +164,10 @@ EXPLAINED: dict[str, str] = {
     "side = images.shape[-(2)]": "images are square",
     "sampling/library.py: batch_size: int = 64, -> "
     "batch_size: int = (65),": "how many are drawn at once: memory, not the samples",
+    "training/core/augmentation/ada.py: _where(gate, (2 * u - 1) * math.pi, 0.0) for gate, u in ((first, angle), (second, other)) -> "
+    "_where(gate, ((2 * u + 1)) * math.pi, 0.0) for gate, u in ((first, angle), (second, other))": "angles a whole turn apart are the same",
+    "training/core/augmentation/ada.py: @ turn_hue(_where(turns, (2 * angle - 1) * math.pi, 0.0)) -> "
+    "@ turn_hue(_where(turns, ((2 * angle + 1)) * math.pi, 0.0))": "angles a whole turn apart are the same",
+    "training/core/augmentation/diffaugment.py: height, width = images.shape[-2:] -> "
+    "height, width = images.shape[(2):]": "images have four dimensions",
 }
