@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 from kedro_datasets._typing import ImagePreview
 
 from sagan.datasets.atomic_dataset import REMAKE, AtomicDataset
+from sagan.datasets.base import TRAIN_REMEDY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,6 +128,7 @@ class ArraysDataset(AtomicDataset):
 class SamplesDataset(ArraysDataset):
     """Generated samples: `images` uint8 [N, C, H, W] and `class_labels` int64 [N]."""
 
+    REMEDY = TRAIN_REMEDY
     required = ("images", "class_labels")
 
 
