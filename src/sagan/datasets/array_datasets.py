@@ -25,6 +25,8 @@ _PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 class PNGDataset(AtomicDataset):
     """An RGB picture, uint8 [H, W, 3], with what it was drawn with."""
 
+    REMEDY = TRAIN_REMEDY
+
     def read(self, path: Path) -> "Picture":
         """Return uint8 [H, W, 3]."""
         import numpy as np
