@@ -111,7 +111,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=positive, help="of the judge, as in benchmarks.photographs")
     parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="runs at once")
-    parser.add_argument("--runs", type=Path, help="keep the runs here; default: delete them")
+    parser.add_argument("--runs", type=Path, help="folder of the runs, to keep and resume them")
     parser.add_argument("--out", type=Path, help="file for the JSON")
     options = parser.parse_args()
     if (options.what == "start_from") != (options.model is not None):

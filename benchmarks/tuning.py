@@ -29,6 +29,7 @@ from sagan.common.parameters import load_settings
 from sagan.common.terminal import format_error
 from sagan.comparison.significance import transform_for
 from sagan.metrics.config import EvaluationConfig
+from sagan.training.config import TrainingConfig
 from sagan.tuning.objectives import check_objective, minimised
 
 SIDES = ("default", "tuned")
@@ -64,7 +65,7 @@ def main() -> int:
         choices=(*SHOWN, "train_seconds"),
         help="objective of the study",
     )
-    parser.add_argument("--out", type=Path, help="keep the runs here; default: delete them")
+    parser.add_argument("--out", type=Path, help="folder of the runs, to keep and resume them")
     options = parser.parse_args()
     try:
         measured = protocol(options.evaluation or [Path("conf/base/parameters_evaluation.yml")])
@@ -79,6 +80,8 @@ def main() -> int:
     configs = options.config or [Path("conf/base/parameters_training.yml")]
     files = {"default": configs, "tuned": [*configs, best]}
     shards = shards_path(options.data_root / "05_model_input" / "image_shards.json")
+    if decisive(files["default"]) == decisive(files["tuned"]):
+        raise SystemExit(f"{best} has the default parameters: there is nothing to compare")
     try:
         require_shards(shards, measured)
     except (ValueError, OSError) as error:
@@ -122,6 +125,12 @@ def protocol(files: Sequence[Path]) -> EvaluationConfig:
     """The evaluation pipeline's, with latents that no study has seen; later files win."""
     settings = load_settings("evaluation", files, [f"seed={LATENTS_SEED}"])
     return EvaluationConfig.model_validate(settings).followed()
+
+
+def decisive(files: Sequence[Path]) -> dict[str, Any]:
+    """The training parameters that decide the weights; later files win."""
+    settings = load_settings("training", files, [])
+    return TrainingConfig.model_validate(settings).dump(affecting="weights")
 
 
 def require_shards(shards: Path, measured: EvaluationConfig) -> None:

@@ -84,6 +84,7 @@ def _next_command(
     if not made:
         return None
     command, env = made[-1], run_params.get("env")
+    env = None if env == "base" else env  # as DVC's stages name it
     if command == _EVALUATE and _is_measured(catalog):  # perhaps with other parameters than now
         command = _REPORT
     words = [f"--env={env}"] if env and command.startswith("kedro") else []
@@ -106,14 +107,14 @@ def _next_command(
 
 def _is_measured(catalog: CatalogProtocol) -> bool:
     """Whether the metrics are of the generator that there is."""
-    from sagan.reporting.summary_section import measured_generator, of_one_run
+    from sagan.reporting.summary_section import measured_generator
 
     if not all(
         name in catalog and catalog.exists(name) for name in ("generator_bundle", "metrics")
     ):
         return False
     bundle, metrics = catalog.load("generator_bundle"), catalog.load("metrics")
-    return of_one_run(bundle.facts, measured_generator(metrics))
+    return measured_generator(metrics) in [bundle.choose(one).facts for one in bundle.available]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a parameter

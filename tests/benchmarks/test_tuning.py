@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmarks import tuning
 from benchmarks.tuning import difference, interval, summarise, table
@@ -90,8 +91,20 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "05_model_input").mkdir()
     (tmp_path / "05_model_input/image_shards.json").write_text(json.dumps(record))
     (tmp_path / "08_reporting").mkdir()
-    (tmp_path / "08_reporting/best_parameters.yml").touch()
+    best = "training: {generator_lr: 0.0123}\n"
+    (tmp_path / "08_reporting/best_parameters.yml").write_text(best)
     return tmp_path
+
+
+def test_best_parameters_that_are_the_default_ones_are_not_tested(data_root, monkeypatch):
+    """Both sides would be one run in one folder."""
+    monkeypatch.setattr(tuning, "train", lambda *_: pytest.fail("was trained"))
+    monkeypatch.setattr(sys, "argv", ["tuning", "--data-root", str(data_root)])
+    base = yaml.safe_load(Path("conf/base/parameters_training.yml").read_text())["training"]
+    best = {"training": {"generator_lr": base["generator_lr"]}}
+    (data_root / "08_reporting/best_parameters.yml").write_text(yaml.safe_dump(best))
+    with pytest.raises(SystemExit, match="has the default parameters: there is nothing to compare"):
+        tuning.main()
 
 
 def test_a_classifiers_features_of_one_class_are_refused_before_training(

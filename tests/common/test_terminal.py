@@ -63,6 +63,9 @@ def test_commands_in_a_message_are_of_the_environment_asked_for(
 ) -> None:
     assert in_environment(message, "mine") == expected
     assert in_environment(message, None) == message
+    assert in_environment(expected, "mine") == expected
+    named = "kedro run --pipelines=acquisition,training --env=mine, or kedro explore --env=mine"
+    assert in_environment(named, "other") == named
 
 
 def test_a_missing_file_is_told_without_the_systems_number() -> None:

@@ -138,7 +138,7 @@ def test_temporary_file_of_a_killed_process_is_removed_at_the_next_save(tmp_path
 
 def test_missing_file_says_what_to_run(tmp_path: Path) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "metrics.json"))
-    with pytest.raises(DatasetError, match=r"metrics\.json does not exist.*kedro run"):
+    with pytest.raises(DatasetError, match=r"metrics\.json does not exist.*kedro registry list"):
         dataset.load()
 
 
@@ -148,6 +148,7 @@ def test_missing_file_says_what_to_run(tmp_path: Path) -> None:
         *((name, DATA) for name in ("image_folder", "manifest", "validation_report")),
         *((name, DATA) for name in ("validated_manifest", "image_shards")),
         *((name, "--pipeline=train`") for name in ("generator_bundle", "training_journal")),
+        ("samples", "--pipeline=train`"),
     ],
 )
 def test_missing_images_and_shards_are_made_without_a_training(

@@ -184,6 +184,14 @@ def test_the_next_command_has_the_parameters_that_it_needs(caplog, given, repeat
     assert caplog.messages[-1] == f"next: kedro run --pipeline=train --env=mine{repeated}"
 
 
+def test_after_a_study_of_base_the_next_command_is_that_without_its_name(caplog) -> None:
+    entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/page.html"}
+    catalog = DataCatalog.from_config(dict.fromkeys(("best_parameters", "tuning_report"), entry))
+    caplog.set_level("INFO", "sagan")
+    ProjectHooks().after_pipeline_run({"env": "base"}, PIPELINES["tuning"], catalog)
+    assert caplog.messages[-1] == "next: sagan tune adopt"
+
+
 def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> None:
     entry = {"type": "sagan.datasets.TextDataset", "filepath": "/nowhere/report.html"}
     names = ("report", "metrics", "completion_sheet", "generator_bundle")
@@ -199,24 +207,25 @@ def test_an_installed_package_is_told_its_own_command(caplog, monkeypatch) -> No
     assert caplog.messages[-1] == "next: python -m sagan run --pipeline=export"
 
 
-@pytest.mark.parametrize("measured", [None, "ba9876543210", fabricated_run.RUN])
+@pytest.mark.parametrize("measured", [None, {"images_seen": 640}, {}])
 def test_samples_of_a_measured_generator_are_not_followed_by_measuring_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, measured: str | None
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, measured: dict | None
 ) -> None:
     """With the environment's parameters, perhaps, in place of those of a full measurement."""
-    generator = SimpleNamespace(facts=fabricated_run.bundle_config()["facts"])
+    facts = fabricated_run.bundle_config()["facts"]
+    generator = SimpleNamespace(available=["ema"], choose=lambda _: SimpleNamespace(facts=facts))
     picture = {"type": "sagan.datasets.TextDataset", "filepath": str(tmp_path / "picture.png")}
     catalog = DataCatalog.from_config({"sample_grid": picture, "attention_maps": picture})
     catalog["generator_bundle"] = MemoryDataset(generator, copy_mode="assign")
     if measured is not None:
         metrics = fabricated_run.metrics()
-        metrics["protocol"]["samples"]["generator"]["fingerprint"]["run"] = measured
+        metrics["protocol"]["samples"]["generator"] = facts | measured
         catalog["metrics"] = MemoryDataset(metrics)
     caplog.set_level("INFO", "sagan")
 
     ProjectHooks().after_pipeline_run({}, PIPELINES["sampling"], catalog)
 
-    following = "reporting" if measured == fabricated_run.RUN else "evaluate"
+    following = "reporting" if measured == {} else "evaluate"
     assert caplog.messages[-1] == f"next: kedro run --pipeline={following}"
 
 

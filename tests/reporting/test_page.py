@@ -224,6 +224,19 @@ def test_numbers_and_pictures_of_different_weights_are_told_first() -> None:
     assert "The bundle holds the raw weights too" in shown
 
 
+def test_metrics_of_another_checkpoint_of_the_run_are_told() -> None:
+    """As after `training.export=best` without an evaluation."""
+    bundle = run.bundle_config()
+    bundle["facts"]["images_seen"] = 640
+    measured = run.metrics()
+    measured["protocol"]["samples"]["generator"] = run.bundle_config()["facts"]
+    page = warning_section(
+        render_report(ReportingConfig(), contents(bundle=bundle, metrics=measured))
+    )
+    assert "The metrics are of the generator after 25,600 images" in page
+    assert "that after 640: `kedro run --pipeline=evaluate` measures it." in page
+
+
 def test_truncated_samples_are_called_so_whatever_the_parameters_are_now(page: str) -> None:
     grid = Picture.of(run.picture(66, 72), None, 1.3)
     shown = text(render_report(ReportingConfig(), contents(sample_grid=grid)))

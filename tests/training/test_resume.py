@@ -15,6 +15,7 @@ from sagan.processes.signals import TrainingInterrupted
 from sagan.training import train
 from sagan.training.config import TrainingConfig
 from sagan.training.core.sizes import images_per_step
+from sagan.training.store.identity import identity_hash, run_identity
 from tests.training.conftest import TINY
 from tests.training.whole_runs import Stop, assert_equal_states, final_state
 
@@ -125,6 +126,12 @@ def test_a_stopped_run_of_another_precision_is_named(tiny, shards, tmp_path, mon
     train(tiny(total_images=12), shards, tmp_path)  # which finishes it
     train(tiny(total_images=12, images_per_pass=2), shards, tmp_path)
     assert "precision" not in caplog.text
+    caplog.clear()
+    other = tiny(total_images=12, precision="bf16")
+    shutil.rmtree(tmp_path / identity_hash(run_identity(other, shards)))
+    train(other, shards, tmp_path)
+    assert f"run {stopped}, complete at 12 images, differs" in caplog.text
+    assert "training.precision=fp32 exports it again" in caplog.text
 
 
 # changes of the probability and of LeCam's averages on either side of a stop after two steps

@@ -167,6 +167,13 @@ def test_adopting_what_was_tuned_in_an_environment_keeps_the_environment(project
     assert (target / "globals.yml").read_text() == "data_root: data/photos\n"
 
 
+def test_the_base_environment_is_adopted_as_without_its_name(project):
+    """DVC's stages name it; a copy of all its files would not follow them."""
+    assert adopt(["--conf", str(project / "conf"), "--env", "base"]) == 0
+    written = [path.name for path in (project / "conf/tuned").iterdir()]
+    assert written == ["parameters_training.yml"]
+
+
 def test_what_all_trials_had_and_is_not_adopted_is_told(project, capsys):
     """Such as the batch-norm statistics that an adopted average needs; the budget is the user's."""
     study = {"training": {"total_images": 8, "batch_size": 7, "standing_batches": 100}}

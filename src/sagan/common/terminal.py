@@ -36,7 +36,7 @@ def in_environment(text: str, env: str | None) -> str:
     if not env:
         return text
     text = text.replace(", with the same --env if any,", "")
-    commands = r"kedro (?:run --pipelines?=[\w,]*\w|explore)(?! --env)\b"
+    commands = r"kedro (?:run --pipelines?=[\w,]*\w|explore)(?!\w|,\w| --env)"
     return re.sub(commands, rf"\g<0> --env={env}", text)
 
 

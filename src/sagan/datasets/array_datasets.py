@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 from kedro_datasets._typing import ImagePreview
 
 from sagan.datasets.atomic_dataset import REMAKE, AtomicDataset
+from sagan.datasets.base import TRAIN_REMEDY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,8 @@ _PANEL = 3 / 2  # width to height of a picture in Kedro-Viz's side panel
 
 class PNGDataset(AtomicDataset):
     """An RGB picture, uint8 [H, W, 3], with what it was drawn with."""
+
+    REMEDY = TRAIN_REMEDY
 
     def read(self, path: Path) -> "Picture":
         """Return uint8 [H, W, 3]."""
@@ -127,6 +130,7 @@ class ArraysDataset(AtomicDataset):
 class SamplesDataset(ArraysDataset):
     """Generated samples: `images` uint8 [N, C, H, W] and `class_labels` int64 [N]."""
 
+    REMEDY = TRAIN_REMEDY
     required = ("images", "class_labels")
 
 

@@ -13,6 +13,11 @@ from kedro.io.core import VersionNotFoundError, get_filepath_str, get_protocol_a
 from sagan.common.addresses import is_address, mask_secrets
 from sagan.common.files import display_path, replacing_file
 
+TRAIN_REMEDY = (
+    "`kedro run --pipeline=train`, with the same --env if any, runs them in order, up to the "
+    "samples"
+)
+# of images and shards: no training, which may take days and replaces the generator
 DATA_REMEDY = (
     "`kedro run --pipelines=acquisition,data_validation,preprocessing`, with the same --env if "
     "any, runs them in order, up to the shards"
@@ -84,10 +89,10 @@ class FileDataset(AbstractVersionedDataset[Any, Any]):  # type: ignore[misc]
     """A file or folder of this disk or at an address of fsspec, with Kedro's versions if asked."""
 
     REMEDY: ClassVar[str] = (
-        "`kedro run --pipeline=train`, with the same --env if any, runs them in order, "
-        "up to the samples"
+        "`kedro registry list` names the pipelines, conf/base/catalog_<pipeline>.yml what each "
+        "writes"
     )
-    """What makes a missing artefact; of images and shards no training, which would take days."""
+    """What makes a missing artefact."""
 
     _init_args: dict[str, Any]  # which Kedro keeps
 

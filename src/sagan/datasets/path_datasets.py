@@ -18,7 +18,7 @@ from kedro_datasets._typing import JSONPreview
 
 from sagan.common.files import restore_folder
 from sagan.common.results import replace_folder
-from sagan.datasets.base import DATA_REMEDY, FileDataset, LocalDataset, require_local
+from sagan.datasets.base import DATA_REMEDY, TRAIN_REMEDY, FileDataset, LocalDataset, require_local
 from sagan.datasets.text_datasets import JSONDataset, json_preview, parse_json
 
 
@@ -123,6 +123,8 @@ class ShardStoreDataset(HandleDataset):
 
 class GeneratorBundleDataset(FileDataset):
     """A folder with a trained generator and everything that sampling needs."""
+
+    REMEDY = TRAIN_REMEDY
 
     def load(self) -> Any:  # noqa: ANN401 - a GeneratorBundle, whose import costs torch
         """Open the bundle; one at an address is copied to a temporary folder first.

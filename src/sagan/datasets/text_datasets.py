@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from sagan.datasets.atomic_dataset import REMAKE, UTF8, AtomicDataset
-from sagan.datasets.base import DATA_REMEDY
+from sagan.datasets.base import DATA_REMEDY, TRAIN_REMEDY
 
 _PREVIEW_CHARACTERS = 20_000  # a graph viewer's side panel, not an editor
 
@@ -73,7 +73,9 @@ class ValidationReportDataset(JSONDataset):
 
 
 class JSONLinesDataset(AtomicDataset):
-    """A list of flat records, one JSON object a line, such as the training journal."""
+    """A list of flat records, one JSON object a line: in this project the training journal."""
+
+    REMEDY = TRAIN_REMEDY
 
     def read(self, path: Path) -> list[dict[str, Any]]:
         """Parse every line.

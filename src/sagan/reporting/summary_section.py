@@ -115,6 +115,7 @@ def warnings(
         )
     found += _mixed_runs(bundle, summary, metrics or {})
     found += _other_weights(bundle, metrics or {})
+    found += _other_checkpoint(bundle, metrics or {})
     found += _other_data(bundle, validation_report)
     found += _training_warnings(journal)
     bad = validation_report.get("counts", {}).get("bad_images", 0)
@@ -191,6 +192,17 @@ def _other_weights(bundle: Facts, metrics: Facts) -> Iterator[str]:
         yield (
             f"The metrics are of the run's {measured}; samples by class and attention maps are of "
             f"its {shown}."
+        )
+
+
+def _other_checkpoint(bundle: Facts, metrics: Facts) -> Iterator[str]:
+    """A sentence where numbers and pictures are of one run at different numbers of images."""
+    facts, measured = bundle.get("facts", {}), measured_generator(metrics)
+    shown, before = (one.get("images_seen") for one in (facts, measured))
+    if of_one_run(facts, measured) and shown and before and shown != before:
+        yield (
+            f"The metrics are of the generator after {before:,} images, samples by class and "
+            f"attention maps of that after {shown:,}: `kedro run --pipeline=evaluate` measures it."
         )
 
 

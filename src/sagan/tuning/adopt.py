@@ -33,6 +33,7 @@ def adopt(
         ValueError: If the environment exists already, or cannot be the target.
         FileNotFoundError: Without best parameters, or without such an environment.
     """
+    tuned_env = None if tuned_env == "base" else tuned_env
     base, source = conf / "base", conf / (tuned_env or "base")
     if not base.is_dir():
         raise FileNotFoundError(

@@ -48,7 +48,7 @@ def runs_in(workspace: Path) -> list[Run]:
 
 
 def log_other_precision(workspace: Path, identity: dict[str, Any]) -> None:
-    """Log which unfinished runs differ from a new one in precision alone.
+    """Log which earlier runs differ from a new one in precision alone.
 
     `precision: auto` means another one on another kind of device, and so another run.
 
@@ -62,7 +62,7 @@ def log_other_precision(workspace: Path, identity: dict[str, Any]) -> None:
         return {k: v for k, v in one.items() if k != "run_name"} | {"parameters": parameters}
 
     for run in runs_in(workspace):
-        if run.complete or not run.images_seen:
+        if not run.images_seen:
             continue
         try:
             other = read_identity(run.path)
@@ -70,11 +70,12 @@ def log_other_precision(workspace: Path, identity: dict[str, Any]) -> None:
             continue
         if other is not None and but_precision(other) == but_precision(identity):
             logger.warning(
-                "run %s, unfinished at %s images, differs in its precision alone; "
-                "training.precision=%s continues it",
+                "run %s, %s at %s images, differs in its precision alone; training.precision=%s %s",
                 run.name,
+                "complete" if run.complete else "unfinished",
                 f"{run.images_seen:,}",
                 other["parameters"]["precision"],
+                "exports it again" if run.complete else "continues it",
             )
 
 
